@@ -526,7 +526,7 @@ ACTIONS: tuple[Automation, ...] = (
     Automation("reset_total_energy", "Set the lifetime energy to 0", needs=("EMETERTOTCONSUM", "EMETERCONSUM")),
     Automation("restart", "Restart the charger", needs=("RST",)),
     Automation("send_command", "Send one raw AT command; its lines go to on_command_line, its end to on_command_result", (
-        Argument("command", "string", "one line that begins with AT, at most 139 bytes", templatable=True),
+        Argument("command", "string", "one line that begins with AT, at most 127 bytes", templatable=True),
         Argument("force", "boolean", "send even what can hang or crash the charger", "false"),
     )),
     Automation("refresh", "Read everything again"),

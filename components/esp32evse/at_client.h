@@ -1,0 +1,248 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "at_value.h"
+#include "line_framer.h"
+
+namespace esphome::esp32evse {
+
+/// How a row's value is kept fresh when the user says nothing else.
+enum class Refresh : uint8_t {
+  PUSH,      ///< subscribed all the time
+  CHARGING,  ///< subscribed while energy flows, polled otherwise
+  POLL,      ///< read every poll interval
+  ONCE,      ///< read after every start of the charger
+  NEVER,     ///< only run or written
+};
+
+enum Trait : uint8_t {
+  STORED = 1 << 0,        ///< the charger keeps it in flash: never write what it already holds
+  LINES = 1 << 1,         ///< answers any number of lines, and subscribing to it hangs the charger
+  OTHER_ANSWER = 1 << 2,  ///< the value line's name stands behind the name's NUL
+  CLOCK = 1 << 3,         ///< runs by itself: a read-back may be some seconds off
+  UNPROVABLE = 1 << 4,    ///< a read-back cannot show what was written
+};
+
+/// A command of the charger that this configuration uses. The tables are generated, const and in flash.
+struct CommandRow {
+  const char *name;
+  const char *signature;
+  Refresh refresh;
+  uint8_t traits;
+  uint8_t role;           ///< for the hub
+  uint8_t first_binding;  ///< for the hub
+  uint8_t bindings;       ///< for the hub
+
+  bool has(Trait trait) const { return (this->traits & trait) != 0; }
+  const char *answer_name() const;
+};
+
+/// What the client remembers of a row.
+struct RowState {
+  uint32_t period{0};  ///< ms, of a subscription that the user chose
+  uint32_t wanted{0};  ///< number to be written
+  uint16_t stamp{0};   ///< of the last value line; while a write is pending, of the request
+  uint16_t flags{0};
+};
+
+struct Counters {
+  uint32_t answered{0};
+  uint32_t failed{0};
+  uint32_t timed_out{0};
+  uint32_t resyncs{0};
+  uint32_t reboots{0};
+  uint32_t discarded{0};
+};
+
+class AtClientListener {
+ public:
+  virtual void on_transmit(const char *data, size_t length) = 0;
+  virtual void on_values(uint8_t row, const Values &values) = 0;
+  /// All lines of a row with the trait LINES have been given to on_values().
+  virtual void on_lines_end(uint8_t row) = 0;
+  virtual void on_unsupported(uint8_t row) = 0;
+  /// A write has ended: the charger shows the value, or refused or lost it.
+  virtual void on_written(uint8_t row, bool success) = 0;
+  virtual void on_run(uint8_t row, bool success) = 0;
+  virtual void on_online(bool online) = 0;
+  /// The charger has restarted; `ready_line` tells whether its RDY was seen.
+  virtual void on_reboot(bool ready_line) = 0;
+  virtual void on_raw_line(const char *line, size_t length) = 0;
+  virtual void on_raw_result(bool success) = 0;
+};
+
+/// Speaks the charger's AT protocol: one command in flight, writes proven by read-back, nothing trusted after silence.
+///
+/// Pure logic: bytes and milliseconds in, calls to the listener out. Every method takes the present time; the clock may
+/// wrap around. Row 0 is always UPTIME.
+class AtClient {
+ public:
+  static constexpr uint8_t UPTIME_ROW = 0;
+  static constexpr uint32_t SETTLE_MS = 1200;           // the charger must not be written to for 1 s after RDY
+  static constexpr uint32_t SETTLED_UPTIME_S = 6;       // older than that, a charger has certainly settled
+  static constexpr uint32_t ANSWER_TIMEOUT_MS = 1000;   // the RCM self-test holds up an answer for 0.5 s
+  static constexpr uint32_t SLOW_TIMEOUT_MS = 10000;    // Wi-Fi scan, raw commands
+  static constexpr uint32_t CLEAR_TIMEOUT_MS = 500;     // doubles with every silent command
+  static constexpr uint8_t MAX_CLEAR_DOUBLINGS = 3;
+  static constexpr uint32_t QUIET_MS = 40;              // no further result within this: none is left
+  static constexpr uint32_t AFTER_ERROR_MS = 20;        // a second ERROR may follow
+  static constexpr uint32_t HEARTBEAT_MS = 5000;
+  static constexpr uint32_t TICK_MS = 50;
+  static constexpr uint32_t WRITE_EXPIRES_MS = 30000;   // a person has given up by then
+  static constexpr uint32_t RUN_EXPIRES_MS = 5000;      // an old authorization must not unlock for somebody else
+  static constexpr uint32_t REPAIR_DELAY_MS = 1000;
+  static constexpr uint32_t MAX_WATCHED_PERIOD_MS = 600000;
+  static constexpr uint8_t SILENT_COMMANDS_OFFLINE = 3;
+  static constexpr uint8_t MAX_SENDS = 3;
+  static constexpr uint8_t MAX_REFUSALS = 2;
+  static constexpr uint8_t TEXT_SLOTS = 2;
+
+  explicit AtClient(AtClientListener *listener) : listener_(listener) {}
+
+  void set_rows(const CommandRow *rows, RowState *states, uint8_t count);
+  /// `push_ms` 0: no automatic subscriptions.
+  void set_intervals(uint32_t push_ms, uint32_t poll_ms);
+  void start(uint32_t now);
+  void receive(const uint8_t *data, size_t length, uint32_t now);
+  void loop(uint32_t now);
+
+  /// Queues a write; the newest of several wins.
+  void write_number(uint8_t row, uint32_t value, uint32_t now);
+  /// `provable` bytes of the argument must stand at the start of a read-back. False: no room now.
+  bool write_text(uint8_t row, const Argument &argument, uint8_t provable, uint32_t now);
+  /// Puts back a value after a restart of the charger, unless it is there or a write is pending.
+  void restore_number(uint8_t row, uint32_t value, uint32_t now);
+  /// Runs `AT+NAME` once; given up after RUN_EXPIRES_MS, never repeated.
+  void run(uint8_t row, uint32_t now);
+  /// Sends one raw command that refuse_raw_command() has passed. False: no room now.
+  bool send_raw(const char *text, size_t length);
+  /// `period_ms` 0 stops the subscription.
+  void subscribe(uint8_t row, uint32_t period_ms);
+  void unsubscribe_all();
+  /// Reads every row again.
+  void refresh();
+  void set_charging(bool charging);
+
+  bool is_online() const { return this->online_; }
+  /// An answer is near: the caller should not sleep long.
+  bool is_busy() const {
+    return this->state_ == State::READY ? this->task_ != Task::NONE || this->work_ : this->silent_commands_ == 0;
+  }
+  bool is_pending(uint8_t row) const;
+  const Counters &counters() const { return this->counters_; }
+
+ protected:
+  enum class State : uint8_t {
+    SETTLING,   ///< after RDY, silent until deadline_
+    CLEARING,   ///< `~` sent: exactly one ERROR answers it, whatever was pending
+    CLEARED,    ///< results seen: waiting until no more come
+    VERIFYING,  ///< a read that names itself proves that question and answer belong together
+    READY,
+  };
+  enum class Task : uint8_t {
+    NONE,
+    READ,
+    WRITE,
+    VERIFY,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
+    RUN,
+    RAW,
+    ECHO_OFF,
+    UNSUBSCRIBE_ALL,
+  };
+
+  struct TextSlot {
+    uint8_t row{NO_ROW};
+    uint8_t length{0};
+    uint8_t provable{0};
+    char text[Argument::MAX_LENGTH + 1];
+  };
+  static constexpr uint8_t NO_ROW = 0xFF;
+  static constexpr uint8_t RAW_ROW = 0xFE;
+
+  // lines
+  void on_line_(char *line, size_t length, uint32_t now);
+  void on_value_line_(char *line, uint32_t now);
+  void on_row_values_(uint8_t row, char *text, uint32_t now);
+  void on_uptime_(uint32_t uptime, uint32_t now);
+  void on_result_(bool ok, uint32_t now);
+  void on_damage_(uint32_t now);
+  uint8_t find_row_(const char *name, size_t length) const;
+
+  // state
+  void set_state_(State state, uint32_t now);
+  void loop_unsynchronised_(uint32_t now);
+  void resync_(uint32_t now);
+  void become_ready_(uint32_t now);
+  void on_silence_();
+  void settle_(uint32_t now);
+  void on_reboot_(bool ready_line);
+  void abort_task_(uint32_t now);
+
+  // tasks
+  void tick_(uint32_t now);
+  void watch_row_(uint8_t row, uint32_t now);
+  bool start_next_(uint32_t now);
+  bool start_row_task_(uint32_t now);
+  bool start_subscription_(uint32_t now);
+  void start_(Task task, uint8_t row, uint32_t timeout, uint32_t now);
+  void start_read_(Task task, uint8_t row, uint32_t now);
+  void start_write_(uint8_t row, uint32_t now);
+  void finish_(bool ok, uint32_t now);
+  void finish_read_(uint8_t row, bool ok, uint32_t now);
+  void finish_write_(uint8_t row, bool ok, uint32_t now);
+  void finish_verify_(uint8_t row, bool ok, uint32_t now);
+  void finish_subscription_(uint8_t row, bool ok, bool subscribed, uint32_t now);
+  void finish_raw_(bool ok);
+  void end_write_(uint8_t row, bool success, uint32_t now);
+  void request_write_(uint8_t row, uint32_t now);
+  bool shows_wanted_(uint8_t row, const Values &values, uint32_t now) const;
+  bool text_matches_(const TextSlot &slot, const char *text) const;
+
+  uint32_t wanted_period_(uint8_t row) const;
+  bool needs_subscription_change_(uint8_t row) const;
+  void mark_due_(bool once);
+  TextSlot *find_slot_(uint8_t row);
+  void send_(const char *name, const char *tail, size_t tail_length);
+
+  AtClientListener *listener_;
+  const CommandRow *rows_{nullptr};
+  RowState *states_{nullptr};
+  uint32_t push_ms_{0};
+  uint32_t poll_ms_{60000};
+  uint32_t deadline_{0};
+  uint32_t heard_at_{0};
+  uint32_t next_tick_{0};
+  uint32_t next_heartbeat_{0};
+  uint32_t next_poll_{0};
+  uint32_t repair_at_{0};
+  uint32_t uptime_{0};
+  uint32_t uptime_at_{0};
+  Counters counters_;
+  LineFramer framer_;
+  std::array<TextSlot, TEXT_SLOTS> slots_;
+  uint8_t row_count_{0};
+  uint8_t row_{NO_ROW};
+  uint8_t silent_commands_{0};
+  State state_{State::CLEARING};
+  Task task_{Task::NONE};
+  bool answered_ : 1 {false};         // the value line of the command in flight has come
+  bool matched_ : 1 {false};          // and it shows what was written
+  bool online_ : 1 {false};
+  bool safe_ : 1 {false};             // the charger is known to have started long enough ago to be written to
+  bool settled_ : 1 {false};          // and nothing was missed since
+  bool uptime_known_ : 1 {false};
+  bool uptime_doubted_ : 1 {false};   // the last one did not fit: read once more before believing it
+  bool hold_ : 1 {false};             // until deadline_, a second ERROR may follow
+  bool charging_ : 1 {false};
+  bool work_ : 1 {false};             // a row may have something to do
+  bool echo_off_ : 1 {true};
+  bool unsubscribe_all_ : 1 {false};
+  bool repair_ : 1 {false};           // a line was damaged: read everything again at repair_at_
+};
+
+}  // namespace esphome::esp32evse

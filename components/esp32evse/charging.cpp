@@ -1,0 +1,120 @@
+#include "charging.h"
+
+namespace esphome::esp32evse {
+
+static const char *const STATE_NAMES[] = {"A", "B1", "B2", "C1", "C2", "D1", "D2", "E", "F", ""};
+
+static const char *const FAULT_NAMES[FAULT_COUNT] = {
+    "pilot", "diode_short", "lock", "unlock", "rcm_triggered", "rcm_self_test", "temperature_high", "temperature_sensor",
+};
+
+static const char *const FAULT_TEXTS[FAULT_COUNT] = {
+    "Fault: control pilot",    "Fault: vehicle diode short",         "Fault: socket lock",
+    "Fault: socket unlock",    "Fault: residual current",            "Fault: residual current self-test",
+    "Fault: temperature high", "Fault: temperature sensor",
+};
+
+const char *state_name(ChargerState state) { return STATE_NAMES[static_cast<uint8_t>(state)]; }
+
+const char *fault_name(uint8_t bit) { return FAULT_NAMES[bit]; }
+
+static const char *describe_session(const Situation &situation) {
+  if (is_charging(situation.state))
+    return "Charging";
+  if (situation.pending_authorization)
+    return "Waiting for authorization";
+  if (situation.limit_reached)
+    return "Charging limit reached";
+  if (!situation.enabled)
+    return "Paused";
+  switch (situation.state) {
+    case ChargerState::B1:
+      return "Vehicle connected";
+    case ChargerState::B2:
+      return "Waiting for the vehicle";
+    default:
+      return "Stopping";
+  }
+}
+
+const char *describe(const Situation &situation) {
+  for (uint8_t bit = 0; bit < FAULT_COUNT; bit++) {
+    if ((situation.faults & (1 << bit)) != 0)
+      return FAULT_TEXTS[bit];
+  }
+  switch (situation.state) {
+    case ChargerState::UNKNOWN:
+      return "Charger not responding";
+    case ChargerState::A:
+      return situation.enabled ? "No vehicle connected" : "No vehicle connected, paused";
+    case ChargerState::E:
+      return "Fault";
+    case ChargerState::F:
+      return "Not available";
+    default:
+      return describe_session(situation);
+  }
+}
+
+// --- SessionTracker ---------------------------------------------------------------------------------------------------
+
+uint8_t SessionTracker::on_state(ChargerState state) {
+  const bool session = is_session(state);
+  const bool first = !this->known_;
+  const bool other = this->active_ && session && this->fell_back_;
+  this->known_ = true;
+  this->state_ = state;
+  if (first) {
+    this->active_ = session;
+    return NOTHING;
+  }
+  uint8_t events = NOTHING;
+  if (this->active_ && (!session || other)) {
+    this->finish_();
+    events |= FINISHED;
+  }
+  if (session && !this->active_) {
+    this->begin_();
+    events |= STARTED;
+  }
+  return events;
+}
+
+void SessionTracker::on_energy(uint32_t watt_hours) {
+  if (!this->active_)
+    return;
+  this->fell_back_ = watt_hours < this->energy_;
+  if (!this->fell_back_)
+    this->energy_ = watt_hours;
+}
+
+void SessionTracker::on_duration(uint32_t seconds) {
+  if (this->active_ && seconds > this->duration_)
+    this->duration_ = seconds;
+}
+
+void SessionTracker::finish_() {
+  this->last_energy_ = this->energy_;
+  this->last_duration_ = this->duration_;
+  this->has_last_ = true;
+  this->active_ = false;
+}
+
+void SessionTracker::begin_() {
+  this->active_ = true;
+  this->fell_back_ = false;
+  this->energy_ = 0;
+  this->duration_ = 0;
+}
+
+// --- LifetimeEnergy ---------------------------------------------------------------------------------------------------
+
+uint64_t LifetimeEnergy::update(uint64_t total, uint32_t session) {
+  const bool taken_back = total < this->memory_.shown && total + TOLERANCE_WH >= this->memory_.stored;
+  if (!taken_back)
+    this->memory_.shown = total;
+  this->memory_.stored = total > session ? total - session : 0;
+  return this->memory_.shown;
+}
+
+}  // namespace esphome::esp32evse
