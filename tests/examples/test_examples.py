@@ -1,0 +1,192 @@
+"""What users copy: every example validates, is complete, and leaves nothing open."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.examples import configs
+from tools import docs
+
+catalog = docs.catalog
+
+#: The only node without Wi-Fi, key and password: a demonstration on the user's own computer.
+OPEN = {"host.yaml"}
+
+WRAPPER = """
+esphome: {name: wrapper}
+esp32: {board: esp32dev}
+logger:
+external_components: [{source: {type: local, path: ../components}}]
+packages:
+"""
+
+
+@pytest.fixture(scope="session")
+def examples(tmp_path_factory):
+    return configs.lay_out(tmp_path_factory.mktemp("checkout"))
+
+
+@pytest.fixture(scope="session")
+def resolved(examples):
+    """name -> resolved configuration of that example, each made once."""
+    known: dict[str, dict] = {}
+
+    def resolve(name: str) -> dict:
+        if name not in known:
+            known[name] = configs.resolved(examples / name)
+        return known[name]
+
+    return resolve
+
+
+def entities(config: dict) -> list[tuple[str, str]]:
+    """(platform, key) of every entity of the component in a resolved configuration."""
+    return [
+        (platform, key)
+        for platform in catalog.PLATFORMS
+        for block in config.get(platform, [])
+        if block["platform"] == "esp32evse"
+        for key in block
+        if key not in ("platform", "esp32evse_id")
+    ]
+
+
+def source(name: str) -> str:
+    return (configs.EXAMPLES / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", configs.NAMES)
+def test_example_is_valid(resolved, name):
+    config = resolved(name)
+    assert config["esp32evse"]
+    assert entities(config)
+
+
+def test_a_wrong_example_is_refused(examples):
+    """The proof that the tests above can fail."""
+    wrong = examples / "wrong.yaml"
+    wrong.write_text(source("evse.yaml").replace("emeter_power:", "emeter_powr:"), encoding="utf-8")
+    valid, output = configs.validate(wrong)
+    assert not valid
+    assert "emeter_powr" in output
+
+
+@pytest.mark.parametrize("package", configs.PACKAGES)
+def test_package_is_valid(examples, package):
+    parts = dict.fromkeys(["secured-node.yaml", "evse-link.yaml", package])
+    lines = (f"  p{index}: !include packages/{name}\n" for index, name in enumerate(parts))
+    wrapper = examples / f"wrap-{package}"
+    wrapper.write_text(WRAPPER + "".join(lines), encoding="utf-8")
+    config = configs.resolved(wrapper)
+    assert set(configs.load(source(f"packages/{package}"))) - {"substitutions"} <= set(config)
+
+
+@pytest.mark.parametrize("name", ["full.yaml", "host.yaml"])
+def test_full_example_has_every_entity_once(resolved, name):
+    assert sorted(entities(resolved(name))) == sorted(catalog.ENTITY)
+
+
+def test_full_example_shows_every_option():
+    shown = configs.load(source("full.yaml"))["esp32evse"]
+    assert set(shown) == {option.key for option in catalog.OPTIONS}
+
+
+@pytest.mark.parametrize("package", [name for name in configs.PACKAGES if name != "secured-node.yaml"])
+def test_packages_use_the_names_of_the_catalog(package):
+    for platform, blocks in configs.load(source(f"packages/{package}")).items():
+        for block in blocks if platform in catalog.PLATFORMS else ():
+            for key in set(block) - {"platform", "esp32evse_id"}:
+                assert block[key]["name"] == "${prefix}" + catalog.ENTITY[platform, key].name
+                assert block[key]["device_id"] == "${device}"
+
+
+@pytest.mark.parametrize("name", configs.NAMES)
+def test_nothing_is_open(resolved, name):
+    config = resolved(name)
+    secrets = configs.load(source("secrets.example.yaml"))
+    assert "web_server" not in config
+    if name in OPEN:
+        assert "host" in config and "wifi" not in config and "ota" not in config
+        return
+    assert config["api"]["encryption"]["key"] == secrets["api_encryption_key"]
+    passwords = [way["password"] for way in config["ota"] if way["platform"] == "esphome"]
+    assert passwords == [secrets["ota_password"]]
+    if "ap" in config["wifi"]:
+        assert config["wifi"]["ap"]["password"] == secrets["fallback_hotspot_password"]
+    else:
+        assert "captive_portal" not in config
+
+
+def test_no_secret_stands_in_an_example():
+    """Keys and passwords come from secrets.yaml, which git ignores; the example of it has just those that are used."""
+    paths = [configs.EXAMPLES / name for name in configs.NAMES] + sorted((configs.EXAMPLES / "packages").glob("*.yaml"))
+    texts = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    named = re.findall(r"^ *-? *(ssid|password|key): (.*)$", texts, re.MULTILINE)
+    assert len(named) > 4
+    assert [value for _, value in named if not value.startswith("!secret ")] == []
+    secrets = configs.load(source("secrets.example.yaml"))
+    assert set(secrets) == set(re.findall(r"!secret (\w+)", texts))
+    ignored = (configs.ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "example_configs/secrets.yaml" in ignored
+
+
+def test_boards(resolved):
+    variants = {resolved(name)["esp32"]["variant"] for name in configs.NAMES if name not in OPEN}
+    assert variants == {"ESP32", "ESP32S3", "ESP32C3"}
+
+
+def test_two_chargers_are_two_hubs_with_the_same_entities(resolved):
+    config = resolved("two_chargers.yaml")
+    hubs = {hub["id"]: hub["uart_id"] for hub in config["esp32evse"]}
+    assert hubs == {"left": "left_uart", "right": "right_uart"}
+    blocks = [block for platform in catalog.PLATFORMS for block in config.get(platform, [])]
+    left, right = ([set(block) for block in blocks if block.get("esp32evse_id") == hub] for hub in hubs)
+    assert left == right != []
+
+
+def test_sub_devices_are_used(resolved):
+    config = resolved("sub_devices.yaml")
+    used = {
+        block[key]["device_id"]
+        for platform in catalog.PLATFORMS
+        for block in config.get(platform, [])
+        for key in block
+        if key not in ("platform", "esp32evse_id")
+    }
+    assert used == {device["id"] for device in config["esphome"]["devices"]}
+
+
+# The names of the community component, in use since 2025: they never change.
+LEGACY = {
+    "sensor": "emeter_power emeter_session_time emeter_charging_time uptime energy_consumption "
+    "total_energy_consumption voltage_l1 voltage_l2 voltage_l3 current_l1 current_l2 current_l3 temperature temperature_high "
+    "temperature_low wifi_rssi heap_used heap_total",
+    "binary_sensor": "pending_authorization charging_limit_reached wifi_connected pilot_fault diode_short_fault "
+    "lock_fault unlock_fault rcm_triggered_fault rcm_self_test_fault temperature_high_fault temperature_sensor_fault "
+    "timeout_fault",
+    "text_sensor": "state device_name device_time wifi_sta_ssid wifi_sta_ip wifi_sta_mac chip build_time version "
+    "idf_version",
+    "switch": "enable available request_authorization three_phase_meter",
+    "button": "authorize restart start_ap",
+    "number": "charging_current default_charging_current maximum_charging_current consumption_limit "
+    "default_consumption_limit charging_time_limit default_charging_time_limit under_power_limit "
+    "default_under_power_limit",
+}
+LEGACY_SUBSCRIBE = (
+    "state chip version idf_version build_time device_time wifi_sta_ssid wifi_sta_ip wifi_sta_mac device_name enable "
+    "available request_authorization three_phase_meter temperature emeter_power emeter_session_time "
+    "emeter_charging_time uptime heap energy_consumption total_energy_consumption voltage current wifi_rssi "
+    "wifi_connected pending_authorization charging_limit_reached error charging_current default_charging_current "
+    "maximum_charging_current consumption_limit default_consumption_limit charging_time_limit "
+    "default_charging_time_limit under_power_limit default_under_power_limit"
+)
+
+
+def test_legacy_example_uses_the_whole_earlier_vocabulary(resolved):
+    used = entities(resolved("legacy.yaml"))
+    assert sorted(used) == sorted((platform, key) for platform, keys in LEGACY.items() for key in keys.split())
+    subscribed = set(re.findall(r"esp32evse\.(\w+)\.subscribe", source("legacy.yaml")))
+    assert subscribed == set(LEGACY_SUBSCRIBE.split())
+    assert {"unsubscribe_all", "force_update"} == set(re.findall(r"- esp32evse\.(\w+):", source("legacy.yaml")))
