@@ -32,8 +32,8 @@ DEBUGGABLE = "-O1 -g -fno-omit-frame-pointer"
 VARIANTS = {
     "sanitized": f"{DEBUGGABLE} -fsanitize=address,undefined -fno-sanitize-recover=all",
     # An ESP32's sizes: plain -m32 differs from it in char, time_t and the alignment of 64-bit values.
-    "m32": f"{DEBUGGABLE} -m32 -msse2 -mfpmath=sse -malign-double -funsigned-char -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64"
-    " -isystem /usr/include/x86_64-linux-gnu",
+    "m32": f"{DEBUGGABLE} -m32 -msse2 -mfpmath=sse -malign-double -funsigned-char"
+    " -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -isystem /usr/include/x86_64-linux-gnu",
 }
 
 
@@ -135,10 +135,11 @@ def _ninja_file(sources: Generated, out: Path, compiler: str, flags: str, link: 
     """Paths are relative to ESPHome's build directory, so that ccache recognises a source in another configuration."""
     to_out = os.path.relpath(out, sources.build_path)
     ccache = "ccache " if shutil.which("ccache") else ""
+    compile_command = f"{ccache}{compiler} -Isrc {' '.join(sources.flags)} -std=gnu++20 {flags}"
     lines = [
         f"builddir = {to_out}",
         "rule cxx",
-        f"  command = {ccache}{compiler} -Isrc {' '.join(sources.flags)} -std=gnu++20 {flags} -MMD -MF $out.d -c $in -o $out",
+        f"  command = {compile_command} -MMD -MF $out.d -c $in -o $out",
         "  depfile = $out.d",
         "  deps = gcc",
         "rule link",
@@ -152,7 +153,8 @@ def _ninja_file(sources: Generated, out: Path, compiler: str, flags: str, link: 
         if source.suffix in (".c", ".cpp"):
             objects.append(f"{to_out}/obj/{relative}.o")
             lines.append(f"build {objects[-1]}: cxx {relative}")
-    lines.append(f"build {to_out}/program: link {' '.join(objects)}" if link else f"build all: phony {' '.join(objects)}")
+    target = f"{to_out}/program: link" if link else "all: phony"
+    lines.append(f"build {target} {' '.join(objects)}")
     return "\n".join(lines) + "\n"
 
 
@@ -203,7 +205,7 @@ def write_if_changed(path: Path, text: str) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Build an ESPHome node for this computer and print its program's path.")
+    parser = argparse.ArgumentParser(description="Build an ESPHome node for this computer, print its program's path.")
     parser.add_argument("config", type=Path, help="ESPHome configuration with `host:`")
     parser.add_argument("--variant", choices=("plain", *VARIANTS), default="plain")
     parser.add_argument("--out", type=Path, help="copy the program there")

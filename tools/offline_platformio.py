@@ -1,7 +1,7 @@
 """Stand-ins for the two packages that ESPHome's `host` platform takes from PlatformIO's registry.
 
-ESPHome before 2026.10 builds a host node with PlatformIO, which downloads `platform-native` and `tool-scons` first. A host
-node needs neither: the compiler is the machine's own and SCons comes from PyPI. With these stand-ins in its core
+ESPHome before 2026.10 builds a host node with PlatformIO, which downloads `platform-native` and `tool-scons` first. A
+host node needs neither: the compiler is the machine's own and SCons comes from PyPI. With these stand-ins in its core
 directory PlatformIO finds both installed and asks no network.
 """
 
@@ -11,10 +11,10 @@ import json
 import re
 from pathlib import Path
 
-from esphome.const import __version__ as ESPHOME_VERSION
+from esphome import const
 
 # PlatformIO runs this with SCons. Only what a host node uses: build a program from all sources.
-BUILDER = '''\
+BUILDER = """\
 import os
 import shutil
 
@@ -27,21 +27,21 @@ env.Replace(CC=ccache + os.environ.get("CC", "gcc"), CXX=ccache + cxx, LINK=cxx)
 program = env.BuildProgram()
 AlwaysBuild(env.Alias("nobuild", program))
 Default([program])
-'''
+"""
 
-SCONS = '''\
+SCONS = """\
 import sys
 
 sys.dont_write_bytecode = True
 from SCons.Script import main
 
 main()
-'''
+"""
 
 NEVER = 4102444800  # the year 2100: no update checks
 
 
-def needed(version: str = ESPHOME_VERSION) -> bool:
+def needed(version: str = const.__version__) -> bool:
     """Whether this ESPHome builds host nodes with PlatformIO; 2026.10 and later do without."""
     year, month = map(int, re.match(r"(\d+)\.(\d+)", version).groups())
     return (year, month) < (2026, 10)
