@@ -16,7 +16,7 @@ OPEN = {"host.yaml"}
 
 WRAPPER = """
 esphome: {name: wrapper}
-esp32: {board: esp32dev}
+esp32: {board: esp32dev, framework: {type: esp-idf}}
 logger:
 external_components: [{source: {type: local, path: ../components}}]
 packages:
@@ -161,8 +161,8 @@ def test_sub_devices_are_used(resolved):
 # The names of the community component, in use since 2025: they never change.
 LEGACY = {
     "sensor": "emeter_power emeter_session_time emeter_charging_time uptime energy_consumption "
-    "total_energy_consumption voltage_l1 voltage_l2 voltage_l3 current_l1 current_l2 current_l3 temperature temperature_high "
-    "temperature_low wifi_rssi heap_used heap_total",
+    "total_energy_consumption voltage_l1 voltage_l2 voltage_l3 current_l1 current_l2 current_l3 temperature "
+    "temperature_high temperature_low wifi_rssi heap_used heap_total",
     "binary_sensor": "pending_authorization charging_limit_reached wifi_connected pilot_fault diode_short_fault "
     "lock_fault unlock_fault rcm_triggered_fault rcm_self_test_fault temperature_high_fault temperature_sensor_fault "
     "timeout_fault",
