@@ -1,0 +1,1 @@
+"""Tools for a computer that talks to an ESP32-EVSE charger over its AT interface."""

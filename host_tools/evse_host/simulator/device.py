@@ -1,0 +1,400 @@
+"""The values behind the commands: what a read answers, what a write does and refuses. Knows nothing of bytes.
+
+A command named X is read by ``_read_x`` and written by ``_write_x``; commands that have neither are plain settings in
+flash, under their own name.
+"""
+
+import ipaddress
+import zoneinfo
+from pathlib import Path
+
+from ..catalog import COMMAND, TIMEZONES, Field
+from .board import Board, Firmware
+from .car import Car
+from .evse import ChargingPoint
+from .fields import Value, truncate
+
+Row = tuple[Value, ...]
+
+CORE_READY_S = 0.05  # the charging point wakes this long after RDY
+TEMPERATURE_S = 10.0
+AP_IDLE_S = 60.0
+ACCESS_POINT_IP = "192.168.4.1"
+STATION_IP = "192.168.1.42"
+NO_IP = "0.0.0.0"
+
+#: Values that the chip itself knows, and that are true even before the charging point is awake.
+CHIP_VALUES = ("UPTIME", "TIME", "HEAP", "CHIP")
+SERIAL_GARBAGE = {"mode": 176, "baud_rate": 1073424384, "data_bits": 63, "stop_bits": 8, "parity": 128}
+
+
+def new_flash(board: Board) -> dict:
+    """What a charger keeps without power, as it leaves the factory (with a plausible life behind it)."""
+    return {
+        "MAXCHCUR": 32,
+        "DEFCHCUR": None,  # as much as MAXCHCUR
+        "DEFCONSUMLIM": 0,
+        "DEFCHTIMELIM": 0,
+        "DEFUNDERPOWERLIM": 0,
+        "REQAUTH": 0,
+        "SOCKETOUTLET": 0,
+        "EMETERMODE": board.emeter,
+        "EMETERACVOLTAGE": 230,
+        "EMETERTHREEPHASE": int(board.emeter_three_phase),
+        "total_ws": 1_234_567 * 3600,
+        "TZ": "Etc/UTC",
+        "HOSTNAME": "evse",
+        "INSTNAME": "Simulated EVSE",
+        "station": [1, board.networks[0].ssid if board.networks else "", ""],
+        "static": [0, STATION_IP, "192.168.1.1", "255.255.255.0", "192.168.1.1"],
+    }
+
+
+def fields_of(name: str, firmware: Firmware) -> tuple[Field, ...]:
+    """The fields that this firmware knows of a command."""
+    fields = tuple(field for field in COMMAND[name].fields if firmware.head or not field.since_head)
+    if name.startswith("SERIAL") and name != "SERIALS" and firmware.head:
+        return (Field("mode", "str"), *fields[1:])
+    return fields
+
+
+class Device:
+    """One life of the charger, from a start to the next. ``boot``, ``ready`` and ``now`` are seconds.
+
+    ``temperatures`` (high, low, 1/100 °C), ``ap_client`` and ``heap`` may be set at any time.
+    """
+
+    def __init__(self, firmware: Firmware, board: Board, flash: dict, car: Car, boot: float, ready: float) -> None:
+        self.firmware, self.board, self.flash = firmware, board, flash
+        self.boot, self.core_ready = boot, ready + CORE_READY_S
+        self.now = boot
+        self.point = ChargingPoint(flash, car, self.core_ready, board.rcm)
+        self.clock_offset = 0.0  # epoch seconds minus ``now``
+        self.temperatures = (3150, 2875)
+        self.heap = (115_992, 308_884)
+        self.ap_client = False
+        self._shown_temperatures, self._temperatures_read = self.temperatures, boot
+        self._ap_started: float | None = None
+
+    @property
+    def core_awake(self) -> bool:
+        return self.now >= self.core_ready
+
+    @property
+    def meter(self):
+        return self.point.meter
+
+    def advance(self, now: float) -> None:
+        self.now = max(self.now, now)
+        self.point.advance(self.now)
+        if self.now - self._temperatures_read >= TEMPERATURE_S:
+            self._shown_temperatures, self._temperatures_read = self.temperatures, self.now
+        if self.ap_client and self._ap_started is not None:
+            self._ap_started = self.now
+        if self._ap_started is not None and self.now - self._ap_started >= AP_IDLE_S:
+            self._ap_started = None
+
+    # --- read, write and run
+
+    def read(self, name: str) -> list[Row]:
+        """The value lines that answer a read."""
+        reader = getattr(self, f"_read_{name.lower()}", None)
+        if reader is None:
+            rows = [(self.flash[name],)]
+        else:
+            rows = reader()
+            rows = rows if isinstance(rows, list) else [rows]
+        if self.core_awake or name in CHIP_VALUES:
+            return rows
+        return [tuple(0 if isinstance(value, int) else value for value in row) for row in rows]
+
+    def write(self, name: str, values: Row) -> bool:
+        """False where the charger answers ERROR. ``values`` may be fewer than the fields."""
+        writer = getattr(self, f"_write_{name.lower()}", None)
+        if not self.core_awake:
+            return True  # too early: accepted and lost
+        if writer is not None:
+            return writer(*values) is not False
+        low, high = COMMAND[name].fields[0].range
+        if COMMAND[name].fields[0].maximum == 1:
+            values = (int(values[0] != 0),)
+        elif not low <= values[0] <= high:
+            return False
+        self.flash[name] = values[0]
+        return True
+
+    # --- the chip and its firmware
+
+    def _read_uptime(self) -> Row:
+        return (int(self.now - self.boot),)
+
+    def _read_time(self) -> Row:
+        return (int(self.now + self.clock_offset) % 2**64,)
+
+    def _write_time(self, epoch: int) -> None:
+        self.clock_offset = epoch - self.now
+
+    def _read_heap(self) -> Row:
+        return self.heap
+
+    def _read_chip(self) -> Row:
+        return self.board.chip, self.board.cores, self.board.revision
+
+    def _read_ver(self) -> Row:
+        return (self.firmware.version,)
+
+    def _read_idfver(self) -> Row:
+        return (self.firmware.idf_version,)
+
+    def _read_buildtime(self) -> Row:
+        return self.firmware.build_date, self.firmware.build_time
+
+    def _read_temp(self) -> Row:
+        return self.board.temperature_sensors, *self._shown_temperatures
+
+    def _write_tz(self, name: str) -> bool:
+        if name not in TIMEZONES and name not in zoneinfo.available_timezones():
+            return False
+        self.flash["TZ"] = name
+        return True
+
+    def _read_tzrule(self) -> Row:
+        return (truncate(_posix_rule(self.flash["TZ"])),)
+
+    # --- the charging point
+
+    def _read_state(self) -> Row:
+        return (self.point.state_number,)
+
+    def _read_error(self) -> Row:
+        return (self.point.errors,)
+
+    def _read_enable(self) -> Row:
+        return (int(self.point.enabled),)
+
+    def _write_enable(self, value: int) -> None:
+        self.point.enabled = value != 0
+
+    def _read_available(self) -> Row:
+        return (int(self.point.available),)
+
+    def _write_available(self, value: int) -> None:
+        self.point.available = value != 0
+
+    def _read_pendauth(self) -> Row:
+        return (int(self.point.pending_authorization),)
+
+    def _read_limreach(self) -> Row:
+        return (int(self.point.limit_reached),)
+
+    def _read_chcur(self) -> Row:
+        return (self.point.current,)
+
+    def _write_chcur(self, value: int) -> bool:
+        if not self._current_allowed("CHCUR", value):
+            return False
+        self.point.current = value
+        return True
+
+    def _read_defchcur(self) -> Row:
+        return (self.flash["DEFCHCUR"] or self.flash["MAXCHCUR"] * 10,)
+
+    def _write_defchcur(self, value: int) -> bool:
+        if not self._current_allowed("DEFCHCUR", value):
+            return False
+        self.flash["DEFCHCUR"] = value
+        return True
+
+    def _current_allowed(self, name: str, value: int) -> bool:
+        return COMMAND[name].fields[0].range[0] <= value <= self.flash["MAXCHCUR"] * 10
+
+    def _read_consumlim(self) -> Row:
+        return (self.point.consumption_limit,)
+
+    def _write_consumlim(self, value: int) -> None:
+        self.point.consumption_limit = value
+
+    def _read_chtimelim(self) -> Row:
+        return (self.point.time_limit,)
+
+    def _write_chtimelim(self, value: int) -> None:
+        self.point.time_limit = value
+
+    def _read_underpowerlim(self) -> Row:
+        return (self.point.under_power_limit,)
+
+    def _write_underpowerlim(self, value: int) -> None:
+        self.point.under_power_limit = value & 0xFFFF
+
+    def _write_defunderpowerlim(self, value: int) -> None:
+        self.flash["DEFUNDERPOWERLIM"] = value & 0xFFFF
+
+    def _write_socketoutlet(self, value: int) -> bool:
+        if value and not self.board.proximity:
+            return False
+        self.flash["SOCKETOUTLET"] = int(value != 0)
+        return True
+
+    # --- the meter
+
+    def _write_emetermode(self, value: int) -> bool:
+        if value > self.board.emeter:
+            return False
+        self.flash["EMETERMODE"] = value
+        return True
+
+    def _read_emeterpower(self) -> Row:
+        return (round(self.meter.power),)
+
+    def _read_emetersestime(self) -> Row:
+        return (int(self.meter.session_time + 1e-6),)
+
+    def _read_emeterchtime(self) -> Row:
+        return (int(self.meter.charging_time + 1e-6),)
+
+    def _read_emeterconsum(self) -> Row:
+        return (self.meter.session_energy,)
+
+    def _read_emetertotconsum(self) -> Row:
+        return (self.meter.total_energy,)
+
+    def _write_emetertotconsum(self, value: int) -> bool:
+        if value:
+            return False
+        self.meter.reset_total()
+        return True
+
+    def _read_emetervoltage(self) -> Row:
+        l1, l2, _ = self.meter.voltages
+        return tuple(round(volt * 1000) for volt in (l1, l2, l2))  # these versions report L2 for L3
+
+    def _read_emetercurrent(self) -> Row:
+        return tuple(round(ampere * 1000) for ampere in self.meter.currents)
+
+    # --- the network
+
+    @property
+    def _network(self):
+        """The network that the station is connected to, or None."""
+        enabled, ssid, _ = self.flash["station"]
+        return next((net for net in self.board.networks if enabled and ssid and net.ssid == ssid), None)
+
+    def _read_wifistacfg(self) -> Row:
+        return tuple(self.flash["station"])
+
+    def _write_wifistacfg(self, *values: Value) -> bool:
+        station = [int(values[0] != 0), *values[1:], *self.flash["station"][len(values) :]]
+        if station[0] and not station[1]:
+            return False
+        self.flash["station"] = station
+        return True
+
+    def _read_wifistaconn(self) -> Row:
+        return (1, self._network.rssi) if self._network else (0, 0)
+
+    def _read_wifistastatic(self) -> Row:
+        return tuple(self.flash["static"][: len(fields_of("WIFISTASTATIC", self.firmware))])
+
+    def _write_wifistastatic(self, *values: Value) -> bool:
+        if not all(_is_address(value) for value in values[1:]):
+            return False
+        self.flash["static"] = [int(values[0] != 0), *values[1:], *self.flash["static"][len(values) :]]
+        return True
+
+    def _read_wifistaip(self) -> Row:
+        static = self.flash["static"]
+        return ((static[1] if static[0] else STATION_IP) if self._network else NO_IP,)
+
+    def _read_wifistamac(self) -> Row:
+        return (self.board.sta_mac,)
+
+    def _read_wifiapcfg(self) -> Row:
+        suffix = self.board.ap_mac.replace(":", "")[-6:]
+        return int(self._ap_started is not None), f"evse-{suffix}"
+
+    def _write_wifiapcfg(self, enabled: int, *_: Value) -> None:
+        self._ap_started = self.now if enabled else None
+
+    def _read_wifiapconn(self) -> Row:
+        return (int(self.ap_client and self._ap_started is not None),)
+
+    def _read_wifiapip(self) -> Row:
+        return (ACCESS_POINT_IP if self._ap_started is not None else NO_IP,)
+
+    def _read_wifiapmac(self) -> Row:
+        return (self.board.ap_mac,)
+
+    def scan(self) -> list[Row]:
+        """The networks in reach; a name is cut to what the charger's buffer holds."""
+        return [(truncate(network.ssid), network.auth, network.rssi) for network in self.board.networks]
+
+    def _write_hostname(self, name: str) -> bool:
+        return self._store_name("HOSTNAME", name)
+
+    def _write_instname(self, name: str) -> bool:
+        return self._store_name("INSTNAME", name)
+
+    def _store_name(self, key: str, name: str) -> bool:
+        if name:
+            self.flash[key] = name
+        return bool(name)
+
+    # --- the board
+
+    def _read_devname(self) -> Row:
+        return (self.board.name,)
+
+    def _read_socketlock(self) -> Row:
+        return (int(self.board.socket_lock),)
+
+    def _read_socketlockminbreaktime(self) -> Row:
+        return (self.board.socket_lock_min_break_ms,)
+
+    def _read_proximity(self) -> Row:
+        return (int(self.board.proximity),)
+
+    def _read_tempsensor(self) -> Row:
+        return (int(self.board.temperature_sensors > 0),)
+
+    def _read_emeter(self) -> Row:
+        return self.board.emeter, int(self.board.emeter_three_phase)
+
+    def _read_serials(self) -> list[Row]:
+        return list(self.board.serials)
+
+    def _read_auxinputs(self) -> list[Row]:
+        return [(name,) for name in self.board.aux_inputs]
+
+    def _read_auxoutputs(self) -> list[Row]:
+        return [(name,) for name in self.board.aux_outputs]
+
+    def _read_auxanaloginputs(self) -> list[Row]:
+        return [(name,) for name in self.board.aux_analog_inputs]
+
+    def _read_serial0(self) -> Row:
+        garbage = [SERIAL_GARBAGE[field.name] for field in fields_of("SERIAL0", self.firmware)]
+        return ("\x01\x7f?", *garbage[1:]) if self.firmware.head else tuple(garbage)
+
+    _read_serial1 = _read_serial0
+
+    def _write_serial0(self, *_: Value) -> bool:
+        return False
+
+    _write_serial1 = _write_serial0
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _posix_rule(zone: str) -> str:
+    """The rule at the end of the system's file for this zone; UTC where the system has none."""
+    for folder in zoneinfo.TZPATH:
+        file = Path(folder) / zone
+        if file.is_file():
+            return file.read_bytes().rstrip(b"\n").rpartition(b"\n")[2].decode("ascii")
+    return "UTC0"
