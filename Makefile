@@ -1,0 +1,50 @@
+# Everything for a fresh Debian or Ubuntu with python3, python3-venv, make and g++. `make help` lists the targets.
+# All that is made lies in .venv/ and .cache/; `make clean` removes both.
+
+PYTHON ?= python3
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+RUN := $(VENV)/bin/python -m
+CPP := $(wildcard components/esp32evse/*.h components/esp32evse/*.cpp tests/*.cpp tests/*/*.cpp tests/*/*.h)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test footprint docs format lint clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(INSTALLED) ## the full example on a simulated charger, live; ARGS=--once for one picture, PORT=/dev/ttyUSB0 for a real charger
+	@$(RUN) tools.demo $(if $(PORT),--port $(PORT)) $(ARGS)
+
+test: $(INSTALLED) ## all tests; ARGS goes to pytest
+	@$(RUN) pytest $(ARGS)
+
+footprint: $(INSTALLED) ## flash and RAM on 32-bit RISC-V against the budgets; needs the compilers of tools/debian-packages.txt
+	@$(RUN) tools.footprint $(ARGS)
+
+docs: $(INSTALLED) ## the pages and packages that are made from the catalog
+	@$(RUN) tools.docs $(ARGS)
+
+format: $(INSTALLED) ## lay out Python and C++
+	@$(RUN) ruff check --fix --quiet . || true
+	@$(RUN) ruff format --quiet .
+	@$(VENV)/bin/clang-format -i $(CPP)
+
+lint: $(INSTALLED) ## check Python and C++ without changing them
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(VENV)/bin/clang-format --dry-run --Werror $(CPP)
+
+clean: ## remove everything that was made
+	rm -rf $(VENV) .cache
+
+$(INSTALLED): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: sudo apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; this is $$($(PYTHON) -V). Another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv is missing: sudo apt-get install python3-venv" >&2; exit 1; }
+	@command -v g++ >/dev/null || { echo "g++ is missing: sudo apt-get install g++" >&2; exit 1; }
+	@echo "Installing the tools into $(VENV), a minute or two ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
