@@ -16,7 +16,6 @@ from .fields import Value, truncate
 
 Row = tuple[Value, ...]
 
-CORE_READY_S = 0.05  # the charging point wakes this long after RDY
 TEMPERATURE_S = 10.0
 AP_IDLE_S = 60.0
 ACCESS_POINT_IP = "192.168.4.1"
@@ -59,17 +58,26 @@ def fields_of(name: str, firmware: Firmware) -> tuple[Field, ...]:
 
 
 class Device:
-    """One life of the charger, from a start to the next. ``boot``, ``ready`` and ``now`` are seconds.
+    """One life of the charger: it starts at ``boot``, its charging point at ``awake_at`` (s).
 
-    ``temperatures`` (high, low, 1/100 °C), ``ap_client`` and ``heap`` may be set at any time.
+    ``clock_offset`` is the charger's clock (epoch) minus the time given to ``advance``. ``temperatures`` (high, low,
+    1/100 °C), ``ap_client`` and ``heap`` may be set at any time.
     """
 
-    def __init__(self, firmware: Firmware, board: Board, flash: dict, car: Car, boot: float, ready: float) -> None:
+    def __init__(
+        self,
+        firmware: Firmware,
+        board: Board,
+        flash: dict,
+        car: Car,
+        boot: float,
+        awake_at: float,
+        clock_offset: float,
+    ) -> None:
         self.firmware, self.board, self.flash = firmware, board, flash
-        self.boot, self.core_ready = boot, ready + CORE_READY_S
-        self.now = boot
-        self.point = ChargingPoint(flash, car, self.core_ready, board.rcm)
-        self.clock_offset = 0.0  # epoch seconds minus ``now``
+        self.boot, self.awake_at, self.now = boot, awake_at, boot
+        self.clock_offset = clock_offset
+        self.point = ChargingPoint(flash, car, awake_at, board.rcm)
         self.temperatures = (3150, 2875)
         self.heap = (115_992, 308_884)
         self.ap_client = False
@@ -77,8 +85,8 @@ class Device:
         self._ap_started: float | None = None
 
     @property
-    def core_awake(self) -> bool:
-        return self.now >= self.core_ready
+    def awake(self) -> bool:
+        return self.now >= self.awake_at
 
     @property
     def meter(self):
@@ -104,14 +112,14 @@ class Device:
         else:
             rows = reader()
             rows = rows if isinstance(rows, list) else [rows]
-        if self.core_awake or name in CHIP_VALUES:
+        if self.awake or name in CHIP_VALUES:
             return rows
         return [tuple(0 if isinstance(value, int) else value for value in row) for row in rows]
 
     def write(self, name: str, values: Row) -> bool:
         """False where the charger answers ERROR. ``values`` may be fewer than the fields."""
         writer = getattr(self, f"_write_{name.lower()}", None)
-        if not self.core_awake:
+        if not self.awake:
             return True  # too early: accepted and lost
         if writer is not None:
             return writer(*values) is not False

@@ -97,12 +97,12 @@ class Faults:
         """A burst of ``count`` random bytes, to both ends."""
         burst = bytes(self._dice.randrange(256) for _ in range(count))
         self._injected += burst
-        self.charger.receive(burst, self.charger.now)
+        self.receive(burst, self.charger.now)
 
     def nuls(self, count: int = 8) -> None:
         """``count`` NUL bytes to both ends, as from a line that was pulled low."""
         self._injected += bytes(count)
-        self.charger.receive(bytes(count), self.charger.now)
+        self.receive(bytes(count), self.charger.now)
 
     def to_client_now(self, data: bytes) -> None:
         """Any bytes, to the client."""
@@ -143,7 +143,7 @@ class Faults:
 
     def missing_answer(self, command: str = "", count: int = 1) -> None:
         """Executed, never answered."""
-        self._order(lambda data, delay: (b"", delay), command, count)
+        self._order(lambda _data, delay: (b"", delay), command, count)
 
     def error_after_apply(self, command: str = "", count: int = 1) -> None:
         """Executed, but answered ERROR."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from .parser import INVALID, READ, RUN, TEST, Request
+
 EARLY_WRITE = "early write"  # a write within the first second after RDY
 LIST_SUBSCRIPTION = "list subscription"  # hangs the charger
 ABBREVIATION = "abbreviation"  # a command that was executed under a shortened name
@@ -12,7 +14,7 @@ OVERRUN = "overrun"  # more outstanding bytes than the charger buffers
 @dataclass(frozen=True)
 class Entry:
     """One result. ``line`` is what was received since the last one, ``command`` what was executed (`AT+STATE?`), None
-    if the line was not understood; ``result`` is `OK`, `ERROR`, or empty where the charger crashed or hung."""
+    if the line was not understood; ``result`` is `OK`, `ERROR`, or empty where the charger crashed."""
 
     time: float
     line: bytes
@@ -46,6 +48,20 @@ class Journal:
             return [command for command in writes if command.startswith(f"AT+{name}=")]
         return [command for command in writes if not command.startswith(("AT+SUB=", "AT+UNSUB="))]
 
+    def record(self, time: float, request: Request, result: str) -> None:
+        self.entries.append(Entry(time, request.line, _canonical(request), result))
+
+    def violation(self, time: float, kind: str, line: bytes) -> None:
+        self.violations.append(Violation(time, kind, bytes(line)))
+
     def clear(self) -> None:
         self.entries.clear()
         self.violations.clear()
+
+
+def _canonical(request: Request) -> str | None:
+    if request.form == INVALID:
+        return None
+    suffixes = {RUN: "", READ: "?", TEST: "=?"}
+    arguments = request.arguments.decode("utf-8", "replace")
+    return f"AT{request.name}" + suffixes.get(request.form, f"={arguments}")

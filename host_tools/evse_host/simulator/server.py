@@ -113,7 +113,8 @@ class TcpPort:
         self._client: socket.socket | None = None
 
     def poll(self, timeout: float, wake_fd: int) -> bytes:
-        readable, _, _ = select.select([wake_fd, self._listener, *([self._client] if self._client else [])], [], [], timeout)
+        sources = [wake_fd, self._listener] + ([self._client] if self._client else [])
+        readable, _, _ = select.select(sources, [], [], timeout)
         if self._listener in readable:
             self._accept()
             return b""
