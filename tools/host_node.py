@@ -14,6 +14,7 @@ import asyncio
 import math
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -32,6 +33,7 @@ WITHOUT_STATE = ("button", "event")  # nothing to show before they happen
 
 START_TIMEOUT = 20.0
 WAIT_TIMEOUT = 10.0
+ORDERLY_EXIT = (0, -signal.SIGTERM)
 
 
 class NodeError(Exception):
@@ -64,6 +66,8 @@ class HostProcess:
             "ESPHOME_PREFDIR": str(self.directory / ".esphome/prefs"),
             "EVSE_API_PORT": str(self.api_port),
             "EVSE_UART": self.uart,
+            "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=1",  # ESPHome frees nothing at its end
+            "UBSAN_OPTIONS": "print_stacktrace=1",
         }
         self._process = subprocess.Popen(
             [str(self.program)], env={**os.environ, **settings}, cwd=self.directory, text=True, errors="replace",
@@ -72,10 +76,10 @@ class HostProcess:
         self._reader = threading.Thread(target=self._read_log, args=(self._process,), daemon=True)
         self._reader.start()
 
-    def stop(self) -> int | None:
-        """End the process if it runs; returns its exit code, negative for the signal that ended it."""
+    def stop(self) -> None:
+        """End the process if it runs."""
         if self._process is None:
-            return None
+            return
         if self._process.poll() is None:
             self._process.terminate()
         try:
@@ -84,7 +88,15 @@ class HostProcess:
             self._process.kill()
             self._process.wait()
         self._reader.join(5)
-        return self._process.returncode
+
+    @property
+    def exit_code(self) -> int | None:
+        """Negative for the signal that ended the process; None while it runs."""
+        return self._process.poll()
+
+    def wait(self) -> int:
+        """Wait for the process to end by itself."""
+        return self._process.wait()
 
     @property
     def running(self) -> bool:
@@ -273,8 +285,8 @@ class Node(ApiClient):
     def __exit__(self, error_type: object, *_: object) -> None:
         died = not self.process.running
         self.close()
-        if died and error_type is None:
-            raise NodeError(f"the node stopped by itself; {self.process.log_tail(60)}")
+        if error_type is None and (died or self.process.exit_code not in ORDERLY_EXIT):
+            raise NodeError(f"the node stopped with code {self.process.exit_code}; {self.process.log_tail(60)}")
 
     def close(self) -> None:
         try:

@@ -2,9 +2,9 @@
 
     python -m tools.warnings [CONFIG.yaml ...]      exits with 1 when the compiler complains
 
-No host compiler warns of what an ESP32's does: there uint32_t is unsigned long, char is unsigned and time_t has 64 bits,
-as with Debian's arm-none-eabi-g++. tools/esp32_stubs has the few ESP-IDF headers that ESPHome's core includes. Only our
-files are held to the warnings: ESPHome's headers count as the system's.
+No host compiler warns of what an ESP32's does: there uint32_t is unsigned long, char is unsigned and time_t has 64
+bits, as with Debian's arm-none-eabi-g++. tools/esp32_stubs has the few ESP-IDF headers that ESPHome's core includes.
+Only our files are held to the warnings: ESPHome's headers count as the system's.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def check(yaml: Path) -> list[str]:
 
 
 def _our_tree(directory: Path) -> Path:
-    """A directory where our files are found as `esphome/components/esp32evse/...`, with a source that has all headers."""
+    """A directory with our files as `esphome/components/esp32evse/...`, and a source that includes all headers."""
     target = directory / "esphome/components/esp32evse"
     target.mkdir(parents=True, exist_ok=True)
     for old in target.iterdir():

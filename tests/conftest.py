@@ -1,0 +1,68 @@
+"""Fixtures for tests with a real node: its program, built once, and factories for what it is connected to.
+
+def test_power(full_node_program, start_charger, start_node):
+    charger = start_charger()
+    node = start_node(full_node_program, charger.path)
+    node.wait_for("Power", 3680)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from evse_host.catalog import BAUD_RATE
+from evse_host.simulator import Charger, PtyServer
+from tools import node
+from tools.host_node import Node
+
+FULL_NODE = node.ROOT / "tools/demo.yaml"
+
+# Hypothesis keeps its examples where every other cache is.
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(node.CACHE / "hypothesis"))
+
+
+@pytest.fixture(scope="session")
+def full_node_program() -> Path:
+    """The full example as `esphome compile` makes it."""
+    return node.build(FULL_NODE)
+
+
+@pytest.fixture(scope="session")
+def sanitized_node_program() -> Path:
+    """The full example that stops at the first wrong memory access or undefined behaviour."""
+    return node.build(FULL_NODE, "sanitized")
+
+
+@pytest.fixture
+def start_charger() -> Iterator[Callable[..., PtyServer]]:
+    """Starts a simulated charger on a pseudo terminal: ``start_charger(charger=Charger(), **PtyServer's options)``.
+
+    Its line is as slow as a real one unless ``baud_rate=None`` is given.
+    """
+    with ExitStack() as running:
+
+        def start(charger: Charger | None = None, **options) -> PtyServer:
+            options.setdefault("baud_rate", BAUD_RATE)
+            return running.enter_context(PtyServer(charger or Charger(), **options))
+
+        yield start
+
+
+@pytest.fixture
+def start_node(tmp_path: Path) -> Iterator[Callable[..., Node]]:
+    """Starts a program on a serial port: ``start_node(program, uart)``; each has a home and an API port of its own.
+
+    The test fails if a node stopped by itself, be it only at its end.
+    """
+    homes = (tmp_path / f"node-{number}" for number in range(100))
+    with ExitStack() as running:
+
+        def start(program: Path, uart: str | Path) -> Node:
+            return running.enter_context(Node(program, uart, next(homes)))
+
+        yield start
