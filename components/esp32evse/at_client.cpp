@@ -53,11 +53,6 @@ void AtClient::set_rows(const CommandRow *rows, RowState *states, uint8_t count)
   this->row_count_ = count;
 }
 
-void AtClient::set_intervals(uint32_t push_ms, uint32_t poll_ms) {
-  this->push_ms_ = push_ms;
-  this->poll_ms_ = poll_ms;
-}
-
 void AtClient::start(uint32_t now) {
   this->mark_due_(true);
   this->next_tick_ = now;
@@ -169,6 +164,7 @@ AtClient::TextSlot *AtClient::find_slot_(uint8_t row) {
 // --- bytes in ---------------------------------------------------------------------------------------------------------
 
 void AtClient::receive(const uint8_t *data, size_t length, uint32_t now) {
+  this->entered_ = true;
   for (size_t i = 0; i < length; i++) {
     switch (this->framer_.feed(data[i])) {
       case LineFramer::Event::LINE:
@@ -181,6 +177,7 @@ void AtClient::receive(const uint8_t *data, size_t length, uint32_t now) {
         break;
     }
   }
+  this->entered_ = false;
 }
 
 void AtClient::on_line_(char *line, size_t length, uint32_t now) {
@@ -189,9 +186,9 @@ void AtClient::on_line_(char *line, size_t length, uint32_t now) {
     return;
   }
   if (is(line, length, "RDY")) {
-    this->on_reboot_(true);
     this->abort_task_(now);
     this->settle_(now);
+    this->on_reboot_(true);
     return;
   }
   if (this->task_ == Task::RAW)
@@ -480,6 +477,14 @@ void AtClient::abort_task_(uint32_t now) {
 // --- one command at a time --------------------------------------------------------------------------------------------
 
 void AtClient::loop(uint32_t now) {
+  if (this->entered_)
+    return;  // asked for by a listener: the running call comes to it
+  this->entered_ = true;
+  this->step_(now);
+  this->entered_ = false;
+}
+
+void AtClient::step_(uint32_t now) {
   if (reached(this->next_tick_, now))
     this->tick_(now);
   if (this->state_ != State::READY) {

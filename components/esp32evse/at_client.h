@@ -103,8 +103,9 @@ class AtClient {
   explicit AtClient(AtClientListener *listener) : listener_(listener) {}
 
   void set_rows(const CommandRow *rows, RowState *states, uint8_t count);
-  /// `push_ms` 0: no automatic subscriptions.
-  void set_intervals(uint32_t push_ms, uint32_t poll_ms);
+  /// Period of the automatic subscriptions; 0: none.
+  void set_push_interval(uint32_t push_ms) { this->push_ms_ = push_ms; }
+  void set_poll_interval(uint32_t poll_ms) { this->poll_ms_ = poll_ms; }
   void start(uint32_t now);
   void receive(const uint8_t *data, size_t length, uint32_t now);
   void loop(uint32_t now);
@@ -184,6 +185,7 @@ class AtClient {
   void abort_task_(uint32_t now);
 
   // tasks
+  void step_(uint32_t now);
   void tick_(uint32_t now);
   void watch_row_(uint8_t row, uint32_t now);
   bool start_next_(uint32_t now);
@@ -237,6 +239,7 @@ class AtClient {
   bool settled_ : 1 {false};          // and nothing was missed since
   bool uptime_known_ : 1 {false};
   bool uptime_doubted_ : 1 {false};   // the last one did not fit: read once more before believing it
+  bool entered_ : 1 {false};          // a listener may call back
   bool hold_ : 1 {false};             // until deadline_, a second ERROR may follow
   bool charging_ : 1 {false};
   bool work_ : 1 {false};             // a row may have something to do

@@ -9,7 +9,7 @@ namespace esphome::esp32evse {
 /// One field of a value line. Signed types are kept as their two's complement.
 struct Field {
   uint64_t number{0};
-  const char *text{""};
+  const char *text{nullptr};  ///< of a string, else nullptr
   uint8_t length{0};
 
   int64_t as_signed() const { return static_cast<int64_t>(this->number); }

@@ -61,9 +61,8 @@ const char *describe(const Situation &situation) {
 uint8_t SessionTracker::on_state(ChargerState state) {
   const bool session = is_session(state);
   const bool first = !this->known_;
-  const bool other = this->active_ && session && this->fell_back_;
+  const bool other = this->active_ && session && (this->energy_fell_ || this->duration_fell_);
   this->known_ = true;
-  this->state_ = state;
   if (first) {
     this->active_ = session;
     return NOTHING;
@@ -83,13 +82,16 @@ uint8_t SessionTracker::on_state(ChargerState state) {
 void SessionTracker::on_energy(uint32_t watt_hours) {
   if (!this->active_)
     return;
-  this->fell_back_ = watt_hours < this->energy_;
-  if (!this->fell_back_)
+  this->energy_fell_ = watt_hours < this->energy_;
+  if (!this->energy_fell_)
     this->energy_ = watt_hours;
 }
 
 void SessionTracker::on_duration(uint32_t seconds) {
-  if (this->active_ && seconds > this->duration_)
+  if (!this->active_)
+    return;
+  this->duration_fell_ = seconds < this->duration_;
+  if (!this->duration_fell_)
     this->duration_ = seconds;
 }
 
@@ -102,7 +104,8 @@ void SessionTracker::finish_() {
 
 void SessionTracker::begin_() {
   this->active_ = true;
-  this->fell_back_ = false;
+  this->energy_fell_ = false;
+  this->duration_fell_ = false;
   this->energy_ = 0;
   this->duration_ = 0;
 }

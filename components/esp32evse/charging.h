@@ -40,9 +40,6 @@ class SessionTracker {
   uint8_t on_state(ChargerState state);
   void on_energy(uint32_t watt_hours);
   void on_duration(uint32_t seconds);
-  /// The charger was silent: the session is compared again when it returns.
-  void on_silence() { this->state_ = ChargerState::UNKNOWN; }
-
   /// Of the session that has finished last, if one has.
   bool has_last() const { return this->has_last_; }
   uint32_t last_energy() const { return this->last_energy_; }
@@ -56,10 +53,10 @@ class SessionTracker {
   uint32_t duration_{0};
   uint32_t last_energy_{0};
   uint32_t last_duration_{0};
-  ChargerState state_{ChargerState::UNKNOWN};
   bool active_{false};
-  bool known_{false};      // a state has been seen at all
-  bool fell_back_{false};  // the energy dropped within the session: unless it ends now, this is another session
+  bool known_{false};          // a state has been seen at all
+  bool energy_fell_{false};    // the values dropped: if the session does not end now, it is another one
+  bool duration_fell_{false};
   bool has_last_{false};
 };
 

@@ -1,0 +1,185 @@
+"""The hub's actions and conditions. Their names, keys and documentation stand in the catalog."""
+
+from esphome import automation
+import esphome.codegen as cg
+import esphome.config_validation as cv
+from esphome.const import CONF_COMMAND, CONF_CURRENT, CONF_ID, CONF_PASSWORD, CONF_PERIOD, CONF_SSID, CONF_TIME_ID
+
+from . import Esp32Evse, catalog, subscription_period, time_source
+from .codegen import CONF_ESP32EVSE_ID, DOMAIN, charger_string, esp32evse_ns, hub_of
+
+CONF_DNS = "dns"
+CONF_ENABLED = "enabled"
+CONF_FORCE = "force"
+CONF_GATEWAY = "gateway"
+CONF_IP = "ip"
+CONF_NETMASK = "netmask"
+
+
+def _action(name: str) -> cg.MockObjClass:
+    return esp32evse_ns.class_(name, automation.Action)
+
+
+def _hub_schema(keys=None, hub_key: str = CONF_ID) -> cv.Schema:
+    return cv.Schema({cv.GenerateID(hub_key): cv.use_id(Esp32Evse), **(keys or {})})
+
+
+def _register(name: str, class_name: str, schema, make_arguments):
+    """Registers one action; `make_arguments(hub, config)` are its constructor's arguments behind the hub."""
+
+    @automation.register_action(f"{DOMAIN}.{name}", _action(class_name), schema, synchronous=True)
+    async def to_code(config, action_id, template_arg, args):
+        hub_id = config[CONF_ID if CONF_ID in config else CONF_ESP32EVSE_ID]
+        hub_variable = await cg.get_variable(hub_id)
+        arguments = make_arguments(hub_of(hub_id), config)
+        variable = cg.new_Pvariable(action_id, template_arg, hub_variable, *arguments)
+        await _set_templatables(variable, config, args)
+        return variable
+
+    return to_code
+
+
+_TEMPLATABLE_TYPES = {
+    CONF_CURRENT: cg.float_,
+    CONF_ENABLED: cg.bool_,
+    CONF_PERIOD: cg.uint32,
+    **dict.fromkeys((CONF_COMMAND, CONF_DNS, CONF_GATEWAY, CONF_IP, CONF_NETMASK, CONF_PASSWORD, CONF_SSID), cg.std_string),
+}
+
+
+async def _set_templatables(variable, config, args) -> None:
+    for key, type_ in _TEMPLATABLE_TYPES.items():
+        if key in config:
+            value = await cg.templatable(config[key], args, type_)
+            cg.add(getattr(variable, f"set_{key}")(value))
+
+
+# --- without keys -----------------------------------------------------------------------------------------------------
+
+_SIMPLE = {
+    "enable": ("WriteAction", lambda hub, _: (hub.row("ENABLE"), 1)),
+    "disable": ("WriteAction", lambda hub, _: (hub.row("ENABLE"), 0)),
+    "reset_total_energy": ("WriteAction", lambda hub, _: (hub.row("EMETERTOTCONSUM"), 0)),
+    "authorize": ("RunAction", lambda hub, _: (hub.row("AUTH"),)),
+    "restart": ("RunAction", lambda hub, _: (hub.row("RST"),)),
+    "wifi_scan": ("RunAction", lambda hub, _: (hub.row("WIFIAPSCAN"),)),
+    "refresh": ("RefreshAction", lambda hub, _: ()),
+    "force_update": ("RefreshAction", lambda hub, _: ()),
+    "unsubscribe_all": ("UnsubscribeAllAction", lambda hub, _: ()),
+}
+
+for _name, (_class, _arguments) in _SIMPLE.items():
+    _register(_name, _class, automation.maybe_simple_id(_hub_schema()), _arguments)
+
+# --- subscriptions ----------------------------------------------------------------------------------------------------
+
+_SUBSCRIBE_SCHEMA = cv.maybe_simple_value(
+    _hub_schema({cv.Required(CONF_PERIOD): cv.templatable(subscription_period)}, CONF_ESP32EVSE_ID), key=CONF_PERIOD
+)
+
+for _name, _command in catalog.SUBSCRIBE_NAMES.items():
+    _register(
+        f"{_name}.subscribe", "SubscribeAction", _SUBSCRIBE_SCHEMA, lambda hub, _, command=_command: (hub.row(command),)
+    )
+
+# --- with keys --------------------------------------------------------------------------------------------------------
+
+
+def _ampere(value):
+    value = cv.current(value)
+    if not 6 <= value <= 63:
+        raise cv.Invalid(f"{CONF_CURRENT} must be 6 to 63 A, not {value:g} A (IEC 61851 has nothing between 0 and 6 A)")
+    return value
+
+
+def _raw_command(value):
+    value = cv.string_strict(value)
+    if not value.upper().startswith("AT"):
+        raise cv.Invalid(f"{CONF_COMMAND} must begin with AT")
+    if len(value.encode()) > catalog.MAX_ARGUMENT_BYTES or not value.isprintable():
+        raise cv.Invalid(f"{CONF_COMMAND} must be one line of at most {catalog.MAX_ARGUMENT_BYTES} bytes")
+    return value
+
+
+def _address(value):
+    return str(cv.ipv4address(value))
+
+
+_register(
+    "set_charging_current",
+    "SetChargingCurrentAction",
+    cv.maybe_simple_value(_hub_schema({cv.Required(CONF_CURRENT): cv.templatable(_ampere)}), key=CONF_CURRENT),
+    lambda hub, _: (hub.row("CHCUR"),),
+)
+_register(
+    "set_wifi_station",
+    "SetWifiStationAction",
+    _hub_schema(
+        {
+            cv.Required(CONF_SSID): cv.templatable(charger_string(1)),
+            cv.Optional(CONF_PASSWORD): cv.sensitive(cv.templatable(charger_string(0))),
+            cv.Optional(CONF_ENABLED, default=True): cv.templatable(cv.boolean),
+        }
+    ),
+    lambda hub, _: (hub.row("WIFISTACFG"),),
+)
+_register(
+    "set_static_ip",
+    "SetStaticIpAction",
+    _hub_schema(
+        {
+            cv.Required(CONF_IP): cv.templatable(_address),
+            cv.Required(CONF_GATEWAY): cv.templatable(_address),
+            cv.Required(CONF_NETMASK): cv.templatable(_address),
+            cv.Optional(CONF_DNS): cv.templatable(_address),
+            cv.Optional(CONF_ENABLED, default=True): cv.templatable(cv.boolean),
+        }
+    ),
+    lambda hub, _: (hub.row("WIFISTASTATIC"),),
+)
+_register(
+    "send_command",
+    "SendCommandAction",
+    cv.maybe_simple_value(
+        _hub_schema(
+            {
+                cv.Required(CONF_COMMAND): cv.templatable(_raw_command),
+                cv.Optional(CONF_FORCE, default=False): cv.boolean,
+            }
+        ),
+        key=CONF_COMMAND,
+    ),
+    lambda hub, config: (config[CONF_FORCE],),
+)
+
+
+@automation.register_action(
+    f"{DOMAIN}.set_time",
+    _action("SetTimeAction"),
+    automation.maybe_simple_id(_hub_schema({cv.GenerateID(CONF_TIME_ID): time_source})),
+    synchronous=True,
+)
+async def _set_time_to_code(config, action_id, template_arg, args):
+    hub_variable = await cg.get_variable(config[CONF_ID])
+    clock = await cg.get_variable(config[CONF_TIME_ID])
+    return cg.new_Pvariable(action_id, template_arg, hub_variable, hub_of(config[CONF_ID]).row("TIME"), clock)
+
+
+# --- conditions -------------------------------------------------------------------------------------------------------
+
+
+def _register_condition(condition: catalog.Automation) -> None:
+    class_name = "".join(word.capitalize() for word in condition.name.split("_")) + "Condition"
+
+    @automation.register_condition(
+        f"{DOMAIN}.{condition.name}",
+        esp32evse_ns.class_(class_name, automation.Condition),
+        automation.maybe_simple_id(_hub_schema()),
+    )
+    async def to_code(config, condition_id, template_arg, args):
+        hub_of(config[CONF_ID]).commands.update(condition.needs)
+        return cg.new_Pvariable(condition_id, template_arg, await cg.get_variable(config[CONF_ID]))
+
+
+for _condition in catalog.CONDITIONS:
+    _register_condition(_condition)

@@ -1,0 +1,21 @@
+"""Binary sensors of the ESP32-EVSE charger."""
+
+from esphome.components import binary_sensor
+
+from . import Esp32Evse, codegen
+
+DEPENDENCIES = [codegen.DOMAIN]
+
+CONFIG_SCHEMA = codegen.platform_schema(
+    "binary_sensor",
+    Esp32Evse,
+    lambda entity: binary_sensor.binary_sensor_schema(
+        **codegen.presentation(entity, "icon", "device_class", "category")
+    ),
+)
+
+
+async def to_code(config):
+    await codegen.platform_to_code(
+        "binary_sensor", config, lambda entity, conf, hub: binary_sensor.new_binary_sensor(conf)
+    )

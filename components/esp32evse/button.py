@@ -1,0 +1,42 @@
+"""Buttons of the ESP32-EVSE charger."""
+
+import esphome.codegen as cg
+from esphome.components import button
+
+from . import Esp32Evse, catalog, codegen
+
+DEPENDENCIES = [codegen.DOMAIN]
+
+RunButton = codegen.esp32evse_ns.class_("RunButton", button.Button)
+WriteButton = codegen.esp32evse_ns.class_("WriteButton", button.Button)
+RefreshButton = codegen.esp32evse_ns.class_("RefreshButton", button.Button)
+
+_WRITES = {"start_ap": 1, "reset_total_energy": 0}
+
+
+def _class(entity: catalog.Entity):
+    if entity.key in _WRITES:
+        return WriteButton
+    return RunButton if entity.command else RefreshButton
+
+
+CONFIG_SCHEMA = codegen.platform_schema(
+    "button",
+    Esp32Evse,
+    lambda entity: button.button_schema(
+        _class(entity), **codegen.presentation(entity, "icon", "device_class", "category")
+    ),
+)
+
+
+async def _new(entity, config, hub):
+    arguments = [await cg.get_variable(hub.id)]
+    if entity.command:
+        arguments.append(hub.row(entity.command))
+    if entity.key in _WRITES:
+        arguments.append(_WRITES[entity.key])
+    return await button.new_button(config, *arguments)
+
+
+async def to_code(config):
+    await codegen.platform_to_code("button", config, _new)

@@ -1,0 +1,196 @@
+"""From the catalog to schemas and C++ tables: the same few functions for every platform.
+
+While platforms, actions and options generate their code they ask for the commands they need and leave (row, entity)
+pairs in `CORE.data`. When all are done, `emit_tables` writes for each hub two constant tables and one state array, and
+only what is configured is in them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import esphome.codegen as cg
+import esphome.config_validation as cv
+from esphome.const import CONF_FILTERS, CONF_FORCE_UPDATE
+from esphome.core import CORE, ID
+from esphome.cpp_generator import MockObj, RawExpression, RawStatement
+from esphome.types import ConfigType
+
+from . import catalog
+
+DOMAIN = "esp32evse"
+CONF_ESP32EVSE_ID = "esp32evse_id"
+
+esp32evse_ns = cg.esphome_ns.namespace(DOMAIN)
+
+_SIGNATURE = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i8": "b", "i32": "i", "str": "s"}
+_EVENT_KINDS = {"session": "SESSION_EVENT", "fault": "FAULT_EVENT"}
+_CONVERT_SUFFIX = {"gated": "_GATED", "lifetime": "_LIFETIME", "bit": "_BIT", "name": "_NAME", "join": "_JOIN", "time": "_TIME"}
+
+
+@dataclass
+class Hub:
+    """What one hub's tables will hold."""
+
+    id: ID
+    commands: set[str] = field(default_factory=set)
+    bindings: list[tuple[catalog.Entity, MockObj, bool]] = field(default_factory=list)
+    explicit: dict[str, int] = field(default_factory=dict)
+
+    def row(self, command: str) -> RawExpression:
+        """The command's row, as a constant that emit_tables defines."""
+        self.commands.add(command)
+        return RawExpression(_row_constant(self.id, command))
+
+
+def _row_constant(hub_id: ID, command: str) -> str:
+    return f"{hub_id}__{command}"
+
+
+def hub_of(hub_id: ID) -> Hub:
+    hubs: dict[str, Hub] = CORE.data.setdefault(DOMAIN, {})
+    if hub_id.id not in hubs:
+        hubs[hub_id.id] = Hub(hub_id, {"UPTIME"})
+    return hubs[hub_id.id]
+
+
+def bind(hub_id: ID, entity: catalog.Entity, variable: MockObj, config: ConfigType) -> None:
+    """Ties an entity to its command."""
+    hub = hub_of(hub_id)
+    hub.commands.update(entity.commands)
+    every = bool(config.get(CONF_FILTERS) or config.get(CONF_FORCE_UPDATE))
+    hub.bindings.append((entity, variable, every))
+
+
+# --- schemas ----------------------------------------------------------------------------------------------------------
+
+
+def presentation(entity: catalog.Entity, *keys: str) -> dict[str, Any]:
+    """The entity's Home Assistant properties, as keyword arguments of ESPHome's schema functions."""
+    names = {"unit": "unit_of_measurement", "category": "entity_category", "accuracy": "accuracy_decimals"}
+    values = {names.get(key, key): getattr(entity, key) for key in keys}
+    return {key: value for key, value in values.items() if value != ""}
+
+
+def charger_string(low: int):
+    """A string field of the charger: its length counts in bytes of UTF-8."""
+
+    def validator(value):
+        value = cv.string_strict(value)
+        if not low <= len(value.encode()) <= catalog.MAX_STRING_BYTES:
+            raise cv.Invalid(f"must have {low} to {catalog.MAX_STRING_BYTES} bytes, not {len(value.encode())}")
+        if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
+            raise cv.Invalid("must not hold control characters")
+        return value
+
+    return validator
+
+
+def platform_schema(platform: str, hub_class: MockObj, make_schema) -> cv.Schema:
+    """`make_schema(entity)` for each of the platform's rows, all optional, under the platform's hub key."""
+    keys = {cv.Optional(entity.key): make_schema(entity) for entity in catalog.entities(platform)}
+    return cv.All(
+        cv.Schema({cv.GenerateID(CONF_ESP32EVSE_ID): cv.use_id(hub_class), **keys}),
+        cv.has_at_least_one_key(*(entity.key for entity in catalog.entities(platform))),
+    )
+
+
+async def platform_to_code(platform: str, config: ConfigType, make_entity) -> None:
+    """`await make_entity(entity, config, hub)` for each configured row; binds what it returns, unless None."""
+    hub_id = config[CONF_ESP32EVSE_ID]
+    await cg.get_variable(hub_id)
+    for entity in catalog.entities(platform):
+        if (entity_config := config.get(entity.key)) is None:
+            continue
+        hub = hub_of(hub_id)
+        hub.commands.update(entity.commands)
+        variable = await make_entity(entity, entity_config, hub)
+        if entity.convert != "action":
+            bind(hub_id, entity, variable, entity_config)
+
+
+def names_array(id_: ID, suffix: str, names: tuple[str, ...]) -> MockObj:
+    """A constant table of strings."""
+    array_id = ID(f"{id_}_{suffix}", is_declaration=True, type=RawExpression("const char *const"))
+    return cg.static_const_array(array_id, cg.ArrayInitializer(*names))
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def _signature(command: catalog.Command) -> str:
+    letters, optional = "", False
+    for item in command.fields:
+        if item.since_head and not optional:
+            letters, optional = letters + "|", True
+        letters += _SIGNATURE[item.type]
+    return letters
+
+
+def _traits(command: catalog.Command) -> str:
+    traits = {
+        "STORED": command.stored,
+        "LINES": command.lines,
+        "OTHER_ANSWER": bool(command.answer),
+        "CLOCK": command.tolerance > 0,
+        "UNPROVABLE": command.verify == 0,
+    }
+    return " | ".join(f"esp32evse::{trait}" for trait, present in traits.items() if present) or "0"
+
+
+def _kind(entity: catalog.Entity) -> str:
+    if entity.convert == "derived":
+        return _EVENT_KINDS[entity.key] if entity.platform == "event" else entity.key.upper()
+    if entity.convert == "join" and catalog.COMMAND[entity.command].lines:
+        return f"{entity.platform.upper()}_LIST"
+    return entity.platform.upper() + _CONVERT_SUFFIX.get(entity.convert, "")
+
+
+def _binding_line(entity: catalog.Entity, variable: MockObj, every: bool) -> str:
+    parameter = entity.bit if entity.convert == "bit" else entity.scale
+    return f"  {{{variable}, esp32evse::Kind::{_kind(entity)}, {entity.field_index}, {parameter}, {str(every).lower()}}},"
+
+
+def _command_line(command: catalog.Command, first: int, count: int) -> str:
+    name = f'"{command.name}\\0{command.answer}"' if command.answer else f'"{command.name}"'
+    refresh = command.refresh.upper()
+    return (
+        f'  {{{name}, "{_signature(command)}", esp32evse::Refresh::{refresh}, {_traits(command)}, '
+        f"static_cast<uint8_t>(esp32evse::Role::{command.role}), {first}, {count}}},"
+    )
+
+
+def _table(declaration: str, lines: list[str]) -> RawStatement:
+    return RawStatement("\n".join([f"static const {declaration}[] = {{", *lines, "};"]))
+
+
+def emit_tables(hub: Hub, variable: MockObj) -> None:
+    """Writes one hub's tables, in the catalog's order, and hands them to the hub."""
+    commands = [command for command in catalog.COMMANDS if command.name in hub.commands]
+    command_lines, binding_lines = [], []
+    for row, command in enumerate(commands):
+        bound = [item for item in hub.bindings if item[0].command == command.name]
+        command_lines.append(_command_line(command, len(binding_lines), len(bound)))
+        binding_lines += [_binding_line(*item) for item in bound]
+        cg.add_global(RawStatement(f"static constexpr uint8_t {_row_constant(hub.id, command.name)} = {row};"))
+    first_derived = len(binding_lines)
+    binding_lines += [_binding_line(*item) for item in hub.bindings if not item[0].command]
+    empty = ["  {nullptr, esp32evse::Kind::SENSOR, 0, 0, false},"]
+    cg.add_global(_table(f"esp32evse::CommandRow {hub.id}__rows", command_lines))
+    cg.add_global(_table(f"esp32evse::Binding {hub.id}__bindings", binding_lines or empty))
+    cg.add_global(RawStatement(f"static esp32evse::RowState {hub.id}__states[{len(commands)}];"))
+    cg.add(
+        variable.set_tables(
+            RawExpression(f"{hub.id}__rows"),
+            RawExpression(f"{hub.id}__states"),
+            len(commands),
+            RawExpression(f"{hub.id}__bindings"),
+            len(binding_lines),
+            first_derived,
+        )
+    )
+    for name, period in hub.explicit.items():
+        cg.add(variable.subscribe(RawExpression(_row_constant(hub.id, name)), period))
+
+

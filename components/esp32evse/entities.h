@@ -1,0 +1,158 @@
+#pragma once
+
+#include <cmath>
+
+#include "esp32evse.h"
+#include "esphome/core/defines.h"
+#ifdef USE_BUTTON
+#include "esphome/components/button/button.h"
+#endif
+#ifdef USE_NUMBER
+#include "esphome/components/number/number.h"
+#endif
+#ifdef USE_SELECT
+#include "esphome/components/select/select.h"
+#endif
+#ifdef USE_SWITCH
+#include "esphome/components/switch/switch.h"
+#endif
+#ifdef USE_TEXT
+#include "esphome/components/text/text.h"
+#endif
+#ifdef USE_TEXT_SENSOR
+#include "esphome/components/text_sensor/text_sensor.h"
+#endif
+
+namespace esphome::esp32evse {
+
+#ifdef USE_TEXT_SENSOR
+/// Shows one of some names, by its number on the wire.
+class NameTextSensor final : public text_sensor::TextSensor {
+ public:
+  NameTextSensor(const char *const *names, uint8_t count) : names_(names), count_(count) {}
+  const char *name_of(uint64_t number) const { return number < this->count_ ? this->names_[number] : nullptr; }
+
+ protected:
+  const char *const *names_;
+  uint8_t count_;
+};
+
+/// Joins all lines of an answer.
+class ListTextSensor final : public text_sensor::TextSensor {
+ public:
+  void add(const Values &values);
+  void finish();
+
+ protected:
+  char text_[MAX_STATE_LEN + 1];
+  uint8_t length_{0};
+};
+#endif
+
+#ifdef USE_SWITCH
+class EvseSwitch final : public switch_::Switch {
+ public:
+  EvseSwitch(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
+
+ protected:
+  void write_state(bool state) override { this->hub_->write(this->row_, state ? 1 : 0); }
+
+  Esp32Evse *hub_;
+  uint8_t row_;
+};
+#endif
+
+#ifdef USE_NUMBER
+/// Value times multiplier is the integer on the wire.
+class EvseNumber final : public number::Number {
+ public:
+  EvseNumber(Esp32Evse *hub, uint8_t row, float multiplier) : hub_(hub), multiplier_(multiplier), row_(row) {}
+  float get_multiplier() const { return this->multiplier_; }
+
+ protected:
+  void control(float value) override {
+    if (value >= 0)  // false for NaN, too
+      this->hub_->write(this->row_, static_cast<uint32_t>(std::lround(value * this->multiplier_)));
+  }
+
+  Esp32Evse *hub_;
+  float multiplier_;
+  uint8_t row_;
+};
+#endif
+
+#ifdef USE_SELECT
+/// The option's index is the number on the wire.
+class NumberSelect final : public select::Select {
+ public:
+  NumberSelect(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
+
+ protected:
+  void control(size_t index) override { this->hub_->write(this->row_, index); }
+
+  Esp32Evse *hub_;
+  uint8_t row_;
+};
+
+/// The option is the string on the wire.
+class StringSelect final : public select::Select {
+ public:
+  StringSelect(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
+
+ protected:
+  void control(size_t index) override { this->hub_->write_string(this->row_, this->option_at(index)); }
+
+  Esp32Evse *hub_;
+  uint8_t row_;
+};
+#endif
+
+#ifdef USE_TEXT
+class EvseText final : public text::Text {
+ public:
+  EvseText(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
+
+ protected:
+  void control(const std::string &value) override { this->hub_->write_string(this->row_, value); }
+
+  Esp32Evse *hub_;
+  uint8_t row_;
+};
+#endif
+
+#ifdef USE_BUTTON
+class RunButton final : public button::Button {
+ public:
+  RunButton(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
+
+ protected:
+  void press_action() override { this->hub_->run(this->row_); }
+
+  Esp32Evse *hub_;
+  uint8_t row_;
+};
+
+class WriteButton final : public button::Button {
+ public:
+  WriteButton(Esp32Evse *hub, uint8_t row, uint32_t value) : hub_(hub), value_(value), row_(row) {}
+
+ protected:
+  void press_action() override { this->hub_->write(this->row_, this->value_); }
+
+  Esp32Evse *hub_;
+  uint32_t value_;
+  uint8_t row_;
+};
+
+class RefreshButton final : public button::Button {
+ public:
+  explicit RefreshButton(Esp32Evse *hub) : hub_(hub) {}
+
+ protected:
+  void press_action() override { this->hub_->refresh(); }
+
+  Esp32Evse *hub_;
+};
+#endif
+
+}  // namespace esphome::esp32evse

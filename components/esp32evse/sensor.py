@@ -1,0 +1,19 @@
+"""Sensors of the ESP32-EVSE charger."""
+
+from esphome.components import sensor
+
+from . import Esp32Evse, codegen
+
+DEPENDENCIES = [codegen.DOMAIN]
+
+CONFIG_SCHEMA = codegen.platform_schema(
+    "sensor",
+    Esp32Evse,
+    lambda entity: sensor.sensor_schema(
+        **codegen.presentation(entity, "unit", "icon", "accuracy", "device_class", "state_class", "category")
+    ),
+)
+
+
+async def to_code(config):
+    await codegen.platform_to_code("sensor", config, lambda entity, conf, hub: sensor.new_sensor(conf))
