@@ -3,11 +3,13 @@
 import esphome.codegen as cg
 from esphome.components import number
 import esphome.config_validation as cv
-from esphome.const import CONF_MAX_VALUE, CONF_MIN_VALUE, CONF_MULTIPLIER, CONF_STEP
+from esphome.const import CONF_MAX_VALUE, CONF_MIN_VALUE, CONF_STEP
 
 from . import Esp32Evse, catalog, codegen
 
 DEPENDENCIES = [codegen.DOMAIN]
+
+CONF_MULTIPLIER = "multiplier"
 
 EvseNumber = codegen.esp32evse_ns.class_("EvseNumber", number.Number)
 
