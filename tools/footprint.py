@@ -128,7 +128,7 @@ def measure(yaml: Path, name: str = "") -> Footprint:
         sources = node.generate(yaml, directory)
         out = _compile(sources)
         main_cpp = (sources.build_path / "src/main.cpp").read_text()
-    return _sum_up(name or yaml.stem, _sections((out / "map.txt").read_text()), main_cpp)
+    return sum_up(name or yaml.stem, read_map((out / "map.txt").read_text()), main_cpp)
 
 
 def measure_budgeted() -> list[Footprint]:
@@ -150,7 +150,7 @@ def _compile(sources: node.Generated) -> Path:
     return out
 
 
-def _sections(map_text: str) -> list[Section]:
+def read_map(map_text: str) -> list[Section]:
     """The sections of a linker map; a long name stands alone on the line before its size."""
     sections = []
     name = ""
@@ -165,7 +165,7 @@ def _sections(map_text: str) -> list[Section]:
     return sections
 
 
-def _sum_up(name: str, sections: list[Section], main_cpp: str) -> Footprint:
+def sum_up(name: str, sections: list[Section], main_cpp: str) -> Footprint:
     entity_ids = re.findall(r"\bApp\.register_(?!component)\w+\((\w+)", main_cpp)
     storages = tuple(f"__{entity_id}__pstorage" for entity_id in entity_ids)
 

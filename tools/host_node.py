@@ -185,11 +185,11 @@ class ApiClient:
 
     def value(self, reference: Any) -> Any:
         """What the node last reported: bool, float or str; for an event its type; None while unknown."""
-        return self._values.get(_key(self.find(reference)))
+        return self._values.get(entity_key(self.find(reference)))
 
     def states(self) -> dict[str, Any]:
         """The value of every entity by platform and name; None while unknown."""
-        return {label(entity): self._values.get(_key(entity)) for entity in self.entities}
+        return {label(entity): self._values.get(entity_key(entity)) for entity in self.entities}
 
     def wait_for(self, reference: Any, wanted: Any, timeout: float = WAIT_TIMEOUT) -> Any:
         """Wait until the entity has the value ``wanted`` or ``wanted(value)`` is true, and return the value.
@@ -210,8 +210,8 @@ class ApiClient:
 
     def history(self, reference: Any) -> list[Any]:
         """Every value that the entity has had since the client connected, oldest first."""
-        key = _key(self.find(reference))
-        return [change.value for change in self.changes if _key(change.entity) == key]
+        key = entity_key(self.find(reference))
+        return [change.value for change in self.changes if entity_key(change.entity) == key]
 
     def command(self, reference: Any, value: Any = None) -> None:
         """Switch, set or press an entity as a user would; the node's answer is its next state."""
@@ -238,7 +238,7 @@ class ApiClient:
         entities, services = await self._client.list_entities_services()
         self.entities = entities
         self.services = {service.name: service for service in services}
-        by_key = {_key(entity): entity for entity in entities}
+        by_key = {entity_key(entity): entity for entity in entities}
         self._client.subscribe_states(lambda state: self._on_state(by_key, state))
         while missing := [key for key, entity in by_key.items() if not self._has_state(entity)]:
             if self._loop.time() >= deadline:
@@ -246,15 +246,15 @@ class ApiClient:
             await asyncio.sleep(0.01)
 
     def _has_state(self, entity: EntityInfo) -> bool:
-        return PLATFORM_OF[type(entity)] in WITHOUT_STATE or _key(entity) in self._values
+        return PLATFORM_OF[type(entity)] in WITHOUT_STATE or entity_key(entity) in self._values
 
     def _on_state(self, by_key: dict[tuple[str, int, int], EntityInfo], state: EntityState) -> None:
-        entity = by_key.get(_key(state))
+        entity = by_key.get(entity_key(state))
         if entity is None:
             return
-        change = Change(time.monotonic(), entity, _value(state))
+        change = Change(time.monotonic(), entity, state_value(state))
         with self._arrived:
-            self._values[_key(entity)] = change.value
+            self._values[entity_key(entity)] = change.value
             self.changes.append(change)
             self._arrived.notify_all()
         self.on_change(change)
@@ -313,13 +313,13 @@ def label(entity: EntityInfo) -> str:
     return f"{PLATFORM_OF[type(entity)]}.{entity.name}"
 
 
-def _key(item: EntityInfo | EntityState) -> tuple[str, int, int]:
+def entity_key(item: EntityInfo | EntityState) -> tuple[str, int, int]:
     """Kind, sub-device and key: the key is a hash of the name, which several platforms may share."""
     kind = type(item).__name__.removesuffix("Info").removesuffix("State")
     return kind, item.device_id, item.key
 
 
-def _value(state: EntityState) -> Any:
+def state_value(state: EntityState) -> Any:
     if hasattr(state, "event_type"):
         return state.event_type
     value = getattr(state, "state", None)

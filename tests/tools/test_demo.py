@@ -1,0 +1,59 @@
+"""The demo's own rules: what it shows, what may be missing, which port it takes."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from aioesphomeapi import BinarySensorInfo, ButtonInfo, EventInfo, NumberInfo, SensorInfo, TextSensorInfo
+
+from evse_host import catalog
+from tools import demo
+from tools.host_node import NodeError, free_port
+
+POWER = SensorInfo(name="Power", unit_of_measurement="W", accuracy_decimals=0)
+VOLTAGE = SensorInfo(name="Voltage", unit_of_measurement="V", accuracy_decimals=1)
+
+
+@pytest.mark.parametrize(
+    ("entity", "value", "text"),
+    [
+        (POWER, 3680.0, "3680 W"),
+        (VOLTAGE, 230.04, "230.0 V"),
+        (POWER, None, "unknown"),
+        (NumberInfo(unit_of_measurement="A"), 10.5, "10.5 A"),
+        (BinarySensorInfo(), True, "on"),
+        (BinarySensorInfo(), False, "off"),
+        (TextSensorInfo(), "C2", "C2"),
+        (EventInfo(), None, "none yet"),
+        (ButtonInfo(), None, "(press)"),
+    ],
+)
+def test_values_are_shown_with_their_units(entity, value, text: str) -> None:
+    assert demo.show(entity, value) == text
+
+
+def test_busy_port_is_refused_when_asked_for_and_replaced_when_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        busy = server.getsockname()[1]
+        with pytest.raises(NodeError, match=f"--api-port {busy} cannot be used: Address already in use"):
+            demo.pick_port(busy)
+        monkeypatch.setattr(demo, "API_PORT", busy)
+        assert demo.pick_port(None) not in (busy, 0)
+
+
+def test_free_port_is_taken() -> None:
+    port = free_port()
+    assert demo.pick_port(port) == port
+
+
+def test_missing_serial_port_is_named() -> None:
+    with pytest.raises(NodeError, match="--port /dev/none: no such serial port"), demo.charger_port("/dev/none"):
+        pytest.fail("there is no such port")
+
+
+def test_few_entities_may_stay_unknown() -> None:
+    optional = {row.key for row in catalog.ENTITIES if demo.may_stay_unknown(row)}
+    assert optional == {
+        "last_session_duration", "last_session_energy", "temperature", "temperature_high", "temperature_low", "wifi_rssi",
+    }  # fmt: skip

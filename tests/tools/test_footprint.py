@@ -1,0 +1,61 @@
+"""Reading of the linker's map, on a map whose sums are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tools import footprint
+
+MAP = """\
+Discarded input sections
+
+ .text.unused   0x00000000       0x64 obj/src/esphome/components/esp32evse/at_client.cpp.o
+
+Linker script and memory map
+
+ .text.read     0x00010000       0x20 obj/src/esphome/components/esp32evse/at_client.cpp.o
+ .text._ZN7esphome9esp32evse9Esp32Evse4loopEv
+                0x00010020       0x10 obj/src/esphome/components/esp32evse/esp32evse.cpp.o
+ *fill*         0x00010030        0x2
+ .text._Z5setupv
+                0x00010032       0x40 obj/src/main.cpp.o
+ .rodata._ZL14esp32evse_rows
+                0x00010080        0x8 obj/src/main.cpp.o
+ .rodata.other  0x00010088        0x4 obj/src/main.cpp.o
+ .data.counter  0x00020000        0x4 obj/src/esphome/components/esp32evse/esp32evse.cpp.o
+ .bss._ZL33esp32evse__esp32evse_id__pstorage
+                0x00020010      0x100 obj/src/main.cpp.o
+ .bss._ZL24esp32evse__power__pstorage
+                0x00020110       0x60 obj/src/main.cpp.o
+ .bss.wifi      0x00020170       0x50 obj/src/esphome/components/wifi/wifi.cpp.o
+"""
+MAIN_CPP = """
+  App.register_component_(esp32evse_id, 7);
+  App.register_sensor(power, "Power", 1, 2);
+"""
+
+
+@pytest.fixture
+def measured() -> footprint.Footprint:
+    return footprint.sum_up("all", footprint.read_map(MAP), MAIN_CPP)
+
+
+def test_flash_is_the_linked_code_and_the_tables(measured: footprint.Footprint) -> None:
+    assert (measured.code, measured.tables) == (0x20 + 0x10 + 4, 8)
+    assert measured.flash == 0x3C
+
+
+def test_ram_of_hub_and_entities_are_apart(measured: footprint.Footprint) -> None:
+    assert (measured.ram, measured.entities_ram, measured.entities) == (0x100 + 4, 0x60, 1)
+
+
+def test_rest_of_the_program_is_told_too(measured: footprint.Footprint) -> None:
+    assert (measured.setup, measured.everything) == (0x40, 0x20 + 0x10 + 0x40 + 8 + 4 + 4)
+
+
+def test_exceeded_budget_is_named(measured: footprint.Footprint) -> None:
+    assert measured.exceeded() == []
+    assert replace(measured, code=12_000).exceeded() == ["all: flash 12008 B is above the budget of 12000 B"]
+    assert replace(measured, ram=1_501).exceeded() == ["all: ram 1501 B is above the budget of 1500 B"]
