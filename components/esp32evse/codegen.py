@@ -112,7 +112,7 @@ async def platform_to_code(platform: str, config: ConfigType, make_entity) -> No
 
 def names_array(id_: ID, suffix: str, names: tuple[str, ...]) -> MockObj:
     """A constant table of strings."""
-    array_id = ID(f"{id_}_{suffix}", is_declaration=True, type=RawExpression("const char *const"))
+    array_id = ID(f"{id_}_{suffix}", is_declaration=True, type=RawExpression("char *const"))
     return cg.static_const_array(array_id, cg.ArrayInitializer(*names))
 
 
