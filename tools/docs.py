@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 """Writes the pages and the full example that are made from the catalog.
 
-    tools/docs.py            write what is not current
-    tools/docs.py --check    write nothing; name what is not current and exit with 1
+    make docs                 write what is not current
+    make docs ARGS=--check    write nothing; name what is not current and exit with 1
 
-One template in tools/docs_templates for each file. Needs jinja2, but not ESPHome.
+One template in tools/docs_templates for each file.
 """
 
 from __future__ import annotations
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import jinja2
 
+from evse_host import catalog
+
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "tools" / "docs_templates"
 
@@ -24,9 +25,6 @@ PAGES = {
     "automations.md.j2": "docs/automations.md",
     "full.yaml.j2": "example_configs/packages/full.yaml",
 }
-
-sys.path.insert(0, str(ROOT / "components" / "esp32evse"))
-import catalog  # noqa: E402
 
 REFRESH = {
     catalog.PUSH: "pushed",
@@ -61,7 +59,7 @@ def refresh(entity: catalog.Entity) -> str:
     if entity.platform == "button":
         return ""
     ways = dict.fromkeys(REFRESH[catalog.COMMAND[name].refresh] for name in entity.commands)
-    return "; ".join(ways) or "at once"
+    return "; ".join(ways) or "by itself"
 
 
 def accepts(entity: catalog.Entity) -> str:
