@@ -2,6 +2,8 @@
 
 import argparse
 import contextlib
+import signal
+import sys
 import time
 
 from ..catalog import BAUD_RATE
@@ -56,6 +58,7 @@ def _tell_story(server: Server) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the link goes away with us
     with contextlib.suppress(KeyboardInterrupt), _server(arguments) as server:
         print(server.url if isinstance(server, TcpServer) else server.path, flush=True)
         if arguments.demo:

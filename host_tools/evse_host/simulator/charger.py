@@ -75,6 +75,7 @@ class Charger:
         if running:
             self._boot(start - uptime, clock_offset=epoch - start, awake_at=start)
             self._booted = True
+            self.device.advance(start)
             self._rest(start)
 
     # --- life
@@ -172,6 +173,7 @@ class Charger:
         self.advance_to(now)
         for at in range(0, len(data), INPUT_BLOCK_BYTES):
             self._receive_block(data[at : at + INPUT_BLOCK_BYTES], now)
+            self.advance_to(now)  # an idle charger consumes its input while more of it arrives
 
     def _receive_block(self, block: bytes, now: float) -> None:
         if not self.ready:
