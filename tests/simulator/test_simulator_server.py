@@ -1,0 +1,116 @@
+"""The simulator in real time: on a pseudo terminal, on TCP, and from the command line."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import serial
+
+import evse_host
+from evse_host.simulator import Car, Charger, Faults, PtyServer, TcpServer
+from evse_host.simulator.server import Wire
+
+READY = b"\n\nRDY\n\0"
+
+
+def exchange(port, data=b"AT\n"):
+    port.write(data)
+    return port.read_until(b"OK\n")
+
+
+def open_port(where):
+    return serial.serial_for_url(str(where), 115200, timeout=5)
+
+
+def test_a_pty_with_a_link(tmp_path):
+    link = tmp_path / "evse"
+    with PtyServer(Charger(), link=link) as server:
+        assert server.path == str(link) and link.is_symlink()
+        with open_port(link) as port:
+            assert exchange(port, b"AT+STATE?\n") == b"\n+STATE=0\n\nOK\n"
+    assert not link.is_symlink()
+
+
+def test_a_client_may_come_and_go():
+    with PtyServer(Charger()) as server:
+        for round_ in range(3):
+            with open_port(server.path) as port:
+                assert exchange(port, b"AT+STATE?\n") == b"\n+STATE=0\n\nOK\n"
+            assert len(server.charger.journal.entries) == round_ + 1
+
+
+def test_what_was_sent_to_nobody_is_lost():
+    with PtyServer(Charger(), time_scale=50) as server:
+        with open_port(server.path) as port:
+            exchange(port, b'AT+SUB="+UPTIME",1000\n')
+        uptime = server.call(lambda charger: charger.value("UPTIME")[0])
+        server.wait_for(lambda charger: charger.value("UPTIME")[0] > uptime + 20)
+        with open_port(server.path) as port:
+            first = port.read_until(b"\n\n")
+        assert int(first.strip().partition(b"=")[2]) >= uptime + 20
+
+
+def test_tcp():
+    with TcpServer(Charger(running=False), time_scale=20) as server:
+        with open_port(server.url) as port:
+            assert port.read_until(READY) == READY
+            assert exchange(port) == b"\nOK\n"
+        with open_port(server.url) as port:
+            assert exchange(port) == b"\nOK\n"
+
+
+def test_call_and_wait_for():
+    with PtyServer(Charger(car=Car(plugged=True)), time_scale=50) as server:
+        assert server.wait_for(lambda charger: charger.point.state == "C2" and charger.value("STATE")) == (4,)
+        server.call(lambda charger: charger.car.unplug())
+        server.wait_for(lambda charger: charger.value("STATE") == (0,))
+        with pytest.raises(TimeoutError, match="within 0.1 s"):
+            server.wait_for(lambda charger: charger.point.state == "F", timeout=0.1)
+
+
+def test_faults_are_injected_between_two_moments():
+    charger = Charger()
+    with PtyServer(charger, faults=Faults(charger, seed=3)) as server, open_port(server.path) as port:
+        exchange(port)
+        server.inject(lambda faults: faults.missing_answer())
+        server.inject(lambda faults: faults.to_client_now(b"\nnoise\n"))
+        assert port.read_until(b"noise\n") == b"\nnoise\n"
+        assert exchange(port, b"AT\nAT+STATE?\n") == b"\n+STATE=0\n\nOK\n"
+
+
+def test_a_true_baud_rate_takes_its_time():
+    with PtyServer(Charger(), baud_rate=9600) as server, open_port(server.path) as port:
+        exchange(port)
+        start = time.monotonic()
+        exchange(port, b"AT+CHIP?\n")
+        assert time.monotonic() - start >= (9 + 26) * 10 / 9600
+
+
+def test_a_wire_lets_bytes_through_one_by_one():
+    wire = Wire(1000)  # 10 ms for a byte
+    wire.put(b"abc", 5.0)
+    assert wire.take(5.009) == b""
+    assert wire.take(5.011) == b"a"
+    wire.put(b"d", 5.012)
+    assert wire.take(5.1) == b"bcd" and not wire
+    fast = Wire(None)
+    fast.put(b"abc", 0.0)
+    assert fast.take(0.0) == b"abc"
+
+
+def test_command_line(tmp_path):
+    link = tmp_path / "evse"
+    command = [sys.executable, "-m", "evse_host.simulator", "--link", str(link), "--time-scale", "20", "--demo"]
+    environment = os.environ | {"PYTHONPATH": str(Path(evse_host.__file__).parents[1])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout.readline() == f"{link}\n"
+        with open_port(link) as port:
+            assert exchange(port) == b"\nOK\n"
+        assert process.stdout.readline() == "a car is plugged in and asks for energy\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    assert not link.is_symlink()
