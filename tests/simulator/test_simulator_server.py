@@ -68,7 +68,7 @@ def test_call_and_wait_for():
         assert server.wait_for(lambda charger: charger.point.state == "C2" and charger.value("STATE")) == (4,)
         server.call(lambda charger: charger.car.unplug())
         server.wait_for(lambda charger: charger.value("STATE") == (0,))
-        with pytest.raises(TimeoutError, match="within 0.1 s"):
+        with pytest.raises(TimeoutError, match=r"within 0\.1 s"):
             server.wait_for(lambda charger: charger.point.state == "F", timeout=0.1)
 
 

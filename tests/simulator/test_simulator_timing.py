@@ -1,5 +1,7 @@
 """Answers, pushes and the input buffer in time."""
 
+from itertools import pairwise
+
 import pytest
 
 from evse_host.simulator import Board, Car
@@ -10,7 +12,7 @@ def pushes(bench, seconds, line):
 
 
 def gaps(moments):
-    return {round(later - earlier, 3) for earlier, later in zip(moments, moments[1:], strict=False)}
+    return {round(later - earlier, 3) for earlier, later in pairwise(moments)}
 
 
 @pytest.mark.parametrize(
