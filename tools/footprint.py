@@ -76,7 +76,9 @@ class Section:
 class Footprint:
     """Bytes: ``flash`` is ``code`` plus ``tables``; ``ram`` is the hub's, ``entities_ram`` that of the entity objects.
 
-    ``everything`` is the flash of the whole program and ``setup`` that of main.cpp's code, the configuration's share.
+    Not counted, but told: ``strings`` that the tables point to, ``setup``, the code of main.cpp that ESPHome writes for
+    the configuration, and ``everything``, the flash of the whole program without its libraries. ``largest`` are the
+    component's parts, the largest first.
     """
 
     name: str
@@ -85,8 +87,10 @@ class Footprint:
     tables: int
     ram: int
     entities_ram: int
+    strings: int
     setup: int
     everything: int
+    largest: tuple[tuple[str, int], ...]
 
     @property
     def flash(self) -> int:
@@ -106,9 +110,8 @@ def config(rows: tuple[catalog.Entity, ...]) -> str:
     """A host node with these entities, named as in the catalog."""
     entities: dict[str, list] = {}
     for row in rows:
-        options = {"name": row.name, **({"options": list(row.options)} if row.platform == "select" else {})}
         component = entities.setdefault(row.platform, [{"platform": "esp32evse"}])[0]
-        component[row.key] = options
+        component[row.key] = {"name": row.name}
     hub = {
         "esphome": {"name": "footprint"},
         "host": {},
@@ -185,16 +188,33 @@ def sum_up(name: str, sections: list[Section], main_cpp: str) -> Footprint:
         tables=total(FLASH, lambda section: section.made_for_component),
         ram=total(RAM, is_hub),
         entities_ram=total(RAM, is_entity),
+        strings=_strings(main_cpp),
         setup=total((".text",), lambda section: section.object.endswith("/main.cpp.o")),
         everything=total(FLASH, lambda _: True),
+        largest=_largest(sections),
     )
+
+
+def _strings(main_cpp: str) -> int:
+    """Bytes of the different strings in the component's tables."""
+    tables = re.findall(r"^static const esp32evse::\w+ \w+\[\] = \{$(.*?)^\};$", main_cpp, re.MULTILINE | re.DOTALL)
+    literals = {text for table in tables for text in re.findall(r'"([^"]*)"', table)}
+    return sum(len(text.replace("\\0", "0")) + 1 for text in literals)
+
+
+def _largest(sections: list[Section]) -> tuple[tuple[str, int], ...]:
+    ours = [part for part in sections if part.among(FLASH) and (part.in_component or part.made_for_component)]
+    ours.sort(key=lambda part: -part.size)
+    return tuple((f"{Path(part.object).stem} {part.name}", part.size) for part in ours)
 
 
 def report(footprint: Footprint) -> str:
     return (
         f"{footprint.name}: {footprint.entities} entities, flash {footprint.flash} B"
-        f" (code {footprint.code}, tables {footprint.tables}), hub RAM {footprint.ram} B,"
-        f" entity objects {footprint.entities_ram} B; main.cpp {footprint.setup} B, everything {footprint.everything} B"
+        f" (code {footprint.code}, tables {footprint.tables}), hub RAM {footprint.ram} B;"
+        f" not counted: entity objects {footprint.entities_ram} B RAM, the tables' strings {footprint.strings} B,"
+        f" setup code {footprint.setup} B, the rest of the program"
+        f" {footprint.everything - footprint.flash - footprint.strings - footprint.setup} B"
     )
 
 
@@ -202,6 +222,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the component's flash and RAM as 32-bit RISC-V code.")
     parser.add_argument("configs", type=Path, nargs="*", help="host configurations; default: those with budgets")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--largest", type=int, default=0, metavar="N", help="list the component's N largest parts")
     arguments = parser.parse_args()
     try:
         footprints = [measure(path) for path in arguments.configs] or measure_budgeted()
@@ -211,7 +232,9 @@ def main() -> int:
     if arguments.json:
         print(json.dumps([{**asdict(footprint), "flash": footprint.flash} for footprint in footprints], indent=1))
     else:
-        print("\n".join(map(report, footprints)))
+        for footprint in footprints:
+            print(report(footprint))
+            print(*(f"{size:6} {part}\n" for part, size in footprint.largest[: arguments.largest]), sep="", end="")
     exceeded = [line for footprint in footprints for line in footprint.exceeded()]
     print("\n".join(exceeded), end="\n" if exceeded else "", file=sys.stderr)
     return 1 if exceeded else 0

@@ -32,6 +32,11 @@ Linker script and memory map
  .bss.wifi      0x00020170       0x50 obj/src/esphome/components/wifi/wifi.cpp.o
 """
 MAIN_CPP = """
+static const esp32evse::CommandRow esp32evse_id__rows[] = {
+  {"UPTIME", "I", esp32evse::Refresh::POLL},
+  {"AUXOUTPUTS\\0AUXOUPUTS", "I", esp32evse::Refresh::ONCE},
+};
+static const char *const other[] = {"not ours"};
   App.register_component_(esp32evse_id, 7);
   App.register_sensor(power, "Power", 1, 2);
 """
@@ -49,6 +54,10 @@ def test_flash_is_the_linked_code_and_the_tables(measured: footprint.Footprint) 
 
 def test_ram_of_hub_and_entities_are_apart(measured: footprint.Footprint) -> None:
     assert (measured.ram, measured.entities_ram, measured.entities) == (0x100 + 4, 0x60, 1)
+
+
+def test_strings_of_the_tables_are_counted_once(measured: footprint.Footprint) -> None:
+    assert measured.strings == len("UPTIME") + 1 + len("I") + 1 + len("AUXOUTPUTS") + 1 + len("AUXOUPUTS") + 1
 
 
 def test_rest_of_the_program_is_told_too(measured: footprint.Footprint) -> None:
