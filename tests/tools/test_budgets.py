@@ -1,11 +1,11 @@
-"""The component stays within its budgets and free of an ESP32 compiler's warnings."""
+"""The component stays within its budgets and free of an ESP32 compiler's esp32_warnings."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.support import compilers
-from tools import footprint, warnings
+from tools import esp32_warnings, footprint
 
 
 def test_flash_and_ram_are_within_the_budgets(capsys: pytest.CaptureFixture) -> None:
@@ -17,7 +17,7 @@ def test_flash_and_ram_are_within_the_budgets(capsys: pytest.CaptureFixture) -> 
     assert [line for measured in footprints for line in measured.exceeded()] == []
 
 
-@pytest.mark.parametrize("config", warnings.default_configs(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("config", esp32_warnings.default_configs(), ids=lambda path: path.stem)
 def test_esp32_compiler_does_not_warn(config) -> None:
-    compilers.require(warnings.COMPILER)
-    assert "\n".join(warnings.check(config)) == ""
+    compilers.require(esp32_warnings.COMPILER)
+    assert "\n".join(esp32_warnings.check(config)) == ""

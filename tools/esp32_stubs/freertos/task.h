@@ -8,5 +8,8 @@ TickType_t xTaskGetTickCount(void);
 TickType_t xTaskGetTickCountFromISR(void);
 void vTaskDelay(TickType_t ticks);
 void vPortYield(void);
+BaseType_t xTaskNotifyGive(TaskHandle_t task);
+void vTaskNotifyGiveFromISR(TaskHandle_t task, BaseType_t *higher_priority_task_woken);
+uint32_t ulTaskNotifyTake(BaseType_t clear, TickType_t ticks);
 }
 #define taskYIELD() vPortYield()

@@ -1,6 +1,6 @@
 """Compiles the component as for an ESP32, with -Wall -Wextra -Werror, on a machine without an ESP32 toolchain.
 
-    python -m tools.warnings [CONFIG.yaml ...]      exits with 1 when the compiler complains
+    python -m tools.esp32_warnings [CONFIG.yaml ...]      exits with 1 when the compiler complains
 
 No host compiler warns of what an ESP32's does: there uint32_t is unsigned long, char is unsigned and time_t has 64
 bits, as with Debian's arm-none-eabi-g++. tools/esp32_stubs has the few ESP-IDF headers that ESPHome's core includes.
@@ -29,21 +29,29 @@ FLAGS = (
 )  # fmt: skip
 
 
-def config(rows: tuple[catalog.Entity, ...]) -> str:
-    """An ESP32 node with these entities."""
+CLOCK = {
+    "wifi": {"ssid": "warnings", "password": "warnings"},
+    "time": [{"platform": "sntp", "id": "clock"}],
+    "esp32evse": {"time_id": "clock", "keep_settings": True},
+}
+
+
+def config(rows: tuple[catalog.Entity, ...], options: dict | None = None) -> str:
+    """An ESP32 node with these entities and further ``options``."""
     board = {
         "esp32": {"board": "esp32-c3-devkitm-1", "framework": {"type": "esp-idf"}},
         "uart": {"tx_pin": "GPIO4", "rx_pin": "GPIO5", "baud_rate": catalog.BAUD_RATE, "rx_buffer_size": 1024},
     }
     host = json.loads(footprint.config(rows))
-    return json.dumps({key: value for key, value in {**host, **board}.items() if key not in ("host", "api")}, indent=1)
+    keys = {**host, **board, **(options or {})}
+    return json.dumps({key: value for key, value in keys.items() if key not in ("host", "api")}, indent=1)
 
 
 def default_configs() -> list[Path]:
-    """Every entity, none, and each platform alone, whose code must not need another platform."""
-    rows = {"all": catalog.ENTITIES, "none": ()}
-    rows |= {platform: catalog.entities(platform) for platform in catalog.PLATFORMS}
-    return [node.write_config(f"warnings-{name}", config(chosen)) for name, chosen in rows.items()]
+    """Everything there is, nothing, and each platform alone, whose code must not need another platform."""
+    texts = {"all": config(catalog.ENTITIES, CLOCK), "none": config(())}
+    texts |= {platform: config(catalog.entities(platform)) for platform in catalog.PLATFORMS}
+    return [node.write_config(f"warnings-{name}", text) for name, text in texts.items()]
 
 
 def check(yaml: Path) -> list[str]:
