@@ -131,6 +131,7 @@ def test_argument_bytes_are_limited_to_127(bench):
         (r'"a\\b\"c\n"', "OK"),
         (r'"a\tb"', "ERROR"),
         ('"a,b"', "OK"),
+        ('"why?"', "OK"),
     ],
 )
 def test_strings(bench, text, result):

@@ -1,6 +1,7 @@
 """The simulator in real time: on a pseudo terminal, on TCP, and from the command line."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -35,12 +36,40 @@ def test_a_pty_with_a_link(tmp_path):
     assert not link.is_symlink()
 
 
+def test_only_a_link_is_replaced(tmp_path):
+    file = tmp_path / "precious"
+    file.write_text("data")
+    with pytest.raises(FileExistsError, match="precious: something else is there"):
+        PtyServer(Charger(), link=file)
+    assert file.read_text() == "data"
+    stale = tmp_path / "evse"
+    stale.symlink_to("/dev/pts/nowhere")
+    with PtyServer(Charger(), link=stale), open_port(stale) as port:
+        assert exchange(port) == b"\nOK\n"
+
+
 def test_a_client_may_come_and_go():
     with PtyServer(Charger()) as server:
         for round_ in range(3):
             with open_port(server.path) as port:
                 assert exchange(port, b"AT+STATE?\n") == b"\n+STATE=0\n\nOK\n"
             assert len(server.charger.journal.entries) == round_ + 1
+
+
+def test_what_a_client_left_unread_is_not_for_the_next():
+    """Not with pyserial, which empties its input itself."""
+    with PtyServer(Charger()) as server:
+        leaver = os.open(server.path, os.O_RDWR | os.O_NOCTTY)
+        os.write(leaver, b"AT+CMD\n")
+        server.wait_for(lambda charger: charger.journal.commands)
+        assert select.select([leaver], [], [], 5)[0]
+        os.close(leaver)
+        server.wait_for(lambda _: not server._port._connected)
+        newcomer = os.open(server.path, os.O_RDWR | os.O_NOCTTY)
+        os.write(newcomer, b"AT\n")
+        assert select.select([newcomer], [], [], 5)[0]
+        assert os.read(newcomer, 1) == b"\n" and os.read(newcomer, 3) == b"OK\n"
+        os.close(newcomer)
 
 
 def test_what_was_sent_to_nobody_is_lost():

@@ -58,15 +58,21 @@ class PtyPort:
     def __init__(self, link: str | Path | None) -> None:
         self.fd, slave = os.openpty()
         tty.setraw(slave)
-        self.path = os.ttyname(slave)
+        self.path = self._device = os.ttyname(slave)
         os.set_blocking(self.fd, False)
         os.close(slave)
         self._link = Path(link) if link else None
         if self._link:
-            self._link.unlink(missing_ok=True)
-            self._link.symlink_to(self.path)
-            self.path = str(self._link)
+            self._make_link(self._link)
         self._connected = False
+
+    def _make_link(self, link: Path) -> None:
+        if link.exists() and not link.is_symlink():
+            os.close(self.fd)
+            raise FileExistsError(f"link {link}: something else is there; only a symbolic link is replaced")
+        link.unlink(missing_ok=True)
+        link.symlink_to(self._device)
+        self.path = str(link)
 
     def poll(self, timeout: float, wake_fd: int) -> bytes:
         """Waits for input, for a wake-up or for ``timeout`` s."""
@@ -74,18 +80,20 @@ class PtyPort:
         poller.register(wake_fd, select.POLLIN)
         poller.register(self.fd, select.POLLIN)
         hung_up = any(fd == self.fd and event & select.POLLHUP for fd, event in poller.poll(0))
+        if hung_up and self._connected:
+            self._forget_unread()
         if hung_up:
             poller.unregister(self.fd)
-            poller.poll(min(timeout, UNPLUGGED_POLL_S) * 1000)
-        else:
-            self._greet()
-            poller.poll(timeout * 1000)
+            timeout = min(timeout, UNPLUGGED_POLL_S)
         self._connected = not hung_up
+        poller.poll(timeout * 1000)
         return self._read()
 
-    def _greet(self) -> None:
-        if not self._connected:
-            termios.tcflush(self.fd, termios.TCOFLUSH)  # a new client sees nothing old
+    def _forget_unread(self) -> None:
+        """What the last client left unread is not for the next one."""
+        client = os.open(self._device, os.O_RDWR | os.O_NOCTTY)
+        termios.tcflush(client, termios.TCIFLUSH)
+        os.close(client)
 
     def _read(self) -> bytes:
         with contextlib.suppress(OSError):
@@ -98,7 +106,7 @@ class PtyPort:
                 os.write(self.fd, data)
 
     def close(self) -> None:
-        if self._link and self._link.is_symlink():
+        if self._link and self._link.is_symlink() and str(self._link.readlink()) == self._device:
             self._link.unlink()
         os.close(self.fd)
 
