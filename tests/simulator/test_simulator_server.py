@@ -84,10 +84,11 @@ def test_what_was_sent_to_nobody_is_lost():
 
 
 def test_tcp():
-    with TcpServer(Charger(running=False), time_scale=20) as server:
+    with TcpServer(Charger(), time_scale=20) as server:
         with open_port(server.url) as port:
-            assert port.read_until(READY) == READY
             assert exchange(port) == b"\nOK\n"
+            server.inject(lambda faults: faults.reboot())
+            assert port.read_until(READY) == READY
         with open_port(server.url) as port:
             assert exchange(port) == b"\nOK\n"
 
