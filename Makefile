@@ -46,5 +46,5 @@ $(INSTALLED): pyproject.toml
 	@command -v g++ >/dev/null || { echo "g++ is missing: sudo apt-get install g++" >&2; exit 1; }
 	@echo "Installing the tools into $(VENV), a minute or two ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(VENV)/bin/pip install -qq --disable-pip-version-check --editable '.[dev]'
 	@touch $@

@@ -92,7 +92,7 @@ def styled(line: Row) -> Row:
 
 def print_picture(view: Node) -> None:
     for name, value in rows(view):
-        print(f"{name:<38}{value}")
+        print(f"{name:<38}{value}".rstrip(), flush=True)
 
 
 def missing(view: Node) -> list[str]:
@@ -125,15 +125,12 @@ def once(view: Node, is_real: bool) -> int:
 
 def follow(view: Node, console: Console) -> int:
     """The picture refreshed in place where the terminal has room for it, else once and then a line for each change."""
-    changes: queue.Queue[Change] = queue.Queue()
-    view.on_change = changes.put
     table = picture(view, console.width)
     if console.is_terminal and len(console.render_lines(table)) + 2 <= console.height:
         _refresh(view, console)
     else:
         view.wait_until(lambda: not missing(view), COMPLETE_TIMEOUT)
-        print_picture(view)
-        _print_changes(view, changes)
+        _print_changes(view)
     print(f"The node stopped by itself; {view.process.log_tail()}", file=sys.stderr)
     return 1
 
@@ -143,7 +140,10 @@ def _refresh(view: Node, console: Console) -> None:
         view.process.wait()
 
 
-def _print_changes(view: Node, changes: queue.Queue[Change]) -> None:
+def _print_changes(view: Node) -> None:
+    changes: queue.Queue[Change] = queue.Queue()
+    view.on_change = changes.put
+    print_picture(view)
     while view.process.running:
         with contextlib.suppress(queue.Empty):
             change = changes.get(timeout=1)
