@@ -23,7 +23,7 @@ STUBS = node.ROOT / "tools/esp32_stubs"
 COMPILER = "arm-none-eabi-g++"
 FLAGS = (
     "-mcpu=cortex-m0plus", "-mthumb", "-std=gnu++20", "-Os", "-fno-exceptions",
-    "-DUSE_ESP32", "-DUSE_ESP32_FRAMEWORK_ESP_IDF", "-DUSE_ESP32_VARIANT_ESP32C3", "-DUSE_ESP_IDF",
+    "-DUSE_ESP32", "-DUSE_ESP32_FRAMEWORK_ESP_IDF", "-DUSE_ESP32_VARIANT_ESP32C3", "-DUSE_ESP_IDF", "-D_GNU_SOURCE",
     "-DESPHOME_LOG_LEVEL=ESPHOME_LOG_LEVEL_VERY_VERBOSE",  # every log line is compiled, and its format checked
     "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
 )  # fmt: skip
@@ -31,8 +31,8 @@ FLAGS = (
 
 CLOCK = {
     "wifi": {"ssid": "warnings", "password": "warnings"},
-    "time": [{"platform": "sntp", "id": "clock"}],
-    "esp32evse": {"time_id": "clock", "keep_settings": True},
+    "time": [{"platform": "sntp", "id": "node_time"}],
+    "esp32evse": {"time_id": "node_time", "keep_settings": True},
 }
 
 
