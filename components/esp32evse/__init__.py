@@ -149,8 +149,8 @@ async def to_code(config: ConfigType) -> None:
         hub.commands.update(catalog.LIVE_SETTINGS)
         cg.add(variable.set_keep_settings())
     if (time_id := config.get(CONF_TIME_ID)) is not None:
-        hub.commands.add("TIME")
-        cg.add(variable.set_time(await cg.get_variable(time_id)))
+        hub.keeps_time = True
+        cg.add(variable.set_time(await cg.get_variable(time_id), hub.row("TIME")))
     await _triggers_to_code(variable, config, hub)
     CORE.add_job(_finish, config[CONF_ID], variable)
 
@@ -159,6 +159,7 @@ async def _triggers_to_code(variable, config: ConfigType, hub) -> None:
     for trigger in catalog.TRIGGERS:
         if trigger.name in config:
             hub.commands.update(trigger.needs)
+            hub.reports.update(trigger.needs)
     callbacks = tuple(
         automation.CallbackAutomation(
             trigger.name,

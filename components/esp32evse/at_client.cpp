@@ -1,5 +1,7 @@
 #include "at_client.h"
 
+#include <cinttypes>
+#include <cstdio>
 #include <cstring>
 
 namespace esphome::esp32evse {
@@ -7,25 +9,25 @@ namespace esphome::esp32evse {
 namespace {
 
 enum RowFlag : uint16_t {
-  DUE = 1 << 0,           // to be read
-  SUBSCRIBED = 1 << 1,    // the charger pushes it
-  SUB_CHANGED = 1 << 2,   // tell the charger again
-  SUB_REFUSED = 1 << 3,   // it will not push it
-  EXPLICIT = 1 << 4,      // the user chose the subscription
-  UNSUPPORTED = 1 << 5,   // this firmware answers ERROR
-  DOUBTED = 1 << 6,       // one ERROR so far, may have been noise
-  RUN_WANTED = 1 << 7,
-  WRITE_WANTED = 1 << 8,
-  VERIFY_WANTED = 1 << 9,
-  CHECK_FIRST = 1 << 10,  // verify before writing: the charger may hold the value already
-  TEXT = 1 << 11,         // the wanted value is in a text slot
-  ACKED = 1 << 12,        // the write was answered with OK
-  REFUSED = 1 << 13,      // the write was answered with ERROR
-  SENDS_SHIFT = 14,       // two bits: how often it was sent
+  DUE = 1 << 0,            // to be read
+  SUBSCRIBED = 1 << 1,     // the charger pushes it
+  SUB_CHANGED = 1 << 2,    // tell the charger again
+  SUB_REFUSED = 1 << 3,    // it will not push it
+  EXPLICIT = 1 << 4,       // the user chose the subscription
+  UNSUPPORTED = 1 << 5,    // this firmware answers ERROR
+  DOUBTED = 1 << 6,        // one ERROR so far, may have been noise
+  KNOWN = 1 << 7,          // a value has been read
+  RUN_WANTED = 1 << 8,
+  WRITE_WANTED = 1 << 9,
+  VERIFY_WANTED = 1 << 10,
+  CHECK_FIRST = 1 << 11,   // verify before writing: the charger may hold the value already
+  ACKED = 1 << 12,         // the write was answered with OK
+  REFUSED = 1 << 13,       // the write was answered with ERROR
+  ONE_SEND = 1 << 14,      // two bits: how often it was sent
 };
-constexpr uint16_t ONE_SEND = 1 << SENDS_SHIFT;
 constexpr uint16_t PENDING = WRITE_WANTED | VERIFY_WANTED;
-constexpr uint16_t WRITE_FLAGS = PENDING | CHECK_FIRST | TEXT | ACKED | REFUSED | 3 * ONE_SEND;
+constexpr uint16_t SENDS = 3 * ONE_SEND;
+constexpr uint16_t WRITE_FLAGS = PENDING | CHECK_FIRST | ACKED | REFUSED | SENDS;
 
 constexpr uint32_t STAMP_SHIFT = 6;  // stamps count 64 ms
 
@@ -34,9 +36,6 @@ uint32_t since(uint16_t then, uint32_t now) {
   return static_cast<uint32_t>(static_cast<uint16_t>(stamp(now) - then)) << STAMP_SHIFT;
 }
 bool reached(uint32_t deadline, uint32_t now) { return static_cast<int32_t>(now - deadline) >= 0; }
-bool is(const char *line, size_t length, const char *text) {
-  return length == strlen(text) && memcmp(line, text, length) == 0;
-}
 uint32_t distance(uint32_t a, uint32_t b) { return a > b ? a - b : b - a; }
 
 }  // namespace
@@ -54,52 +53,51 @@ void AtClient::set_rows(const CommandRow *rows, RowState *states, uint8_t count)
 }
 
 void AtClient::start(uint32_t now) {
-  this->mark_due_(true);
+  this->now_ = now;
   this->next_tick_ = now;
   this->next_heartbeat_ = now + HEARTBEAT_MS;
   this->next_poll_ = now + this->poll_ms_;
-  this->set_state_(State::CLEARING, now);
+  this->refresh();
+  this->set_state_(State::CLEARING);
 }
 
-void AtClient::request_write_(uint8_t row, uint32_t now) {
+RowState &AtClient::request_write_(uint8_t row) {
   RowState &state = this->states_[row];
+  TextSlot *slot = this->find_slot_(row);
+  if (slot != nullptr)
+    slot->row = NO_ROW;
   state.flags = (state.flags & ~WRITE_FLAGS) | WRITE_WANTED;
-  state.stamp = stamp(now);
+  state.stamp = stamp(this->now_);
   if (this->row_ == row)
     this->matched_ = false;  // what has been seen so far was compared with an older wish
   this->work_ = true;
+  return state;
 }
 
 void AtClient::write_number(uint8_t row, uint32_t value, uint32_t now) {
-  this->request_write_(row, now);
-  this->states_[row].wanted = value;
-  if (this->rows_[row].has(STORED) && !this->rows_[row].has(UNPROVABLE))
-    this->states_[row].flags |= VERIFY_WANTED | CHECK_FIRST;
+  this->now_ = now;
+  RowState &state = this->request_write_(row);
+  state.wanted = value;
+  if ((this->rows_[row].traits & (STORED | UNPROVABLE)) == STORED)
+    state.flags |= VERIFY_WANTED | CHECK_FIRST;
 }
 
-bool AtClient::write_text(uint8_t row, const Argument &argument, uint8_t provable, uint32_t now) {
+bool AtClient::write_text(uint8_t row, const AtText &argument, uint8_t provable, uint32_t now) {
   TextSlot *slot = this->find_slot_(row);
   if (slot == nullptr)
     slot = this->find_slot_(NO_ROW);
   if (slot == nullptr || !argument.ok())
     return false;
+  this->now_ = now;
+  RowState &state = this->request_write_(row);
   slot->row = row;
   slot->length = static_cast<uint8_t>(argument.length());
   slot->provable = provable;
   memcpy(slot->text, argument.data(), slot->length);
-  this->request_write_(row, now);
-  this->states_[row].flags |= TEXT;
+  slot->text[slot->length] = '\0';
   if (provable == slot->length)
-    this->states_[row].flags |= VERIFY_WANTED | CHECK_FIRST;
+    state.flags |= VERIFY_WANTED | CHECK_FIRST;
   return true;
-}
-
-void AtClient::restore_number(uint8_t row, uint32_t value, uint32_t now) {
-  if (this->is_pending(row))
-    return;
-  this->request_write_(row, now);
-  this->states_[row].wanted = value;
-  this->states_[row].flags |= VERIFY_WANTED | CHECK_FIRST;
 }
 
 void AtClient::run(uint8_t row, uint32_t now) {
@@ -110,45 +108,44 @@ void AtClient::run(uint8_t row, uint32_t now) {
 
 bool AtClient::send_raw(const char *text, size_t length) {
   TextSlot *slot = this->find_slot_(NO_ROW);
-  if (slot == nullptr || length > Argument::MAX_LENGTH || this->find_slot_(RAW_ROW) != nullptr)
+  if (slot == nullptr || length > AtText::MAX_ARGUMENT || this->find_slot_(RAW_ROW) != nullptr)
     return false;
   slot->row = RAW_ROW;
   slot->length = static_cast<uint8_t>(length);
   memcpy(slot->text, text, length);
+  slot->text[length] = '\0';
   this->work_ = true;
   return true;
 }
 
 void AtClient::subscribe(uint8_t row, uint32_t period_ms) {
-  this->states_[row].period = period_ms;
-  this->states_[row].flags |= EXPLICIT | SUB_CHANGED;
-  this->states_[row].flags &= ~SUB_REFUSED;
+  RowState &state = this->states_[row];
+  state.period = period_ms;
+  state.flags = (state.flags | EXPLICIT | SUB_CHANGED) & ~SUB_REFUSED;
   this->work_ = true;
 }
 
 void AtClient::unsubscribe_all() {
-  for (uint8_t row = 0; row < this->row_count_; row++) {
-    this->states_[row].period = 0;
-    this->states_[row].flags = (this->states_[row].flags | EXPLICIT) & ~SUB_CHANGED;
-  }
+  this->automatic_ = false;
   this->unsubscribe_all_ = true;
-  this->work_ = true;
+  this->change_all_(EXPLICIT | SUB_CHANGED, 0);
 }
 
-void AtClient::refresh() { this->mark_due_(true); }
+void AtClient::refresh() { this->change_all_(0, DUE); }
 
 void AtClient::set_charging(bool charging) {
+  this->work_ |= charging != this->charging_;
   this->charging_ = charging;
-  this->work_ = true;
 }
 
 bool AtClient::is_pending(uint8_t row) const { return (this->states_[row].flags & PENDING) != 0; }
 
-void AtClient::mark_due_(bool once) {
+/// Clears and sets flags of all rows, without `once` only of those that change while the charger runs.
+void AtClient::change_all_(uint16_t clear, uint16_t set, bool once) {
   for (uint8_t row = 0; row < this->row_count_; row++) {
-    const Refresh refresh = this->rows_[row].refresh;
-    if (refresh != Refresh::NEVER && (once || refresh != Refresh::ONCE))
-      this->states_[row].flags |= DUE;
+    uint16_t &flags = this->states_[row].flags;
+    if (once || this->rows_[row].refresh != Refresh::ONCE)
+      flags = (flags & ~clear) | set;
   }
   this->work_ = true;
 }
@@ -164,183 +161,163 @@ AtClient::TextSlot *AtClient::find_slot_(uint8_t row) {
 // --- bytes in ---------------------------------------------------------------------------------------------------------
 
 void AtClient::receive(const uint8_t *data, size_t length, uint32_t now) {
+  this->now_ = now;
   this->entered_ = true;
   for (size_t i = 0; i < length; i++) {
-    switch (this->framer_.feed(data[i])) {
-      case LineFramer::Event::LINE:
-        this->on_line_(this->framer_.line(), this->framer_.length(), now);
-        break;
-      case LineFramer::Event::DAMAGED:
-        this->on_damage_(now);
-        break;
-      default:
-        break;
+    const LineFramer::Event event = this->framer_.feed(data[i]);
+    if (event == LineFramer::Event::LINE) {
+      this->on_line_(this->framer_.line(), this->framer_.length());
+    } else if (event == LineFramer::Event::DAMAGED) {
+      this->on_damage_();
     }
   }
   this->entered_ = false;
 }
 
-void AtClient::on_line_(char *line, size_t length, uint32_t now) {
-  if (is(line, length, "OK") || is(line, length, "ERROR")) {
-    this->on_result_(line[0] == 'O', now);
+void AtClient::on_line_(char *line, size_t length) {
+  const bool ok = strcmp(line, "OK") == 0;
+  if (ok || strcmp(line, "ERROR") == 0) {
+    this->on_result_(ok);
     return;
   }
-  if (is(line, length, "RDY")) {
-    this->abort_task_(now);
-    this->settle_(now);
+  if (strcmp(line, "RDY") == 0) {
     this->on_reboot_(true);
     return;
   }
-  if (this->task_ == Task::RAW)
+  const bool raw = this->task_ == Task::RAW;
+  if (raw)
     this->listener_->on_raw_line(line, length);
   if (line[0] == '+') {
-    this->on_value_line_(line + 1, now);
+    this->on_value_line_(line + 1);
   } else if (line[0] == '~' || ((line[0] | 0x20) == 'a' && (line[1] | 0x20) == 't')) {
     this->echo_off_ = true;  // somebody switched the echo on
     this->work_ = true;
-  } else if (this->task_ != Task::RAW) {
-    this->on_damage_(now);
+  } else if (!raw) {
+    this->on_damage_();
   }
 }
 
-void AtClient::on_value_line_(char *line, uint32_t now) {
+void AtClient::on_value_line_(char *line) {
   char *equals = strchr(line, '=');
   if (equals == nullptr) {
-    if (this->task_ != Task::RAW)
-      this->on_damage_(now);
+    this->on_damage_();
     return;
   }
-  this->heard_at_ = now;
+  this->heard_at_ = this->now_;
   // The charger is back: do not let the back-off keep it waiting.
   if (this->state_ == State::CLEARING && !this->online_)
-    this->deadline_ = now;
-  const size_t name_length = equals - line;
-  if (this->state_ == State::VERIFYING && is(line, name_length, "VER"))
+    this->deadline_ = this->now_;
+  *equals = '\0';
+  if (this->state_ == State::VERIFYING && strcmp(line, "VER") == 0)
     this->answered_ = true;
-  const uint8_t row = this->find_row_(line, name_length);
-  if (row != NO_ROW)
-    this->on_row_values_(row, equals + 1, now);
-}
-
-uint8_t AtClient::find_row_(const char *name, size_t length) const {
   for (uint8_t row = 0; row < this->row_count_; row++) {
-    if (is(name, length, this->rows_[row].answer_name()))
-      return row;
+    if (strcmp(line, this->rows_[row].answer_name()) == 0) {
+      this->on_row_values_(row, equals + 1);
+      return;
+    }
   }
-  return NO_ROW;
 }
 
-void AtClient::on_row_values_(uint8_t row, char *text, uint32_t now) {
+void AtClient::on_row_values_(uint8_t row, char *text) {
   RowState &state = this->states_[row];
-  const bool asked = this->row_ == row &&
-                     (this->task_ == Task::READ || this->task_ == Task::VERIFY || this->task_ == Task::RUN);
-  if (this->rows_[row].has(LINES) && !asked)
+  const CommandRow &command = this->rows_[row];
+  const Task asked = this->row_ == row ? this->task_ : Task::NONE;
+  if (command.has(LINES) && asked == Task::NONE)
     return;
-  const TextSlot *slot = (state.flags & TEXT) != 0 ? this->find_slot_(row) : nullptr;
-  const bool text_matches = slot != nullptr && this->text_matches_(*slot, text);
+  const TextSlot *slot = this->find_slot_(row);
+  const bool text_matches = slot != nullptr && strncmp(slot->text, text, slot->provable) == 0 &&
+                            (text[slot->provable] == '\0' || text[slot->provable] == ',');
   Values values;
-  if (!values.parse(text, this->rows_[row].signature)) {
-    this->on_damage_(now);
+  if (!values.parse(text, command.signature)) {
+    this->on_damage_();
     return;
   }
-  if (asked)
-    this->answered_ = true;
-  if (!this->is_pending(row)) {
+  this->answered_ |= asked != Task::NONE;
+  const auto number = static_cast<uint32_t>(values[0].number);
+  if ((state.flags & PENDING) == 0) {
+    state.flags |= KNOWN;
+    state.wanted = number;
     if ((state.flags & RUN_WANTED) == 0)
-      state.stamp = stamp(now);
-    this->listener_->on_values(row, values);
-  } else if (asked && this->task_ == Task::VERIFY) {
-    this->matched_ = slot != nullptr ? text_matches : this->shows_wanted_(row, values, now);
-    if (this->matched_)
-      this->listener_->on_values(row, values);
+      state.stamp = stamp(this->now_);
+  } else {
+    if (asked != Task::VERIFY)
+      return;
+    const uint32_t tolerance = command.has(CLOCK) ? 3 + since(state.stamp, this->now_) / 1000 : 0;
+    this->matched_ = slot != nullptr ? text_matches : distance(number, state.wanted) <= tolerance;
+    if (!this->matched_)
+      return;
   }
+  this->listener_->on_values(row, values);
   if (row == UPTIME_ROW)
-    this->on_uptime_(static_cast<uint32_t>(values[0].number), now);
-}
-
-bool AtClient::text_matches_(const TextSlot &slot, const char *text) const {
-  if (strncmp(slot.text, text, slot.provable) != 0)
-    return false;
-  const char next = text[slot.provable];
-  return next == '\0' || next == ',';
-}
-
-bool AtClient::shows_wanted_(uint8_t row, const Values &values, uint32_t now) const {
-  const RowState &state = this->states_[row];
-  if (!this->rows_[row].has(CLOCK))
-    return values[0].number == state.wanted;
-  return distance(static_cast<uint32_t>(values[0].number), state.wanted + since(state.stamp, now) / 1000) <= 3;
+    this->on_uptime_(number);
 }
 
 /// A line was lost. It may have been a value that nobody will repeat soon.
-void AtClient::on_damage_(uint32_t now) {
-  this->counters_.discarded++;
+void AtClient::on_damage_() {
+  if (this->task_ == Task::RAW)
+    return;  // a raw command may answer anything
+  this->counters_[DISCARDED]++;
   if (this->repair_)
     return;
   this->repair_ = true;
-  this->repair_at_ = now + REPAIR_DELAY_MS;
+  this->repair_at_ = this->now_ + REPAIR_DELAY_MS;
 }
 
-void AtClient::on_uptime_(uint32_t uptime, uint32_t now) {
-  if (this->uptime_known_) {
-    const uint32_t elapsed = (now - this->uptime_at_) / 1000;
-    const uint32_t expected = this->uptime_ + elapsed;
-    const bool fits = distance(uptime, expected) <= 5 + elapsed / 256;
-    if (!fits && !this->uptime_doubted_) {
-      this->uptime_doubted_ = true;
-      this->states_[UPTIME_ROW].flags |= DUE;
-      this->work_ = true;
-      return;
-    }
-    if (!fits && uptime < expected)
-      this->on_reboot_(false);
+void AtClient::on_uptime_(uint32_t uptime) {
+  const uint32_t elapsed = (this->now_ - this->uptime_at_) / 1000;
+  const uint32_t expected = this->uptime_ + elapsed;
+  const bool fits = !this->uptime_known_ || distance(uptime, expected) <= 5 + elapsed / 256;
+  if (!fits && !this->uptime_doubted_) {
+    this->uptime_doubted_ = true;
+    this->states_[UPTIME_ROW].flags |= DUE;
+    this->work_ = true;
+    return;
   }
+  if (!fits && uptime < expected)
+    this->on_reboot_(false);
   this->uptime_doubted_ = false;
   this->uptime_known_ = true;
   this->uptime_ = uptime;
-  this->uptime_at_ = now;
+  this->uptime_at_ = this->now_;
   if (this->safe_ || this->state_ != State::READY)
     return;
   if (uptime < SETTLED_UPTIME_S && !this->settled_) {
-    this->abort_task_(now);
-    this->settle_(now);
+    this->finish_(Outcome::SILENCE);
+    this->set_state_(State::SETTLING);
     return;
   }
   this->safe_ = true;
   this->work_ = true;
   if (!this->online_) {
     this->online_ = true;
-    this->mark_due_(true);
+    this->refresh();
     this->listener_->on_online(true);
   }
 }
 
-void AtClient::on_result_(bool ok, uint32_t now) {
-  this->heard_at_ = now;
+void AtClient::on_result_(bool ok) {
+  this->heard_at_ = this->now_;
   switch (this->state_) {
     case State::SETTLING:
       break;
     case State::CLEARING:
     case State::CLEARED:
-      this->set_state_(State::CLEARED, now);
+      this->set_state_(State::CLEARED);
       break;
     case State::VERIFYING:
-      if (ok && this->answered_) {
-        this->become_ready_(now);
-      } else {
-        this->set_state_(State::CLEARING, now);
-      }
+      this->set_state_(ok && this->answered_ ? State::READY : State::CLEARING);
       break;
     case State::READY:
       if (!ok) {
         this->hold_ = true;
-        this->deadline_ = now + AFTER_ERROR_MS;
+        this->deadline_ = this->now_ + AFTER_ERROR_MS;
       }
-      if (this->task_ == Task::NONE) {
-        if (ok)
-          this->on_damage_(now);
-      } else {
-        this->finish_(ok, now);
+      if (this->task_ != Task::NONE) {
+        this->silent_commands_ = 0;
+        this->counters_[ok ? ANSWERED : FAILED]++;
+        this->finish_(ok ? Outcome::OK : Outcome::ERROR);
+      } else if (ok) {
+        this->on_damage_();
       }
       break;
   }
@@ -348,130 +325,89 @@ void AtClient::on_result_(bool ok, uint32_t now) {
 
 // --- staying in step --------------------------------------------------------------------------------------------------
 
-void AtClient::set_state_(State state, uint32_t now) {
+void AtClient::set_state_(State state) {
   this->state_ = state;
   this->answered_ = false;
+  uint32_t wait = QUIET_MS;
   switch (state) {
     case State::SETTLING:
-      this->deadline_ = now + SETTLE_MS;
+      this->safe_ = false;
+      wait = SETTLE_MS;
       break;
-    case State::CLEARING: {
-      const uint8_t doublings =
-          this->silent_commands_ < MAX_CLEAR_DOUBLINGS ? this->silent_commands_ : MAX_CLEAR_DOUBLINGS;
-      this->deadline_ = now + (CLEAR_TIMEOUT_MS << doublings);
+    case State::CLEARING:
+      wait = CLEAR_TIMEOUT_MS
+             << (this->silent_commands_ < MAX_CLEAR_DOUBLINGS ? this->silent_commands_ : MAX_CLEAR_DOUBLINGS);
       this->listener_->on_transmit("~\n", 2);
       break;
-    }
     case State::CLEARED:
-      this->deadline_ = now + QUIET_MS;
       break;
     case State::VERIFYING:
-      this->deadline_ = now + ANSWER_TIMEOUT_MS;
-      this->send_("VER", "?", 1);
+      wait = ANSWER_TIMEOUT_MS;
+      this->listener_->on_transmit("AT+VER?\n", 8);
       break;
     case State::READY:
+      this->silent_commands_ = 0;
+      this->hold_ = false;
+      this->safe_ = false;
+      this->work_ = true;
+      this->ready_at_ = this->now_;
       break;
   }
+  this->deadline_ = this->now_ + wait;
 }
 
-void AtClient::loop_unsynchronised_(uint32_t now) {
-  if (!reached(this->deadline_, now))
+void AtClient::loop_unsynchronised_() {
+  if (!reached(this->deadline_, this->now_))
     return;
-  switch (this->state_) {
-    case State::SETTLING:
-      this->settled_ = true;
-      this->set_state_(State::CLEARING, now);
-      break;
-    case State::CLEARED:
-      this->set_state_(State::VERIFYING, now);
-      break;
-    default:
-      this->on_silence_();
-      this->set_state_(State::CLEARING, now);
-      break;
+  if (this->state_ == State::CLEARED) {
+    this->set_state_(State::VERIFYING);
+    return;
   }
-}
-
-void AtClient::resync_(uint32_t now) {
-  this->counters_.resyncs++;
-  this->set_state_(State::CLEARING, now);
-}
-
-void AtClient::settle_(uint32_t now) {
-  this->safe_ = false;
-  this->set_state_(State::SETTLING, now);
-}
-
-void AtClient::become_ready_(uint32_t now) {
-  this->set_state_(State::READY, now);
-  this->silent_commands_ = 0;
-  this->hold_ = false;
-  this->safe_ = false;
-  for (uint8_t row = 0; row < this->row_count_; row++) {
-    if ((this->states_[row].flags & SUBSCRIBED) != 0 && !this->is_pending(row))
-      this->states_[row].stamp = stamp(now);
+  if (this->state_ == State::SETTLING) {
+    this->settled_ = true;
+  } else {
+    this->on_silence_();
   }
-  this->work_ = true;
+  this->set_state_(State::CLEARING);
+}
+
+void AtClient::resync_() {
+  this->counters_[RESYNCS]++;
+  this->set_state_(State::CLEARING);
 }
 
 void AtClient::on_silence_() {
-  this->counters_.timed_out++;
+  this->counters_[TIMED_OUT]++;
   this->settled_ = false;
   this->safe_ = false;
-  if (this->silent_commands_ < UINT8_MAX)
-    this->silent_commands_++;
-  if (this->silent_commands_ == SILENT_COMMANDS_OFFLINE) {
+  if (this->silent_commands_ < SILENT_COMMANDS_OFFLINE && ++this->silent_commands_ == SILENT_COMMANDS_OFFLINE) {
     this->online_ = false;
     this->listener_->on_online(false);
   }
 }
 
 void AtClient::on_reboot_(bool ready_line) {
-  this->counters_.reboots++;
+  this->counters_[REBOOTS]++;
+  this->uptime_known_ = false;
   this->settled_ = false;
   this->safe_ = false;
-  this->uptime_known_ = false;
-  this->uptime_doubted_ = false;
   this->echo_off_ = true;
+  if (ready_line) {
+    this->finish_(Outcome::SILENCE);
+    this->set_state_(State::SETTLING);
+  }
+  this->change_all_(SUBSCRIBED | SUB_REFUSED | UNSUPPORTED | DOUBTED, DUE);
   for (uint8_t row = 0; row < this->row_count_; row++) {
     RowState &state = this->states_[row];
-    state.flags &= ~(SUBSCRIBED | SUB_REFUSED | UNSUPPORTED | DOUBTED);
-    if ((state.flags & PENDING) != 0)
-      state.flags |= VERIFY_WANTED | CHECK_FIRST;
-    if ((state.flags & RUN_WANTED) != 0) {
-      state.flags &= ~RUN_WANTED;
-      this->listener_->on_run(row, false);
+    const bool restore = this->keep_settings_ && this->rows_[row].has(LIVE) && (state.flags & KNOWN) != 0;
+    if ((state.flags & PENDING) == 0) {
+      if (!restore)
+        continue;
+      this->request_write_(row);
     }
+    state.flags |= VERIFY_WANTED | CHECK_FIRST;
   }
-  this->mark_due_(true);
   this->listener_->on_reboot(ready_line);
-}
-
-void AtClient::abort_task_(uint32_t now) {
-  const Task task = this->task_;
-  this->task_ = Task::NONE;
-  switch (task) {
-    case Task::READ:
-      this->states_[this->row_].flags |= DUE;
-      break;
-    case Task::WRITE:
-      // Only a read-back tells what became of it; without one it is not repeated.
-      if (this->rows_[this->row_].has(UNPROVABLE))
-        this->end_write_(this->row_, false, now);
-      break;
-    case Task::SUBSCRIBE:
-    case Task::UNSUBSCRIBE:
-      this->states_[this->row_].flags |= SUB_CHANGED;
-      break;
-    case Task::RUN:
-      this->listener_->on_run(this->row_, false);
-      break;
-    case Task::RAW:
-      this->finish_raw_(false);
-      break;
-    default:
-      break;
-  }
 }
 
 // --- one command at a time --------------------------------------------------------------------------------------------
@@ -479,350 +415,310 @@ void AtClient::abort_task_(uint32_t now) {
 void AtClient::loop(uint32_t now) {
   if (this->entered_)
     return;  // asked for by a listener: the running call comes to it
+  this->now_ = now;
   this->entered_ = true;
-  this->step_(now);
+  this->step_();
   this->entered_ = false;
 }
 
-void AtClient::step_(uint32_t now) {
-  if (reached(this->next_tick_, now))
-    this->tick_(now);
+void AtClient::step_() {
+  if (reached(this->next_tick_, this->now_))
+    this->tick_();
   if (this->state_ != State::READY) {
-    this->loop_unsynchronised_(now);
+    this->loop_unsynchronised_();
     return;
   }
+  const bool expired = reached(this->deadline_, this->now_);
   if (this->task_ != Task::NONE) {
-    if (reached(this->deadline_, now)) {
+    if (expired) {
       this->on_silence_();
-      this->abort_task_(now);
-      this->resync_(now);
+      this->finish_(Outcome::SILENCE);
+      this->resync_();
     }
     return;
   }
-  if (this->hold_ && !reached(this->deadline_, now))
+  if (this->hold_ && !expired)
     return;
   this->hold_ = false;
   if (this->work_)
-    this->work_ = this->start_next_(now);
+    this->start_next_();
 }
 
-void AtClient::tick_(uint32_t now) {
-  this->next_tick_ = now + TICK_MS;
-  if (reached(this->next_heartbeat_, now)) {
-    this->next_heartbeat_ = now + HEARTBEAT_MS;
+void AtClient::tick_() {
+  this->next_tick_ = this->now_ + TICK_MS;
+  if (reached(this->next_heartbeat_, this->now_)) {
+    this->next_heartbeat_ = this->now_ + HEARTBEAT_MS;
     this->states_[UPTIME_ROW].flags |= DUE;
     this->work_ = true;
   }
-  if (reached(this->next_poll_, now)) {
-    this->next_poll_ = now + this->poll_ms_;
-    this->mark_due_(false);
+  if (reached(this->next_poll_, this->now_)) {
+    this->next_poll_ = this->now_ + this->poll_ms_;
+    this->change_all_(0, DUE, false);
   }
-  if (this->repair_ && reached(this->repair_at_, now)) {
+  if (this->repair_ && reached(this->repair_at_, this->now_)) {
     this->repair_ = false;
-    this->mark_due_(true);
+    this->refresh();
   }
-  for (uint8_t row = 0; row < this->row_count_; row++)
-    this->watch_row_(row, now);
+  for (uint8_t row = 0; row < this->row_count_; row++) {
+    if (this->task_ == Task::NONE || this->row_ != row)
+      this->watch_row_(row);
+  }
 }
 
-void AtClient::watch_row_(uint8_t row, uint32_t now) {
+/// Gives up what has waited too long, and renews a subscription that has fallen silent.
+void AtClient::watch_row_(uint8_t row) {
   RowState &state = this->states_[row];
-  if (this->task_ != Task::NONE && this->row_ == row)
-    return;
+  const uint32_t age = since(state.stamp, this->now_);
   if ((state.flags & PENDING) != 0) {
-    if (since(state.stamp, now) > WRITE_EXPIRES_MS)
-      this->end_write_(row, false, now);
-    return;
-  }
-  if ((state.flags & RUN_WANTED) != 0) {
-    if (since(state.stamp, now) > RUN_EXPIRES_MS) {
+    if (age > WRITE_EXPIRES_MS)
+      this->end_write_(row, false);
+  } else if ((state.flags & RUN_WANTED) != 0) {
+    if (age > RUN_EXPIRES_MS) {
       state.flags &= ~RUN_WANTED;
       this->listener_->on_run(row, false);
     }
-    return;
-  }
-  if ((state.flags & SUBSCRIBED) == 0 || this->state_ != State::READY || this->task_ != Task::NONE)
-    return;
-  const uint32_t period = this->wanted_period_(row);
-  if (period <= MAX_WATCHED_PERIOD_MS && since(state.stamp, now) > 3 * period + 1000) {
-    state.flags &= ~SUBSCRIBED;
-    this->states_[UPTIME_ROW].flags |= DUE;
-    this->work_ = true;
+  } else if ((state.flags & SUBSCRIBED) != 0 && this->state_ == State::READY && this->task_ == Task::NONE) {
+    const uint32_t period = this->wanted_period_(this->rows_[row], state);
+    const uint32_t limit = 3 * period + 1000;
+    if (period <= MAX_WATCHED_PERIOD_MS && age > limit && this->now_ - this->ready_at_ > limit) {
+      state.flags &= ~SUBSCRIBED;
+      this->states_[UPTIME_ROW].flags |= DUE;
+      this->work_ = true;
+    }
   }
 }
 
-/// False when there is nothing to do.
-bool AtClient::start_next_(uint32_t now) {
+uint32_t AtClient::wanted_period_(const CommandRow &command, const RowState &state) const {
+  if ((state.flags & EXPLICIT) != 0)
+    return state.period;
+  const bool pushed = command.refresh == Refresh::PUSH || (command.refresh == Refresh::CHARGING && this->charging_);
+  return pushed && this->automatic_ ? this->push_ms_ : 0;
+}
+
+/// The most urgent thing that a row needs.
+AtClient::Task AtClient::row_task_(const CommandRow &command, const RowState &state) const {
+  const uint16_t flags = state.flags;
+  if ((flags & RUN_WANTED) != 0)
+    return Task::RUN;
+  if ((flags & WRITE_WANTED) != 0 && (flags & CHECK_FIRST) == 0)
+    return Task::WRITE;
+  if ((flags & VERIFY_WANTED) != 0)
+    return Task::VERIFY;
+  if (command.refresh == Refresh::NEVER || (flags & UNSUPPORTED) != 0)
+    return Task::NONE;
+  if ((flags & DUE) != 0)
+    return Task::READ;
+  if (command.has(LINES) || (flags & SUB_REFUSED) != 0)
+    return Task::NONE;
+  const bool wanted = this->wanted_period_(command, state) > 0;
+  if ((flags & SUB_CHANGED) == 0 && wanted == ((flags & SUBSCRIBED) != 0))
+    return Task::NONE;
+  return wanted ? Task::SUBSCRIBE : Task::UNSUBSCRIBE;
+}
+
+void AtClient::start_next_() {
   // A restart takes two seconds: whoever was heard this recently cannot have sent RDY unnoticed.
-  if (now - this->heard_at_ > 1500)
+  if (this->now_ - this->heard_at_ > HEARD_MS)
     this->safe_ = false;
   if (!this->safe_) {
-    this->start_read_(Task::READ, UPTIME_ROW, now);
-    return true;
+    this->start_(Task::READ, UPTIME_ROW);
+    return;
   }
-  if (this->start_row_task_(now))
-    return true;
-  TextSlot *raw = this->find_slot_(RAW_ROW);
-  if (raw != nullptr) {
-    this->start_(Task::RAW, RAW_ROW, SLOW_TIMEOUT_MS, now);
-    raw->text[raw->length] = '\n';
-    this->listener_->on_transmit(raw->text, raw->length + 1);
-    return true;
+  Task task = Task::NONE;
+  uint8_t row = NO_ROW;
+  if (this->find_slot_(RAW_ROW) != nullptr) {
+    task = Task::RAW;
+    row = RAW_ROW;
+  } else if (this->echo_off_) {
+    task = Task::ECHO_OFF;
+  } else if (this->unsubscribe_all_) {
+    task = Task::UNSUBSCRIBE_ALL;
   }
-  if (this->echo_off_) {
-    this->start_(Task::ECHO_OFF, NO_ROW, ANSWER_TIMEOUT_MS, now);
-    this->listener_->on_transmit("ATE0\n", 5);
-    return true;
-  }
-  if (this->unsubscribe_all_) {
-    this->start_(Task::UNSUBSCRIBE_ALL, NO_ROW, ANSWER_TIMEOUT_MS, now);
-    this->send_("UNSUB", "=\"\"", 3);
-    return true;
-  }
-  for (uint8_t row = 0; row < this->row_count_; row++) {
-    if ((this->states_[row].flags & (DUE | UNSUPPORTED)) == DUE && !this->is_pending(row)) {
-      this->start_read_(Task::READ, row, now);
-      return true;
+  for (uint8_t i = 0; i < this->row_count_; i++) {
+    const Task row_task = this->row_task_(this->rows_[i], this->states_[i]);
+    if (row_task > task) {
+      task = row_task;
+      row = i;
     }
   }
-  return this->start_subscription_(now);
+  this->work_ = task != Task::NONE;
+  if (this->work_)
+    this->start_(task, row);
 }
 
-/// What a person asked for goes first.
-bool AtClient::start_row_task_(uint32_t now) {
-  for (uint8_t row = 0; row < this->row_count_; row++) {
-    const uint16_t flags = this->states_[row].flags;
-    if ((flags & RUN_WANTED) != 0) {
-      this->states_[row].flags &= ~RUN_WANTED;
-      this->start_(Task::RUN, row, SLOW_TIMEOUT_MS, now);
-      this->send_(this->rows_[row].name, "", 0);
-      return true;
-    }
-    if ((flags & WRITE_WANTED) != 0 && (flags & CHECK_FIRST) == 0) {
-      this->start_write_(row, now);
-      return true;
-    }
-    if ((flags & VERIFY_WANTED) != 0) {
-      this->start_read_(Task::VERIFY, row, now);
-      return true;
-    }
-  }
-  return false;
-}
-
-uint32_t AtClient::wanted_period_(uint8_t row) const {
-  const CommandRow &command = this->rows_[row];
-  if (command.has(LINES) || command.refresh == Refresh::NEVER)
-    return 0;
-  if ((this->states_[row].flags & EXPLICIT) != 0)
-    return this->states_[row].period;
-  const bool pushed =
-      command.refresh == Refresh::PUSH || (command.refresh == Refresh::CHARGING && this->charging_);
-  return pushed ? this->push_ms_ : 0;
-}
-
-bool AtClient::needs_subscription_change_(uint8_t row) const {
-  const uint16_t flags = this->states_[row].flags;
-  if ((flags & (UNSUPPORTED | SUB_REFUSED)) != 0)
-    return false;
-  return (flags & SUB_CHANGED) != 0 || ((flags & SUBSCRIBED) != 0) != (this->wanted_period_(row) > 0);
-}
-
-bool AtClient::start_subscription_(uint32_t now) {
-  for (uint8_t row = 0; row < this->row_count_; row++) {
-    if (!this->needs_subscription_change_(row))
-      continue;
-    this->states_[row].flags &= ~SUB_CHANGED;
-    const uint32_t period = this->wanted_period_(row);
-    char name[32] = "+";
-    strncpy(name + 1, this->rows_[row].name, sizeof(name) - 2);
-    Argument argument;
-    argument.string(name, strlen(name));
-    if (period > 0)
-      argument.number(period);
-    char tail[Argument::MAX_LENGTH + 1] = "=";
-    memcpy(tail + 1, argument.data(), argument.length());
-    this->start_(period > 0 ? Task::SUBSCRIBE : Task::UNSUBSCRIBE, row, ANSWER_TIMEOUT_MS, now);
-    this->send_(period > 0 ? "SUB" : "UNSUB", tail, argument.length() + 1);
-    return true;
-  }
-  return false;
-}
-
-void AtClient::start_(Task task, uint8_t row, uint32_t timeout, uint32_t now) {
+void AtClient::start_(Task task, uint8_t row) {
+  // Name and number fill them in; where a text is to be written, the number's place is taken by it.
+  static const char *const FORMATS[] = {
+      "",  // NONE
+      "AT+SUB=\"+%s\",%" PRIu32 "\n",
+      "AT+UNSUB=\"+%s\"\n",
+      "AT+%s?\n",
+      "AT+UNSUB=\"\"\n",
+      "ATE0\n",
+      "%s%s\n",  // RAW
+      "AT+%s?\n",
+      "AT+%s=%" PRIu32 "\n",
+      "AT+%s\n",
+  };
   this->task_ = task;
   this->row_ = row;
   this->answered_ = false;
   this->matched_ = false;
-  this->deadline_ = now + timeout;
-}
-
-void AtClient::start_read_(Task task, uint8_t row, uint32_t now) {
-  this->states_[row].flags &= ~DUE;
-  this->start_(task, row, ANSWER_TIMEOUT_MS, now);
-  this->send_(this->rows_[row].name, "?", 1);
-}
-
-void AtClient::start_write_(uint8_t row, uint32_t now) {
-  RowState &state = this->states_[row];
-  char tail[Argument::MAX_LENGTH + 1] = "=";
-  size_t length;
-  if ((state.flags & TEXT) != 0) {
-    const TextSlot *slot = this->find_slot_(row);
-    length = slot->length;
-    memcpy(tail + 1, slot->text, length);
+  this->deadline_ = this->now_ + (task == Task::RUN || task == Task::RAW ? SLOW_TIMEOUT_MS : ANSWER_TIMEOUT_MS);
+  const char *name = row < this->row_count_ ? this->rows_[row].name : "";
+  const char *format = FORMATS[static_cast<uint8_t>(task)];
+  const uint32_t number = row < this->row_count_ ? this->prepare_(task, row) : 0;
+  const TextSlot *slot = task == Task::WRITE || task == Task::RAW ? this->find_slot_(row) : nullptr;
+  char line[MAX_COMMAND];
+  int length;
+  if (slot != nullptr) {
+    length = snprintf(line, sizeof(line), task == Task::RAW ? format : "AT+%s=%s\n", name, slot->text);
   } else {
-    const uint32_t elapsed = this->rows_[row].has(CLOCK) ? since(state.stamp, now) / 1000 : 0;
-    Argument argument;
-    argument.number(state.wanted + elapsed);
-    length = argument.length();
-    memcpy(tail + 1, argument.data(), length);
+    length = snprintf(line, sizeof(line), format, name, number);
   }
-  state.flags &= ~(WRITE_WANTED | ACKED | REFUSED);
-  state.flags |= VERIFY_WANTED;
-  if (state.flags >> SENDS_SHIFT < MAX_SENDS)
-    state.flags += ONE_SEND;
-  this->start_(Task::WRITE, row, ANSWER_TIMEOUT_MS, now);
-  this->send_(this->rows_[row].name, tail, length + 1);
-}
-
-void AtClient::send_(const char *name, const char *tail, size_t tail_length) {
-  char line[3 + 24 + Argument::MAX_LENGTH + 2] = "AT+";
-  size_t length = 3;
-  const size_t name_length = strlen(name);
-  memcpy(line + length, name, name_length);
-  length += name_length;
-  memcpy(line + length, tail, tail_length);
-  length += tail_length;
-  line[length++] = '\n';
   this->listener_->on_transmit(line, length);
 }
 
-void AtClient::finish_(bool ok, uint32_t now) {
+/// Notes that the row's task is on its way; returns the number to send, if any.
+uint32_t AtClient::prepare_(Task task, uint8_t row) {
+  RowState &state = this->states_[row];
+  const CommandRow &command = this->rows_[row];
+  switch (task) {
+    case Task::SUBSCRIBE:
+    case Task::UNSUBSCRIBE:
+      state.flags &= ~SUB_CHANGED;
+      return this->wanted_period_(command, state);
+    case Task::WRITE:
+      state.flags = (state.flags & ~(WRITE_WANTED | ACKED | REFUSED)) | VERIFY_WANTED;
+      if ((state.flags & SENDS) != SENDS)
+        state.flags += ONE_SEND;
+      return state.wanted + (command.has(CLOCK) ? since(state.stamp, this->now_) / 1000 : 0);
+    case Task::RUN:
+      state.flags &= ~RUN_WANTED;
+      break;
+    default:
+      state.flags &= ~DUE;
+      break;
+  }
+  return 0;
+}
+
+void AtClient::finish_(Outcome outcome) {
   const Task task = this->task_;
   const uint8_t row = this->row_;
+  const bool ok = outcome == Outcome::OK;
   this->task_ = Task::NONE;
-  this->silent_commands_ = 0;
-  (ok ? this->counters_.answered : this->counters_.failed)++;
   switch (task) {
     case Task::READ:
-      this->finish_read_(row, ok, now);
+      this->finish_read_(row, outcome);
       break;
     case Task::WRITE:
-      this->finish_write_(row, ok, now);
+      this->finish_write_(row, outcome);
       break;
     case Task::VERIFY:
-      this->finish_verify_(row, ok, now);
+      this->finish_verify_(row, outcome);
       break;
     case Task::SUBSCRIBE:
     case Task::UNSUBSCRIBE:
-      this->finish_subscription_(row, ok, task == Task::SUBSCRIBE, now);
+      this->finish_subscription_(row, outcome, task == Task::SUBSCRIBE);
       break;
     case Task::RUN:
-      if (this->rows_[row].has(LINES))
-        this->listener_->on_lines_end(row);
       this->listener_->on_run(row, ok);
       break;
     case Task::RAW:
       this->finish_raw_(ok);
       break;
     case Task::ECHO_OFF:
-      this->echo_off_ = false;
+      this->echo_off_ = outcome == Outcome::SILENCE;
       break;
     case Task::UNSUBSCRIBE_ALL:
       this->unsubscribe_all_ = !ok;
-      for (uint8_t i = 0; ok && i < this->row_count_; i++)
-        this->states_[i].flags &= ~SUBSCRIBED;
+      if (ok)
+        this->change_all_(SUBSCRIBED, 0);
       break;
-    default:
+    case Task::NONE:
       break;
   }
 }
 
-void AtClient::finish_read_(uint8_t row, bool ok, uint32_t now) {
-  RowState &state = this->states_[row];
-  if (ok && (this->answered_ || this->rows_[row].has(LINES))) {
-    state.flags &= ~DOUBTED;
-    if (this->rows_[row].has(LINES))
+void AtClient::finish_read_(uint8_t row, Outcome outcome) {
+  uint16_t &flags = this->states_[row].flags;
+  const bool lines = this->rows_[row].has(LINES);
+  if (outcome == Outcome::SILENCE) {
+    flags |= DUE;
+  } else if (outcome == Outcome::OK && (this->answered_ || lines)) {
+    flags &= ~DOUBTED;
+    if (lines)
       this->listener_->on_lines_end(row);
-    return;
-  }
-  const bool doubted = (state.flags & DOUBTED) != 0;
-  state.flags |= DOUBTED | DUE;
-  if (doubted && row != UPTIME_ROW) {
+  } else if ((flags & DOUBTED) != 0 && row != UPTIME_ROW) {
     // Twice in a row: the firmware lacks the command, or answers in a form that is not known here.
-    state.flags = (state.flags & ~(DOUBTED | DUE)) | UNSUPPORTED;
+    flags = (flags & ~DOUBTED) | UNSUPPORTED;
     this->listener_->on_unsupported(row);
-  } else if (ok) {
-    this->resync_(now);
+  } else {
+    flags |= DOUBTED | DUE;
+    if (outcome == Outcome::OK)
+      this->resync_();
   }
 }
 
-void AtClient::finish_write_(uint8_t row, bool ok, uint32_t now) {
-  RowState &state = this->states_[row];
-  if (this->rows_[row].has(UNPROVABLE)) {
-    this->end_write_(row, ok, now);
-    state.flags |= DUE;
-    return;
-  }
-  state.flags |= ok ? ACKED : REFUSED;
+void AtClient::finish_write_(uint8_t row, Outcome outcome) {
+  if (outcome != Outcome::SILENCE)
+    this->states_[row].flags |= outcome == Outcome::OK ? ACKED : REFUSED;
+  // Only a read-back tells what became of it; without one it is not repeated.
+  if (this->rows_[row].has(UNPROVABLE))
+    this->end_write_(row, outcome == Outcome::OK);
 }
 
-void AtClient::finish_verify_(uint8_t row, bool ok, uint32_t now) {
+void AtClient::finish_verify_(uint8_t row, Outcome outcome) {
   RowState &state = this->states_[row];
-  if (ok && !this->answered_) {
-    this->resync_(now);
+  if (outcome == Outcome::SILENCE)
+    return;
+  if (outcome == Outcome::OK && !this->answered_) {
+    this->resync_();
     return;
   }
-  const TextSlot *slot = (state.flags & TEXT) != 0 ? this->find_slot_(row) : nullptr;
-  const bool provable = slot == nullptr || slot->provable == slot->length;
+  const TextSlot *slot = this->find_slot_(row);
+  const bool proven = slot == nullptr || slot->provable == slot->length || (state.flags & ACKED) != 0;
   state.flags &= ~(VERIFY_WANTED | CHECK_FIRST);
-  if (this->matched_ && (provable || (state.flags & ACKED) != 0)) {
-    this->end_write_(row, true, now);
-    return;
-  }
-  if ((state.flags & WRITE_WANTED) != 0)
-    return;
-  const uint8_t sends = static_cast<uint8_t>(state.flags >> SENDS_SHIFT);
-  const uint8_t limit = (state.flags & REFUSED) != 0 ? MAX_REFUSALS : MAX_SENDS;
-  if (sends < limit) {
+  const uint16_t limit = (state.flags & REFUSED) != 0 ? MAX_REFUSALS * ONE_SEND : MAX_SENDS * ONE_SEND;
+  if (this->matched_ && proven) {
+    this->end_write_(row, true);
+  } else if ((state.flags & WRITE_WANTED) != 0 || (state.flags & SENDS) < limit) {
     state.flags |= WRITE_WANTED;
   } else {
-    this->end_write_(row, false, now);
+    this->end_write_(row, false);
   }
 }
 
-void AtClient::finish_subscription_(uint8_t row, bool ok, bool subscribed, uint32_t now) {
+void AtClient::finish_subscription_(uint8_t row, Outcome outcome, bool subscribed) {
   RowState &state = this->states_[row];
-  if (ok) {
-    state.flags &= ~(DOUBTED | SUBSCRIBED);
-    state.flags |= subscribed ? SUBSCRIBED : DUE;
-    if (!this->is_pending(row))
-      state.stamp = stamp(now);
-    return;
+  if (outcome == Outcome::OK) {
+    state.flags = (state.flags & ~(DOUBTED | SUBSCRIBED)) | (subscribed ? SUBSCRIBED : DUE);
+    if ((state.flags & (PENDING | RUN_WANTED)) == 0)
+      state.stamp = stamp(this->now_);
+  } else if ((state.flags & DOUBTED) != 0 && outcome == Outcome::ERROR) {
+    state.flags = (state.flags & ~DOUBTED) | SUB_REFUSED;
+  } else {
+    state.flags |= SUB_CHANGED | (outcome == Outcome::ERROR ? DOUBTED : 0);
   }
-  const bool doubted = (state.flags & DOUBTED) != 0;
-  state.flags |= doubted ? SUB_REFUSED : DOUBTED | SUB_CHANGED;
-  if (doubted)
-    state.flags &= ~DOUBTED;
 }
 
 void AtClient::finish_raw_(bool ok) {
   TextSlot *slot = this->find_slot_(RAW_ROW);
   if (slot != nullptr)
     slot->row = NO_ROW;
+  this->change_all_(0, DUE, false);  // it may have changed anything
   this->listener_->on_raw_result(ok);
-  this->mark_due_(false);  // it may have changed anything
 }
 
-void AtClient::end_write_(uint8_t row, bool success, uint32_t now) {
+void AtClient::end_write_(uint8_t row, bool success) {
   RowState &state = this->states_[row];
-  TextSlot *slot = (state.flags & TEXT) != 0 ? this->find_slot_(row) : nullptr;
+  TextSlot *slot = this->find_slot_(row);
   if (slot != nullptr)
     slot->row = NO_ROW;
   state.flags &= ~WRITE_FLAGS;
-  state.stamp = stamp(now);
-  if (!success)
+  state.stamp = stamp(this->now_);
+  if (!success || this->rows_[row].has(UNPROVABLE))
     state.flags |= DUE;  // publishes what the charger really holds
   this->work_ = true;
   this->listener_->on_written(row, success);

@@ -9,6 +9,8 @@
 
 namespace esphome::esp32evse {
 
+class Esp32Evse;
+
 /// How a row's value is kept fresh when the user says nothing else.
 enum class Refresh : uint8_t {
   PUSH,      ///< subscribed all the time
@@ -24,15 +26,16 @@ enum Trait : uint8_t {
   OTHER_ANSWER = 1 << 2,  ///< the value line's name stands behind the name's NUL
   CLOCK = 1 << 3,         ///< runs by itself: a read-back may be some seconds off
   UNPROVABLE = 1 << 4,    ///< a read-back cannot show what was written
+  LIVE = 1 << 5,          ///< a restart of the charger sets it back
 };
 
 /// A command of the charger that this configuration uses. The tables are generated, const and in flash.
 struct CommandRow {
   const char *name;
   const char *signature;
+  void (*follow)(Esp32Evse &hub, const Values &values);  ///< the hub's own interest in the value, or nullptr
   Refresh refresh;
   uint8_t traits;
-  uint8_t role;           ///< for the hub
   uint8_t first_binding;  ///< for the hub
   uint8_t bindings;       ///< for the hub
 
@@ -43,19 +46,13 @@ struct CommandRow {
 /// What the client remembers of a row.
 struct RowState {
   uint32_t period{0};  ///< ms, of a subscription that the user chose
-  uint32_t wanted{0};  ///< number to be written
+  uint32_t wanted{0};  ///< number to be written; else the last one read
   uint16_t stamp{0};   ///< of the last value line; while a write is pending, of the request
   uint16_t flags{0};
 };
 
-struct Counters {
-  uint32_t answered{0};
-  uint32_t failed{0};
-  uint32_t timed_out{0};
-  uint32_t resyncs{0};
-  uint32_t reboots{0};
-  uint32_t discarded{0};
-};
+/// What the diagnostic entities count, in the catalog's order.
+enum Counter : uint8_t { ANSWERED, FAILED, TIMED_OUT, RESYNCS, REBOOTS, DISCARDED, COUNTERS };
 
 class AtClientListener {
  public:
@@ -94,6 +91,7 @@ class AtClient {
   static constexpr uint32_t WRITE_EXPIRES_MS = 30000;   // a person has given up by then
   static constexpr uint32_t RUN_EXPIRES_MS = 5000;      // an old authorization must not unlock for somebody else
   static constexpr uint32_t REPAIR_DELAY_MS = 1000;
+  static constexpr uint32_t HEARD_MS = 1500;             // shorter than any restart
   static constexpr uint32_t MAX_WATCHED_PERIOD_MS = 600000;
   static constexpr uint8_t SILENT_COMMANDS_OFFLINE = 3;
   static constexpr uint8_t MAX_SENDS = 3;
@@ -106,16 +104,16 @@ class AtClient {
   /// Period of the automatic subscriptions; 0: none.
   void set_push_interval(uint32_t push_ms) { this->push_ms_ = push_ms; }
   void set_poll_interval(uint32_t poll_ms) { this->poll_ms_ = poll_ms; }
+  /// After a restart of the charger, write again what it has set back.
+  void set_keep_settings() { this->keep_settings_ = true; }
   void start(uint32_t now);
   void receive(const uint8_t *data, size_t length, uint32_t now);
   void loop(uint32_t now);
 
   /// Queues a write; the newest of several wins.
   void write_number(uint8_t row, uint32_t value, uint32_t now);
-  /// `provable` bytes of the argument must stand at the start of a read-back. False: no room now.
-  bool write_text(uint8_t row, const Argument &argument, uint8_t provable, uint32_t now);
-  /// Puts back a value after a restart of the charger, unless it is there or a write is pending.
-  void restore_number(uint8_t row, uint32_t value, uint32_t now);
+  /// The first `provable` bytes of the argument must stand at the start of a read-back. False: no room now.
+  bool write_text(uint8_t row, const AtText &argument, uint8_t provable, uint32_t now);
   /// Runs `AT+NAME` once; given up after RUN_EXPIRES_MS, never repeated.
   void run(uint8_t row, uint32_t now);
   /// Sends one raw command that refuse_raw_command() has passed. False: no room now.
@@ -133,7 +131,8 @@ class AtClient {
     return this->state_ == State::READY ? this->task_ != Task::NONE || this->work_ : this->silent_commands_ == 0;
   }
   bool is_pending(uint8_t row) const;
-  const Counters &counters() const { return this->counters_; }
+  uint8_t row_count() const { return this->row_count_; }
+  uint32_t counter(uint8_t counter) const { return this->counters_[counter]; }
 
  protected:
   enum class State : uint8_t {
@@ -143,109 +142,109 @@ class AtClient {
     VERIFYING,  ///< a read that names itself proves that question and answer belong together
     READY,
   };
+  /// By urgency: what a person asked for goes first.
   enum class Task : uint8_t {
     NONE,
-    READ,
-    WRITE,
-    VERIFY,
     SUBSCRIBE,
     UNSUBSCRIBE,
-    RUN,
-    RAW,
-    ECHO_OFF,
+    READ,
     UNSUBSCRIBE_ALL,
+    ECHO_OFF,
+    RAW,
+    VERIFY,
+    WRITE,
+    RUN,
   };
+
+  /// How a task ends: with the charger's answer, or without one (time-out, restart).
+  enum class Outcome : uint8_t { OK, ERROR, SILENCE };
 
   struct TextSlot {
     uint8_t row{NO_ROW};
     uint8_t length{0};
     uint8_t provable{0};
-    char text[Argument::MAX_LENGTH + 1];
+    char text[AtText::MAX_ARGUMENT + 1];
   };
+  static constexpr size_t MAX_COMMAND = 160;
   static constexpr uint8_t NO_ROW = 0xFF;
   static constexpr uint8_t RAW_ROW = 0xFE;
 
   // lines
-  void on_line_(char *line, size_t length, uint32_t now);
-  void on_value_line_(char *line, uint32_t now);
-  void on_row_values_(uint8_t row, char *text, uint32_t now);
-  void on_uptime_(uint32_t uptime, uint32_t now);
-  void on_result_(bool ok, uint32_t now);
-  void on_damage_(uint32_t now);
-  uint8_t find_row_(const char *name, size_t length) const;
+  void on_line_(char *line, size_t length);
+  void on_value_line_(char *line);
+  void on_row_values_(uint8_t row, char *text);
+  void on_uptime_(uint32_t uptime);
+  void on_result_(bool ok);
+  void on_damage_();
 
-  // state
-  void set_state_(State state, uint32_t now);
-  void loop_unsynchronised_(uint32_t now);
-  void resync_(uint32_t now);
-  void become_ready_(uint32_t now);
+  // staying in step
+  void set_state_(State state);
+  void loop_unsynchronised_();
+  void resync_();
   void on_silence_();
-  void settle_(uint32_t now);
   void on_reboot_(bool ready_line);
-  void abort_task_(uint32_t now);
 
   // tasks
-  void step_(uint32_t now);
-  void tick_(uint32_t now);
-  void watch_row_(uint8_t row, uint32_t now);
-  bool start_next_(uint32_t now);
-  bool start_row_task_(uint32_t now);
-  bool start_subscription_(uint32_t now);
-  void start_(Task task, uint8_t row, uint32_t timeout, uint32_t now);
-  void start_read_(Task task, uint8_t row, uint32_t now);
-  void start_write_(uint8_t row, uint32_t now);
-  void finish_(bool ok, uint32_t now);
-  void finish_read_(uint8_t row, bool ok, uint32_t now);
-  void finish_write_(uint8_t row, bool ok, uint32_t now);
-  void finish_verify_(uint8_t row, bool ok, uint32_t now);
-  void finish_subscription_(uint8_t row, bool ok, bool subscribed, uint32_t now);
+  void step_();
+  void tick_();
+  void watch_row_(uint8_t row);
+  void start_next_();
+  Task row_task_(const CommandRow &command, const RowState &state) const;
+  void start_(Task task, uint8_t row);
+  uint32_t prepare_(Task task, uint8_t row);
+  void finish_(Outcome outcome);
+  void finish_read_(uint8_t row, Outcome outcome);
+  void finish_write_(uint8_t row, Outcome outcome);
+  void finish_verify_(uint8_t row, Outcome outcome);
+  void finish_subscription_(uint8_t row, Outcome outcome, bool subscribed);
   void finish_raw_(bool ok);
-  void end_write_(uint8_t row, bool success, uint32_t now);
-  void request_write_(uint8_t row, uint32_t now);
-  bool shows_wanted_(uint8_t row, const Values &values, uint32_t now) const;
-  bool text_matches_(const TextSlot &slot, const char *text) const;
+  void end_write_(uint8_t row, bool success);
 
-  uint32_t wanted_period_(uint8_t row) const;
-  bool needs_subscription_change_(uint8_t row) const;
-  void mark_due_(bool once);
+  // rows
+  RowState &request_write_(uint8_t row);
+  uint32_t wanted_period_(const CommandRow &command, const RowState &state) const;
+  void change_all_(uint16_t clear, uint16_t set, bool once = true);
   TextSlot *find_slot_(uint8_t row);
-  void send_(const char *name, const char *tail, size_t tail_length);
 
   AtClientListener *listener_;
   const CommandRow *rows_{nullptr};
   RowState *states_{nullptr};
+  uint32_t now_{0};
   uint32_t push_ms_{0};
   uint32_t poll_ms_{60000};
   uint32_t deadline_{0};
   uint32_t heard_at_{0};
+  uint32_t ready_at_{0};
   uint32_t next_tick_{0};
   uint32_t next_heartbeat_{0};
   uint32_t next_poll_{0};
   uint32_t repair_at_{0};
   uint32_t uptime_{0};
   uint32_t uptime_at_{0};
-  Counters counters_;
-  LineFramer framer_;
-  std::array<TextSlot, TEXT_SLOTS> slots_;
   uint8_t row_count_{0};
   uint8_t row_{NO_ROW};
   uint8_t silent_commands_{0};
   State state_{State::CLEARING};
   Task task_{Task::NONE};
-  bool answered_ : 1 {false};         // the value line of the command in flight has come
-  bool matched_ : 1 {false};          // and it shows what was written
-  bool online_ : 1 {false};
-  bool safe_ : 1 {false};             // the charger is known to have started long enough ago to be written to
-  bool settled_ : 1 {false};          // and nothing was missed since
-  bool uptime_known_ : 1 {false};
-  bool uptime_doubted_ : 1 {false};   // the last one did not fit: read once more before believing it
-  bool entered_ : 1 {false};          // a listener may call back
-  bool hold_ : 1 {false};             // until deadline_, a second ERROR may follow
-  bool charging_ : 1 {false};
-  bool work_ : 1 {false};             // a row may have something to do
-  bool echo_off_ : 1 {true};
-  bool unsubscribe_all_ : 1 {false};
-  bool repair_ : 1 {false};           // a line was damaged: read everything again at repair_at_
+  bool answered_{false};         // the value line of the command in flight has come
+  bool matched_{false};          // and it shows what was written
+  bool online_{false};
+  bool safe_{false};             // the charger has certainly started long enough ago to be written to
+  bool settled_{false};          // this has been waited for, and nothing was missed since
+  bool uptime_known_{false};
+  bool uptime_doubted_{false};   // the last one did not fit: read once more before believing it
+  bool entered_{false};          // a listener may call back
+  bool hold_{false};             // until deadline_, a second ERROR may follow
+  bool charging_{false};
+  bool automatic_{true};         // subscribe without being asked
+  bool keep_settings_{false};
+  bool work_{false};             // a row may have something to do
+  bool echo_off_{true};
+  bool unsubscribe_all_{false};
+  bool repair_{false};           // a line was damaged: read everything again at repair_at_
+  std::array<uint32_t, COUNTERS> counters_{};
+  LineFramer framer_;
+  std::array<TextSlot, TEXT_SLOTS> slots_;
 };
 
 }  // namespace esphome::esp32evse

@@ -6,72 +6,71 @@ namespace esphome::esp32evse {
 
 namespace {
 
-struct IntegerType {
-  uint64_t max;  // of the magnitude
-  bool is_signed;
-};
+bool is_control(char character) {
+  const auto byte = static_cast<uint8_t>(character);
+  return byte < 0x20 || byte == 0x7F;
+}
 
-IntegerType integer_type(char letter) {
+/// The largest value of an integer type of at most 32 bits.
+uint32_t maximum(char letter) {
   switch (letter) {
     case 'B':
-      return {UINT8_MAX, false};
+      return UINT8_MAX;
     case 'H':
-      return {UINT16_MAX, false};
-    case 'I':
-      return {UINT32_MAX, false};
+      return UINT16_MAX;
     case 'b':
-      return {INT8_MAX, true};
+      return INT8_MAX;
     case 'i':
-      return {INT32_MAX, true};
+      return INT32_MAX;
     default:
-      return {UINT64_MAX, false};
+      return UINT32_MAX;
   }
 }
 
-/// Decimal digits at `*cursor`, which moves behind them.
-bool parse_integer(char **cursor, char letter, Field *field) {
-  const IntegerType type = integer_type(letter);
-  const bool negative = type.is_signed && **cursor == '-';
+/// Decimal digits at `cursor`; returns what is behind them, or nullptr.
+char *parse_integer(char *cursor, char letter, Field *field) {
+  const bool negative = letter >= 'a' && *cursor == '-';
   if (negative)
-    ++*cursor;
-  const uint64_t max = negative ? type.max + 1 : type.max;
-  if (**cursor < '0' || **cursor > '9')
-    return false;
+    cursor++;
+  const char *const first = cursor;
   uint64_t value = 0;
-  for (; **cursor >= '0' && **cursor <= '9'; ++*cursor) {
-    const auto digit = static_cast<uint8_t>(**cursor - '0');
-    if (value > (max - digit) / 10)
-      return false;
-    value = value * 10 + digit;
+  for (; *cursor >= '0' && *cursor <= '9'; cursor++) {
+    const uint64_t next = value * 10 + static_cast<uint8_t>(*cursor - '0');
+    if (value > UINT64_MAX / 10 || next < value)
+      return nullptr;
+    value = next;
   }
+  // A signed type has one value more below zero than above.
+  const uint32_t low = static_cast<uint32_t>(value) - (negative ? 1 : 0);
+  if (cursor == first || (letter != 'Q' && (value >> 32 != 0 || low > maximum(letter))))
+    return nullptr;
   field->number = negative ? -value : value;
-  return true;
+  return cursor;
 }
 
-/// A quoted string at `*cursor`, unescaped in place.
-bool parse_string(char **cursor, Field *field) {
-  char *in = *cursor;
+/// A quoted string at `in`, unescaped in place; returns what is behind it, or nullptr.
+char *parse_string(char *in, Field *field) {
   if (*in++ != '"')
-    return false;
+    return nullptr;
   char *out = in;
   field->text = out;
   for (; *in != '"'; in++) {
-    if (*in == '\0')
-      return false;
-    if (*in == '\\') {
-      in++;
-      if (*in == 'n') {
-        *in = '\n';
-      } else if (*in != '"' && *in != '\\') {
-        return false;
+    char character = *in;
+    if (character == '\\') {
+      character = *++in;
+      if (character == 'n') {
+        character = '\n';
+      } else if (character != '"' && character != '\\') {
+        return nullptr;
       }
     }
-    *out++ = *in;
+    if (character == '\0')
+      return nullptr;
+    *out++ = character;
   }
-  *cursor = in + 1;
   *out = '\0';
   field->length = static_cast<uint8_t>(out - field->text);
-  return true;
+  return in + 1;
 }
 
 char upper(char character) { return character >= 'a' && character <= 'z' ? character - 0x20 : character; }
@@ -92,7 +91,7 @@ bool abbreviates(const char *name, size_t length, const char *command) {
 bool Values::parse(char *text, const char *signature) {
   this->count_ = 0;
   bool optional = false;
-  for (; *signature != '\0' && this->count_ < MAX_FIELDS; signature++) {
+  for (; *signature != '\0'; signature++) {
     if (*signature == '|') {
       optional = true;
       continue;
@@ -101,54 +100,38 @@ bool Values::parse(char *text, const char *signature) {
       return true;
     if (this->count_ > 0 && *text++ != ',')
       return false;
-    Field field;
-    if (*signature == 's' ? !parse_string(&text, &field) : !parse_integer(&text, *signature, &field))
-      return false;
-    this->fields_[this->count_++] = field;
-    if (*text != '\0' && *text != ',')
+    Field &field = this->fields_[this->count_++];
+    field = {};
+    text = *signature == 's' ? parse_string(text, &field) : parse_integer(text, *signature, &field);
+    if (text == nullptr || (*text != '\0' && *text != ','))
       return false;
   }
   return true;
 }
 
-void Argument::put_(char character) {
-  if (this->length_ >= MAX_LENGTH) {
+void AtText::put_(char character) {
+  if (this->length_ < MAX_ARGUMENT) {
+    this->text_[this->length_++] = character;
+  } else {
     this->ok_ = false;
-    return;
   }
-  this->text_[this->length_++] = character;
 }
 
-void Argument::separate_() {
-  if (this->length_ > 0)
-    this->put_(',');
-}
-
-Argument &Argument::number(uint32_t value) {
-  this->separate_();
-  char digits[10];
-  size_t count = 0;
-  do {
-    digits[count++] = static_cast<char>('0' + value % 10);
-    value /= 10;
-  } while (value > 0);
-  while (count > 0)
-    this->put_(digits[--count]);
+AtText &AtText::add(const char *text) {
+  while (*text != '\0')
+    this->put_(*text++);
   return *this;
 }
 
-Argument &Argument::string(const char *text, size_t length) {
-  this->separate_();
+AtText &AtText::add_string(const char *text, size_t length) {
   if (length > MAX_STRING)
     this->ok_ = false;
   this->put_('"');
   for (size_t i = 0; i < length && this->ok_; i++) {
-    const auto byte = static_cast<uint8_t>(text[i]);
-    if (byte < 0x20 || byte == 0x7F) {
+    if (is_control(text[i]))
       this->ok_ = false;
-    } else if (byte == '"' || byte == '\\') {
+    if (text[i] == '"' || text[i] == '\\')
       this->put_('\\');
-    }
     this->put_(text[i]);
   }
   this->put_('"');
@@ -158,10 +141,10 @@ Argument &Argument::string(const char *text, size_t length) {
 const char *refuse_raw_command(const char *text, size_t length, bool force) {
   if (length < 2 || upper(text[0]) != 'A' || upper(text[1]) != 'T')
     return "it must begin with AT";
-  if (length > Argument::MAX_LENGTH)
+  if (length > AtText::MAX_ARGUMENT)
     return "it is longer than 127 bytes";
   for (size_t i = 0; i < length; i++) {
-    if (static_cast<uint8_t>(text[i]) < 0x20 || text[i] == 0x7F)
+    if (is_control(text[i]))
       return "it holds a line end or another control byte";
   }
   if (force || length < 4 || text[2] != '+')

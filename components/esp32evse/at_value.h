@@ -34,25 +34,25 @@ class Values {
   uint8_t count_{0};
 };
 
-/// The argument of a write, `1,"text"`: every string quoted and escaped, never a line end, never over-long.
-class Argument {
+/// The argument of a write, `1,"text"`: strings quoted and escaped, never a line end, never too long.
+class AtText {
  public:
-  static constexpr size_t MAX_LENGTH = 127;
+  static constexpr size_t MAX_ARGUMENT = 127;
   static constexpr size_t MAX_STRING = 31;
 
-  Argument &number(uint32_t value);
-  Argument &string(const char *text, size_t length);
+  AtText &add(const char *text);
+  /// Quoted and escaped.
+  AtText &add_string(const char *text, size_t length);
 
-  /// False once a string was too long, held a control byte, or the whole did not fit.
+  /// False once a string was too long or held a control byte, or the whole did not fit.
   bool ok() const { return this->ok_; }
-  const char *data() const { return this->text_.data(); }
+  const char *data() const { return this->text_; }
   size_t length() const { return this->length_; }
 
  protected:
-  void separate_();
   void put_(char character);
 
-  std::array<char, MAX_LENGTH + 1> text_{};
+  char text_[MAX_ARGUMENT];
   uint8_t length_{0};
   bool ok_{true};
 };

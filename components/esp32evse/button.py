@@ -9,15 +9,14 @@ DEPENDENCIES = [codegen.DOMAIN]
 
 RunButton = codegen.esp32evse_ns.class_("RunButton", button.Button)
 WriteButton = codegen.esp32evse_ns.class_("WriteButton", button.Button)
+ResetTotalEnergyButton = codegen.esp32evse_ns.class_("ResetTotalEnergyButton", button.Button)
 RefreshButton = codegen.esp32evse_ns.class_("RefreshButton", button.Button)
 
-_WRITES = {"start_ap": 1, "reset_total_energy": 0}
+_CLASSES = {"start_ap": WriteButton, "reset_total_energy": ResetTotalEnergyButton, "refresh": RefreshButton}
 
 
 def _class(entity: catalog.Entity):
-    if entity.key in _WRITES:
-        return WriteButton
-    return RunButton if entity.command else RefreshButton
+    return _CLASSES.get(entity.key, RunButton)
 
 
 CONFIG_SCHEMA = codegen.platform_schema(
@@ -33,9 +32,9 @@ async def _new(entity, config, hub):
     arguments = [await cg.get_variable(hub.id)]
     if entity.command:
         arguments.append(hub.row(entity.command))
-    if entity.key in _WRITES:
-        arguments.append(_WRITES[entity.key])
-    return await button.new_button(config, *arguments)
+    if entity.key == "start_ap":
+        arguments.append(1)
+    await button.new_button(config, *arguments)
 
 
 async def to_code(config):

@@ -145,7 +145,7 @@ _SERIAL = "reading it can crash the charger and writing it always fails in these
 
 # Order matters a little: it is the order in which values are read after a start.
 COMMANDS: tuple[Command, ...] = (
-    Command("UPTIME", "R", "Time since the charger started", _number("u32", "s"), role="UPTIME", aliases=("uptime",)),
+    Command("UPTIME", "R", "Time since the charger started", _number("u32", "s"), aliases=("uptime",)),
     Command(
         "STATE", "R", "IEC 61851 state of the charging point",
         (Field("state", "u8", maximum=len(STATES) - 1, values=STATES),),
@@ -153,20 +153,20 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("ERROR", "R", "Fault bits, see FAULTS", _number("u32"), PUSH, role="ERROR", aliases=("error",)),
     Command("ENABLE", "RW", "Charging allowed; 1 after every start", _flag(), PUSH, role="ENABLE", aliases=("enable",)),
-    Command("AVAILABLE", "RW", "Charging point in service; 1 after every start", _flag(), role="AVAILABLE", aliases=("available",)),
+    Command("AVAILABLE", "RW", "Charging point in service; 1 after every start", _flag(), aliases=("available",)),
     Command("PENDAUTH", "R", "A plugged vehicle waits for authorization", _flag(), PUSH, role="PENDAUTH", aliases=("pending_authorization",)),
     Command("REQAUTH", "RW", "Every session needs an authorization", _flag(), stored=True, aliases=("request_authorization",)),
     Command("AUTH", "X", "Grant authorization for 60 s", subscribable=False, refresh=NEVER),
     Command("LIMREACH", "R", "A charging limit ended the session's charging", _flag(), PUSH, role="LIMREACH", aliases=("charging_limit_reached",)),
-    Command("CHCUR", "RW", "Charging current; DEFCHCUR after every start, at most MAXCHCUR", _number("u16", "A/10", 60, 630), role="CHCUR", aliases=("charging_current",)),
+    Command("CHCUR", "RW", "Charging current; DEFCHCUR after every start, at most MAXCHCUR", _number("u16", "A/10", 60, 630), aliases=("charging_current",)),
     Command("DEFCHCUR", "RW", "Charging current after a start", _number("u16", "A/10", 60, 630), stored=True, aliases=("default_charging_current",)),
     Command("MAXCHCUR", "RW", "Largest current of the installation", _number("u8", "A", 6, 63), stored=True, aliases=("maximum_charging_current",)),
-    Command("CONSUMLIM", "RW", "Energy limit of the session, 0 = none", _number("u32", "Wh"), role="CONSUMLIM", aliases=("consumption_limit",)),
+    Command("CONSUMLIM", "RW", "Energy limit of the session, 0 = none", _number("u32", "Wh"), aliases=("consumption_limit",)),
     Command("DEFCONSUMLIM", "RW", "Energy limit after a start, 0 = none", _number("u32", "Wh"), stored=True, aliases=("default_consumption_limit",)),
-    Command("CHTIMELIM", "RW", "Time limit of the session, 0 = none", _number("u32", "s"), role="CHTIMELIM", aliases=("charging_time_limit",)),
+    Command("CHTIMELIM", "RW", "Time limit of the session, 0 = none", _number("u32", "s"), aliases=("charging_time_limit",)),
     Command("DEFCHTIMELIM", "RW", "Time limit after a start, 0 = none", _number("u32", "s"), stored=True, aliases=("default_charging_time_limit",)),
     # u32 on the wire, but the charger keeps 16 bits and silently drops the rest.
-    Command("UNDERPOWERLIM", "RW", "Charging ends after 60 s below this power, 0 = none", _number("u32", "W", 0, 65535), role="UNDERPOWERLIM", aliases=("under_power_limit",)),
+    Command("UNDERPOWERLIM", "RW", "Charging ends after 60 s below this power, 0 = none", _number("u32", "W", 0, 65535), aliases=("under_power_limit",)),
     Command("DEFUNDERPOWERLIM", "RW", "Under-power limit after a start, 0 = none", _number("u32", "W", 0, 65535), stored=True, aliases=("default_under_power_limit",)),
     Command("SOCKETOUTLET", "RW", "The charger has a socket outlet instead of a fixed cable; ERROR on boards without proximity pilot", _flag(), stored=True, aliases=("socket_outlet",)),
     Command("EMETERPOWER", "R", "Charging power", _number("u16", "W"), CHARGING, aliases=("emeter_power",)),
@@ -255,6 +255,7 @@ class Entity:
         join      all fields, or all lines, in one readable text
         lifetime  energy counter that never falls
         time      epoch seconds as ISO 8601
+        counter   number ``bit`` of what the AT client counts
         action    a button: what it runs
         derived   computed by the hub from what ``needs`` lists
     ``minimum``, ``maximum`` and ``step`` are in the entity's unit.
@@ -312,8 +313,8 @@ def _fact(key: str, name: str, command: str, **kwargs) -> Entity:
     return _text(key, name, command, category=DIAGNOSTIC, **kwargs)
 
 
-def _counter(key: str, name: str, icon: str, notes: str) -> Entity:
-    return Entity("sensor", key, name, convert="derived", state_class="total_increasing", category=DIAGNOSTIC, icon=icon, notes=notes)
+def _counter(number: int, key: str, name: str, icon: str, notes: str) -> Entity:
+    return Entity("sensor", key, name, convert="counter", bit=number, state_class="total_increasing", category=DIAGNOSTIC, icon=icon, notes=notes)
 
 
 def _limit(key: str, name: str, command: str, **kwargs) -> Entity:
@@ -325,7 +326,8 @@ _TENTHS = {**_AMPERE, "step": 0.1, "multiplier": 10}
 _KWH = {"unit": "kWh", "device_class": "energy", "maximum": 200, "step": 0.1, "multiplier": 1000, "icon": "mdi:battery-charging-high", "notes": "0 = no limit"}
 _HOURS = {"unit": "h", "device_class": "duration", "maximum": 48, "step": 0.5, "multiplier": 3600, "icon": "mdi:timer-sand", "notes": "0 = no limit"}
 _KW = {"unit": "kW", "device_class": "power", "maximum": 65.5, "step": 0.1, "multiplier": 1000, "icon": "mdi:speedometer-slow", "notes": "0 = no limit; acts after 60 s below it"}
-_SESSION = ("STATE", "EMETERCONSUM", "EMETERSESTIME")
+SESSION_DURATION = "EMETERSESTIME"
+_SESSION = ("STATE", "EMETERCONSUM", SESSION_DURATION)
 
 TIMEZONES = (
     "Etc/UTC", "Africa/Cairo", "Africa/Johannesburg", "America/Argentina/Buenos_Aires", "America/Chicago", "America/Denver",
@@ -365,12 +367,12 @@ ENTITIES: tuple[Entity, ...] = (
     _sensor("heap_total", "Heap total", "HEAP", "B", "data_size", field="total", category=DIAGNOSTIC),
     _sensor("socket_lock_min_break_time", "Socket lock minimum break", "SOCKETLOCKMINBREAKTIME", "ms", "duration", "", category=DIAGNOSTIC),
     # sensors: the link
-    _counter("commands_answered", "Commands answered", "mdi:check", "commands that ended with OK"),
-    _counter("commands_failed", "Commands failed", "mdi:close", "commands that ended with ERROR"),
-    _counter("commands_timed_out", "Commands timed out", "mdi:timer-off", "commands without an answer"),
-    _counter("resyncs", "Resynchronisations", "mdi:sync-alert", "times the answers had to be sorted out again"),
-    _counter("charger_reboots", "Charger restarts", "mdi:restart-alert", "since the companion started"),
-    _counter("lines_discarded", "Lines discarded", "mdi:delete-empty", "lines that were damaged, too long or unexpected"),
+    _counter(0, "commands_answered", "Commands answered", "mdi:check", "commands that ended with OK"),
+    _counter(1, "commands_failed", "Commands failed", "mdi:close", "commands that ended with ERROR"),
+    _counter(2, "commands_timed_out", "Commands timed out", "mdi:timer-off", "commands without an answer"),
+    _counter(3, "resyncs", "Resynchronisations", "mdi:sync-alert", "times the answers had to be sorted out again"),
+    _counter(4, "charger_reboots", "Charger restarts", "mdi:restart-alert", "since the companion started"),
+    _counter(5, "lines_discarded", "Lines discarded", "mdi:delete-empty", "lines that were damaged, too long or unexpected"),
     # binary sensors
     _binary("connected", "Charger connected", device_class="connectivity", convert="derived", category=DIAGNOSTIC, notes="the charger answers"),
     _binary("timeout_fault", "Charger silent", device_class="problem", convert="derived", category=DIAGNOSTIC, notes="the charger does not answer"),

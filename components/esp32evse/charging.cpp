@@ -9,51 +9,33 @@ static const char *const FAULT_NAMES[FAULT_COUNT] = {
 };
 
 static const char *const FAULT_TEXTS[FAULT_COUNT] = {
-    "Fault: control pilot",    "Fault: vehicle diode short",         "Fault: socket lock",
-    "Fault: socket unlock",    "Fault: residual current",            "Fault: residual current self-test",
-    "Fault: temperature high", "Fault: temperature sensor",
+    "Fault: control pilot", "Fault: vehicle diode short", "Fault: socket lock",       "Fault: socket unlock",
+    "Fault: residual current", "Fault: RCM self-test",    "Fault: temperature high", "Fault: temperature sensor",
+};
+
+static const char *const STATE_TEXTS[] = {
+    "No vehicle connected", "Vehicle connected", "Waiting for vehicle", "Stopping",      "Charging",
+    "Stopping",             "Charging",          "Fault",               "Not available", "Charger not responding",
 };
 
 const char *state_name(ChargerState state) { return STATE_NAMES[static_cast<uint8_t>(state)]; }
 
 const char *fault_name(uint8_t bit) { return FAULT_NAMES[bit]; }
 
-static const char *describe_session(const Situation &situation) {
-  if (is_charging(situation.state))
-    return "Charging";
-  if (situation.pending_authorization)
-    return "Waiting for authorization";
-  if (situation.limit_reached)
-    return "Charging limit reached";
-  if (!situation.enabled)
-    return "Paused";
-  switch (situation.state) {
-    case ChargerState::B1:
-      return "Vehicle connected";
-    case ChargerState::B2:
-      return "Waiting for the vehicle";
-    default:
-      return "Stopping";
-  }
-}
-
 const char *describe(const Situation &situation) {
   for (uint8_t bit = 0; bit < FAULT_COUNT; bit++) {
-    if ((situation.faults & (1 << bit)) != 0)
+    if ((situation.faults >> bit & 1) != 0)
       return FAULT_TEXTS[bit];
   }
-  switch (situation.state) {
-    case ChargerState::UNKNOWN:
-      return "Charger not responding";
-    case ChargerState::A:
-      return situation.enabled ? "No vehicle connected" : "No vehicle connected, paused";
-    case ChargerState::E:
-      return "Fault";
-    case ChargerState::F:
-      return "Not available";
-    default:
-      return describe_session(situation);
+  if (is_session(situation.state) && !is_charging(situation.state)) {
+    if (situation.pending_authorization)
+      return "Waiting for authorization";
+    if (situation.limit_reached)
+      return "Charging limit reached";
+    if (!situation.enabled)
+      return "Paused";
   }
+  return STATE_TEXTS[static_cast<uint8_t>(situation.state)];
 }
 
 // --- SessionTracker ---------------------------------------------------------------------------------------------------
@@ -112,12 +94,14 @@ void SessionTracker::begin_() {
 
 // --- LifetimeEnergy ---------------------------------------------------------------------------------------------------
 
-uint64_t LifetimeEnergy::update(uint64_t total, uint32_t session) {
-  const bool taken_back = total < this->memory_.shown && total + TOLERANCE_WH >= this->memory_.stored;
+void LifetimeEnergy::update(uint64_t total, uint32_t session) {
+  const bool fell = total < this->memory_.shown;
+  const bool taken_back = fell && !this->reset_expected_ && total + TOLERANCE_WH >= this->memory_.stored;
   if (!taken_back)
     this->memory_.shown = total;
+  if (fell)
+    this->reset_expected_ = false;
   this->memory_.stored = total > session ? total - session : 0;
-  return this->memory_.shown;
 }
 
 }  // namespace esphome::esp32evse

@@ -75,13 +75,14 @@ class LifetimeEnergy {
 
   void restore(const Memory &memory) { this->memory_ = memory; }
   const Memory &memory() const { return this->memory_; }
-  /// The value to show for the charger's total and the energy of its running session, all in Wh.
-  uint64_t update(uint64_t total, uint32_t session);
-  /// A person has reset the counter.
-  void reset() { this->memory_ = {}; }
+  /// Takes the charger's total and the energy of its running session, in Wh; memory().shown is what to show.
+  void update(uint64_t total, uint32_t session);
+  /// A person resets the counter: the next fall is one.
+  void expect_reset() { this->reset_expected_ = true; }
 
  protected:
   Memory memory_;
+  bool reset_expected_{false};
 };
 
 }  // namespace esphome::esp32evse

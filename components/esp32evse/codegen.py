@@ -25,8 +25,8 @@ CONF_ESP32EVSE_ID = "esp32evse_id"
 esp32evse_ns = cg.esphome_ns.namespace(DOMAIN)
 
 _SIGNATURE = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i8": "b", "i32": "i", "str": "s"}
-_EVENT_KINDS = {"session": "SESSION_EVENT", "fault": "FAULT_EVENT"}
-_CONVERT_SUFFIX = {"gated": "_GATED", "lifetime": "_LIFETIME", "bit": "_BIT", "name": "_NAME", "join": "_JOIN", "time": "_TIME"}
+_REPORTERS = {"STATE": "state_and_session", "ERROR": "error_and_report"}
+_OWN_FUNCTION = ("gated", "lifetime", "bit", "name", "join", "time", "counter")
 
 
 @dataclass
@@ -37,6 +37,19 @@ class Hub:
     commands: set[str] = field(default_factory=set)
     bindings: list[tuple[catalog.Entity, MockObj, bool]] = field(default_factory=list)
     explicit: dict[str, int] = field(default_factory=dict)
+
+    keeps_time: bool = False
+    reports: set[str] = field(default_factory=set)  # commands whose changes are events
+
+    def follower(self, command: catalog.Command) -> str:
+        """The hub's own function for the command's values, "" if only entities are interested."""
+        if command.role == "TIME" and not self.keeps_time:
+            return ""
+        if command.role == "TOTAL_ENERGY" and not any(entity.convert == "lifetime" for entity, _, _ in self.bindings):
+            return ""
+        if command.role in _REPORTERS and command.name in self.reports:
+            return _REPORTERS[command.role]
+        return "" if command.role == "NONE" else command.role.lower()
 
     def row(self, command: str) -> RawExpression:
         """The command's row, as a constant that emit_tables defines."""
@@ -97,7 +110,7 @@ def platform_schema(platform: str, hub_class: MockObj, make_schema) -> cv.Schema
 
 
 async def platform_to_code(platform: str, config: ConfigType, make_entity) -> None:
-    """`await make_entity(entity, config, hub)` for each configured row; binds what it returns, unless None."""
+    """`await make_entity(entity, config, hub)` for each configured row; binds what it returns, if anything."""
     hub_id = config[CONF_ESP32EVSE_ID]
     await cg.get_variable(hub_id)
     for entity in catalog.entities(platform):
@@ -105,8 +118,10 @@ async def platform_to_code(platform: str, config: ConfigType, make_entity) -> No
             continue
         hub = hub_of(hub_id)
         hub.commands.update(entity.commands)
+        if entity.platform == "event" or catalog.SESSION_DURATION in entity.needs:
+            hub.reports.update(entity.needs)
         variable = await make_entity(entity, entity_config, hub)
-        if entity.convert != "action":
+        if variable is not None:
             bind(hub_id, entity, variable, entity_config)
 
 
@@ -135,29 +150,32 @@ def _traits(command: catalog.Command) -> str:
         "OTHER_ANSWER": bool(command.answer),
         "CLOCK": command.tolerance > 0,
         "UNPROVABLE": command.verify == 0,
+        "LIVE": command.name in catalog.LIVE_SETTINGS,
     }
     return " | ".join(f"esp32evse::{trait}" for trait, present in traits.items() if present) or "0"
 
 
-def _kind(entity: catalog.Entity) -> str:
+def _publish(entity: catalog.Entity) -> str:
     if entity.convert == "derived":
-        return _EVENT_KINDS[entity.key] if entity.platform == "event" else entity.key.upper()
+        return f"esp32evse::publish_{entity.key}"
     if entity.convert == "join" and catalog.COMMAND[entity.command].lines:
-        return f"{entity.platform.upper()}_LIST"
-    return entity.platform.upper() + _CONVERT_SUFFIX.get(entity.convert, "")
+        return f"esp32evse::publish_{entity.platform}_list"
+    suffix = f"_{entity.convert}" if entity.convert in _OWN_FUNCTION else ""
+    return f"esp32evse::publish_{entity.platform}{suffix}"
 
 
 def _binding_line(entity: catalog.Entity, variable: MockObj, every: bool) -> str:
-    parameter = entity.bit if entity.convert == "bit" else entity.scale
-    return f"  {{{variable}, esp32evse::Kind::{_kind(entity)}, {entity.field_index}, {parameter}, {str(every).lower()}}},"
+    parameter = entity.bit or entity.scale
+    return f"  {{{variable}, {_publish(entity)}, {entity.field_index}, {parameter}, {str(every).lower()}}},"
 
 
-def _command_line(command: catalog.Command, first: int, count: int) -> str:
+def _command_line(hub: Hub, command: catalog.Command, first: int, count: int) -> str:
     name = f'"{command.name}\\0{command.answer}"' if command.answer else f'"{command.name}"'
-    refresh = command.refresh.upper()
+    follower = hub.follower(command)
+    follow = f"esp32evse::Esp32Evse::follow_{follower}" if follower else "nullptr"
     return (
-        f'  {{{name}, "{_signature(command)}", esp32evse::Refresh::{refresh}, {_traits(command)}, '
-        f"static_cast<uint8_t>(esp32evse::Role::{command.role}), {first}, {count}}},"
+        f'  {{{name}, "{_signature(command)}", {follow}, esp32evse::Refresh::{command.refresh.upper()}, '
+        f"{_traits(command)}, {first}, {count}}},"
     )
 
 
@@ -171,12 +189,12 @@ def emit_tables(hub: Hub, variable: MockObj) -> None:
     command_lines, binding_lines = [], []
     for row, command in enumerate(commands):
         bound = [item for item in hub.bindings if item[0].command == command.name]
-        command_lines.append(_command_line(command, len(binding_lines), len(bound)))
+        command_lines.append(_command_line(hub, command, len(binding_lines), len(bound)))
         binding_lines += [_binding_line(*item) for item in bound]
         cg.add_global(RawStatement(f"static constexpr uint8_t {_row_constant(hub.id, command.name)} = {row};"))
     first_derived = len(binding_lines)
     binding_lines += [_binding_line(*item) for item in hub.bindings if not item[0].command]
-    empty = ["  {nullptr, esp32evse::Kind::SENSOR, 0, 0, false},"]
+    empty = ["  {nullptr, nullptr, 0, 0, false},"]
     cg.add_global(_table(f"esp32evse::CommandRow {hub.id}__rows", command_lines))
     cg.add_global(_table(f"esp32evse::Binding {hub.id}__bindings", binding_lines or empty))
     cg.add_global(RawStatement(f"static esp32evse::RowState {hub.id}__states[{len(commands)}];"))

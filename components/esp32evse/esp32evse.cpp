@@ -1,13 +1,12 @@
 #include "esp32evse.h"
 
 #include <algorithm>
+#include <cinttypes>
 #include <cstring>
 
+#include "entities.h"
 #include "esphome/core/application.h"
 #include "esphome/core/log.h"
-#ifdef USE_EVENT
-#include "esphome/components/event/event.h"
-#endif
 
 namespace esphome::esp32evse {
 
@@ -18,7 +17,6 @@ static const char *const TAG = "esp32evse";
 void Esp32Evse::set_tables(const CommandRow *rows, RowState *states, uint8_t row_count, const Binding *bindings,
                            uint8_t binding_count, uint8_t first_derived) {
   this->rows_ = rows;
-  this->row_count_ = row_count;
   this->bindings_ = bindings;
   this->binding_count_ = binding_count;
   this->first_derived_ = first_derived;
@@ -53,7 +51,7 @@ void Esp32Evse::loop() {
   }
   if (this->derived_dirty_) {
     this->derived_dirty_ = false;
-    this->publish_derived_();
+    this->publish_from_(this->first_derived_);
   }
 }
 
@@ -76,14 +74,12 @@ void Esp32Evse::dump_config() {
                 "ESP32-EVSE charger:\n"
                 "  Commands in use: %u\n"
                 "  Entities: %u\n"
-                "  Keeps settings over charger restarts: %s\n"
                 "  Answers: %s",
-                this->row_count_, this->binding_count_, YESNO(this->keep_settings_),
-                YESNO(this->client_.is_online()));
+                this->client_.row_count(), this->binding_count_, YESNO(this->client_.is_online()));
   this->check_uart_settings(115200);
 }
 
-void Esp32Evse::on_shutdown() { this->save_lifetime_(true); }
+void Esp32Evse::on_shutdown() { this->save_lifetime_(1); }
 
 // --- requests ---------------------------------------------------------------------------------------------------------
 
@@ -93,33 +89,41 @@ void Esp32Evse::write(uint8_t row, uint32_t value) {
   this->client_.loop(now);
 }
 
-void Esp32Evse::write_text_(uint8_t row, const Argument &argument, uint8_t provable) {
+void Esp32Evse::refuse_(uint8_t row, const char *reason) {
+  ESP_LOGW(TAG, "%s not sent: %s", this->rows_[row].name, reason);
+  this->forced_row_ = row;
+  this->client_.refresh();
+}
+
+void Esp32Evse::write_text_(uint8_t row, const AtText &argument, uint8_t provable) {
   const uint32_t now = App.get_loop_component_start_time();
   if (!argument.ok()) {
-    ESP_LOGW(TAG, "%s not sent: a text may have 31 bytes and no control characters", this->rows_[row].name);
-    this->on_written(row, false);
+    this->refuse_(row, "a text may have 31 bytes and no control characters");
   } else if (!this->client_.write_text(row, argument, provable, now)) {
-    ESP_LOGW(TAG, "%s not sent: too many texts at once, try again", this->rows_[row].name);
-    this->on_written(row, false);
+    this->refuse_(row, "too many texts at once");
   }
   this->client_.loop(now);
 }
 
 void Esp32Evse::write_string(uint8_t row, const std::string &value) {
-  Argument argument;
-  argument.string(value.data(), value.size());
+  AtText argument;
+  argument.add_string(value.data(), value.size());
   if (value.empty()) {
-    ESP_LOGW(TAG, "%s not sent: it must not be empty", this->rows_[row].name);
-    this->on_written(row, false);
-    return;
+    this->refuse_(row, "it must not be empty");
+  } else {
+    this->write_text_(row, argument, argument.length());
   }
-  this->write_text_(row, argument, argument.length());
 }
 
 void Esp32Evse::run(uint8_t row) {
   const uint32_t now = App.get_loop_component_start_time();
   this->client_.run(row, now);
   this->client_.loop(now);
+}
+
+void Esp32Evse::reset_total_energy(uint8_t row) {
+  this->lifetime_.expect_reset();
+  this->write(row, 0);
 }
 
 void Esp32Evse::set_charging_current(uint8_t row, float ampere) {
@@ -131,23 +135,22 @@ void Esp32Evse::set_charging_current(uint8_t row, float ampere) {
 }
 
 void Esp32Evse::set_wifi_station(uint8_t row, bool enabled, const std::string &ssid, const std::string *password) {
-  Argument argument;
-  argument.number(enabled ? 1 : 0).string(ssid.data(), ssid.size());
+  AtText argument;
+  argument.add(enabled ? "1," : "0,").add_string(ssid.data(), ssid.size());
   const uint8_t provable = argument.length();  // the charger does not show the password
   if (password != nullptr)
-    argument.string(password->data(), password->size());
+    argument.add(",").add_string(password->data(), password->size());
   this->write_text_(row, argument, provable);
 }
 
 void Esp32Evse::set_static_ip(uint8_t row, bool enabled, const std::string &ip, const std::string &gateway,
                               const std::string &netmask, const std::string &dns) {
-  Argument argument;
-  argument.number(enabled ? 1 : 0)
-      .string(ip.data(), ip.size())
-      .string(gateway.data(), gateway.size())
-      .string(netmask.data(), netmask.size());
-  if (!dns.empty())
-    argument.string(dns.data(), dns.size());
+  AtText argument;
+  argument.add(enabled ? "1" : "0");
+  for (const std::string *address : {&ip, &gateway, &netmask, &dns}) {
+    if (address != &dns || !dns.empty())
+      argument.add(",").add_string(address->data(), address->size());
+  }
   this->write_text_(row, argument, argument.length());
 }
 
@@ -155,7 +158,7 @@ void Esp32Evse::set_static_ip(uint8_t row, bool enabled, const std::string &ip, 
 void Esp32Evse::write_time(uint8_t row, time::RealTimeClock *clock) {
   const ESPTime time = clock->utcnow();
   if (!time.is_valid()) {
-    ESP_LOGW(TAG, "Clock not set: the time source has no time yet");
+    this->refuse_(row, "the time source has no time yet");
     return;
   }
   this->write(row, static_cast<uint32_t>(time.timestamp));
@@ -177,7 +180,7 @@ void Esp32Evse::send_command(const std::string &command, bool force) {
 
 void Esp32Evse::subscribe(uint8_t row, uint32_t period_ms) {
   if (period_ms != 0 && (period_ms < 100 || period_ms > 42949671)) {
-    ESP_LOGW(TAG, "%s not subscribed: the period must be 100 ms to 11 h, not %" PRIu32 " ms", this->rows_[row].name,
+    ESP_LOGW(TAG, "%s not subscribed: the period must be 100 to 42949671 ms, not %" PRIu32, this->rows_[row].name,
              period_ms);
     return;
   }
@@ -196,137 +199,143 @@ void Esp32Evse::on_transmit(const char *data, size_t length) {
 
 void Esp32Evse::on_values(uint8_t row, const Values &values) {
   const CommandRow &command = this->rows_[row];
-  if (command.role != static_cast<uint8_t>(Role::NONE))
-    this->follow_(row, values);
-  const uint8_t end = command.first_binding + command.bindings;
-  for (uint8_t i = command.first_binding; i < end; i++)
-    this->publish_(this->bindings_[i], values);
-}
-
-void Esp32Evse::follow_(uint8_t row, const Values &values) {
-  const auto role = static_cast<Role>(this->rows_[row].role);
-  const auto value = static_cast<uint32_t>(values[0].number);
-  switch (role) {
-    case Role::STATE:
-      this->follow_state_(value < static_cast<uint32_t>(ChargerState::UNKNOWN) ? static_cast<ChargerState>(value)
-                                                                              : ChargerState::UNKNOWN);
-      break;
-    case Role::ERROR:
-      this->follow_faults_(static_cast<uint8_t>(value));
-      break;
-    case Role::PENDAUTH:
-      this->situation_.pending_authorization = value != 0;
-      break;
-    case Role::LIMREACH:
-      this->situation_.limit_reached = value != 0;
-      break;
-    case Role::CURRENT:
-      for (uint8_t phase = 0; phase < 3; phase++)
-        this->current_ma_[phase] = static_cast<uint32_t>(values[phase].number);
-      break;
-    case Role::SESSION_TIME:
-      this->session_.on_duration(value);
-      break;
-    case Role::SESSION_ENERGY:
-      this->session_energy_ = value;
-      this->session_.on_energy(value);
-      break;
-    case Role::TOTAL_ENERGY:
-      this->lifetime_shown_ = this->lifetime_.update(values[0].number, this->session_energy_);
-      this->save_lifetime_(false);
-      break;
-    case Role::TIME:
-      this->follow_clock_(row, values[0].number);
-      break;
-    case Role::WIFI_SCAN:
-      this->follow_scan_(values);
-      break;
-    default:
-      this->follow_live_setting_(role, value);
-      break;
+  if (command.follow != nullptr) {
+    command.follow(*this, values);
+    this->derived_dirty_ = true;
   }
-  this->derived_dirty_ = true;
+  this->forcing_ = row == this->forced_row_;
+  if (this->forcing_)
+    this->forced_row_ = NO_ROW;
+  const Binding *binding = &this->bindings_[command.first_binding];
+  for (uint8_t count = command.bindings; count > 0; count--, binding++)
+    binding->publish(*binding, *this, &values);
+  this->forcing_ = false;
 }
 
-void Esp32Evse::follow_live_setting_(Role role, uint32_t value) {
-  if (role < Role::ENABLE)
-    return;
-  const uint8_t index = static_cast<uint8_t>(role) - static_cast<uint8_t>(Role::ENABLE);
-  this->kept_[index] = value;
-  this->kept_known_ |= 1 << index;
-  if (role == Role::ENABLE)
-    this->situation_.enabled = value != 0;
+/// Without values: the derived entities in the table's last part; before them, "unknown".
+void Esp32Evse::publish_from_(uint8_t first) {
+  for (uint8_t i = first; i < this->binding_count_; i++)
+    this->bindings_[i].publish(this->bindings_[i], *this, nullptr);
 }
 
-void Esp32Evse::follow_state_(ChargerState state) {
-  const bool changed = state != this->situation_.state;
-  this->situation_.state = state;
-  if (changed) {
-    this->client_.set_charging(esp32evse::is_charging(state));
-    this->state_callback_.call(state_name(state));
-  }
+void Esp32Evse::on_lines_end(uint8_t row) {
+#ifdef USE_TEXT_SENSOR
+  const CommandRow &command = this->rows_[row];
+  if (command.bindings > 0)
+    static_cast<ListTextSensor *>(this->bindings_[command.first_binding].entity)->finish();
+#endif
+}
+
+void Esp32Evse::follow_state(Esp32Evse &hub, const Values &values) {
+  const auto known = static_cast<uint64_t>(ChargerState::UNKNOWN);
+  hub.situation_.state = values[0].number < known ? static_cast<ChargerState>(values[0].number) : ChargerState::UNKNOWN;
+  hub.client_.set_charging(hub.is_charging());
+}
+
+/// With the session's events and the state's trigger, where they are configured.
+void Esp32Evse::follow_state_and_session(Esp32Evse &hub, const Values &values) {
+  const ChargerState old = hub.situation_.state;
+  follow_state(hub, values);
+  const ChargerState state = hub.situation_.state;
+  if (state != old)
+    hub.state_callback_.call(StringRef(state_name(state)));
   if (state != ChargerState::UNKNOWN)
-    this->on_session_events_(this->session_.on_state(state));
+    hub.on_session_events_(hub.session_.on_state(state));
 }
+
+#ifdef USE_EVENT
+static void trigger(event::Event *event, const char *type) {
+  if (event != nullptr)
+    event->trigger(type);
+}
+#define TRIGGER(event, type) trigger(event, type)
+#else
+#define TRIGGER(event, type)
+#endif
 
 void Esp32Evse::on_session_events_(uint8_t events) {
   if (events == SessionTracker::NOTHING)
     return;
-  this->publish_derived_();  // automations read the last session's entities
+  this->publish_from_(this->first_derived_);  // automations read the last session's entities
   if ((events & SessionTracker::FINISHED) != 0) {
-    this->save_lifetime_(true);
-    this->trigger_event_(Kind::SESSION_EVENT, "finished");
+    this->save_lifetime_(1);
+    TRIGGER(this->session_event_, "finished");
     this->end_callback_.call(static_cast<float>(this->session_.last_energy()), this->session_.last_duration());
   }
   if ((events & SessionTracker::STARTED) != 0) {
-    this->trigger_event_(Kind::SESSION_EVENT, "started");
+    TRIGGER(this->session_event_, "started");
     this->start_callback_.call();
   }
 }
 
-void Esp32Evse::follow_faults_(uint8_t faults) {
-  const uint8_t appeared = this->faults_known_ ? faults & ~this->situation_.faults : 0;
-  this->situation_.faults = faults;
-  this->faults_known_ = true;
+void Esp32Evse::follow_error(Esp32Evse &hub, const Values &values) {
+  hub.situation_.faults = static_cast<uint8_t>(values[0].number);
+  hub.faults_known_ = true;
+}
+
+/// With the event and the trigger of new faults, where they are configured.
+void Esp32Evse::follow_error_and_report(Esp32Evse &hub, const Values &values) {
+  const uint8_t old = hub.faults_known_ ? hub.situation_.faults : 0xFF;
+  follow_error(hub, values);
+  const uint8_t appeared = hub.situation_.faults & ~old;
   for (uint8_t bit = 0; bit < FAULT_COUNT; bit++) {
-    if ((appeared & (1 << bit)) == 0)
+    if ((appeared >> bit & 1) == 0)
       continue;
-    this->trigger_event_(Kind::FAULT_EVENT, fault_name(bit));
-    this->fault_callback_.call(fault_name(bit));
+    TRIGGER(hub.fault_event_, fault_name(bit));
+    hub.fault_callback_.call(StringRef(fault_name(bit)));
   }
 }
 
-void Esp32Evse::follow_clock_(uint8_t row, uint64_t epoch) {
+void Esp32Evse::follow_enable(Esp32Evse &hub, const Values &values) {
+  hub.situation_.enabled = values[0].number != 0;
+}
+
+void Esp32Evse::follow_pendauth(Esp32Evse &hub, const Values &values) {
+  hub.situation_.pending_authorization = values[0].number != 0;
+}
+
+void Esp32Evse::follow_limreach(Esp32Evse &hub, const Values &values) {
+  hub.situation_.limit_reached = values[0].number != 0;
+}
+
+void Esp32Evse::follow_current(Esp32Evse &hub, const Values &values) {
+  hub.active_phases_ = 0;
+  for (uint8_t phase = 0; phase < 3; phase++)
+    hub.active_phases_ += values[phase].number > ACTIVE_PHASE_MA ? 1 : 0;
+}
+
+void Esp32Evse::follow_session_time(Esp32Evse &hub, const Values &values) {
+  hub.session_.on_duration(static_cast<uint32_t>(values[0].number));
+}
+
+void Esp32Evse::follow_session_energy(Esp32Evse &hub, const Values &values) {
+  hub.session_energy_ = static_cast<uint32_t>(values[0].number);
+  hub.session_.on_energy(hub.session_energy_);
+}
+
+void Esp32Evse::follow_total_energy(Esp32Evse &hub, const Values &values) {
+  hub.lifetime_.update(values[0].number, hub.session_energy_);
+  hub.save_lifetime_(SAVE_STEP_WH);
+}
+
 #ifdef USE_TIME
-  if (this->clock_ == nullptr)
-    return;
-  const ESPTime time = this->clock_->utcnow();
-  if (time.is_valid() && (epoch + 2 < static_cast<uint64_t>(time.timestamp) ||
-                          epoch > static_cast<uint64_t>(time.timestamp) + 2))
-    this->write(row, static_cast<uint32_t>(time.timestamp));
+void Esp32Evse::follow_time(Esp32Evse &hub, const Values &values) {
+  const ESPTime time = hub.clock_->utcnow();
+  const auto off = static_cast<int64_t>(values[0].number - static_cast<uint64_t>(time.timestamp));
+  if (time.is_valid() && (off > CLOCK_TOLERANCE_S || off < -CLOCK_TOLERANCE_S))
+    hub.write(hub.time_row_, static_cast<uint32_t>(time.timestamp));
+}
 #endif
+
+void Esp32Evse::follow_wifi_scan(Esp32Evse &hub, const Values &values) {
+  hub.scan_callback_.call(StringRef(values[0].text, values[0].length), static_cast<int>(values[2].as_signed()),
+                          static_cast<int>(values[1].number));
 }
 
-void Esp32Evse::follow_scan_(const Values &values) {
-  this->scan_callback_.call(std::string(values[0].text, values[0].length), static_cast<int>(values[2].as_signed()),
-                            static_cast<int>(values[1].number));
-}
-
-void Esp32Evse::trigger_event_(Kind kind, const char *type) {
-#ifdef USE_EVENT
-  for (uint8_t i = this->first_derived_; i < this->binding_count_; i++) {
-    if (this->bindings_[i].kind == kind)
-      static_cast<event::Event *>(this->bindings_[i].entity)->trigger(type);
-  }
-#endif
-}
-
-void Esp32Evse::save_lifetime_(bool now) {
-  if (this->lifetime_key_ == 0)
-    return;
+/// Saves the lifetime energy once it has changed by `step` Wh.
+void Esp32Evse::save_lifetime_(uint32_t step) {
   const LifetimeEnergy::Memory &memory = this->lifetime_.memory();
-  const uint64_t step = now ? 1 : SAVE_STEP_WH;
-  if (memory.shown >= this->saved_energy_ && memory.shown < this->saved_energy_ + step)
+  if (this->lifetime_key_ == 0 || memory.shown - this->saved_energy_ < step)
     return;
   this->saved_energy_ = memory.shown;
   this->preference_.save(&memory);
@@ -339,17 +348,10 @@ void Esp32Evse::on_unsupported(uint8_t row) {
 }
 
 void Esp32Evse::on_written(uint8_t row, bool success) {
-  const CommandRow &command = this->rows_[row];
-  if (success) {
-    if (command.role == static_cast<uint8_t>(Role::TOTAL_ENERGY)) {
-      this->lifetime_.reset();
-      this->save_lifetime_(true);
-    }
+  if (success)
     return;
-  }
-  ESP_LOGW(TAG, "The charger did not take %s: showing what it holds", command.name);
-  for (uint8_t i = 0; i < command.bindings; i++)
-    this->forget_state_(this->bindings_[command.first_binding + i]);
+  ESP_LOGW(TAG, "The charger did not take %s: showing what it holds", this->rows_[row].name);
+  this->forced_row_ = row;
 }
 
 void Esp32Evse::on_run(uint8_t row, bool success) {
@@ -367,32 +369,21 @@ void Esp32Evse::on_online(bool online) {
   }
   ESP_LOGW(TAG, "Charger does not answer");
   this->status_set_warning(LOG_STR("charger does not answer"));
-  this->situation_.state = ChargerState::UNKNOWN;
+  this->situation_ = {};
   this->client_.set_charging(false);
-  for (uint8_t i = 0; i < this->first_derived_; i++)
-    this->publish_unknown_(this->bindings_[i]);
-  this->publish_derived_();
+  this->publish_from_(0);
   this->disconnect_callback_.call();
 }
 
 void Esp32Evse::on_reboot(bool ready_line) {
   ESP_LOGW(TAG, "Charger has restarted%s", ready_line ? "" : " unnoticed");
-  const uint32_t now = App.get_loop_component_start_time();
   this->session_energy_ = 0;
   this->derived_dirty_ = true;
-  for (uint8_t row = 0; this->keep_settings_ && row < this->row_count_; row++) {
-    const uint8_t role = this->rows_[row].role;
-    if (role < static_cast<uint8_t>(Role::ENABLE))
-      continue;
-    const uint8_t index = role - static_cast<uint8_t>(Role::ENABLE);
-    if ((this->kept_known_ & (1 << index)) != 0)
-      this->client_.restore_number(row, this->kept_[index], now);
-  }
   if (ready_line)
     this->ready_callback_.call();
 }
 
-void Esp32Evse::on_raw_line(const char *line, size_t length) { this->line_callback_.call(std::string(line, length)); }
+void Esp32Evse::on_raw_line(const char *line, size_t length) { this->line_callback_.call(StringRef(line, length)); }
 
 void Esp32Evse::on_raw_result(bool success) { this->result_callback_.call(success); }
 

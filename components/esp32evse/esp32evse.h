@@ -4,86 +4,21 @@
 
 #include "at_client.h"
 #include "charging.h"
+#include "publish.h"
 #include "esphome/components/uart/uart.h"
 #include "esphome/core/component.h"
 #include "esphome/core/defines.h"
 #include "esphome/core/helpers.h"
 #include "esphome/core/preferences.h"
 #include "esphome/core/string_ref.h"
+#ifdef USE_EVENT
+#include "esphome/components/event/event.h"
+#endif
 #ifdef USE_TIME
 #include "esphome/components/time/real_time_clock.h"
 #endif
 
 namespace esphome::esp32evse {
-
-/// Commands whose values the hub itself follows. The live settings stand together, from ENABLE on.
-enum class Role : uint8_t {
-  NONE,
-  UPTIME,
-  STATE,
-  ERROR,
-  PENDAUTH,
-  LIMREACH,
-  CURRENT,
-  SESSION_TIME,
-  SESSION_ENERGY,
-  TOTAL_ENERGY,
-  TIME,
-  WIFI_SCAN,
-  ENABLE,
-  AVAILABLE,
-  CHCUR,
-  CONSUMLIM,
-  CHTIMELIM,
-  UNDERPOWERLIM,
-};
-
-/// How a value becomes an entity's state. Up to TEXT bound to a command, from ACTIVE_PHASES on derived by the hub.
-enum class Kind : uint8_t {
-  SENSOR,
-  SENSOR_GATED,
-  SENSOR_LIFETIME,
-  BINARY_SENSOR,
-  BINARY_SENSOR_BIT,
-  TEXT_SENSOR,
-  TEXT_SENSOR_NAME,
-  TEXT_SENSOR_JOIN,
-  TEXT_SENSOR_LIST,
-  TEXT_SENSOR_TIME,
-  TEXT_SENSOR_LIFETIME,
-  SWITCH,
-  NUMBER,
-  SELECT,
-  SELECT_NAME,
-  TEXT,
-  ACTIVE_PHASES,
-  LAST_SESSION_ENERGY,
-  LAST_SESSION_DURATION,
-  COMMANDS_ANSWERED,
-  COMMANDS_FAILED,
-  COMMANDS_TIMED_OUT,
-  RESYNCS,
-  CHARGER_REBOOTS,
-  LINES_DISCARDED,
-  CONNECTED,
-  TIMEOUT_FAULT,
-  VEHICLE_CONNECTED,
-  CHARGING,
-  FAULT,
-  STATUS,
-  SESSION_EVENT,
-  FAULT_EVENT,
-};
-
-/// An entity and where its value comes from. `entity` points to the very type that `kind` stands for (a base class
-/// pointer would need run-time initialisation and drag the table from flash to RAM).
-struct Binding {
-  void *entity;
-  Kind kind;
-  uint8_t field;
-  uint8_t parameter;  ///< sensors: power of ten that divides; bits: number of the bit
-  bool every;         ///< publish unchanged values too, for the user's filters
-};
 
 class Esp32Evse final : public Component, public uart::UARTDevice, protected AtClientListener {
  public:
@@ -98,16 +33,24 @@ class Esp32Evse final : public Component, public uart::UARTDevice, protected AtC
                   uint8_t binding_count, uint8_t first_derived);
   void set_push_interval(uint32_t push_ms) { this->client_.set_push_interval(push_ms); }
   void set_update_interval(uint32_t poll_ms) { this->client_.set_poll_interval(poll_ms); }
-  void set_keep_settings() { this->keep_settings_ = true; }
+  void set_keep_settings() { this->client_.set_keep_settings(); }
   void set_lifetime_key(uint32_t key) { this->lifetime_key_ = key; }
+#ifdef USE_EVENT
+  void set_session_event(event::Event *event) { this->session_event_ = event; }
+  void set_fault_event(event::Event *event) { this->fault_event_ = event; }
+#endif
 #ifdef USE_TIME
-  void set_time(time::RealTimeClock *clock) { this->clock_ = clock; }
+  void set_time(time::RealTimeClock *clock, uint8_t row) {
+    this->clock_ = clock;
+    this->time_row_ = row;
+  }
 #endif
 
   // what a person or an automation asks for
   void write(uint8_t row, uint32_t value);
   void write_string(uint8_t row, const std::string &value);
   void run(uint8_t row);
+  void reset_total_energy(uint8_t row);
   void set_charging_current(uint8_t row, float ampere);
   void set_wifi_station(uint8_t row, bool enabled, const std::string &ssid, const std::string *password);
   void set_static_ip(uint8_t row, bool enabled, const std::string &ip, const std::string &gateway,
@@ -128,6 +71,30 @@ class Esp32Evse final : public Component, public uart::UARTDevice, protected AtC
   bool is_authorized() const { return this->is_vehicle_connected() && !this->is_authorization_pending(); }
   ChargerState get_state() const { return this->situation_.state; }
 
+  // for the entities
+  const Situation &get_situation() const { return this->situation_; }
+  const SessionTracker &get_session() const { return this->session_; }
+  uint32_t get_counter(uint8_t counter) const { return this->client_.counter(counter); }
+  uint64_t get_lifetime_energy() const { return this->lifetime_.memory().shown; }
+  uint8_t get_active_phases() const { return this->active_phases_; }
+  /// A wish has failed: the old value counts as new, so that the client sees it again.
+  bool is_forcing() const { return this->forcing_; }
+
+  // followed by the hub itself, named in the command table
+  static void follow_state(Esp32Evse &hub, const Values &values);
+  static void follow_state_and_session(Esp32Evse &hub, const Values &values);
+  static void follow_error(Esp32Evse &hub, const Values &values);
+  static void follow_error_and_report(Esp32Evse &hub, const Values &values);
+  static void follow_enable(Esp32Evse &hub, const Values &values);
+  static void follow_pendauth(Esp32Evse &hub, const Values &values);
+  static void follow_limreach(Esp32Evse &hub, const Values &values);
+  static void follow_current(Esp32Evse &hub, const Values &values);
+  static void follow_session_time(Esp32Evse &hub, const Values &values);
+  static void follow_session_energy(Esp32Evse &hub, const Values &values);
+  static void follow_total_energy(Esp32Evse &hub, const Values &values);
+  static void follow_time(Esp32Evse &hub, const Values &values);
+  static void follow_wifi_scan(Esp32Evse &hub, const Values &values);
+
   template<typename F> void add_on_ready_callback(F &&f) { this->ready_callback_.add(std::forward<F>(f)); }
   template<typename F> void add_on_connect_callback(F &&f) { this->connect_callback_.add(std::forward<F>(f)); }
   template<typename F> void add_on_disconnect_callback(F &&f) { this->disconnect_callback_.add(std::forward<F>(f)); }
@@ -143,7 +110,9 @@ class Esp32Evse final : public Component, public uart::UARTDevice, protected AtC
   static constexpr size_t MAX_BYTES_PER_LOOP = 512;
   static constexpr uint32_t DIAGNOSTICS_MS = 10000;
   static constexpr uint32_t SAVE_STEP_WH = 10;
-  static constexpr uint8_t LIVE_SETTINGS = 6;
+  static constexpr uint32_t ACTIVE_PHASE_MA = 500;
+  static constexpr int64_t CLOCK_TOLERANCE_S = 2;
+  static constexpr uint8_t NO_ROW = 0xFF;
 
   // AtClientListener
   void on_transmit(const char *data, size_t length) override;
@@ -158,61 +127,49 @@ class Esp32Evse final : public Component, public uart::UARTDevice, protected AtC
   void on_raw_result(bool success) override;
 
   void receive_(uint32_t now);
-  void follow_(uint8_t row, const Values &values);
-  void follow_live_setting_(Role role, uint32_t value);
-  void follow_state_(ChargerState state);
-  void follow_faults_(uint8_t faults);
-  void follow_clock_(uint8_t row, uint64_t epoch);
-  void follow_scan_(const Values &values);
   void on_session_events_(uint8_t events);
-  void trigger_event_(Kind kind, const char *type);
-  void save_lifetime_(bool now);
-  void write_text_(uint8_t row, const Argument &argument, uint8_t provable);
-
-  // entities, see publish.cpp
-  void publish_(const Binding &binding, const Values &values);
-  void publish_text_(const Binding &binding, const Values &values);
-  void publish_derived_();
-  void publish_derived_(const Binding &binding);
-  void publish_counter_(const Binding &binding);
-  void publish_unknown_(const Binding &binding);
-  void forget_state_(const Binding &binding);
+  void save_lifetime_(uint32_t step);
+  void write_text_(uint8_t row, const AtText &argument, uint8_t provable);
+  void refuse_(uint8_t row, const char *reason);
+  void publish_from_(uint8_t first);
 
   AtClient client_{this};
   const CommandRow *rows_{nullptr};
   const Binding *bindings_{nullptr};
-  uint8_t row_count_{0};
   uint8_t binding_count_{0};
   uint8_t first_derived_{0};
-  bool keep_settings_{false};
+  uint8_t active_phases_{0};
+  uint8_t forced_row_{NO_ROW};
+  bool forcing_{false};
   bool derived_dirty_{false};
   bool faults_known_{false};
-  uint8_t kept_known_{0};  // one bit per live setting
-  uint32_t kept_[LIVE_SETTINGS]{};
   uint32_t lifetime_key_{0};
   uint32_t next_diagnostics_{0};
   uint32_t session_energy_{0};
-  uint32_t current_ma_[3]{};
   uint64_t saved_energy_{0};
-  uint64_t lifetime_shown_{0};
   Situation situation_;
   SessionTracker session_;
   LifetimeEnergy lifetime_;
   ESPPreferenceObject preference_;
   HighFrequencyLoopRequester high_frequency_;
+#ifdef USE_EVENT
+  event::Event *session_event_{nullptr};
+  event::Event *fault_event_{nullptr};
+#endif
 #ifdef USE_TIME
   time::RealTimeClock *clock_{nullptr};
+  uint8_t time_row_{NO_ROW};
 #endif
 
   LazyCallbackManager<void()> ready_callback_;
   LazyCallbackManager<void()> connect_callback_;
   LazyCallbackManager<void()> disconnect_callback_;
-  LazyCallbackManager<void(std::string)> state_callback_;
+  LazyCallbackManager<void(StringRef)> state_callback_;
   LazyCallbackManager<void()> start_callback_;
   LazyCallbackManager<void(float, uint32_t)> end_callback_;
-  LazyCallbackManager<void(std::string)> fault_callback_;
-  LazyCallbackManager<void(std::string, int, int)> scan_callback_;
-  LazyCallbackManager<void(std::string)> line_callback_;
+  LazyCallbackManager<void(StringRef)> fault_callback_;
+  LazyCallbackManager<void(StringRef, int, int)> scan_callback_;
+  LazyCallbackManager<void(StringRef)> line_callback_;
   LazyCallbackManager<void(bool)> result_callback_;
 };
 

@@ -1,5 +1,6 @@
 """Events of the ESP32-EVSE charger."""
 
+import esphome.codegen as cg
 from esphome.components import event
 
 from . import Esp32Evse, codegen
@@ -11,7 +12,11 @@ CONFIG_SCHEMA = codegen.platform_schema(
 )
 
 
+async def _new(entity, config, hub):
+    variable = await event.new_event(config, event_types=list(entity.options))
+    hub_variable = await cg.get_variable(hub.id)
+    cg.add(getattr(hub_variable, f"set_{entity.key}_event")(variable))
+
+
 async def to_code(config):
-    await codegen.platform_to_code(
-        "event", config, lambda entity, conf, hub: event.new_event(conf, event_types=list(entity.options))
-    )
+    await codegen.platform_to_code("event", config, _new)

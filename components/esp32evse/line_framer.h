@@ -44,10 +44,10 @@ class LineFramer {
     return this->length_ == 0 ? Event::NONE : Event::LINE;
   }
 
-  std::array<char, MAX_LINE + 1> line_{};
   uint8_t next_{0};
   uint8_t length_{0};
   bool damaged_{false};
+  std::array<char, MAX_LINE + 1> line_{};
 };
 
 }  // namespace esphome::esp32evse

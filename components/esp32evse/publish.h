@@ -1,0 +1,56 @@
+#pragma once
+
+#include "at_value.h"
+#include "esphome/core/defines.h"
+
+namespace esphome::esp32evse {
+
+class Esp32Evse;
+
+/// An entity and where its value comes from. The tables are generated, const and in flash.
+///
+/// `entity` points to the very type that `publish` expects: a base class pointer would need run-time initialisation and
+/// drag the table from flash to RAM.
+struct Binding {
+  void *entity;
+  /// Publishes the values, or "unknown" without any.
+  void (*publish)(const Binding &binding, const Esp32Evse &hub, const Values *values);
+  uint8_t field;
+  uint8_t parameter;  ///< sensors: power of ten that divides; bits, counters: their number
+  bool every;         ///< publish unchanged values too, for the user's filters
+
+  const Field *find(const Values *values) const;
+};
+
+// Bound to a command: one function for each way in which a value becomes a state.
+using Publish = void(const Binding &binding, const Esp32Evse &hub, const Values *values);
+Publish publish_sensor;
+Publish publish_sensor_gated;
+Publish publish_sensor_lifetime;
+Publish publish_binary_sensor;
+Publish publish_binary_sensor_bit;
+Publish publish_text_sensor;
+Publish publish_text_sensor_name;
+Publish publish_text_sensor_join;
+Publish publish_text_sensor_list;
+Publish publish_text_sensor_time;
+Publish publish_text_sensor_lifetime;
+Publish publish_switch;
+Publish publish_number;
+Publish publish_select;
+Publish publish_select_name;
+Publish publish_text;
+
+// Derived by the hub; called without values.
+Publish publish_active_phases;
+Publish publish_last_session_energy;
+Publish publish_last_session_duration;
+Publish publish_sensor_counter;
+Publish publish_connected;
+Publish publish_timeout_fault;
+Publish publish_vehicle_connected;
+Publish publish_charging;
+Publish publish_fault;
+Publish publish_status;
+
+}  // namespace esphome::esp32evse
