@@ -27,7 +27,8 @@ enum RowFlag : uint16_t {
 };
 constexpr uint16_t PENDING = WRITE_WANTED | VERIFY_WANTED;
 constexpr uint16_t SENDS = 3 * ONE_SEND;
-constexpr uint16_t WRITE_FLAGS = PENDING | CHECK_FIRST | ACKED | REFUSED | SENDS;
+constexpr uint16_t REQUESTED = PENDING | RUN_WANTED;
+constexpr uint16_t REQUEST_FLAGS = REQUESTED | CHECK_FIRST | ACKED | REFUSED | SENDS;
 
 constexpr uint32_t STAMP_SHIFT = 6;  // stamps count 64 ms
 
@@ -66,7 +67,7 @@ RowState &AtClient::request_write_(uint8_t row) {
   TextSlot *slot = this->find_slot_(row);
   if (slot != nullptr)
     slot->row = NO_ROW;
-  state.flags = (state.flags & ~WRITE_FLAGS) | WRITE_WANTED;
+  state.flags = (state.flags & ~REQUEST_FLAGS) | WRITE_WANTED;
   state.stamp = stamp(this->now_);
   if (this->row_ == row)
     this->matched_ = false;  // what has been seen so far was compared with an older wish
@@ -189,7 +190,7 @@ void AtClient::on_line_(char *line, size_t length) {
     this->listener_->on_raw_line(line, length);
   if (line[0] == '+') {
     this->on_value_line_(line + 1);
-  } else if (line[0] == '~' || ((line[0] | 0x20) == 'a' && (line[1] | 0x20) == 't')) {
+  } else if (line[0] == '~' || strncmp(line, "AT", 2) == 0) {
     this->echo_off_ = true;  // somebody switched the echo on
     this->work_ = true;
   } else if (!raw) {
@@ -264,17 +265,17 @@ void AtClient::on_damage_() {
 }
 
 void AtClient::on_uptime_(uint32_t uptime) {
-  const uint32_t elapsed = (this->now_ - this->uptime_at_) / 1000;
-  const uint32_t expected = this->uptime_ + elapsed;
-  const bool fits = !this->uptime_known_ || distance(uptime, expected) <= 5 + elapsed / 256;
-  if (!fits && !this->uptime_doubted_) {
-    this->uptime_doubted_ = true;
-    this->states_[UPTIME_ROW].flags |= DUE;
-    this->work_ = true;
-    return;
+  const uint32_t expected = this->uptime_ + (this->now_ - this->uptime_at_) / 1000;
+  if (this->uptime_known_ && distance(uptime, expected) > UPTIME_TOLERANCE_S) {
+    if (!this->uptime_doubted_) {
+      this->uptime_doubted_ = true;
+      this->states_[UPTIME_ROW].flags |= DUE;
+      this->work_ = true;
+      return;
+    }
+    if (uptime < expected)
+      this->on_reboot_(false);
   }
-  if (!fits && uptime < expected)
-    this->on_reboot_(false);
   this->uptime_doubted_ = false;
   this->uptime_known_ = true;
   this->uptime_ = uptime;
@@ -335,8 +336,7 @@ void AtClient::set_state_(State state) {
       wait = SETTLE_MS;
       break;
     case State::CLEARING:
-      wait = CLEAR_TIMEOUT_MS
-             << (this->silent_commands_ < MAX_CLEAR_DOUBLINGS ? this->silent_commands_ : MAX_CLEAR_DOUBLINGS);
+      wait = CLEAR_TIMEOUT_MS << this->silent_commands_;
       this->listener_->on_transmit("~\n", 2);
       break;
     case State::CLEARED:
@@ -469,14 +469,9 @@ void AtClient::tick_() {
 void AtClient::watch_row_(uint8_t row) {
   RowState &state = this->states_[row];
   const uint32_t age = since(state.stamp, this->now_);
-  if ((state.flags & PENDING) != 0) {
-    if (age > WRITE_EXPIRES_MS)
-      this->end_write_(row, false);
-  } else if ((state.flags & RUN_WANTED) != 0) {
-    if (age > RUN_EXPIRES_MS) {
-      state.flags &= ~RUN_WANTED;
-      this->listener_->on_run(row, false);
-    }
+  if ((state.flags & REQUESTED) != 0) {
+    if (age > ((state.flags & RUN_WANTED) != 0 ? RUN_EXPIRES_MS : WRITE_EXPIRES_MS))
+      this->end_request_(row, false);
   } else if ((state.flags & SUBSCRIBED) != 0 && this->state_ == State::READY && this->task_ == Task::NONE) {
     const uint32_t period = this->wanted_period_(this->rows_[row], state);
     const uint32_t limit = 3 * period + 1000;
@@ -623,7 +618,7 @@ void AtClient::finish_(Outcome outcome) {
       this->finish_subscription_(row, outcome, task == Task::SUBSCRIBE);
       break;
     case Task::RUN:
-      this->listener_->on_run(row, ok);
+      this->end_request_(row, ok);
       break;
     case Task::RAW:
       this->finish_raw_(ok);
@@ -666,7 +661,7 @@ void AtClient::finish_write_(uint8_t row, Outcome outcome) {
     this->states_[row].flags |= outcome == Outcome::OK ? ACKED : REFUSED;
   // Only a read-back tells what became of it; without one it is not repeated.
   if (this->rows_[row].has(UNPROVABLE))
-    this->end_write_(row, outcome == Outcome::OK);
+    this->end_request_(row, outcome == Outcome::OK);
 }
 
 void AtClient::finish_verify_(uint8_t row, Outcome outcome) {
@@ -682,11 +677,11 @@ void AtClient::finish_verify_(uint8_t row, Outcome outcome) {
   state.flags &= ~(VERIFY_WANTED | CHECK_FIRST);
   const uint16_t limit = (state.flags & REFUSED) != 0 ? MAX_REFUSALS * ONE_SEND : MAX_SENDS * ONE_SEND;
   if (this->matched_ && proven) {
-    this->end_write_(row, true);
+    this->end_request_(row, true);
   } else if ((state.flags & WRITE_WANTED) != 0 || (state.flags & SENDS) < limit) {
     state.flags |= WRITE_WANTED;
   } else {
-    this->end_write_(row, false);
+    this->end_request_(row, false);
   }
 }
 
@@ -694,7 +689,7 @@ void AtClient::finish_subscription_(uint8_t row, Outcome outcome, bool subscribe
   RowState &state = this->states_[row];
   if (outcome == Outcome::OK) {
     state.flags = (state.flags & ~(DOUBTED | SUBSCRIBED)) | (subscribed ? SUBSCRIBED : DUE);
-    if ((state.flags & (PENDING | RUN_WANTED)) == 0)
+    if ((state.flags & REQUESTED) == 0)
       state.stamp = stamp(this->now_);
   } else if ((state.flags & DOUBTED) != 0 && outcome == Outcome::ERROR) {
     state.flags = (state.flags & ~DOUBTED) | SUB_REFUSED;
@@ -711,17 +706,17 @@ void AtClient::finish_raw_(bool ok) {
   this->listener_->on_raw_result(ok);
 }
 
-void AtClient::end_write_(uint8_t row, bool success) {
+void AtClient::end_request_(uint8_t row, bool success) {
   RowState &state = this->states_[row];
   TextSlot *slot = this->find_slot_(row);
   if (slot != nullptr)
     slot->row = NO_ROW;
-  state.flags &= ~WRITE_FLAGS;
+  state.flags &= ~REQUEST_FLAGS;
   state.stamp = stamp(this->now_);
   if (!success || this->rows_[row].has(UNPROVABLE))
     state.flags |= DUE;  // publishes what the charger really holds
   this->work_ = true;
-  this->listener_->on_written(row, success);
+  this->listener_->on_done(row, success);
 }
 
 }  // namespace esphome::esp32evse

@@ -61,9 +61,8 @@ class AtClientListener {
   /// All lines of a row with the trait LINES have been given to on_values().
   virtual void on_lines_end(uint8_t row) = 0;
   virtual void on_unsupported(uint8_t row) = 0;
-  /// A write has ended: the charger shows the value, or refused or lost it.
-  virtual void on_written(uint8_t row, bool success) = 0;
-  virtual void on_run(uint8_t row, bool success) = 0;
+  /// A write or run has ended: the charger shows the value or said OK; or it refused, lost or never answered it.
+  virtual void on_done(uint8_t row, bool success) = 0;
   virtual void on_online(bool online) = 0;
   /// The charger has restarted; `ready_line` tells whether its RDY was seen.
   virtual void on_reboot(bool ready_line) = 0;
@@ -83,9 +82,9 @@ class AtClient {
   static constexpr uint32_t ANSWER_TIMEOUT_MS = 1000;   // the RCM self-test holds up an answer for 0.5 s
   static constexpr uint32_t SLOW_TIMEOUT_MS = 10000;    // Wi-Fi scan, raw commands
   static constexpr uint32_t CLEAR_TIMEOUT_MS = 500;     // doubles with every silent command
-  static constexpr uint8_t MAX_CLEAR_DOUBLINGS = 3;
   static constexpr uint32_t QUIET_MS = 40;              // no further result within this: none is left
   static constexpr uint32_t AFTER_ERROR_MS = 20;        // a second ERROR may follow
+  static constexpr uint32_t UPTIME_TOLERANCE_S = 5;
   static constexpr uint32_t HEARTBEAT_MS = 5000;
   static constexpr uint32_t TICK_MS = 50;
   static constexpr uint32_t WRITE_EXPIRES_MS = 30000;   // a person has given up by then
@@ -93,7 +92,7 @@ class AtClient {
   static constexpr uint32_t REPAIR_DELAY_MS = 1000;
   static constexpr uint32_t HEARD_MS = 1500;             // shorter than any restart
   static constexpr uint32_t MAX_WATCHED_PERIOD_MS = 600000;
-  static constexpr uint8_t SILENT_COMMANDS_OFFLINE = 3;
+  static constexpr uint8_t SILENT_COMMANDS_OFFLINE = 3;  // not counted further
   static constexpr uint8_t MAX_SENDS = 3;
   static constexpr uint8_t MAX_REFUSALS = 2;
   static constexpr uint8_t TEXT_SLOTS = 2;
@@ -198,7 +197,7 @@ class AtClient {
   void finish_verify_(uint8_t row, Outcome outcome);
   void finish_subscription_(uint8_t row, Outcome outcome, bool subscribed);
   void finish_raw_(bool ok);
-  void end_write_(uint8_t row, bool success);
+  void end_request_(uint8_t row, bool success);
 
   // rows
   RowState &request_write_(uint8_t row);

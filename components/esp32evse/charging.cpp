@@ -2,7 +2,7 @@
 
 namespace esphome::esp32evse {
 
-static const char *const STATE_NAMES[] = {"A", "B1", "B2", "C1", "C2", "D1", "D2", "E", "F", ""};
+static const char STATE_NAMES[][3] = {"A", "B1", "B2", "C1", "C2", "D1", "D2", "E", "F", ""};
 
 static const char *const FAULT_NAMES[FAULT_COUNT] = {
     "pilot", "diode_short", "lock", "unlock", "rcm_triggered", "rcm_self_test", "temperature_high", "temperature_sensor",

@@ -37,7 +37,10 @@ void Esp32Evse::setup() {
 
 void Esp32Evse::loop() {
   const uint32_t now = App.get_loop_component_start_time();
-  this->receive_(now);
+  uint8_t buffer[MAX_BYTES_PER_LOOP];
+  const size_t length = std::min(this->available(), sizeof(buffer));
+  if (length > 0 && this->read_array(buffer, length))
+    this->client_.receive(buffer, length, now);
   this->client_.loop(now);
   // An answer takes some milliseconds; the next loop would come 16 ms later.
   if (this->client_.is_busy()) {
@@ -45,38 +48,18 @@ void Esp32Evse::loop() {
   } else {
     this->high_frequency_.stop();
   }
-  if (static_cast<int32_t>(now - this->next_diagnostics_) >= 0) {
-    this->next_diagnostics_ = now + DIAGNOSTICS_MS;
-    this->derived_dirty_ = true;
-  }
   if (this->derived_dirty_) {
     this->derived_dirty_ = false;
     this->publish_from_(this->first_derived_);
   }
 }
 
-void Esp32Evse::receive_(uint32_t now) {
-  uint8_t buffer[64];
-  size_t budget = MAX_BYTES_PER_LOOP;
-  size_t available = this->available();
-  while (available > 0 && budget > 0) {
-    const size_t length = std::min({available, sizeof(buffer), budget});
-    if (!this->read_array(buffer, length))
-      return;
-    this->client_.receive(buffer, length, now);
-    budget -= length;
-    available -= length;
-  }
-}
-
 void Esp32Evse::dump_config() {
   ESP_LOGCONFIG(TAG,
                 "ESP32-EVSE charger:\n"
-                "  Commands in use: %u\n"
-                "  Entities: %u\n"
+                "  Commands: %u, entities: %u\n"
                 "  Answers: %s",
                 this->client_.row_count(), this->binding_count_, YESNO(this->client_.is_online()));
-  this->check_uart_settings(115200);
 }
 
 void Esp32Evse::on_shutdown() { this->save_lifetime_(1); }
@@ -199,10 +182,10 @@ void Esp32Evse::on_transmit(const char *data, size_t length) {
 
 void Esp32Evse::on_values(uint8_t row, const Values &values) {
   const CommandRow &command = this->rows_[row];
-  if (command.follow != nullptr) {
+  if (command.follow != nullptr)
     command.follow(*this, values);
-    this->derived_dirty_ = true;
-  }
+  // The heartbeat brings the counters along.
+  this->derived_dirty_ |= command.follow != nullptr || row == AtClient::UPTIME_ROW;
   this->forcing_ = row == this->forced_row_;
   if (this->forcing_)
     this->forced_row_ = NO_ROW;
@@ -347,28 +330,21 @@ void Esp32Evse::on_unsupported(uint8_t row) {
   ESP_LOGW(TAG, "This charger does not know %s: its entities stay unknown", this->rows_[row].name);
 }
 
-void Esp32Evse::on_written(uint8_t row, bool success) {
+void Esp32Evse::on_done(uint8_t row, bool success) {
   if (success)
     return;
-  ESP_LOGW(TAG, "The charger did not take %s: showing what it holds", this->rows_[row].name);
+  ESP_LOGW(TAG, "The charger did not take %s", this->rows_[row].name);
   this->forced_row_ = row;
-}
-
-void Esp32Evse::on_run(uint8_t row, bool success) {
-  if (!success)
-    ESP_LOGW(TAG, "The charger did not confirm %s; it is not repeated", this->rows_[row].name);
 }
 
 void Esp32Evse::on_online(bool online) {
   this->derived_dirty_ = true;
   if (online) {
-    ESP_LOGI(TAG, "Charger answers");
     this->status_clear_warning();
     this->connect_callback_.call();
     return;
   }
-  ESP_LOGW(TAG, "Charger does not answer");
-  this->status_set_warning(LOG_STR("charger does not answer"));
+  this->status_set_warning(LOG_STR("charger does not answer"));  // logs it, too
   this->situation_ = {};
   this->client_.set_charging(false);
   this->publish_from_(0);
@@ -376,7 +352,7 @@ void Esp32Evse::on_online(bool online) {
 }
 
 void Esp32Evse::on_reboot(bool ready_line) {
-  ESP_LOGW(TAG, "Charger has restarted%s", ready_line ? "" : " unnoticed");
+  ESP_LOGW(TAG, "Charger has restarted");
   this->session_energy_ = 0;
   this->derived_dirty_ = true;
   if (ready_line)

@@ -20,7 +20,7 @@
 
 namespace esphome::esp32evse {
 
-class Esp32Evse final : public Component, public uart::UARTDevice, protected AtClientListener {
+class Esp32Evse final : public AtClientListener, public Component, public uart::UARTDevice {
  public:
   void setup() override;
   void loop() override;
@@ -107,8 +107,7 @@ class Esp32Evse final : public Component, public uart::UARTDevice, protected AtC
   template<typename F> void add_on_command_result_callback(F &&f) { this->result_callback_.add(std::forward<F>(f)); }
 
  protected:
-  static constexpr size_t MAX_BYTES_PER_LOOP = 512;
-  static constexpr uint32_t DIAGNOSTICS_MS = 10000;
+  static constexpr size_t MAX_BYTES_PER_LOOP = 256;
   static constexpr uint32_t SAVE_STEP_WH = 10;
   static constexpr uint32_t ACTIVE_PHASE_MA = 500;
   static constexpr int64_t CLOCK_TOLERANCE_S = 2;
@@ -119,14 +118,12 @@ class Esp32Evse final : public Component, public uart::UARTDevice, protected AtC
   void on_values(uint8_t row, const Values &values) override;
   void on_lines_end(uint8_t row) override;
   void on_unsupported(uint8_t row) override;
-  void on_written(uint8_t row, bool success) override;
-  void on_run(uint8_t row, bool success) override;
+  void on_done(uint8_t row, bool success) override;
   void on_online(bool online) override;
   void on_reboot(bool ready_line) override;
   void on_raw_line(const char *line, size_t length) override;
   void on_raw_result(bool success) override;
 
-  void receive_(uint32_t now);
   void on_session_events_(uint8_t events);
   void save_lifetime_(uint32_t step);
   void write_text_(uint8_t row, const AtText &argument, uint8_t provable);
@@ -144,7 +141,6 @@ class Esp32Evse final : public Component, public uart::UARTDevice, protected AtC
   bool derived_dirty_{false};
   bool faults_known_{false};
   uint32_t lifetime_key_{0};
-  uint32_t next_diagnostics_{0};
   uint32_t session_energy_{0};
   uint64_t saved_energy_{0};
   Situation situation_;

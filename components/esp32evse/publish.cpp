@@ -216,14 +216,12 @@ void publish_status(const Binding &binding, const Esp32Evse &hub, const Values *
 }
 
 void ListTextSensor::add(const Values &values) {
-  char line[64];
-  const size_t length = join(values, line, sizeof(line));
-  const size_t separator = this->length_ > 0 ? 2 : 0;
-  if (this->length_ + separator + length > sizeof(this->text_))
-    return;
-  memcpy(this->text_ + this->length_, ", ", separator);
-  memcpy(this->text_ + this->length_ + separator, line, length);
-  this->length_ += separator + length;
+  const char *const separator = this->length_ > 0 ? ", " : "";
+  char *const end = this->text_ + this->length_;
+  const size_t room = sizeof(this->text_) - this->length_;
+  const size_t length = snprintf(end, room, "%s", separator);
+  if (length < room)
+    this->length_ += length + join(values, end + length, room - length);
 }
 
 void ListTextSensor::finish() {
