@@ -21,8 +21,9 @@ from pathlib import Path
 from evse_host import catalog
 from tools import node
 
-#: Budgets in bytes, by configuration. RAM is the hub's, without the entity objects.
-BUDGETS = {"all": {"flash": 12_000, "ram": 1_500}, "ten": {"flash": 9_000}}
+#: Budgets in bytes, by configuration. Code is what the component's own sources take in flash with their constants; the
+#: generated tables come on top and are printed apart. RAM is the hub's, without the entity objects.
+BUDGETS = {"all": {"code": 12_000, "ram": 1_500}, "ten": {"code": 9_000}}
 
 TEN = (
     ("sensor", "emeter_power"),
