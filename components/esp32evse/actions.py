@@ -1,12 +1,12 @@
 """The hub's actions and conditions. Their names, keys and documentation stand in the catalog."""
 
-from esphome import automation
 import esphome.codegen as cg
 import esphome.config_validation as cv
+from esphome import automation
 from esphome.const import CONF_COMMAND, CONF_CURRENT, CONF_ID, CONF_PASSWORD, CONF_PERIOD, CONF_SSID, CONF_TIME_ID
 
 from . import Esp32Evse, catalog, subscription_period, time_source
-from .codegen import CONF_ESP32EVSE_ID, DOMAIN, charger_string, esp32evse_ns, hub_of
+from .codegen import CONF_ESP32EVSE_ID, DOMAIN, charger_string, esp32evse_ns, hub_of, one_line, teach
 
 CONF_DNS = "dns"
 CONF_ENABLED = "enabled"
@@ -43,7 +43,9 @@ _TEMPLATABLE_TYPES = {
     CONF_CURRENT: cg.float_,
     CONF_ENABLED: cg.bool_,
     CONF_PERIOD: cg.uint32,
-    **dict.fromkeys((CONF_COMMAND, CONF_DNS, CONF_GATEWAY, CONF_IP, CONF_NETMASK, CONF_PASSWORD, CONF_SSID), cg.std_string),
+    **dict.fromkeys(
+        (CONF_COMMAND, CONF_DNS, CONF_GATEWAY, CONF_IP, CONF_NETMASK, CONF_PASSWORD, CONF_SSID), cg.std_string
+    ),
 }
 
 
@@ -74,7 +76,8 @@ for _name, (_class, _arguments) in _SIMPLE.items():
 # --- subscriptions ----------------------------------------------------------------------------------------------------
 
 _SUBSCRIBE_SCHEMA = cv.maybe_simple_value(
-    _hub_schema({cv.Required(CONF_PERIOD): cv.templatable(subscription_period)}, CONF_ESP32EVSE_ID), key=CONF_PERIOD
+    _hub_schema({cv.Required(CONF_PERIOD): cv.templatable(subscription_period(CONF_PERIOD))}, CONF_ESP32EVSE_ID),
+    key=CONF_PERIOD,
 )
 
 for _name, _command in catalog.SUBSCRIBE_NAMES.items():
@@ -85,24 +88,19 @@ for _name, _command in catalog.SUBSCRIBE_NAMES.items():
 # --- with keys --------------------------------------------------------------------------------------------------------
 
 
-def _ampere(value):
-    value = cv.current(value)
-    if not 6 <= value <= 63:
-        raise cv.Invalid(f"{CONF_CURRENT} must be 6 to 63 A, not {value:g} A (IEC 61851 has nothing between 0 and 6 A)")
-    return value
+# IEC 61851 has no current between 0 and 6 A.
+_ampere = teach(CONF_CURRENT, "6 to 63 A", cv.All(cv.current, cv.Range(min=6, max=63)))
 
 
 def _raw_command(value):
-    value = cv.string_strict(value)
+    value = one_line(CONF_COMMAND, 2, catalog.MAX_ARGUMENT_BYTES)(value)
     if not value.upper().startswith("AT"):
-        raise cv.Invalid(f"{CONF_COMMAND} must begin with AT")
-    if len(value.encode()) > catalog.MAX_ARGUMENT_BYTES or not value.isprintable():
-        raise cv.Invalid(f"{CONF_COMMAND} must be one line of at most {catalog.MAX_ARGUMENT_BYTES} bytes")
+        raise cv.Invalid(f"{CONF_COMMAND} must begin with AT, as `AT+STATE?` does, not '{value}'")
     return value
 
 
-def _address(value):
-    return str(cv.ipv4address(value))
+def _address(key: str):
+    return teach(key, "an IPv4 address such as 192.168.1.50", cv.All(cv.string_strict, cv.ipv4address, cv.Coerce(str)))
 
 
 _register(
@@ -116,8 +114,8 @@ _register(
     "SetWifiStationAction",
     _hub_schema(
         {
-            cv.Required(CONF_SSID): cv.templatable(charger_string(1)),
-            cv.Optional(CONF_PASSWORD): cv.sensitive(cv.templatable(charger_string(0))),
+            cv.Required(CONF_SSID): cv.templatable(charger_string(CONF_SSID, 1)),
+            cv.Optional(CONF_PASSWORD): cv.sensitive(cv.templatable(charger_string(CONF_PASSWORD, 0))),
             cv.Optional(CONF_ENABLED, default=True): cv.templatable(cv.boolean),
         }
     ),
@@ -128,10 +126,10 @@ _register(
     "SetStaticIpAction",
     _hub_schema(
         {
-            cv.Required(CONF_IP): cv.templatable(_address),
-            cv.Required(CONF_GATEWAY): cv.templatable(_address),
-            cv.Required(CONF_NETMASK): cv.templatable(_address),
-            cv.Optional(CONF_DNS): cv.templatable(_address),
+            cv.Required(CONF_IP): cv.templatable(_address(CONF_IP)),
+            cv.Required(CONF_GATEWAY): cv.templatable(_address(CONF_GATEWAY)),
+            cv.Required(CONF_NETMASK): cv.templatable(_address(CONF_NETMASK)),
+            cv.Optional(CONF_DNS): cv.templatable(_address(CONF_DNS)),
             cv.Optional(CONF_ENABLED, default=True): cv.templatable(cv.boolean),
         }
     ),

@@ -86,18 +86,38 @@ def presentation(entity: catalog.Entity, *keys: str) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value != ""}
 
 
-def charger_string(low: int):
-    """A string field of the charger: its length counts in bytes of UTF-8."""
+def teach(key: str, allowed: str, validator):
+    """The validator, with one message that names the key, what it takes, and what was given instead."""
+
+    def taught(value):
+        try:
+            return validator(value)
+        except cv.Invalid:
+            given = "nothing" if value in (None, "") or isinstance(value, dict) else value
+            raise cv.Invalid(f"{key} must be {allowed}, not {given}") from None
+
+    return taught
+
+
+def one_line(key: str, low: int, high: int):
+    """A string of `low` to `high` bytes of UTF-8 in one line. Its messages do not show it: it may be a password."""
 
     def validator(value):
         value = cv.string_strict(value)
-        if not low <= len(value.encode()) <= catalog.MAX_STRING_BYTES:
-            raise cv.Invalid(f"must have {low} to {catalog.MAX_STRING_BYTES} bytes, not {len(value.encode())}")
-        if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
-            raise cv.Invalid("must not hold control characters")
+        size = len(value.encode())
+        if not low <= size <= high:
+            raise cv.Invalid(f"{key} must have {low} to {high} bytes, not {size}; UTF-8 counts in bytes")
+        for character in value:
+            if ord(character) < 0x20 or ord(character) == 0x7F:
+                raise cv.Invalid(f"{key} must be one line without control characters, but has {character!r}")
         return value
 
     return validator
+
+
+def charger_string(key: str, low: int):
+    """A string field of the charger."""
+    return one_line(key, low, catalog.MAX_STRING_BYTES)
 
 
 def platform_schema(platform: str, hub_class: MockObj, make_schema) -> cv.Schema:
@@ -210,5 +230,3 @@ def emit_tables(hub: Hub, variable: MockObj) -> None:
     )
     for name, period in hub.explicit.items():
         cg.add(variable.subscribe(RawExpression(_row_constant(hub.id, name)), period))
-
-

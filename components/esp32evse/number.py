@@ -1,8 +1,10 @@
 """Numbers of the ESP32-EVSE charger. Value times multiplier is the integer on the wire."""
 
+import math
+
 import esphome.codegen as cg
-from esphome.components import number
 import esphome.config_validation as cv
+from esphome.components import number
 from esphome.const import CONF_MAX_VALUE, CONF_MIN_VALUE, CONF_STEP
 
 from . import Esp32Evse, catalog, codegen
@@ -15,23 +17,22 @@ EvseNumber = codegen.esp32evse_ns.class_("EvseNumber", number.Number)
 
 
 def _check_range(entity: catalog.Entity):
+    """The range that the charger takes, and a step that fits into it. All comparisons are false for NaN."""
     low, high = catalog.COMMAND[entity.command].fields[0].range
 
+    def check(key: str, config, fits: bool, allowed: str) -> None:
+        if not fits:
+            raise cv.Invalid(f"{entity.key}: {key} must be {allowed}, not {config[key]:.10g}", path=[key])
+
     def validator(config):
-        multiplier, step = config[CONF_MULTIPLIER], config[CONF_STEP]
-        if config[CONF_MIN_VALUE] >= config[CONF_MAX_VALUE]:
-            raise cv.Invalid(
-                f"{CONF_MIN_VALUE} {config[CONF_MIN_VALUE]:g} must be below {CONF_MAX_VALUE} {config[CONF_MAX_VALUE]:g}",
-                path=[CONF_MIN_VALUE],
-            )
-        if step <= 0:
-            raise cv.Invalid(f"{CONF_STEP} must be above 0, not {step:g}", path=[CONF_STEP])
+        multiplier = config[CONF_MULTIPLIER]
+        check(CONF_MULTIPLIER, config, 0 < multiplier < math.inf, "above 0")
         for key in (CONF_MIN_VALUE, CONF_MAX_VALUE):
-            if not low <= round(config[key] * multiplier) <= high:
-                raise cv.Invalid(
-                    f"{entity.key}: {key} must be {low / multiplier:g} to {high / multiplier:g}, not {config[key]:g}",
-                    path=[key],
-                )
+            wire = round(config[key] * multiplier, 6)  # a product of floats is not quite what it seems
+            check(key, config, low <= wire <= high, f"{low / multiplier:.10g} to {high / multiplier:.10g}")
+        span = round(config[CONF_MAX_VALUE] - config[CONF_MIN_VALUE], 6)
+        check(CONF_MIN_VALUE, config, span > 0, f"below {CONF_MAX_VALUE} {config[CONF_MAX_VALUE]:.10g}")
+        check(CONF_STEP, config, 0 < config[CONF_STEP] <= span, f"above 0 and at most {span:.10g}")
         return config
 
     return validator
@@ -42,7 +43,7 @@ def _schema(entity: catalog.Entity):
         cv.Optional(CONF_MIN_VALUE, default=entity.minimum): cv.float_,
         cv.Optional(CONF_MAX_VALUE, default=entity.maximum): cv.float_,
         cv.Optional(CONF_STEP, default=entity.step): cv.float_,
-        cv.Optional(CONF_MULTIPLIER, default=entity.multiplier): cv.All(cv.float_, cv.Range(min=0, min_included=False)),
+        cv.Optional(CONF_MULTIPLIER, default=entity.multiplier): cv.float_,
     }
     presentation = codegen.presentation(entity, "icon", "device_class", "category", "unit")
     return cv.All(number.number_schema(EvseNumber, **presentation).extend(keys), _check_range(entity))

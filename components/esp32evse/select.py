@@ -1,8 +1,8 @@
 """Selects of the ESP32-EVSE charger."""
 
 import esphome.codegen as cg
-from esphome.components import select
 import esphome.config_validation as cv
+from esphome.components import select
 from esphome.const import CONF_OPTIONS
 
 from . import Esp32Evse, catalog, codegen
@@ -13,13 +13,19 @@ NumberSelect = codegen.esp32evse_ns.class_("NumberSelect", select.Select)
 StringSelect = codegen.esp32evse_ns.class_("StringSelect", select.Select)
 
 
+def _options(value):
+    options = cv.ensure_list(codegen.charger_string(CONF_OPTIONS, 1))(value)
+    if not options:
+        raise cv.Invalid(f"{CONF_OPTIONS} must list at least one value, such as Etc/UTC")
+    return options
+
+
 def _schema(entity: catalog.Entity):
     presentation = codegen.presentation(entity, "icon", "category")
     if entity.convert == "value":
         return select.select_schema(NumberSelect, **presentation)
-    options = cv.All(cv.ensure_list(codegen.charger_string(1)), cv.Length(min=1))
     return select.select_schema(StringSelect, **presentation).extend(
-        {cv.Optional(CONF_OPTIONS, default=list(entity.options)): options}
+        {cv.Optional(CONF_OPTIONS, default=list(entity.options)): _options}
     )
 
 

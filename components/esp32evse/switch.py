@@ -1,22 +1,39 @@
 """Switches of the ESP32-EVSE charger."""
 
-import esphome.codegen as cg
-from esphome.components import switch
+import logging
 
-from . import Esp32Evse, codegen
+import esphome.codegen as cg
+import esphome.config_validation as cv
+from esphome.components import switch
+from esphome.const import CONF_RESTORE_MODE
+
+from . import Esp32Evse, catalog, codegen
 
 DEPENDENCIES = [codegen.DOMAIN]
 
 EvseSwitch = codegen.esp32evse_ns.class_("EvseSwitch", switch.Switch)
 
-# The charger is the memory: the node restores nothing at boot.
-CONFIG_SCHEMA = codegen.platform_schema(
-    "switch",
-    Esp32Evse,
-    lambda entity: switch.switch_schema(
-        EvseSwitch, block_inverted=True, default_restore_mode="DISABLED", **codegen.presentation(entity, "icon", "category")
-    ),
-)
+_LOGGER = logging.getLogger(__name__)
+
+
+def _warn_of_restore_mode(entity: catalog.Entity):
+    """The charger is the memory: the node restores nothing at boot."""
+
+    def validator(config):
+        if (mode := config[CONF_RESTORE_MODE]) != "DISABLED":
+            _LOGGER.warning("%s: restore_mode %s has no effect, the node never writes by itself", entity.key, mode)
+        return config
+
+    return validator
+
+
+def _schema(entity: catalog.Entity):
+    presentation = codegen.presentation(entity, "icon", "category")
+    schema = switch.switch_schema(EvseSwitch, block_inverted=True, default_restore_mode="DISABLED", **presentation)
+    return cv.All(schema, _warn_of_restore_mode(entity))
+
+
+CONFIG_SCHEMA = codegen.platform_schema("switch", Esp32Evse, _schema)
 
 
 async def _new(entity, config, hub):
