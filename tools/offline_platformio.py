@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 from esphome import const
@@ -60,6 +61,9 @@ def install(core_dir: Path) -> None:
     _write(native / "builder/main.py", BUILDER)
     _package(scons, "tool", scons_version, {"system": "*"})
     _write(scons / "scons.py", SCONS)
+    # ESPHome 2026.7 to 2026.9 clear packages without this mark of the Python that they were installed for.
+    python = {"schema_version": "0", "python_version": f"{sys.version_info.major}.{sys.version_info.minor}"}
+    _write(core_dir / ".esphome.pio.stamp.json", json.dumps(python))
     state = {
         "settings": {"enable_telemetry": False, "check_platformio_interval": 36500},
         "last_check": {"platformio_upgrade": NEVER, "prune_system": NEVER},
