@@ -66,5 +66,5 @@ def test_rest_of_the_program_is_told_too(measured: footprint.Footprint) -> None:
 
 def test_exceeded_budget_is_named(measured: footprint.Footprint) -> None:
     assert measured.exceeded() == []
-    assert replace(measured, code=12_000).exceeded() == ["all: flash 12008 B is above the budget of 12000 B"]
+    assert replace(measured, code=12_001).exceeded() == ["all: code 12001 B is above the budget of 12000 B"]
     assert replace(measured, ram=1_501).exceeded() == ["all: ram 1501 B is above the budget of 1500 B"]
