@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from evse_host import catalog
-from evse_host.catalog import COMMAND, ENTITIES
+from evse_host.catalog import ENTITIES
 
 #: Commands whose values are not made up here: the link itself lives on them.
 REAL = ("UPTIME",)

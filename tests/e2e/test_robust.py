@@ -1,0 +1,178 @@
+"""Restarts, silence, late answers: the node finds its way back, and nothing dangerous is sent meanwhile."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from evse_host.catalog import ENTITY, LIVE_SETTINGS
+from evse_host.simulator import Car, Charger
+
+CURRENT = ENTITY["number", "charging_current"]
+ONLINE = "binary_sensor.Charger connected"
+
+
+@pytest.fixture
+def charger(start_charger):
+    server = start_charger(Charger(car=Car()))
+    yield server
+    # Noise alone can fill the charger's buffer.
+    assert [v for v in server.call(lambda charger: charger.journal.violations) if v.kind != "overrun"] == []
+
+
+@pytest.fixture
+def node(full_node_program, start_node, charger):
+    node = start_node(full_node_program, charger.path)
+    node.wait_for(ONLINE, True)
+    node.wait_for(CURRENT, lambda value: value is not None)
+    return node
+
+
+def restart(charger, **options):
+    charger.call(lambda charger: charger.reboot(charger.now, **options))
+
+
+def test_after_rdy_the_line_is_silent_for_a_second(node, charger):
+    restart(charger)
+    node.wait_for_log("Charger has restarted")
+    seen_at = charger.call(lambda charger: (charger.journal.clear(), charger.now)[1])
+    node.command(CURRENT, 9.0)
+    node.wait_for(CURRENT, 9.0)
+    assert charger.call(lambda charger: charger.journal.entries[0].time) >= seen_at + 1.0
+    assert charger.call(lambda charger: charger.value("CHCUR")) == (90,)
+
+
+def test_a_wish_just_before_rdy_is_not_written_right_after_it(node, charger):
+    """The node cannot have seen RDY yet, but has heard nothing for too long; `early write` would be a violation."""
+    restart(charger)
+    charger.wait_for(lambda charger: charger.ready)
+    ready_at = charger.now
+    node.command(CURRENT, 9.0)
+    node.wait_for(CURRENT, 9.0)
+    writes = charger.call(lambda charger: [e for e in charger.journal.entries if e.command == "AT+CHCUR=90"])
+    assert len(writes) == 1 and writes[0].time >= ready_at + 1.0
+
+
+def test_subscriptions_are_back_after_a_restart(node, charger):
+    restart(charger)
+    charger.wait_for(lambda charger: {s.name for s in charger.subscriptions} >= {"+STATE", "+ENABLE", "+ERROR"})
+    charger.call(lambda charger: charger.car.plug())
+    node.wait_for("text_sensor.State", "C2")
+
+
+def test_a_restart_without_rdy_is_noticed(node, charger):
+    restarts = node.value("sensor.Charger restarts")
+    restart(charger, announce=False)
+    node.wait_for("sensor.Charger restarts", restarts + 1, timeout=20)
+    charger.wait_for(lambda charger: "+STATE" in {s.name for s in charger.subscriptions})
+
+
+def test_values_are_unknown_while_the_charger_is_silent(node, charger):
+    charger.inject(lambda faults: faults.cable_out())
+    node.wait_for(ONLINE, False)
+    for name in ("sensor.Power", "sensor.Uptime", "text_sensor.State", "text_sensor.Firmware version"):
+        assert node.wait_for(name, None) is None
+    for name in ("number.Charging current", "select.Meter mode", "text.Charger host name"):
+        assert node.wait_for(name, None) is None
+    for name in ("binary_sensor.Charging", "binary_sensor.Control pilot fault", "binary_sensor.Vehicle connected"):
+        assert node.wait_for(name, None) is None
+    node.wait_for("text_sensor.Status", "Charger not responding")
+    node.wait_for("binary_sensor.Charger silent", True)
+    charger.inject(lambda faults: faults.cable_in())
+    node.wait_for(ONLINE, True)
+    node.wait_for("text_sensor.State", "A")
+    node.wait_for(CURRENT, lambda value: value is not None)
+    node.wait_for("select.Meter mode", lambda value: value is not None)
+    node.wait_for("text_sensor.Status", "No vehicle connected")
+
+
+def test_a_charger_that_starts_after_the_node(full_node_program, start_charger, start_node):
+    charger = start_charger(Charger(running=False))
+    node = start_node(full_node_program, charger.path)
+    node.wait_for(ONLINE, True)
+    node.wait_for(CURRENT, 32.0)
+    assert charger.call(lambda charger: charger.journal.violations) == []
+
+
+@pytest.mark.parametrize("delay", [0.6, 1.5, 4.0])
+def test_a_late_answer_completes_no_other_command(node, charger, delay):
+    charger.inject(lambda faults: faults.late_answer(delay, "CHCUR"))
+    node.command(CURRENT, 10.0)
+    node.command(ENTITY["switch", "available"], False)
+    node.wait_for(ENTITY["switch", "available"], False, timeout=20)
+    node.wait_for(CURRENT, 10.0, timeout=20)
+    assert charger.call(lambda charger: (charger.value("CHCUR"), charger.value("AVAILABLE"))) == ((100,), (0,))
+
+
+def test_a_lost_write_is_sent_again(node, charger):
+    charger.inject(lambda faults: faults.drop(1.0))
+    node.command(CURRENT, 12.0)
+    node.wait_for("sensor.Commands timed out", lambda count: count is not None)
+    charger.inject(lambda faults: faults.drop(0.0))
+    node.wait_for(CURRENT, 12.0, timeout=20)
+    assert charger.call(lambda charger: charger.value("CHCUR")) == (120,)
+
+
+def test_echo_is_switched_off_again(node, charger):
+    charger.inject(lambda faults: faults.echo_on())
+    charger.wait_for(lambda charger: not charger.echo)
+    node.command(CURRENT, 13.0)
+    node.wait_for(CURRENT, 13.0)
+
+
+def test_lost_subscriptions_are_renewed(node, charger):
+    charger.inject(lambda faults: faults.lose_subscriptions())
+    charger.wait_for(lambda charger: "+STATE" in {s.name for s in charger.subscriptions})
+    charger.call(lambda charger: charger.car.plug())
+    node.wait_for("text_sensor.State", "C2")
+
+
+def test_noise_is_survived(node, charger):
+    for _ in range(5):
+        charger.inject(lambda faults: (faults.noise(), faults.nuls(), faults.long_line(), faults.cut_line()))
+    node.command(CURRENT, 15.0)
+    node.wait_for(CURRENT, 15.0)
+    node.wait_for("sensor.Lines discarded", lambda count: count > 0)
+
+
+def test_older_firmware_leaves_its_entities_unknown_and_says_so_once(full_node_program, start_charger, start_node):
+    charger = start_charger(Charger(firmware="v2.1.1"))
+    node = start_node(full_node_program, charger.path)
+    node.wait_for_log("does not know TZ:")
+    node.wait_for_log("does not know TZRULE")
+    node.wait_for("text_sensor.Firmware version", "v2.1.1")
+    for name in ("text_sensor.Charger time zone", "select.Charger time zone", "text_sensor.Charger static DNS"):
+        assert node.value(name) is None
+    node.command("button.Refresh")
+    node.wait_for("sensor.Commands answered", lambda count, before=node.value("sensor.Commands answered"): count > before)
+    assert sum("does not know TZ:" in line for line in node.log) == 1
+
+
+def test_a_restart_forgets_the_settings_and_the_node_leaves_it_at_that(node, charger):
+    """Without keep_settings nobody asked for them."""
+    node.command(ENTITY["switch", "enable"], False)
+    node.wait_for(ENTITY["switch", "enable"], False)
+    charger.call(lambda charger: charger.journal.clear())
+    restart(charger)
+    node.wait_for(ENTITY["switch", "enable"], True)
+    writes = charger.call(lambda charger: [entry.line for name in LIVE_SETTINGS for entry in charger.journal.writes(name)])
+    assert writes == []
+
+
+def test_the_node_writes_nothing_at_its_start(full_node_program, start_charger, start_node):
+    charger = start_charger()
+    node = start_node(full_node_program, charger.path)
+    node.wait_for(CURRENT, lambda value: value is not None)
+    node.wait_for("text_sensor.Auxiliary analog inputs", lambda value: value is not None)
+    lines = charger.call(lambda charger: charger.journal.commands)
+    allowed = ("AT+SUB=", "ATE0", "~")
+    assert [line for line in lines if not line.endswith("?") and not line.startswith(allowed)] == []
+
+
+def test_time_from_port_open_to_valid_entities(full_node_program, start_charger, start_node):
+    charger = start_charger()
+    node = start_node(full_node_program, charger.path)
+    node.wait_for("text_sensor.Auxiliary analog inputs", lambda value: value is not None, timeout=3)
+    connected = time.monotonic()
+    assert node.wait_until(lambda: node.value("number.Charging current") is not None, 2), connected
