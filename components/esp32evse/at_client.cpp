@@ -258,6 +258,9 @@ void AtClient::on_damage_() {
   if (this->task_ == Task::RAW)
     return;  // a raw command may answer anything
   this->counters_[DISCARDED]++;
+  // It may have been the answer that is waited for; whether question and answer belong together is verified anyway.
+  if (this->state_ == State::CLEARING || this->state_ == State::VERIFYING)
+    this->set_state_(State::CLEARED);
   if (this->repair_)
     return;
   this->repair_ = true;
