@@ -16,7 +16,7 @@ enum RowFlag : uint16_t {
   EXPLICIT = 1 << 4,       // the user chose the subscription
   UNSUPPORTED = 1 << 5,    // this firmware answers ERROR
   DOUBTED = 1 << 6,        // one ERROR so far, may have been noise
-  KNOWN = 1 << 7,          // a value has been read
+  KNOWN = 1 << 7,          // a value has come since the charger's start
   RUN_WANTED = 1 << 8,
   WRITE_WANTED = 1 << 9,
   VERIFY_WANTED = 1 << 10,
@@ -30,6 +30,7 @@ constexpr uint16_t SENDS = 3 * ONE_SEND;
 constexpr uint16_t REQUESTED = PENDING | RUN_WANTED;
 constexpr uint16_t REQUEST_FLAGS = REQUESTED | CHECK_FIRST | ACKED | REFUSED | SENDS;
 
+constexpr uint32_t NO_VALUE = UINT32_MAX;
 constexpr uint32_t STAMP_SHIFT = 6;  // stamps count 64 ms
 
 uint16_t stamp(uint32_t now) { return static_cast<uint16_t>(now >> STAMP_SHIFT); }
@@ -235,8 +236,8 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
   }
   this->answered_ |= asked != Task::NONE;
   const auto number = static_cast<uint32_t>(values[0].number);
+  state.flags |= KNOWN;
   if ((state.flags & PENDING) == 0) {
-    state.flags |= KNOWN;
     state.wanted = number;
     if ((state.flags & RUN_WANTED) == 0)
       state.stamp = stamp(this->now_);
@@ -399,10 +400,10 @@ void AtClient::on_reboot_(bool ready_line) {
     this->finish_(Outcome::SILENCE);
     this->set_state_(State::SETTLING);
   }
-  this->change_all_(SUBSCRIBED | SUB_REFUSED | UNSUPPORTED | DOUBTED, DUE);
   for (uint8_t row = 0; row < this->row_count_; row++) {
     RowState &state = this->states_[row];
-    const bool restore = this->keep_settings_ && this->rows_[row].has(LIVE) && (state.flags & KNOWN) != 0;
+    const bool restore = this->keep_settings_ && this->rows_[row].has(LIVE) && (state.flags & KNOWN) != 0 &&
+                         state.wanted != NO_VALUE;
     if ((state.flags & PENDING) == 0) {
       if (!restore)
         continue;
@@ -410,6 +411,7 @@ void AtClient::on_reboot_(bool ready_line) {
     }
     state.flags |= VERIFY_WANTED | CHECK_FIRST;
   }
+  this->change_all_(SUBSCRIBED | SUB_REFUSED | UNSUPPORTED | DOUBTED | KNOWN, DUE);
   this->listener_->on_reboot(ready_line);
 }
 
@@ -649,8 +651,13 @@ void AtClient::finish_read_(uint8_t row, Outcome outcome) {
     if (lines)
       this->listener_->on_lines_end(row);
   } else if ((flags & DOUBTED) != 0 && row != UPTIME_ROW) {
+    flags &= ~DOUBTED;
+    if ((flags & KNOWN) != 0) {
+      this->on_damage_();  // noise: a command does not vanish while the charger runs
+      return;
+    }
     // Twice in a row: the firmware lacks the command, or answers in a form that is not known here.
-    flags = (flags & ~DOUBTED) | UNSUPPORTED;
+    flags |= UNSUPPORTED;
     this->listener_->on_unsupported(row);
   } else {
     flags |= DOUBTED | DUE;
@@ -716,6 +723,8 @@ void AtClient::end_request_(uint8_t row, bool success) {
     slot->row = NO_ROW;
   state.flags &= ~REQUEST_FLAGS;
   state.stamp = stamp(this->now_);
+  if (!success)
+    state.wanted = NO_VALUE;  // a wish that has failed is not to be restored
   if (!success || this->rows_[row].has(UNPROVABLE))
     state.flags |= DUE;  // publishes what the charger really holds
   this->work_ = true;
