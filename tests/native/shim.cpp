@@ -1,0 +1,457 @@
+// The component's pure C++ parts as a program: one request a line on stdin, any number of answer lines, then a line `.`.
+// What the AT client tells its listener is answered too, as `<ms since the start> <event>`. See the table in main().
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "at_client.h"
+#include "at_value.h"
+#include "charging.h"
+#include "line_framer.h"
+
+using namespace esphome::esp32evse;
+
+namespace {
+
+// --- text -------------------------------------------------------------------------------------------------------------
+
+std::string escape(const char *data, size_t length) {
+  static const char *const DIGITS = "0123456789abcdef";
+  std::string out;
+  for (size_t i = 0; i < length; i++) {
+    const auto byte = static_cast<uint8_t>(data[i]);
+    if (byte == '\n') {
+      out += "\\n";
+    } else if (byte == '\\') {
+      out += "\\\\";
+    } else if (byte < 0x20 || byte >= 0x7F) {
+      out += {'\\', 'x', DIGITS[byte >> 4], DIGITS[byte & 15]};
+    } else {
+      out += data[i];
+    }
+  }
+  return out;
+}
+
+std::string unescape(const std::string &text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); i++) {
+    if (text[i] != '\\') {
+      out += text[i];
+      continue;
+    }
+    const char next = text.at(++i);
+    if (next == 'x') {
+      out += static_cast<char>(std::stoi(text.substr(i + 1, 2), nullptr, 16));
+      i += 2;
+    } else {
+      out += next == 'n' ? '\n' : next == 'r' ? '\r' : next == '0' ? '\0' : next;
+    }
+  }
+  return out;
+}
+
+/// The rest of a request's line, without the space before it.
+std::string rest(std::istream &in) {
+  std::string text;
+  std::getline(in >> std::ws, text);
+  return text;
+}
+
+template<typename T> T next(std::istream &in) {
+  T value;
+  if (!(in >> value))
+    throw std::runtime_error("a word is missing or is not a number");
+  return value;
+}
+
+const char *outcome(bool success) { return success ? "ok" : "failed"; }
+
+/// Words into a charger's argument: a number, or `"` and an escaped string (its spaces as \x20); `/` ends the part that
+/// a read-back can prove.
+AtText read_argument(std::istream &in, uint8_t *provable) {
+  AtText argument;
+  int provable_length = -1;
+  for (std::string word; in >> word;) {
+    if (word == "/") {
+      provable_length = static_cast<int>(argument.length());
+      continue;
+    }
+    if (argument.length() > 0)
+      argument.add(",");
+    if (word[0] == '"') {
+      const std::string text = unescape(word.substr(1));
+      argument.add_string(text.data(), text.size());
+    } else {
+      argument.add(word.c_str());
+    }
+  }
+  *provable = static_cast<uint8_t>(provable_length < 0 ? argument.length() : provable_length);
+  return argument;
+}
+
+/// Each field as its letter in the signature says.
+std::string show(const Values &values, std::string signature) {
+  std::erase(signature, '|');
+  std::string out;
+  for (size_t i = 0; i < values.size(); i++) {
+    const Field &field = values[i];
+    const char letter = signature.at(i);
+    out += i == 0 ? "" : ",";
+    if (letter == 's') {
+      out += '"' + escape(field.text, field.length) + '"';
+    } else {
+      out += letter == 'b' || letter == 'i' ? std::to_string(field.as_signed()) : std::to_string(field.number);
+    }
+  }
+  return out;
+}
+
+// --- the client -------------------------------------------------------------------------------------------------------
+
+const std::map<std::string, Refresh> REFRESH = {
+    {"PUSH", Refresh::PUSH}, {"CHARGING", Refresh::CHARGING}, {"POLL", Refresh::POLL},
+    {"ONCE", Refresh::ONCE}, {"NEVER", Refresh::NEVER},
+};
+
+const std::map<std::string, uint8_t> TRAITS = {
+    {"STORED", STORED}, {"LINES", LINES},           {"OTHER_ANSWER", OTHER_ANSWER},
+    {"CLOCK", CLOCK},   {"UNPROVABLE", UNPROVABLE}, {"LIVE", LIVE},
+};
+
+/// An AT client with its clock and its rows.
+class Session final : public AtClientListener {
+ public:
+  void request(const std::string &verb, std::istream &in);
+
+  void on_transmit(const char *data, size_t length) override {
+    this->transmitted_ = true;
+    this->say_("> " + escape(data, length));
+  }
+  void on_values(uint8_t row, const Values &values) override {
+    this->say_("values " + this->names_[row] + " " + show(values, this->rows_[row].signature));
+  }
+  void on_lines_end(uint8_t row) override { this->say_("lines_end " + this->names_[row]); }
+  void on_unsupported(uint8_t row) override { this->say_("unsupported " + this->names_[row]); }
+  void on_done(uint8_t row, bool success) override { this->say_("done " + this->names_[row] + " " + outcome(success)); }
+  void on_online(bool online) override { this->say_(online ? "online" : "offline"); }
+  void on_reboot(bool ready_line) override { this->say_(ready_line ? "reboot ready" : "reboot missed"); }
+  void on_raw_line(const char *line, size_t length) override { this->say_("raw_line " + escape(line, length)); }
+  void on_raw_result(bool success) override { this->say_(std::string("raw_result ") + outcome(success)); }
+
+ private:
+  void say_(const std::string &event) {
+    std::cout << this->now_ - this->start_ << " " << event << "\n";
+    // An automation answers an event with a request of its own, from inside the client.
+    const auto reaction = this->reactions_.find(event);
+    if (reaction == this->reactions_.end())
+      return;
+    std::istringstream in(reaction->second);
+    this->reactions_.erase(reaction);
+    this->request(next<std::string>(in), in);
+    this->client_.loop(this->now_);
+  }
+
+  void add_row_(std::istream &in) {
+    const auto name = next<std::string>(in), answer = next<std::string>(in), signature = next<std::string>(in);
+    const Refresh refresh = REFRESH.at(next<std::string>(in));
+    uint8_t traits = 0;
+    for (std::string word; in >> word;)
+      traits |= TRAITS.at(word);
+    this->names_.push_back(name);
+    const char *const both = this->texts_.emplace_back(answer == "-" ? name : name + '\0' + answer).c_str();
+    const char *const types = this->texts_.emplace_back(signature == "-" ? "" : signature).c_str();
+    CommandRow &row = this->rows_.emplace_back();
+    row.name = both;
+    row.signature = types;
+    row.refresh = refresh;
+    row.traits = traits;
+  }
+
+  void start_client_(std::istream &in) {
+    this->now_ = this->start_ = next<uint32_t>(in);
+    this->states_ = std::vector<RowState>(this->rows_.size());
+    this->client_.set_rows(this->rows_.data(), this->states_.data(), static_cast<uint8_t>(this->rows_.size()));
+    this->client_.start(this->now_);
+  }
+
+  /// Loops at every millisecond before `end`; with `stop` only until something was transmitted.
+  void pass_(uint32_t end, bool stop) {
+    this->transmitted_ = false;
+    while (this->now_ - this->start_ < end && !(stop && this->transmitted_)) {
+      this->client_.loop(this->now_);
+      this->now_++;
+    }
+    std::cout << "now " << this->now_ - this->start_ << "\n";
+  }
+
+  /// The bytes in pieces of `size`, without a loop between them.
+  void receive_(size_t size, const std::string &bytes) {
+    for (size_t i = 0; i < bytes.size(); i += size) {
+      const std::string piece = bytes.substr(i, size);
+      // A copy of just that size, so that the sanitizer sees a byte read behind it.
+      const std::vector<uint8_t> exact(piece.begin(), piece.end());
+      this->client_.receive(exact.data(), exact.size(), this->now_);
+    }
+  }
+
+  void write_text_(std::istream &in) {
+    const uint8_t row = this->row_(in);
+    uint8_t provable;
+    const AtText argument = read_argument(in, &provable);
+    if (!this->client_.write_text(row, argument, provable, this->now_))
+      this->say_("no room for " + this->names_[row]);
+  }
+
+  void send_raw_(const std::string &text) {
+    if (!this->client_.send_raw(text.data(), text.size()))
+      this->say_("no room for a raw command");
+  }
+
+  void show_counters_() {
+    static const char *const NAMES[COUNTERS] = {"answered", "failed", "timed_out", "resyncs", "reboots", "discarded"};
+    std::ostringstream out;
+    out << "counters";
+    for (uint8_t counter = 0; counter < COUNTERS; counter++)
+      out << " " << NAMES[counter] << " " << this->client_.counter(counter);
+    this->say_(out.str());
+  }
+
+  void react_(std::istream &in) {
+    std::string event;
+    std::getline(in >> std::ws, event, ':');
+    this->reactions_[event] = rest(in);
+  }
+
+  uint8_t row_(std::istream &in) const {
+    const auto name = next<std::string>(in);
+    for (size_t row = 0; row < this->names_.size(); row++) {
+      if (this->names_[row] == name)
+        return static_cast<uint8_t>(row);
+    }
+    throw std::runtime_error("no row " + name);
+  }
+
+  AtClient client_{this};
+  std::deque<std::string> texts_;
+  std::vector<std::string> names_;
+  std::vector<CommandRow> rows_;
+  std::vector<RowState> states_;
+  std::map<std::string, std::string> reactions_;
+  uint32_t now_{0};
+  uint32_t start_{0};
+  bool transmitted_{false};
+};
+
+void Session::request(const std::string &verb, std::istream &in) {
+  AtClient &client = this->client_;
+  const std::map<std::string, std::function<void()>> verbs = {
+      {"row", [&] { this->add_row_(in); }},
+      {"push", [&] { client.set_push_interval(next<uint32_t>(in)); }},
+      {"poll", [&] { client.set_poll_interval(next<uint32_t>(in)); }},
+      {"start", [&] { this->start_client_(in); }},
+      {"pass", [&] { this->pass_(next<uint32_t>(in), false); }},
+      {"watch", [&] { this->pass_(next<uint32_t>(in), true); }},
+      {"receive", [&] {
+         const auto size = next<size_t>(in);
+         this->receive_(size, unescape(rest(in)));
+       }},
+      {"write", [&] {
+         const uint8_t row = this->row_(in);
+         client.write_number(row, next<uint32_t>(in), this->now_);
+       }},
+      {"text", [&] { this->write_text_(in); }},
+      {"keep_settings", [&] { client.set_keep_settings(); }},
+      {"run", [&] { client.run(this->row_(in), this->now_); }},
+      {"raw", [&] { this->send_raw_(unescape(rest(in))); }},
+      {"subscribe", [&] {
+         const uint8_t row = this->row_(in);
+         client.subscribe(row, next<uint32_t>(in));
+       }},
+      {"unsubscribe_all", [&] { client.unsubscribe_all(); }},
+      {"refresh", [&] { client.refresh(); }},
+      {"charging", [&] { client.set_charging(next<bool>(in)); }},
+      {"when", [&] { this->react_(in); }},
+      {"counters", [&] { this->show_counters_(); }},
+      {"is_online", [&] { std::cout << (client.is_online() ? "yes\n" : "no\n"); }},
+      {"is_busy", [&] { std::cout << (client.is_busy() ? "yes\n" : "no\n"); }},
+      {"is_pending", [&] { std::cout << (client.is_pending(this->row_(in)) ? "yes\n" : "no\n"); }},
+  };
+  const auto found = verbs.find(verb);
+  if (found == verbs.end())
+    throw std::runtime_error("unknown request " + verb);
+  found->second();
+}
+
+// --- framer and values ------------------------------------------------------------------------------------------------
+
+void frame(const std::string &bytes) {
+  LineFramer framer;
+  for (const char byte : bytes) {
+    switch (framer.feed(static_cast<uint8_t>(byte))) {
+      case LineFramer::Event::LINE:
+        if (framer.line()[framer.length()] != '\0')
+          throw std::runtime_error("the line has no NUL behind it");
+        std::cout << "line " << escape(framer.line(), framer.length()) << "\n";
+        break;
+      case LineFramer::Event::DAMAGED:
+        std::cout << "damaged\n";
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+void parse(const std::string &signature, const std::string &text) {
+  std::vector<char> line(text.begin(), text.end());
+  line.push_back('\0');
+  Values values;
+  std::cout << (values.parse(line.data(), signature.c_str()) ? "values " + show(values, signature) : "refused") << "\n";
+}
+
+void make_argument(std::istream &in) {
+  uint8_t provable;
+  const AtText argument = read_argument(in, &provable);
+  if (argument.ok()) {
+    std::cout << "argument " << escape(argument.data(), argument.length()) << "\n";
+  } else {
+    std::cout << "refused\n";
+  }
+}
+
+void refuse(bool force, const std::string &text) {
+  // A copy of just that size, so that the sanitizer sees a byte read behind it.
+  const std::vector<char> exact(text.begin(), text.end());
+  const char *const reason = refuse_raw_command(exact.data(), exact.size(), force);
+  std::cout << (reason == nullptr ? "sent" : reason) << "\n";
+}
+
+// --- charging ---------------------------------------------------------------------------------------------------------
+
+std::string events_text(uint8_t events) {
+  std::string out;
+  if ((events & SessionTracker::FINISHED) != 0)
+    out += "finished ";
+  if ((events & SessionTracker::STARTED) != 0)
+    out += "started ";
+  return out.empty() ? "nothing" : out.substr(0, out.size() - 1);
+}
+
+ChargerState read_state(std::istream &in) { return static_cast<ChargerState>(next<int>(in)); }
+
+/// `state N`, `energy Wh`, `duration s`, in any number and order.
+void track_session(std::istream &in) {
+  SessionTracker tracker;
+  for (std::string verb; in >> verb;) {
+    if (verb == "state") {
+      std::cout << events_text(tracker.on_state(read_state(in))) << "\n";
+    } else if (verb == "energy") {
+      tracker.on_energy(next<uint32_t>(in));
+    } else {
+      tracker.on_duration(next<uint32_t>(in));
+    }
+  }
+  if (tracker.has_last()) {
+    std::cout << "last " << tracker.last_energy() << " " << tracker.last_duration() << "\n";
+  } else {
+    std::cout << "no last\n";
+  }
+}
+
+/// `restore SHOWN STORED`, `update TOTAL SESSION`, `expect_reset`, in any number and order; answers what is shown.
+void count_lifetime(std::istream &in) {
+  LifetimeEnergy energy;
+  for (std::string verb; in >> verb;) {
+    if (verb == "restore") {
+      const auto shown = next<uint64_t>(in);
+      energy.restore({shown, next<uint64_t>(in)});
+    } else if (verb == "update") {
+      const auto total = next<uint64_t>(in);
+      energy.update(total, next<uint32_t>(in));
+      std::cout << energy.memory().shown << "\n";
+    } else {
+      energy.expect_reset();
+    }
+  }
+}
+
+/// `STATE FAULTS ENABLED PENDING LIMIT` as numbers.
+void describe_situation(std::istream &in) {
+  Situation situation;
+  situation.state = read_state(in);
+  situation.faults = static_cast<uint8_t>(next<int>(in));
+  situation.enabled = next<bool>(in);
+  situation.pending_authorization = next<bool>(in);
+  situation.limit_reached = next<bool>(in);
+  std::cout << describe(situation) << "\n";
+}
+
+void list_states() {
+  for (int number = 0; number <= static_cast<int>(ChargerState::UNKNOWN); number++) {
+    const auto state = static_cast<ChargerState>(number);
+    std::cout << '"' << state_name(state) << "\" charging " << is_charging(state) << " session " << is_session(state)
+              << " hidden " << hides_vehicle(state) << "\n";
+  }
+}
+
+void list_faults() {
+  for (uint8_t bit = 0; bit < FAULT_COUNT; bit++)
+    std::cout << fault_name(bit) << "\n";
+}
+
+// --- requests ---------------------------------------------------------------------------------------------------------
+
+void handle(const std::string &line, std::unique_ptr<Session> *session) {
+  std::istringstream in(line);
+  const auto verb = next<std::string>(in);
+  const std::map<std::string, std::function<void()>> verbs = {
+      {"new", [&] { *session = std::make_unique<Session>(); }},
+      {"frame", [&] { frame(unescape(rest(in))); }},
+      {"parse", [&] {
+         const auto signature = next<std::string>(in);
+         parse(signature, unescape(rest(in)));
+       }},
+      {"argument", [&] { make_argument(in); }},
+      {"refuse", [&] {
+         const bool force = next<bool>(in);
+         refuse(force, unescape(rest(in)));
+       }},
+      {"session", [&] { track_session(in); }},
+      {"lifetime", [&] { count_lifetime(in); }},
+      {"describe", [&] { describe_situation(in); }},
+      {"states", list_states},
+      {"faults", list_faults},
+  };
+  const auto found = verbs.find(verb);
+  if (found != verbs.end()) {
+    found->second();
+  } else {
+    (*session)->request(verb, in);
+  }
+}
+
+}  // namespace
+
+int main() {
+  std::ios::sync_with_stdio(false);
+  auto session = std::make_unique<Session>();
+  for (std::string line; std::getline(std::cin, line);) {
+    try {
+      handle(line, &session);
+    } catch (const std::exception &problem) {
+      std::cout << "error " << problem.what() << " in: " << line << "\n";
+    }
+    std::cout << "." << std::endl;
+  }
+  return 0;
+}

@@ -1,0 +1,59 @@
+"""The client against conversations written down in transcripts/*.txt, see transcript.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.native import transcript
+from tests.native.harness import Client, Event, Program
+
+PATHS = sorted(transcript.DIRECTORY.glob("*.txt"))
+FILES = [pytest.param(path, id=path.stem) for path in PATHS]
+
+
+def show(events: list[Event]) -> list[str]:
+    return [f"{event.time:6} {event.text}" for event in events]
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_conversation(program: Program, path: Path) -> None:
+    conversation = transcript.read(path)
+    assert show(transcript.play(conversation, program)) == show(conversation.expected)
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_pieces_of_any_size_mean_the_same(program: Program, path: Path) -> None:
+    conversation = transcript.read(path)
+    expected = show(conversation.expected)
+    for size in range(1, conversation.longest_instant):
+        assert show(transcript.play(conversation, program, size)) == expected, f"in pieces of {size}"
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_restart_at_any_moment_is_followed_by_silence(program: Program, path: Path) -> None:
+    """RDY in every state that a conversation leads to: not a byte for a second, then the client gets into step."""
+    conversation = transcript.read(path)
+    for count in range(1, len(conversation.steps())):
+        client = transcript.play_some(conversation, program, count)
+        client.receive(b"\n\nRDY\n\0")
+        ready = client.now
+        for request in ("charging 1", "refresh", "unsubscribe_all", "raw AT"):
+            client.ask(request)
+        sent = [event for event in client.run_to_transmission(ready + 3000) if event.transmitted]
+        assert [event.transmitted for event in sent] == [b"~\n"], f"after step {count}"
+        assert sent[0].time - ready > 1000, f"after step {count}"
+
+
+def test_unknown_lines_in_a_transcript_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.txt"
+    path.write_text("rows UPTIME\n+0 ? nothing\n")
+    with pytest.raises(ValueError, match=r"wrong\.txt:2: neither a setting nor a timed line: \+0 \? nothing"):
+        transcript.read(path)
+
+
+def test_client_needs_no_memory_of_earlier_clients(program: Program) -> None:
+    """Two clients in a row behave alike: nothing is kept in statics."""
+    first, second = (Client(program, ["UPTIME"]).start() for _ in range(2))
+    assert first == second == [Event(0, "> ~\\n")]
