@@ -201,7 +201,7 @@ void Esp32Evse::publish_from_(uint8_t first) {
     this->bindings_[i].publish(this->bindings_[i], *this, nullptr);
 }
 
-void Esp32Evse::on_lines_end(uint8_t row) {
+void Esp32Evse::on_lines_end([[maybe_unused]] uint8_t row) {
 #ifdef USE_TEXT_SENSOR
   const CommandRow &command = this->rows_[row];
   if (command.bindings > 0)

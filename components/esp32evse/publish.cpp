@@ -52,7 +52,7 @@ static void send(const Binding &binding, float value) {
     sensor->publish_state(value);
 }
 
-void publish_sensor(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_sensor(const Binding &binding, const Esp32Evse & /*hub*/, const Values *values) {
   static const float DIVISORS[] = {1.0f, 10.0f, 100.0f, 1000.0f};
   const Field *field = binding.find(values);
   send(binding, field == nullptr ? NAN : static_cast<float>(field->as_signed()) / DIVISORS[binding.parameter]);
@@ -67,21 +67,21 @@ void publish_sensor_lifetime(const Binding &binding, const Esp32Evse &hub, const
   send(binding, values == nullptr ? NAN : static_cast<float>(hub.get_lifetime_energy()));
 }
 
-void publish_active_phases(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_active_phases(const Binding &binding, const Esp32Evse &hub, const Values * /*values*/) {
   send(binding, hub.is_connected() ? static_cast<float>(hub.get_active_phases()) : NAN);
 }
 
-void publish_last_session_energy(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_last_session_energy(const Binding &binding, const Esp32Evse &hub, const Values * /*values*/) {
   if (hub.get_session().has_last())
     send(binding, static_cast<float>(hub.get_session().last_energy()));
 }
 
-void publish_last_session_duration(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_last_session_duration(const Binding &binding, const Esp32Evse &hub, const Values * /*values*/) {
   if (hub.get_session().has_last())
     send(binding, static_cast<float>(hub.get_session().last_duration()));
 }
 
-void publish_sensor_counter(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_sensor_counter(const Binding &binding, const Esp32Evse &hub, const Values * /*values*/) {
   send(binding, static_cast<float>(hub.get_counter(binding.parameter)));
 }
 #endif
@@ -98,33 +98,33 @@ static void send(const Binding &binding, bool known, bool value) {
   }
 }
 
-void publish_binary_sensor(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_binary_sensor(const Binding &binding, const Esp32Evse & /*hub*/, const Values *values) {
   const Field *field = binding.find(values);
   send(binding, field != nullptr, field != nullptr && field->number != 0);
 }
 
-void publish_binary_sensor_bit(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_binary_sensor_bit(const Binding &binding, const Esp32Evse & /*hub*/, const Values *values) {
   const Field *field = binding.find(values);
   send(binding, field != nullptr, field != nullptr && (field->number >> binding.parameter & 1) != 0);
 }
 
-void publish_connected(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_connected(const Binding &binding, const Esp32Evse &hub, const Values * /*values*/) {
   send(binding, true, hub.is_connected());
 }
 
-void publish_timeout_fault(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_timeout_fault(const Binding &binding, const Esp32Evse &hub, const Values * /*values*/) {
   send(binding, true, !hub.is_connected());
 }
 
-void publish_vehicle_connected(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_vehicle_connected(const Binding &binding, const Esp32Evse &hub, const Values * /*values*/) {
   send(binding, hub.get_state() < ChargerState::E, hub.is_vehicle_connected());
 }
 
-void publish_charging(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_charging(const Binding &binding, const Esp32Evse &hub, const Values * /*values*/) {
   send(binding, hub.get_state() != ChargerState::UNKNOWN, hub.is_charging());
 }
 
-void publish_fault(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_fault(const Binding &binding, const Esp32Evse &hub, const Values * /*values*/) {
   const Situation &situation = hub.get_situation();
   send(binding, situation.state != ChargerState::UNKNOWN,
        situation.state == ChargerState::E || situation.faults != 0);
@@ -164,7 +164,7 @@ static size_t join(const Values &values, char *buffer, size_t size) {
   return length < size ? length : size - 1;
 }
 
-void publish_text_sensor(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_text_sensor(const Binding &binding, const Esp32Evse & /*hub*/, const Values *values) {
   const Field *field = binding.find(values);
   if (field == nullptr) {
     send(binding, nullptr, 0);
@@ -173,19 +173,19 @@ void publish_text_sensor(const Binding &binding, const Esp32Evse &hub, const Val
   }
 }
 
-void publish_text_sensor_name(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_text_sensor_name(const Binding &binding, const Esp32Evse & /*hub*/, const Values *values) {
   auto *sensor = static_cast<NameTextSensor *>(binding.entity);
   const Field *field = binding.find(values);
   const char *name = field == nullptr ? nullptr : sensor->name_of(field->number);
   send(sensor, binding.every, name, name == nullptr ? 0 : strlen(name));
 }
 
-void publish_text_sensor_join(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_text_sensor_join(const Binding &binding, const Esp32Evse & /*hub*/, const Values *values) {
   char buffer[LineFramer::MAX_LINE];
   send(binding, values == nullptr ? nullptr : buffer, values == nullptr ? 0 : join(*values, buffer, sizeof(buffer)));
 }
 
-void publish_text_sensor_list(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_text_sensor_list(const Binding &binding, const Esp32Evse & /*hub*/, const Values *values) {
   auto *sensor = static_cast<ListTextSensor *>(binding.entity);
   if (values == nullptr) {
     send(sensor, false, nullptr, 0);
@@ -194,7 +194,7 @@ void publish_text_sensor_list(const Binding &binding, const Esp32Evse &hub, cons
   }
 }
 
-void publish_text_sensor_time(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_text_sensor_time(const Binding &binding, const Esp32Evse & /*hub*/, const Values *values) {
   if (values == nullptr) {
     send(binding, nullptr, 0);
     return;
@@ -205,12 +205,17 @@ void publish_text_sensor_time(const Binding &binding, const Esp32Evse &hub, cons
 }
 
 void publish_text_sensor_lifetime(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+  // Two parts, because not every target's printf knows 64 bits.
+  const uint64_t energy = hub.get_lifetime_energy();
+  const auto billions = static_cast<uint32_t>(energy / 1000000000);
+  const auto rest = static_cast<uint32_t>(energy % 1000000000);
   char buffer[24];
-  const int length = snprintf(buffer, sizeof(buffer), "%" PRIu64, hub.get_lifetime_energy());
+  const int length = billions > 0 ? snprintf(buffer, sizeof(buffer), "%" PRIu32 "%09" PRIu32, billions, rest)
+                                  : snprintf(buffer, sizeof(buffer), "%" PRIu32, rest);
   send(binding, values == nullptr ? nullptr : buffer, length);
 }
 
-void publish_status(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_status(const Binding &binding, const Esp32Evse &hub, const Values * /*values*/) {
   const char *text = describe(hub.get_situation());
   send(binding, text, strlen(text));
 }
@@ -233,7 +238,7 @@ void ListTextSensor::finish() {
 // --- what can be written ----------------------------------------------------------------------------------------------
 
 #ifdef USE_SWITCH
-void publish_switch(const Binding &binding, const Esp32Evse &hub, const Values *values) {
+void publish_switch(const Binding &binding, const Esp32Evse & /*hub*/, const Values *values) {
   const Field *field = binding.find(values);
   if (field != nullptr)  // ESPHome's switches have no unknown state
     static_cast<EvseSwitch *>(binding.entity)->publish_state(field->number != 0);

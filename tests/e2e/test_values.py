@@ -148,9 +148,10 @@ def test_active_phases(node, charger, currents, phases):
     node.wait_for("sensor.Active phases", float(phases))
 
 
-def test_lifetime_energy_is_exact_in_the_text(node, charger):
+@pytest.mark.parametrize("energy", [2**24 + 1, 1_000_000_007, 123_456_789_012_345])
+def test_lifetime_energy_is_exact_in_the_text(node, charger, energy):
     """2**24 + 1 Wh is the first number that a float loses."""
-    charger.call(lambda charger: charger.override("EMETERTOTCONSUM", 2**24 + 1))
+    charger.call(lambda charger: charger.override("EMETERTOTCONSUM", energy))
     node.command("button.Refresh")
-    node.wait_for("text_sensor.Total energy exact", "16777217")
-    assert node.value("sensor.Total energy") == 2**24
+    node.wait_for("text_sensor.Total energy exact", str(energy))
+    assert node.value("sensor.Total energy") == pytest.approx(energy, rel=2**-24)

@@ -1,0 +1,213 @@
+"""The hub's actions, conditions, triggers and options, on a node of their own."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from evse_host.simulator import Board, Car, Charger
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def charger(start_charger):
+    server = start_charger(Charger(board=Board(), car=Car()))
+    yield server
+    assert server.call(lambda charger: charger.journal.violations) == []
+
+
+@pytest.fixture
+def node(actions_program, start_node, charger):
+    node = start_node(actions_program, charger.path)
+    node.wait_for("binary_sensor.Charger connected", True)
+    return node
+
+
+def writes(charger, name):
+    return charger.call(lambda charger: charger.journal.writes(name))
+
+
+def test_on_connect_and_the_clock(node, charger):
+    """The simulated charger's clock is wrong; `time_id` sets it without being asked each time."""
+    node.wait_for_log("on_connect")
+    charger.wait_for(lambda charger: abs(charger.value("TIME")[0] - time.time()) <= 3)
+    assert len(writes(charger, "TIME")) == 1
+    charger.call(lambda charger: charger.set("TIME", 1_000_000_000))
+    node.call_service("set_time")
+    charger.wait_for(lambda charger: abs(charger.value("TIME")[0] - time.time()) <= 3)
+
+
+def test_subscriptions_option(node, charger):
+    charger.wait_for(lambda charger: {(s.name, s.period) for s in charger.subscriptions} >= {("+TEMP", 500)})
+
+
+def test_enable_and_disable(node, charger):
+    node.call_service("disable")
+    charger.wait_for(lambda charger: charger.value("ENABLE") == (0,))
+    node.call_service("enable")
+    charger.wait_for(lambda charger: charger.value("ENABLE") == (1,))
+
+
+@pytest.mark.parametrize(("ampere", "wire"), [(6.0, 60), (13.24, 132), (31.96, 320)])
+def test_set_charging_current(node, charger, ampere, wire):
+    node.call_service("set_charging_current", current=ampere)
+    charger.wait_for(lambda charger: charger.value("CHCUR") == (wire,))
+
+
+@pytest.mark.parametrize("ampere", [0.0, 5.9, 63.1, -7.0, float("nan"), float("inf")])
+def test_set_charging_current_out_of_range(node, charger, ampere):
+    node.call_service("set_charging_current", current=ampere)
+    node.wait_for_log("Charging current .* not sent")
+    assert writes(charger, "CHCUR") == []
+
+
+def test_authorize_restart_and_conditions(node, charger):
+    charger.call(lambda charger: (charger.set("REQAUTH", 1), charger.car.plug()))
+    node.wait_for_log("on_session_start")
+    charger.wait_for(lambda charger: charger.value("PENDAUTH") == (1,))
+    assert wait_for_conditions(node, "is_authorization_pending") == {
+        "is_connected", "is_vehicle_connected", "is_authorization_pending"
+    }  # fmt: skip
+    node.call_service("authorize")
+    node.wait_for_log("on_state C2")
+    assert wait_for_conditions(node, "is_charging") == {
+        "is_connected", "is_charging", "is_vehicle_connected", "is_authorized"
+    }  # fmt: skip
+    charger.call(lambda charger: charger.car.unplug())
+    node.wait_for_log("on_session_end")
+    node.call_service("restart")
+    node.wait_for_log("on_ready", timeout=20)
+
+
+def wait_for_conditions(node, expected):
+    """What holds, once ``expected`` does: the node learns of it with the next push."""
+    deadline = time.monotonic() + 3
+    while True:
+        start = len(node.log)
+        node.call_service("conditions")
+        node.wait_for_log("conditions done", start=start)
+        said = {line.split(": ")[-1] for line in node.log[start:] if "is_" in line}
+        if expected in said or time.monotonic() > deadline:
+            return said
+
+
+def test_faults_trigger(node, charger):
+    charger.call(lambda charger: charger.point.set_fault("pilot"))
+    node.wait_for_log("on_fault pilot")
+
+
+def assert_written(charger, password):
+    """The charger tells its password to nobody, but the journal has heard it."""
+    charger.wait_for(lambda charger: any(f'"{password}"' in line for line in charger.journal.writes("WIFISTACFG")))
+
+
+def test_wifi_station(node, charger):
+    node.call_service("set_wifi_station", ssid='Guest "5", \\o/', password=PASSWORD)
+    assert_written(charger, PASSWORD)
+    charger.wait_for(lambda charger: charger.value("WIFISTACFG")[:2] == (1, 'Guest "5", \\o/'))
+    node.call_service("set_wifi_network", ssid="other")
+    charger.wait_for(lambda charger: charger.value("WIFISTACFG")[1] == "other")
+    assert writes(charger, "WIFISTACFG")[-1] == 'AT+WIFISTACFG=1,"other"'  # the charger keeps its password
+    assert not any(PASSWORD in line for line in node.log)
+
+
+def test_a_new_password_for_the_same_network_is_written(node, charger):
+    ssid = charger.call(lambda charger: charger.value("WIFISTACFG")[1])
+    node.call_service("set_wifi_station", ssid=ssid, password=PASSWORD)
+    assert_written(charger, PASSWORD)
+
+
+@pytest.mark.parametrize("ssid", ["x" * 32, 'a"\nAT+RST\n', "bell\a"], ids=repr)
+def test_an_ssid_that_cannot_be_is_refused(node, charger, ssid):
+    node.call_service("set_wifi_station", ssid=ssid, password=PASSWORD)
+    node.wait_for_log("WIFISTACFG not sent")
+    assert writes(charger, "WIFISTACFG") == []
+
+
+def test_static_ip(node, charger):
+    node.call_service("set_static_ip", ip="10.0.0.9")
+    charger.wait_for(
+        lambda charger: charger.value("WIFISTASTATIC") == (1, "10.0.0.9", "10.0.0.1", "255.255.255.0", "10.0.0.2")
+    )
+
+
+def test_wifi_scan(node, charger):
+    networks = charger.call(lambda charger: charger.board.networks)
+    assert networks
+    node.call_service("wifi_scan")
+    for network in networks:
+        node.wait_for_log(rf"on_wifi_scan_result .*{network.rssi} dBm auth {network.auth}")
+
+
+def test_subscribe_actions(node, charger):
+    def periods(charger):
+        return {subscription.name: subscription.period for subscription in charger.subscriptions}
+
+    node.call_service("subscribe_uptime", period=1000)
+    charger.wait_for(lambda charger: periods(charger).get("+UPTIME") == 1000)
+    node.call_service("subscribe_uptime", period=2000)
+    charger.wait_for(lambda charger: periods(charger).get("+UPTIME") == 2000)
+    node.call_service("subscribe_uptime", period=50)
+    node.wait_for_log("UPTIME not subscribed")
+    node.call_service("unsubscribe_all")
+    charger.wait_for(lambda charger: periods(charger) == {})
+    node.call_service("subscribe_uptime", period=1000)
+    charger.wait_for(lambda charger: periods(charger) == {"+UPTIME": 1000})
+    charger.call(lambda charger: charger.reboot(charger.now))
+    node.wait_for_log("on_ready")
+    charger.wait_for(lambda charger: periods(charger) == {"+UPTIME": 1000})
+    node.call_service("subscribe_uptime", period=0)
+    charger.wait_for(lambda charger: periods(charger) == {})
+
+
+def test_send_command(node, charger):
+    node.call_service("send_command", command="AT+SERIALS?")
+    node.wait_for_log(r"on_command_line \+SERIALS=1,")
+    node.wait_for_log("on_command_result OK")
+    node.call_service("send_command", command="AT+NONSENSE?")
+    node.wait_for_log("on_command_result ERROR")
+    node.call_service("send_command", command="AT+CHCUR=100")
+    charger.wait_for(lambda charger: charger.value("CHCUR") == (100,))
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["AT+SERIAL0?", "at+serial1=1", "AT+SERI?", 'AT+SUB="+SERIALS",1000', 'AT+SU="+AUXINPUTS",1', "+STATE?", "AT\nAT+RST"],
+    ids=repr,
+)
+def test_dangerous_commands_are_refused(node, charger, command):
+    node.call_service("send_command", command=command)
+    node.wait_for_log("Command not sent")
+    node.wait_for_log("on_command_result ERROR")
+    lines = charger.call(lambda charger: charger.journal.commands)
+    assert not any("SERIAL0" in line or "SERIAL1" in line or "RST" in line or "AUX" in line for line in lines)
+
+
+def test_force_never_makes_two_commands_of_one(node, charger):
+    node.call_service("force_command", command="AT+CHCUR=100\nAT+RST")
+    node.wait_for_log("Command not sent")
+    assert writes(charger, "CHCUR") == []
+
+
+def test_keep_settings(node, charger):
+    """Paused stays paused, and the current stays, over a restart of the charger."""
+    node.call_service("disable")
+    node.call_service("set_charging_current", current=11.0)
+    charger.wait_for(lambda charger: (charger.value("ENABLE"), charger.value("CHCUR")) == ((0,), (110,)))
+    charger.call(lambda charger: (charger.set("CONSUMLIM", 5000), charger.journal.clear()))
+    node.call_service("refresh")  # somebody else's wish counts, too, once it has been read
+    charger.wait_for(lambda charger: "AT+UNDERPOWERLIM?" in charger.journal.commands)  # read after CONSUMLIM
+    charger.call(lambda charger: (charger.journal.clear(), charger.reboot(charger.now)))
+    node.wait_for_log("on_ready")
+    charger.wait_for(lambda charger: (charger.value("ENABLE"), charger.value("CHCUR")) == ((0,), (110,)))
+    charger.wait_for(lambda charger: charger.value("CONSUMLIM") == (5000,))
+    assert writes(charger, "AVAILABLE") == writes(charger, "CHTIMELIM") == []  # they were right already
+
+
+def test_on_disconnect(node, charger):
+    charger.inject(lambda faults: faults.cable_out())
+    node.wait_for_log("on_disconnect")
+    charger.inject(lambda faults: faults.cable_in())
+    node.wait_for_log("on_connect", start=len(node.log) - 5)

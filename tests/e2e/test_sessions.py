@@ -1,0 +1,118 @@
+"""Charging sessions: events, what is caught before the charger forgets it, and the meter that never falls."""
+
+from __future__ import annotations
+
+import pytest
+
+from evse_host.simulator import Board, Car, Charger
+from tools.host_node import Node
+
+TOTAL = "text_sensor.Total energy exact"
+
+
+@pytest.fixture
+def charger(start_charger):
+    return start_charger(Charger(board=Board(), car=Car()))
+
+
+@pytest.fixture
+def node(full_node_program, start_node, charger):
+    node = start_node(full_node_program, charger.path)
+    node.wait_for("text_sensor.State", "A")
+    return node
+
+
+def history(node, name):
+    return [value for value in node.history(name) if value is not None]
+
+
+def test_a_session_is_reported_with_its_energy_and_duration(node, charger):
+    charger.call(lambda charger: charger.car.plug())
+    node.wait_for("event.Session", "started")
+    node.wait_for("text_sensor.State", "C2")
+    node.wait_for("sensor.Session energy", lambda energy: energy is not None and energy >= 10)
+    energy, duration = charger.call(
+        lambda charger: (charger.value("EMETERCONSUM")[0], charger.value("EMETERSESTIME")[0], charger.car.unplug())[:2]
+    )
+    node.wait_for("event.Session", "finished")
+    # The last push before the end may be 260 ms old: at 11 kW that is less than 1 Wh.
+    assert energy - 1 <= node.wait_for("sensor.Last session energy", lambda value: value is not None) <= energy + 1
+    assert duration - 1 <= node.wait_for("sensor.Last session duration", lambda value: value is not None) <= duration + 1
+    node.wait_for("sensor.Session energy", 0.0)
+    node.wait_for("sensor.Power", 0.0)
+    assert node.history("event.Session") == ["started", "finished"]
+
+
+def test_no_event_for_the_session_that_runs_when_the_node_starts(full_node_program, start_charger, start_node):
+    car = Car(plugged=True)
+    charger = start_charger(Charger(car=car))
+    charger.wait_for(lambda charger: charger.point.state == "C2")
+    node = start_node(full_node_program, charger.path)
+    node.wait_for("sensor.Power", lambda power: power is not None and power > 1000)
+    assert node.history("event.Session") == []
+    charger.call(lambda charger: charger.car.unplug())
+    node.wait_for("event.Session", "finished")
+
+
+def test_faults_are_events(node, charger):
+    charger.call(lambda charger: charger.point.set_fault("rcm_triggered"))
+    node.wait_for("event.Fault event", "rcm_triggered")
+    node.wait_for("text_sensor.Status", "Fault: residual current")
+    charger.call(lambda charger: charger.point.set_fault("temperature_high"))
+    node.wait_for("event.Fault event", "temperature_high")
+    assert node.history("event.Fault event") == ["rcm_triggered", "temperature_high"]
+
+
+def test_lifetime_energy_never_falls_when_the_charger_restarts_in_a_session(node, charger):
+    charger.call(lambda charger: charger.car.plug())
+    node.wait_for("sensor.Session energy", lambda energy: energy is not None and energy >= 8)
+    restarts = node.value("sensor.Charger restarts")
+    charger.call(lambda charger: charger.reboot(charger.now))
+    node.wait_for("sensor.Charger restarts", restarts + 1)
+    fallen = charger.call(lambda charger: charger.value("EMETERTOTCONSUM")[0])
+    shown = int(node.value(TOTAL))
+    assert shown > fallen, "the charger took nothing back: this test would prove nothing"
+    node.command("button.Refresh")
+    node.wait_for("sensor.Uptime", lambda uptime: uptime is not None and uptime < 60)
+    node.wait_for("text_sensor.State", "E")  # a car that wants to charge during the start
+    totals = [int(total) for total in history(node, TOTAL)]
+    assert totals == sorted(totals)
+    assert history(node, "sensor.Total energy") == sorted(history(node, "sensor.Total energy"))
+
+
+def test_lifetime_energy_survives_a_power_cut_that_takes_both(actions_program, charger, tmp_path):
+    """Up to the last flash write: a second's worth here, a minute's with ESPHome's default."""
+
+    def run():
+        return Node(actions_program, charger.path, tmp_path / "one home")
+
+    node = run()
+    with node:
+        node.wait_for("sensor.Total energy", lambda total: total is not None)
+        charger.call(lambda charger: charger.car.plug())
+        before = node.value("sensor.Total energy")
+        node.wait_for("sensor.Total energy", lambda total: total >= before + 30, timeout=20)
+        stored = tmp_path / "one home/.esphome/prefs/evse-actions.prefs"
+        assert node.wait_until(stored.exists, 5)
+        shown = node.value("sensor.Total energy")
+    charger.call(lambda charger: (charger.car.unplug(), charger.power_cycle(charger.now)))
+    with run() as again:
+        total = again.wait_for("sensor.Total energy", lambda total: total is not None)
+    fallen = charger.call(lambda charger: charger.value("EMETERTOTCONSUM")[0])
+    assert fallen <= shown - 25, "the charger took nothing back: this test would prove nothing"
+    assert total >= shown - 15
+
+
+def test_lifetime_energy_falls_after_the_reset(node, charger):
+    node.wait_for(TOTAL, lambda text: text is not None)
+    node.command("button.Reset total energy")
+    node.wait_for(TOTAL, "0")
+    charger.call(lambda charger: charger.car.plug())
+    node.wait_for(TOTAL, lambda text: 0 < int(text) < 1000)
+
+
+def test_lifetime_energy_follows_a_reset_at_the_charger_itself(node, charger):
+    node.wait_for(TOTAL, lambda text: text is not None)
+    charger.call(lambda charger: charger.set("EMETERTOTCONSUM", 0))
+    node.command("button.Refresh")
+    node.wait_for(TOTAL, "0")
