@@ -9,21 +9,21 @@ namespace esphome::esp32evse {
 namespace {
 
 enum RowFlag : uint16_t {
-  DUE = 1 << 0,            // to be read
-  SUBSCRIBED = 1 << 1,     // the charger pushes it
-  SUB_CHANGED = 1 << 2,    // tell the charger again
-  SUB_REFUSED = 1 << 3,    // it will not push it
-  EXPLICIT = 1 << 4,       // the user chose the subscription
-  UNSUPPORTED = 1 << 5,    // this firmware answers ERROR
-  DOUBTED = 1 << 6,        // one ERROR so far, may have been noise
-  KNOWN = 1 << 7,          // a value has come since the charger's start
+  DUE = 1 << 0,          // to be read
+  SUBSCRIBED = 1 << 1,   // the charger pushes it
+  SUB_CHANGED = 1 << 2,  // tell the charger again
+  SUB_REFUSED = 1 << 3,  // it will not push it
+  EXPLICIT = 1 << 4,     // the user chose the subscription
+  UNSUPPORTED = 1 << 5,  // this firmware answers ERROR
+  DOUBTED = 1 << 6,      // one ERROR so far, may have been noise
+  KNOWN = 1 << 7,        // a value has come since the charger's start
   RUN_WANTED = 1 << 8,
   WRITE_WANTED = 1 << 9,
   VERIFY_WANTED = 1 << 10,
-  CHECK_FIRST = 1 << 11,   // verify before writing: the charger may hold the value already
-  ACKED = 1 << 12,         // the write was answered with OK
-  REFUSED = 1 << 13,       // the write was answered with ERROR
-  ONE_SEND = 1 << 14,      // two bits: how often it was sent
+  CHECK_FIRST = 1 << 11,  // verify before writing: the charger may hold the value already
+  ACKED = 1 << 12,        // the write was answered with OK
+  REFUSED = 1 << 13,      // the write was answered with ERROR
+  ONE_SEND = 1 << 14,     // two bits: how often it was sent
 };
 constexpr uint16_t PENDING = WRITE_WANTED | VERIFY_WANTED;
 constexpr uint16_t SENDS = 3 * ONE_SEND;
@@ -402,8 +402,8 @@ void AtClient::on_reboot_(bool ready_line) {
   }
   for (uint8_t row = 0; row < this->row_count_; row++) {
     RowState &state = this->states_[row];
-    const bool restore = this->keep_settings_ && this->rows_[row].has(LIVE) && (state.flags & KNOWN) != 0 &&
-                         state.wanted != NO_VALUE;
+    const bool restore =
+        this->keep_settings_ && this->rows_[row].has(LIVE) && (state.flags & KNOWN) != 0 && state.wanted != NO_VALUE;
     if ((state.flags & PENDING) == 0) {
       if (!restore)
         continue;

@@ -77,20 +77,20 @@ class AtClientListener {
 class AtClient {
  public:
   static constexpr uint8_t UPTIME_ROW = 0;
-  static constexpr uint32_t SETTLE_MS = 1200;           // the charger must not be written to for 1 s after RDY
-  static constexpr uint32_t SETTLED_UPTIME_S = 6;       // older than that, a charger has certainly settled
-  static constexpr uint32_t ANSWER_TIMEOUT_MS = 1000;   // the RCM self-test holds up an answer for 0.5 s
-  static constexpr uint32_t SLOW_TIMEOUT_MS = 10000;    // Wi-Fi scan, raw commands
-  static constexpr uint32_t CLEAR_TIMEOUT_MS = 500;     // doubles with every silent command
-  static constexpr uint32_t QUIET_MS = 40;              // no further result within this: none is left
-  static constexpr uint32_t AFTER_ERROR_MS = 20;        // a second ERROR may follow
+  static constexpr uint32_t SETTLE_MS = 1200;          // the charger must not be written to for 1 s after RDY
+  static constexpr uint32_t SETTLED_UPTIME_S = 6;      // older than that, a charger has certainly settled
+  static constexpr uint32_t ANSWER_TIMEOUT_MS = 1000;  // the RCM self-test holds up an answer for 0.5 s
+  static constexpr uint32_t SLOW_TIMEOUT_MS = 10000;   // Wi-Fi scan, raw commands
+  static constexpr uint32_t CLEAR_TIMEOUT_MS = 500;    // doubles with every silent command
+  static constexpr uint32_t QUIET_MS = 40;             // no further result within this: none is left
+  static constexpr uint32_t AFTER_ERROR_MS = 20;       // a second ERROR may follow
   static constexpr uint32_t UPTIME_TOLERANCE_S = 5;
   static constexpr uint32_t HEARTBEAT_MS = 5000;
   static constexpr uint32_t TICK_MS = 50;
-  static constexpr uint32_t WRITE_EXPIRES_MS = 30000;   // a person has given up by then
-  static constexpr uint32_t RUN_EXPIRES_MS = 5000;      // an old authorization must not unlock for somebody else
+  static constexpr uint32_t WRITE_EXPIRES_MS = 30000;  // a person has given up by then
+  static constexpr uint32_t RUN_EXPIRES_MS = 5000;     // an old authorization must not unlock for somebody else
   static constexpr uint32_t REPAIR_DELAY_MS = 1000;
-  static constexpr uint32_t HEARD_MS = 1500;             // shorter than any restart
+  static constexpr uint32_t HEARD_MS = 1500;  // shorter than any restart
   static constexpr uint32_t MAX_WATCHED_PERIOD_MS = 600000;
   static constexpr uint8_t SILENT_COMMANDS_OFFLINE = 3;  // not counted further
   static constexpr uint8_t MAX_SENDS = 3;
@@ -225,22 +225,22 @@ class AtClient {
   uint8_t silent_commands_{0};
   State state_{State::CLEARING};
   Task task_{Task::NONE};
-  bool answered_{false};         // the value line of the command in flight has come
-  bool matched_{false};          // and it shows what was written
+  bool answered_{false};  // the value line of the command in flight has come
+  bool matched_{false};   // and it shows what was written
   bool online_{false};
-  bool safe_{false};             // the charger has certainly started long enough ago to be written to
-  bool settled_{false};          // this has been waited for, and nothing was missed since
+  bool safe_{false};     // the charger has certainly started long enough ago to be written to
+  bool settled_{false};  // this has been waited for, and nothing was missed since
   bool uptime_known_{false};
-  bool uptime_doubted_{false};   // the last one did not fit: read once more before believing it
-  bool entered_{false};          // a listener may call back
-  bool hold_{false};             // until deadline_, a second ERROR may follow
+  bool uptime_doubted_{false};  // the last one did not fit: read once more before believing it
+  bool entered_{false};         // a listener may call back
+  bool hold_{false};            // until deadline_, a second ERROR may follow
   bool charging_{false};
-  bool automatic_{true};         // subscribe without being asked
+  bool automatic_{true};  // subscribe without being asked
   bool keep_settings_{false};
-  bool work_{false};             // a row may have something to do
+  bool work_{false};  // a row may have something to do
   bool echo_off_{true};
   bool unsubscribe_all_{false};
-  bool repair_{false};           // a line was damaged: read everything again at repair_at_
+  bool repair_{false};  // a line was damaged: read everything again at repair_at_
   std::array<uint32_t, COUNTERS> counters_{};
   LineFramer framer_;
   std::array<TextSlot, TEXT_SLOTS> slots_;

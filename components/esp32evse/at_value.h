@@ -57,8 +57,8 @@ class AtText {
   bool ok_{true};
 };
 
-/// Why a raw command must not be sent, or nullptr. `force` lets through what can only hurt the charger, never what is not
-/// exactly one command.
+/// Why a raw command must not be sent, or nullptr. `force` lets through what can only hurt the charger, never what is
+/// not exactly one command.
 const char *refuse_raw_command(const char *text, size_t length, bool force);
 
 }  // namespace esphome::esp32evse

@@ -102,8 +102,8 @@ template<typename... Ts> class SetStaticIpAction final : public Action<Ts...> {
   TEMPLATABLE_VALUE(std::string, netmask)
   TEMPLATABLE_VALUE(std::string, dns)
   void play(const Ts &...x) override {
-    this->hub_->set_static_ip(this->row_, this->enabled_.value(x...), this->ip_.value(x...),
-                              this->gateway_.value(x...), this->netmask_.value(x...), this->dns_.value(x...));
+    this->hub_->set_static_ip(this->row_, this->enabled_.value(x...), this->ip_.value(x...), this->gateway_.value(x...),
+                              this->netmask_.value(x...), this->dns_.value(x...));
   }
 
  protected:

@@ -5,17 +5,32 @@ namespace esphome::esp32evse {
 static const char STATE_NAMES[][3] = {"A", "B1", "B2", "C1", "C2", "D1", "D2", "E", "F", ""};
 
 static const char *const FAULT_NAMES[FAULT_COUNT] = {
-    "pilot", "diode_short", "lock", "unlock", "rcm_triggered", "rcm_self_test", "temperature_high", "temperature_sensor",
+    "pilot",
+    "diode_short",
+    "lock",
+    "unlock",
+    "rcm_triggered",
+    "rcm_self_test",
+    "temperature_high",
+    "temperature_sensor",
 };
 
 static const char *const FAULT_TEXTS[FAULT_COUNT] = {
-    "Fault: control pilot", "Fault: vehicle diode short", "Fault: socket lock",       "Fault: socket unlock",
-    "Fault: residual current", "Fault: RCM self-test",    "Fault: temperature high", "Fault: temperature sensor",
+    "Fault: control pilot",    "Fault: vehicle diode short", "Fault: socket lock",      "Fault: socket unlock",
+    "Fault: residual current", "Fault: RCM self-test",       "Fault: temperature high", "Fault: temperature sensor",
 };
 
 static const char *const STATE_TEXTS[] = {
-    "No vehicle connected", "Vehicle connected", "Waiting for vehicle", "Stopping",      "Charging",
-    "Stopping",             "Charging",          "Fault",               "Not available", "Charger not responding",
+    "No vehicle connected",
+    "Vehicle connected",
+    "Waiting for vehicle",
+    "Stopping",
+    "Charging",
+    "Stopping",
+    "Charging",
+    "Fault",
+    "Not available",
+    "Charger not responding",
 };
 
 const char *state_name(ChargerState state) { return STATE_NAMES[static_cast<uint8_t>(state)]; }

@@ -54,16 +54,16 @@ class SessionTracker {
   uint32_t last_energy_{0};
   uint32_t last_duration_{0};
   bool active_{false};
-  bool known_{false};          // a state has been seen at all
-  bool energy_fell_{false};    // the values dropped: if the session does not end now, it is another one
+  bool known_{false};        // a state has been seen at all
+  bool energy_fell_{false};  // the values dropped: if the session does not end now, it is another one
   bool duration_fell_{false};
   bool has_last_{false};
 };
 
 /// The lifetime energy counter, kept from falling.
 ///
-/// The charger stores its counter when a session ends. A restart takes the running session back, and Home Assistant would
-/// see a falling meter. Such a fall lands at the stored value or above; any deeper one is a reset by a person.
+/// The charger stores its counter when a session ends. A restart takes the running session back, and Home Assistant
+/// would see a falling meter. Such a fall lands at the stored value or above; any deeper one is a reset by a person.
 class LifetimeEnergy {
  public:
   static constexpr uint32_t TOLERANCE_WH = 1000;  // energy and session are not read at the same moment

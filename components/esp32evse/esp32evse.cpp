@@ -269,9 +269,7 @@ void Esp32Evse::follow_error_and_report(Esp32Evse &hub, const Values &values) {
   }
 }
 
-void Esp32Evse::follow_enable(Esp32Evse &hub, const Values &values) {
-  hub.situation_.enabled = values[0].number != 0;
-}
+void Esp32Evse::follow_enable(Esp32Evse &hub, const Values &values) { hub.situation_.enabled = values[0].number != 0; }
 
 void Esp32Evse::follow_pendauth(Esp32Evse &hub, const Values &values) {
   hub.situation_.pending_authorization = values[0].number != 0;

@@ -126,8 +126,7 @@ void publish_charging(const Binding &binding, const Esp32Evse &hub, const Values
 
 void publish_fault(const Binding &binding, const Esp32Evse &hub, const Values * /*values*/) {
   const Situation &situation = hub.get_situation();
-  send(binding, situation.state != ChargerState::UNKNOWN,
-       situation.state == ChargerState::E || situation.faults != 0);
+  send(binding, situation.state != ChargerState::UNKNOWN, situation.state == ChargerState::E || situation.faults != 0);
 }
 #endif
 

@@ -174,7 +174,15 @@ def test_send_command(node, charger):
 
 @pytest.mark.parametrize(
     "command",
-    ["AT+SERIAL0?", "at+serial1=1", "AT+SERI?", 'AT+SUB="+SERIALS",1000', 'AT+SU="+AUXINPUTS",1', "+STATE?", "AT\nAT+RST"],
+    [
+        "AT+SERIAL0?",
+        "at+serial1=1",
+        "AT+SERI?",
+        'AT+SUB="+SERIALS",1000',
+        'AT+SU="+AUXINPUTS",1',
+        "+STATE?",
+        "AT\nAT+RST",
+    ],
     ids=repr,
 )
 def test_dangerous_commands_are_refused(node, charger, command):

@@ -53,7 +53,9 @@ def test_only_what_is_configured_costs_air_time(minimal_program, start_charger, 
     node.wait_for("sensor.Temperature", lambda value: value is not None)
     node.wait_for("switch.Charging enabled", True)
     charger.wait_for(lambda charger: charger.journal.commands.count("AT+UPTIME?") >= 3, timeout=20)
-    names = {line.partition("?")[0].partition("=")[0] for line in charger.call(lambda charger: charger.journal.commands)}
+    names = {
+        line.partition("?")[0].partition("=")[0] for line in charger.call(lambda charger: charger.journal.commands)
+    }
     assert names == {"AT+VER", "AT+UPTIME", "ATE0", "AT+ENABLE", "AT+TEMP", "AT+SUB"}
     assert charger.call(lambda charger: [s.name for s in charger.subscriptions]) == ["+ENABLE"]
 

@@ -48,7 +48,7 @@ def wire(request, charger, node):
 
     def answer(charger):
         for name, value in values.items():
-            charger.override(name, *(value if isinstance(value, list) else value))
+            charger.override(name, *value)
 
     charger.call(answer)
     node.command("button.Refresh")
@@ -141,7 +141,8 @@ def test_derived_entities(node, charger, situation, text, vehicle, charging):
 
 
 @pytest.mark.parametrize(
-    ("currents", "phases"), [((0, 0, 0), 0), ((16000, 0, 0), 1), ((6000, 501, 500), 2), ((9, 8, 7), 0), ((6000,) * 3, 3)]
+    ("currents", "phases"),
+    [((0, 0, 0), 0), ((16000, 0, 0), 1), ((6000, 501, 500), 2), ((9, 8, 7), 0), ((6000,) * 3, 3)],
 )
 def test_active_phases(node, charger, currents, phases):
     charger.call(lambda charger: (charger.override("STATE", 4), charger.override("EMETERCURRENT", *currents)))

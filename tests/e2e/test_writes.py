@@ -186,7 +186,9 @@ def test_reset_total_energy(node, charger):
 def test_scan_for_networks(node, charger):
     clear(charger)
     node.command("button.Scan for Wi-Fi networks")
-    charger.wait_for(lambda charger: ("AT+WIFIAPSCAN", "OK") in [(e.command, e.result) for e in charger.journal.entries])
+    charger.wait_for(
+        lambda charger: ("AT+WIFIAPSCAN", "OK") in [(e.command, e.result) for e in charger.journal.entries]
+    )
     node.command(ENTITY["number", "charging_current"], 14.0)
     node.wait_for(ENTITY["number", "charging_current"], 14.0)
 
