@@ -399,7 +399,7 @@ ENTITIES: tuple[Entity, ...] = (
     _fact("total_energy_consumption", "Total energy exact", "EMETERTOTCONSUM", convert="lifetime", needs=("EMETERCONSUM",), icon="mdi:counter", notes="Wh, every digit; never falls except after a reset"),
     _fact("device_name", "Board", "DEVNAME", icon="mdi:developer-board"),
     _fact("device_time", "Charger time", "TIME", convert="time", device_class="timestamp", notes="UTC, ISO 8601"),
-    _fact("timezone", "Charger time zone", "TZ", icon="mdi:map-clock"),
+    _fact("timezone", "Charger time zone name", "TZ", icon="mdi:map-clock"),
     _fact("timezone_rule", "Charger time zone rule", "TZRULE", icon="mdi:map-clock"),
     _fact("wifi_sta_ssid", "Charger Wi-Fi network", "WIFISTACFG", field="ssid", icon="mdi:wifi"),
     _fact("wifi_sta_ip", "Charger address", "WIFISTAIP", icon="mdi:ip-network"),
@@ -408,7 +408,7 @@ ENTITIES: tuple[Entity, ...] = (
     _fact("wifi_static_gateway", "Charger static gateway", "WIFISTASTATIC", field="gateway", icon="mdi:ip-network"),
     _fact("wifi_static_netmask", "Charger static netmask", "WIFISTASTATIC", field="netmask", icon="mdi:ip-network"),
     _fact("wifi_static_dns", "Charger static DNS", "WIFISTASTATIC", field="dns", icon="mdi:ip-network", notes="development head only"),
-    _fact("wifi_ap_ssid", "Charger access point", "WIFIAPCFG", field="ssid", icon="mdi:access-point"),
+    _fact("wifi_ap_ssid", "Charger access point name", "WIFIAPCFG", field="ssid", icon="mdi:access-point"),
     _fact("wifi_ap_ip", "Charger access point address", "WIFIAPIP", icon="mdi:access-point-network"),
     _fact("wifi_ap_mac", "Charger access point MAC", "WIFIAPMAC", icon="mdi:network"),
     _fact("chip", "Chip", "CHIP", convert="join", icon="mdi:chip", notes="model, cores, revision"),
@@ -502,7 +502,7 @@ OPTIONS: tuple[Argument, ...] = (
     Argument("push_interval", "time", "period of the automatic subscriptions (state, enable, errors; the meter while charging), "
              "100 ms to 60 s, or `never`; the charger rounds up to its own loop of 260 ms (100 ms in v2.1.1)", "250ms"),
     Argument("subscriptions", "map", "period or `never` for single values, with the names of the subscribe actions; stronger than push_interval", ""),
-    Argument("keep_settings", "boolean", "after a restart of the charger put back what it forgets: " + ", ".join(LIVE_SETTINGS), "false"),
+    Argument("keep_settings", "boolean", "after a restart of the charger put back what it held before and forgets: " + ", ".join(COMMAND[name].aliases[0] for name in LIVE_SETTINGS) + "; remembered as long as the node has power", "false"),
     Argument("time_id", "ID", "an ESPHome time source; keeps the charger's clock set", ""),
 )
 
@@ -523,7 +523,7 @@ ACTIONS: tuple[Automation, ...] = (
         Argument("dns", "string", "IPv4 address; development head only", "", True),
         Argument("enabled", "boolean", "", "true", True),
     ), ("WIFISTASTATIC",)),
-    Automation("set_time", "Set the charger's clock", (Argument("time_id", "ID", "an ESPHome time source; the hub's, if it has one", ""),), ("TIME",)),
+    Automation("set_time", "Set the charger's clock", (Argument("time_id", "ID", "an ESPHome time source; the only one, if left out", ""),), ("TIME",)),
     Automation("wifi_scan", "Scan for networks; the charger is deaf for about 2 s", needs=("WIFIAPSCAN",)),
     Automation("reset_total_energy", "Set the lifetime energy to 0", needs=("EMETERTOTCONSUM", "EMETERCONSUM")),
     Automation("restart", "Restart the charger", needs=("RST",)),

@@ -68,14 +68,6 @@ def hub_of(hub_id: ID) -> Hub:
     return hubs[hub_id.id]
 
 
-def bind(hub_id: ID, entity: catalog.Entity, variable: MockObj, config: ConfigType) -> None:
-    """Ties an entity to its command."""
-    hub = hub_of(hub_id)
-    hub.commands.update(entity.commands)
-    every = bool(config.get(CONF_FILTERS) or config.get(CONF_FORCE_UPDATE))
-    hub.bindings.append((entity, variable, every))
-
-
 # --- schemas ----------------------------------------------------------------------------------------------------------
 
 
@@ -137,12 +129,13 @@ async def platform_to_code(platform: str, config: ConfigType, make_entity) -> No
         if (entity_config := config.get(entity.key)) is None:
             continue
         hub = hub_of(hub_id)
-        hub.commands.update(entity.commands)
         if entity.platform == "event" or catalog.SESSION_DURATION in entity.needs:
             hub.reports.update(entity.needs)
         variable = await make_entity(entity, entity_config, hub)
+        hub.commands.update(entity.commands)
         if variable is not None:
-            bind(hub_id, entity, variable, entity_config)
+            every = bool(entity_config.get(CONF_FILTERS) or entity_config.get(CONF_FORCE_UPDATE))
+            hub.bindings.append((entity, variable, every))
 
 
 def names_array(id_: ID, suffix: str, names: tuple[str, ...]) -> MockObj:

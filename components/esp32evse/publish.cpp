@@ -215,6 +215,8 @@ void publish_text_sensor_lifetime(const Binding &binding, const Esp32Evse &hub, 
 }
 
 void publish_status(const Binding &binding, const Esp32Evse &hub, const Values * /*values*/) {
+  if (hub.is_connected() && hub.get_state() == ChargerState::UNKNOWN)
+    return;  // it is just about to be read
   const char *text = describe(hub.get_situation());
   send(binding, text, strlen(text));
 }

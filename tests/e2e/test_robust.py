@@ -142,7 +142,7 @@ def test_older_firmware_leaves_its_entities_unknown_and_says_so_once(full_node_p
     node.wait_for_log("does not know TZ:")
     node.wait_for_log("does not know TZRULE")
     node.wait_for("text_sensor.Firmware version", "v2.1.1")
-    for name in ("text_sensor.Charger time zone", "select.Charger time zone", "text_sensor.Charger static DNS"):
+    for name in ("text_sensor.Charger time zone name", "select.Charger time zone", "text_sensor.Charger static DNS"):
         assert node.value(name) is None
     answered = node.value("sensor.Commands answered")
     node.command("button.Refresh")
