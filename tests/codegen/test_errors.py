@@ -1,0 +1,382 @@
+"""Errors that teach: each names the key, what is wrong with its value, and what is allowed."""
+
+from __future__ import annotations
+
+import pytest
+
+from evse_host import catalog
+from tests.codegen import nodes
+from tests.codegen.nodes import ESP32, TWO_HUBS, TWO_UARTS, entity, node, on_ready
+
+SUBSCRIBE_RANGE = "`never` or 100ms to 42949671ms"
+
+
+def action_error(action: str) -> str:
+    return nodes.error(node(hub=on_ready(action)))
+
+
+def hub_error(options: str) -> str:
+    return nodes.error(node(hub=f"esp32evse: {{{options}}}"))
+
+
+def entity_error(platform: str, key: str, options: str) -> str:
+    return nodes.error(node(entity(platform, key, options)))
+
+
+def two_hubs_errors(text: str = "", hub: str = TWO_HUBS) -> list[str]:
+    return nodes.errors(node(text, hub=hub, uart=TWO_UARTS))
+
+
+# --- the UART ---------------------------------------------------------------------------------------------------------
+
+
+def esp32_uart(**changes: object) -> str:
+    """A real board, whose UART has these settings different from right ones; None leaves one out."""
+    right = {"id": "line", "tx_pin": "GPIO17", "rx_pin": "GPIO16", "baud_rate": 115200, "rx_buffer_size": 1024}
+    settings = {key: value for key, value in {**right, **changes}.items() if value is not None}
+    uart = "uart: {" + ", ".join(f"{key}: {value}" for key, value in settings.items()) + "}"
+    return node(uart=uart, board=ESP32)
+
+
+def test_right_uart_is_accepted() -> None:
+    assert nodes.errors(esp32_uart()) == []
+    assert nodes.errors(esp32_uart(data_bits=8, parity="NONE", stop_bits=1)) == []
+    assert nodes.errors(esp32_uart(rx_buffer_size=None)) == []  # ESPHome's own 256 bytes do
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [("baud_rate", 9600, 115200), ("data_bits", 7, 8), ("parity", "EVEN", "NONE"), ("stop_bits", 2, 1)],
+)
+def test_wrong_uart_setting(key: str, value: object, allowed: object) -> None:
+    expected = f"uart 'line': {key} must be {allowed}, not {value}; the charger speaks 115200 8N1."
+    assert nodes.error(esp32_uart(**{key: value})) == expected
+
+
+@pytest.mark.parametrize("pin", ["tx_pin", "rx_pin"])
+def test_missing_pin(pin: str) -> None:
+    expected = f"uart 'line': {pin} is missing; the charger is both asked and heard."
+    assert nodes.error(esp32_uart(**{pin: None})) == expected
+
+
+def test_one_pin_for_both_directions() -> None:
+    assert set(nodes.errors(esp32_uart(rx_pin="GPIO17"))) == {"Pin 17 is used in multiple places."}
+
+
+def test_pin_that_cannot_send() -> None:
+    assert nodes.error(esp32_uart(tx_pin="GPIO34")) == "GPIO34 (34-39) does not support output pin mode."
+
+
+def test_small_receive_buffer() -> None:
+    expected = (
+        "uart 'line': rx_buffer_size must be at least 256 for the charger's answers, not 255; 1024 is comfortable."
+    )
+    assert nodes.error(esp32_uart(rx_buffer_size=255)) == expected
+
+
+def test_no_uart() -> None:
+    assert nodes.error(node(uart="")) == "Component esp32evse requires component uart."
+
+
+# --- several chargers -------------------------------------------------------------------------------------------------
+
+
+def test_two_hubs_are_accepted() -> None:
+    assert two_hubs_errors("switch: [{platform: esp32evse, esp32evse_id: left, enable: {name: Enable}}]") == []
+
+
+def test_two_hubs_on_one_uart() -> None:
+    hub = "esp32evse: [{id: left, uart_id: left_uart}, {id: right, uart_id: left_uart}]"
+    expected = "uart_id: 'left_uart' is used by left and right; every charger needs a uart of its own."
+    assert two_hubs_errors(hub=hub) == [expected]
+
+
+def test_two_hubs_without_uart_id() -> None:
+    messages = two_hubs_errors(hub="esp32evse: [{id: left}, {id: right}]")
+    assert len(messages) == 2
+    for message in messages:
+        assert "'uart_id'" in message and "'left_uart', 'right_uart'" in message
+
+
+@pytest.mark.parametrize("entities", ["", "switch: [{platform: esp32evse, enable: {name: Enable}}]"])
+def test_two_hubs_without_ids(entities: str) -> None:
+    hub = "esp32evse: [{uart_id: left_uart}, {id: right, uart_id: right_uart}]"
+    expected = "id is missing: each of several chargers must have one, such as `id: left`."
+    assert expected in two_hubs_errors(entities, hub)
+
+
+@pytest.mark.parametrize("platform", catalog.PLATFORMS)
+def test_entity_of_two_hubs_without_esp32evse_id(platform: str) -> None:
+    (message,) = two_hubs_errors(entity(platform, catalog.entities(platform)[0].key))
+    assert "'esp32evse_id'" in message and "'left', 'right'" in message
+
+
+def test_action_with_two_hubs_without_id() -> None:
+    (message,) = two_hubs_errors("interval: [{interval: 60s, then: [esp32evse.enable: ]}]")
+    assert "'id'" in message and "'left', 'right'" in message
+
+
+def test_subscription_with_two_hubs_without_id() -> None:
+    (message,) = two_hubs_errors("interval: [{interval: 60s, then: [esp32evse.state.subscribe: 1s]}]")
+    assert "'esp32evse_id'" in message and "'left', 'right'" in message
+
+
+def test_unknown_hub() -> None:
+    message = nodes.error(node("switch: [{platform: esp32evse, esp32evse_id: nobody, enable: {name: Enable}}]"))
+    assert message.startswith("Couldn't find ID 'nobody'.")
+
+
+# --- unknown names ----------------------------------------------------------------------------------------------------
+
+
+def test_unknown_entity() -> None:
+    expected = "[emeter_powr] is an invalid option for [sensor.esp32evse]. Did you mean [emeter_power]?"
+    assert entity_error("sensor", "emeter_powr", "") == expected
+
+
+def test_entity_of_another_platform() -> None:
+    assert entity_error("sensor", "enable", "").startswith("[enable] is an invalid option for [sensor.esp32evse].")
+
+
+@pytest.mark.parametrize("platform", catalog.PLATFORMS)
+def test_empty_platform(platform: str) -> None:
+    keys = ", ".join(row.key for row in catalog.entities(platform))
+    assert nodes.error(node(f"{platform}: [{{platform: esp32evse}}]")) == f"Must contain at least one of {keys}."
+
+
+def test_unknown_hub_option() -> None:
+    message = hub_error("update_intervall: 60s")
+    assert message.startswith("[update_intervall] is an invalid option for [esp32evse]. Did you mean [update_interval]")
+
+
+def test_unknown_subscription() -> None:
+    known = ", ".join(sorted(catalog.SUBSCRIBE_NAMES))
+    assert hub_error("subscriptions: {power: 1s}") == f"subscriptions: 'power' is unknown, it must be one of {known}."
+
+
+def test_unknown_subscribe_action() -> None:
+    expected = "Unable to find action with the name 'esp32evse.power.subscribe'."
+    assert action_error("esp32evse.power.subscribe: 1s") == expected
+
+
+def test_unknown_condition() -> None:
+    message = action_error("if: {condition: esp32evse.is_chargin, then: []}")
+    assert message == "Unable to find condition with the name 'esp32evse.is_chargin'."
+
+
+# --- times ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("period", ["9999ms", "601s", "11min", "never", "60", "x"])
+def test_update_interval(period: str) -> None:
+    assert hub_error(f"update_interval: {period}") == f"update_interval must be 10s to 600s, not {period}."
+
+
+@pytest.mark.parametrize("period", ["99ms", "60001ms", "2min", "0s", "250", "x"])
+def test_push_interval(period: str) -> None:
+    expected = f"push_interval must be `never` or 100ms to 60000ms, not {period}."
+    assert hub_error(f"push_interval: {period}") == expected
+
+
+@pytest.mark.parametrize("period", ["99ms", "0s", "42949672ms", "12h", "always"])
+def test_subscriptions_option(period: str) -> None:
+    assert hub_error(f"subscriptions: {{state: {period}}}") == f"state must be {SUBSCRIBE_RANGE}, not {period}."
+
+
+@pytest.mark.parametrize("period", ["99ms", "0s", "42949672ms", "12h", "always"])
+@pytest.mark.parametrize("form", ["{}", "{{period: {}}}", "{{period: {}, esp32evse_id: evse}}"])
+def test_subscribe_action(form: str, period: str) -> None:
+    message = action_error(f"esp32evse.state.subscribe: {form.format(period)}")
+    assert message == f"period must be {SUBSCRIBE_RANGE}, not {period}."
+
+
+@pytest.mark.parametrize("form", ["", "{}", "{esp32evse_id: evse}"])
+def test_subscribe_action_without_period(form: str) -> None:
+    message = action_error(f"esp32evse.state.subscribe: {form}")
+    assert message == f"period must be {SUBSCRIBE_RANGE}, not nothing."
+
+
+def test_one_value_with_two_periods() -> None:
+    expected = "wifi_rssi and wifi_connected come from the charger together: they must have one period."
+    assert hub_error("subscriptions: {wifi_rssi: 10s, uptime: 1s, wifi_connected: never}") == expected
+
+
+@pytest.mark.parametrize("limit", ["10s", "10min", "600s"])
+def test_limits_of_update_interval_are_allowed(limit: str) -> None:
+    assert nodes.errors(node(hub=f"esp32evse: {{update_interval: {limit}}}")) == []
+
+
+@pytest.mark.parametrize("limit", ["100ms", "60s", "never", "NEVER"])
+def test_limits_of_push_interval_are_allowed(limit: str) -> None:
+    assert nodes.errors(node(hub=f"esp32evse: {{push_interval: {limit}}}")) == []
+
+
+@pytest.mark.parametrize("limit", ["100ms", "42949671ms", "never", "NEVER"])
+def test_limits_of_periods_are_allowed(limit: str) -> None:
+    assert nodes.errors(node(hub=f"esp32evse: {{subscriptions: {{state: {limit}}}}}")) == []
+    assert nodes.errors(node(hub=on_ready(f"esp32evse.state.subscribe: {limit}"))) == []
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "options", "expected"),
+    [
+        ("charging_current", "min_value: 20, max_value: 10", "min_value must be below max_value 10, not 20"),
+        ("charging_current", "min_value: 16, max_value: 16", "min_value must be below max_value 16, not 16"),
+        ("charging_current", "step: 0", "step must be above 0 and at most 57, not 0"),
+        ("charging_current", "step: -0.5", "step must be above 0 and at most 57, not -0.5"),
+        ("charging_current", "step: .nan", "step must be above 0 and at most 57, not nan"),
+        ("charging_current", "max_value: 16, step: 11", "step must be above 0 and at most 10, not 11"),
+        ("charging_current", "max_value: 80", "max_value must be 6 to 63, not 80"),
+        ("charging_current", "max_value: 63.1", "max_value must be 6 to 63, not 63.1"),
+        ("charging_current", "max_value: .inf", "max_value must be 6 to 63, not inf"),
+        ("charging_current", "min_value: 5.9", "min_value must be 6 to 63, not 5.9"),
+        ("charging_current", "min_value: .nan", "min_value must be 6 to 63, not nan"),
+        ("charging_current", "multiplier: 0", "multiplier must be above 0, not 0"),
+        ("charging_current", "multiplier: -10", "multiplier must be above 0, not -10"),
+        ("charging_current", "multiplier: .inf", "multiplier must be above 0, not inf"),
+        ("charging_current", "multiplier: 1", "min_value must be 60 to 630, not 6"),
+        ("default_charging_current", "min_value: 0", "min_value must be 6 to 63, not 0"),
+        ("maximum_charging_current", "max_value: 64", "max_value must be 6 to 63, not 64"),
+        ("under_power_limit", "max_value: 65.536", "max_value must be 0 to 65.535, not 65.536"),
+        ("default_under_power_limit", "max_value: 100", "max_value must be 0 to 65.535, not 100"),
+        ("consumption_limit", "min_value: -1", "min_value must be 0 to 4294967.295, not -1"),
+        ("consumption_limit", "max_value: 4294968", "max_value must be 0 to 4294967.295, not 4294968"),
+        ("charging_time_limit", "max_value: 1200000", "max_value must be 0 to 1193046.471, not 1200000"),
+        ("emeter_voltage", "max_value: 301", "max_value must be 100 to 300, not 301"),
+        ("emeter_voltage", "min_value: 99", "min_value must be 100 to 300, not 99"),
+    ],
+)
+def test_number(key: str, options: str, expected: str) -> None:
+    assert entity_error("number", key, options) == f"{key}: {expected}."
+
+
+@pytest.mark.parametrize("current", ["5", "5.9", "64", "63.1 A", "0", "-6", "5000mA", ".nan", "many", "[16]"])
+@pytest.mark.parametrize("form", ["{}", "{{current: {}}}", "{{current: {}, id: evse}}"])
+def test_set_charging_current(form: str, current: str) -> None:
+    message = action_error(f"esp32evse.set_charging_current: {form.format(current)}")
+    assert message == f"current must be 6 to 63 A, not {current.removeprefix('.')}."
+
+
+@pytest.mark.parametrize("form", ["", "{id: evse}"])
+def test_set_charging_current_to_nothing(form: str) -> None:
+    assert action_error(f"esp32evse.set_charging_current: {form}") == "current must be 6 to 63 A, not nothing."
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+def wifi_error(**texts: str) -> str:
+    keys = "".join(f'\n  {key}: "{text}"' for key, text in {"ssid": "home", **texts}.items())
+    return action_error(f"esp32evse.set_wifi_station:{keys}")
+
+
+@pytest.mark.parametrize(
+    ("ssid", "size"), [("", 0), ("x" * 32, 32), ("ü" * 16, 32), ("漢" * 11, 33), ("x" * 28 + "🚗", 32)]
+)
+def test_ssid_counts_in_bytes(ssid: str, size: int) -> None:
+    assert wifi_error(ssid=ssid) == f"ssid must have 1 to 31 bytes, not {size}; UTF-8 counts in bytes."
+
+
+def test_password() -> None:
+    assert wifi_error(password="secret" * 6) == "password must have 0 to 31 bytes, not 36; UTF-8 counts in bytes."
+
+
+@pytest.mark.parametrize("key", ["ssid", "password"])
+@pytest.mark.parametrize("escape", ["\\n", "\\t", "\\0", "\\r", "\\x7f"])
+def test_control_characters(key: str, escape: str) -> None:
+    shown = {"\\0": "\\x00"}.get(escape, escape)
+    message = wifi_error(**{key: f"secret{escape}"})
+    assert message == f"{key} must be one line without control characters, but has '{shown}'."
+
+
+def test_messages_do_not_show_the_password() -> None:
+    assert "secret" not in wifi_error(password="secret" * 6) + wifi_error(password="secret\\n")
+
+
+@pytest.mark.parametrize("texts", [{"ssid": "x" * 31}, {"ssid": "ü" * 15}, {"password": ""}, {"password": "x" * 31}])
+def test_limits_of_texts_are_allowed(texts: dict[str, str]) -> None:
+    keys = "".join(f'\n  {key}: "{text}"' for key, text in {"ssid": "home", **texts}.items())
+    assert nodes.errors(node(hub=on_ready(f"esp32evse.set_wifi_station:{keys}"))) == []
+
+
+def test_missing_ssid() -> None:
+    message = action_error('esp32evse.set_wifi_station: {password: "x"}')
+    assert message == "'ssid' is a required option for [esp32evse.set_wifi_station]."
+
+
+@pytest.mark.parametrize("key", ["ip", "gateway", "netmask", "dns"])
+@pytest.mark.parametrize("address", ["192.168.1", "192.168.1.256", "192.168.1.1.1", "host.local", "", "fe80::1"])
+def test_address(key: str, address: str) -> None:
+    right = {"ip": "192.168.1.50", "gateway": "192.168.1.1", "netmask": "255.255.255.0"}
+    keys = "".join(f'\n  {name}: "{text}"' for name, text in {**right, key: address}.items())
+    message = action_error(f"esp32evse.set_static_ip:{keys}")
+    assert message == f"{key} must be an IPv4 address such as 192.168.1.50, not {address or 'nothing'}."
+
+
+def test_number_is_no_address() -> None:
+    message = action_error("esp32evse.set_static_ip: {ip: 3232235826, gateway: 192.168.1.1, netmask: 255.255.255.0}")
+    assert message == "ip must be an IPv4 address such as 192.168.1.50, not 3232235826."
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("STATE?", "must begin with AT, as `AT+STATE?` does, not 'STATE?'"),
+        ("+++AT", "must begin with AT, as `AT+STATE?` does, not '+++AT'"),
+        ("AT+STATE?\\nAT+RST", "must be one line without control characters, but has '\\n'"),
+        ("AT+STATE?\\r", "must be one line without control characters, but has '\\r'"),
+        ("AT+\\0", "must be one line without control characters, but has '\\x00'"),
+        ("", "must have 2 to 127 bytes, not 0; UTF-8 counts in bytes"),
+        ("AT+" + "X" * 125, "must have 2 to 127 bytes, not 128; UTF-8 counts in bytes"),
+    ],
+)
+@pytest.mark.parametrize("form", ['"{}"', '{{command: "{}"}}', '{{command: "{}", force: true, id: evse}}'])
+def test_send_command(form: str, command: str, expected: str) -> None:
+    assert action_error(f"esp32evse.send_command: {form.format(command)}") == f"command {expected}."
+
+
+# --- the rest ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", catalog.entities("switch"), ids=lambda row: row.key)
+def test_switch_cannot_be_inverted(row: catalog.Entity) -> None:
+    expected = "Inverted is not supported for this platform!."
+    assert entity_error("switch", row.key, "inverted: true") == expected
+
+
+def test_restore_mode_is_said_to_do_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    assert nodes.errors(node(entity("switch", "enable", "restore_mode: ALWAYS_OFF"))) == []
+    assert caplog.messages == ["enable: restore_mode ALWAYS_OFF has no effect, the node never writes by itself"]
+
+
+def test_silence_about_no_restore_mode(caplog: pytest.LogCaptureFixture) -> None:
+    assert nodes.errors(node(entity("switch", "enable", "restore_mode: DISABLED"))) == []
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("options", ["[]", ""])
+def test_empty_options(options: str) -> None:
+    expected = "options must list at least one value, such as Etc/UTC."
+    assert entity_error("select", "timezone", f"options: {options}") == expected
+
+
+def test_long_option() -> None:
+    message = entity_error("select", "timezone", f"options: [Etc/UTC, {'x' * 32}]")
+    assert message == "options must have 1 to 31 bytes, not 32; UTF-8 counts in bytes."
+
+
+def test_no_time_source() -> None:
+    expected = "Couldn't find any component that can be used for 'time::RealTimeClock'."
+    assert action_error("esp32evse.set_time:").startswith(expected)
+
+
+def test_unknown_time_source() -> None:
+    assert hub_error("time_id: nobody").startswith("Couldn't find ID 'nobody'.")
+
+
+def test_entity_without_name() -> None:
+    message = nodes.error(node("sensor: [{platform: esp32evse, uptime: {}}]"))
+    assert message == "At least one of 'id:' or 'name:' is required!."
