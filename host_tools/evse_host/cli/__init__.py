@@ -1,0 +1,99 @@
+"""The command `evse-host`. Each subcommand is a module of this package, imported when it is called."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+
+import click
+
+from ..errors import EvseError
+
+#: Subcommand -> (module, what `--help` says). In the order of `--help`.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "get": ("get", "Read values."),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a subcommand only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        return importlib.import_module(f"{__name__}.{COMMANDS[name][0]}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--port", envvar="EVSE_PORT", help="Device, by-id name or URL (socket://host:port, rfc2217://host:port); "
+              "without it EVSE_PORT, or the only charger.")  # fmt: skip
+@click.option("--baud", type=click.IntRange(300, 4_000_000), help="Baud rate, 115200 if not given.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+@click.option("--verbose", "-v", is_flag=True, help="Show what goes over the wire, on stderr.")
+@click.option("--timeout", type=click.FloatRange(0.1, 3600), help="Seconds until a silent charger is given up, 5 if "
+              "not given.")  # fmt: skip
+@click.version_option(package_name="evse-host", prog_name="evse-host")
+@click.pass_context
+def group(ctx: click.Context, **options) -> None:
+    """Talk to an ESP32-EVSE charger over its AT interface.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage or value, 3 no port, 4 no answer, 5 refused, 6 the charger shows
+    something else after a write, 130 Ctrl-C.
+    """
+    from .session import Session
+
+    ctx.obj = Session(**options)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and ends the process with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Like ``main``, but returns the exit code."""
+    _tolerate_any_text()
+    try:
+        result = group.main(arguments, prog_name="evse-host", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except EvseError as error:
+        return _fail(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help())
+        return 0
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        return _pipe_closed()
+
+
+def _fail(message: str, code: int) -> int:
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        print(f"evse-host: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _pipe_closed() -> int:
+    """Whoever read our output has enough: no complaint, not even at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _tolerate_any_text() -> None:
+    """Network names need not be UTF-8, and terminals need not know every character."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")

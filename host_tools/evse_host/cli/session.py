@@ -1,0 +1,70 @@
+"""What all subcommands share: the global options, the charger they ask for, and the two forms of output."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+
+import click
+
+from ..catalog import BAUD_RATE
+
+
+@dataclass
+class Session:
+    """The global options; None where nothing was given. Commands take it with ``@click.pass_obj``."""
+
+    port: str | None = None
+    baud: int | None = None
+    as_json: bool = False
+    verbose: bool = False
+    timeout: float | None = None
+
+    @property
+    def baud_rate(self) -> int:
+        return self.baud or BAUD_RATE
+
+    def open(self):
+        """The charger: an ``Evse``, to be used in a ``with``. Raises PortError."""
+        from ..client import Evse
+        from ..protocol import SYNC_TIMEOUT_S
+
+        trace = WireTrace() if self.verbose else None
+        return Evse.open(self.port, self.baud_rate, self.timeout or SYNC_TIMEOUT_S, trace)
+
+    def show(self, data, text: str) -> None:
+        """``data`` as JSON, or ``text`` for a person."""
+        if self.as_json:
+            print_json(data)
+        else:
+            click.echo(text)
+
+
+class WireTrace:
+    """Shows the wire on stderr, line by line, without passwords."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._direction, self._pending = "", b""
+
+    def __call__(self, direction: str, data: bytes) -> None:
+        if direction != self._direction and self._pending:
+            self._print(self._pending)
+        pending = self._pending if direction == self._direction else b""
+        self._direction = direction
+        *lines, self._pending = (pending + data).replace(b"\r", b"\n").split(b"\n")
+        for line in filter(None, lines):
+            self._print(line)
+
+    def _print(self, line: bytes) -> None:
+        from ..codec import printable, redact, to_text
+
+        moment = time.monotonic() - self._start
+        print(f"{moment:8.3f} {self._direction} {printable(redact(to_text(line)))}", file=sys.stderr, flush=True)
+
+
+def print_json(data) -> None:
+    """One line, flushed: a reader at the other end of a pipe sees it at once."""
+    click.echo(json.dumps(data))

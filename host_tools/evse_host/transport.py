@@ -1,0 +1,186 @@
+"""Serial ports of all kinds: device paths, COM names and pyserial's URLs (`socket://host:port`, `rfc2217://...`).
+
+Opening leaves DTR and RTS as the operating system sets them, both at once: boards with an automatic reset circuit
+reset only when one of them moves alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import serial
+from serial.tools import list_ports as serial_ports
+
+from .catalog import BAUD_RATE
+from .errors import PortError
+
+READ_SLICE_S = 0.01
+WRITE_TIMEOUT_S = 2.0
+CHUNK = 4096
+VARIABLE = "EVSE_PORT"
+
+_HINTS = {
+    errno.ENOENT: "is it plugged in? `evse-host ports` lists what is there",
+    errno.EACCES: "not permitted; on Linux: sudo usermod -aG dialout $USER, then log in again",
+    errno.EPERM: "not permitted; on Linux: sudo usermod -aG dialout $USER, then log in again",
+    errno.EBUSY: "another program has it open; close that first",
+    errno.EAGAIN: "another program has it open; close that first",
+    errno.ENOTTY: "this is no serial port",
+    errno.ECONNREFUSED: "nobody listens there; is the proxy or simulator running?",
+}
+
+
+class Transport:
+    """An open port. Every failure is a PortError."""
+
+    def __init__(self, port: serial.SerialBase, name: str) -> None:
+        self._port, self.name = port, name
+
+    def read(self, timeout: float) -> bytes:
+        """What has come, at least one byte; empty after ``timeout`` s without any."""
+        deadline = time.monotonic() + timeout
+        try:
+            if timeout <= 0:
+                return self._read_waiting()
+            while True:
+                data = self._port.read(1)
+                if data:
+                    return data + self._read_waiting()
+                if time.monotonic() >= deadline:
+                    return b""
+        except (OSError, TypeError) as error:  # TypeError: pyserial, when another thread closes the port
+            raise self._gone(error) from None
+
+    def _read_waiting(self) -> bytes:
+        waiting = self._port.in_waiting
+        return self._port.read(min(waiting, CHUNK)) if waiting else b""
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._port.write(data)
+        except (OSError, TypeError) as error:
+            raise self._gone(error) from None
+
+    def _gone(self, error: Exception) -> PortError:
+        return PortError(f"port {self.name}: lost ({_reason(error)}); check adapter and cable, then try again")
+
+    def flush_input(self) -> None:
+        try:
+            self._port.reset_input_buffer()
+        except OSError as error:
+            raise self._gone(error) from None
+
+    def set_baud_rate(self, baud_rate: int) -> None:
+        try:
+            self._port.baudrate = baud_rate
+        except (OSError, ValueError) as error:
+            raise PortError(f"port {self.name}: cannot do {baud_rate} baud ({_reason(error)})") from None
+
+    def close(self) -> None:
+        try:
+            self._port.close()
+        except OSError:
+            pass  # it is gone, which is what was wanted
+
+    def __enter__(self) -> Transport:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_port(name: str, baud_rate: int = BAUD_RATE) -> Transport:
+    """Opens a port for this program alone. Raises PortError with a remedy."""
+    try:
+        port = serial.serial_for_url(name, do_not_open=True)
+        port.baudrate, port.timeout, port.write_timeout = baud_rate, READ_SLICE_S, WRITE_TIMEOUT_S
+        if os.name == "posix" and "://" not in name:
+            port.exclusive = True
+        port.open()
+    except (OSError, ValueError) as error:
+        raise PortError(f"port {name}: {_remedy(name, error)}") from None
+    return Transport(port, name)
+
+
+def _remedy(name: str, error: Exception) -> str:
+    code = getattr(error, "errno", None)
+    text = _reason(error)
+    if code is None and "lock" in text:
+        code = errno.EAGAIN
+    if code is None and "refused" in text:
+        code = errno.ECONNREFUSED
+    if os.name == "nt" and "PermissionError" in text:
+        code = errno.EBUSY
+    if os.name == "nt" and "FileNotFoundError" in text:
+        code = errno.ENOENT
+    words = os.strerror(code).lower() if code else text
+    return f"{words}: {_HINTS[code]}" if code in _HINTS else words
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+# --- which ports are there --------------------------------------------------------------------------------------------
+
+#: USB serial chips and boards; (vendor, product or None for all) -> what it is.
+USB_SERIAL = {
+    (0x10C4, None): "Silicon Labs CP210x",
+    (0x1A86, None): "WCH CH340",
+    (0x0403, None): "FTDI",
+    (0x067B, None): "Prolific PL2303",
+    (0x303A, None): "Espressif USB",
+}
+
+
+@dataclass(frozen=True)
+class Port:
+    """``guess`` says why it may be a charger; empty if nothing speaks for it."""
+
+    device: str
+    description: str
+    by_id: str
+    guess: str
+
+
+def list_ports() -> list[Port]:
+    """All serial ports, those that may be a charger first."""
+    by_id = _by_id()
+    ports = [
+        Port(info.device, _describe(info), by_id.get(info.device, ""), _guess(info)) for info in serial_ports.comports()
+    ]
+    return sorted(ports, key=lambda port: (not port.guess, port.device))
+
+
+def _by_id() -> dict[str, str]:
+    folder = Path("/dev/serial/by-id")
+    return {str(link.resolve()): str(link) for link in folder.iterdir()} if folder.is_dir() else {}
+
+
+def _describe(info) -> str:
+    return "" if info.description in (None, "n/a") else info.description
+
+
+def _guess(info) -> str:
+    if info.vid is None:
+        return ""
+    chip = USB_SERIAL.get((info.vid, info.pid)) or USB_SERIAL.get((info.vid, None))
+    return f"USB serial adapter, {chip}" if chip else ""
+
+
+def find_port(wanted: str | None = None) -> str:
+    """``wanted``, or what EVSE_PORT says, or the only port that may be a charger. Raises PortError."""
+    name = wanted or os.environ.get(VARIABLE)
+    if name:
+        return name
+    likely = [port for port in list_ports() if port.guess]
+    if len(likely) == 1:
+        return likely[0].device
+    if not likely:
+        raise PortError("no charger found: plug in its serial adapter, or name the port with --port or EVSE_PORT")
+    names = ", ".join(port.device for port in likely)
+    raise PortError(f"several ports may be a charger ({names}): choose one with --port or EVSE_PORT")
