@@ -28,7 +28,7 @@ enum RowFlag : uint16_t {
 constexpr uint16_t PENDING = WRITE_WANTED | VERIFY_WANTED;
 constexpr uint16_t SENDS = 3 * ONE_SEND;
 constexpr uint16_t REQUESTED = PENDING | RUN_WANTED;
-constexpr uint16_t REQUEST_FLAGS = REQUESTED | CHECK_FIRST | ACKED | REFUSED | SENDS;
+constexpr uint16_t WRITE_FLAGS = PENDING | CHECK_FIRST | ACKED | REFUSED | SENDS;
 
 constexpr uint32_t NO_VALUE = UINT32_MAX;
 constexpr uint32_t STAMP_SHIFT = 6;  // stamps count 64 ms
@@ -68,7 +68,7 @@ RowState &AtClient::request_write_(uint8_t row) {
   TextSlot *slot = this->find_slot_(row);
   if (slot != nullptr)
     slot->row = NO_ROW;
-  state.flags = (state.flags & ~REQUEST_FLAGS) | WRITE_WANTED;
+  state.flags = (state.flags & ~WRITE_FLAGS) | WRITE_WANTED;
   state.stamp = stamp(this->now_);
   if (this->row_ == row)
     this->matched_ = false;  // what has been seen so far was compared with an older wish
@@ -207,7 +207,7 @@ void AtClient::on_value_line_(char *line) {
   }
   this->heard_at_ = this->now_;
   // The charger is back: do not let the back-off keep it waiting.
-  if (this->state_ == State::CLEARING && !this->online_)
+  if (this->state_ == State::CLEARING && this->silent_commands_ == SILENT_COMMANDS_OFFLINE)
     this->deadline_ = this->now_;
   *equals = '\0';
   if (this->state_ == State::VERIFYING && strcmp(line, "VER") == 0)
@@ -259,8 +259,11 @@ void AtClient::on_damage_() {
   if (this->task_ == Task::RAW)
     return;  // a raw command may answer anything
   this->counters_[DISCARDED]++;
+  this->answered_ = false;
   // It may have been the answer that is waited for; whether question and answer belong together is verified anyway.
-  if (this->state_ == State::CLEARING || this->state_ == State::VERIFYING)
+  if (this->state_ == State::VERIFYING)
+    this->on_silence_();
+  else if (this->state_ == State::CLEARING)
     this->set_state_(State::CLEARED);
   if (this->repair_)
     return;
@@ -310,7 +313,11 @@ void AtClient::on_result_(bool ok) {
       this->set_state_(State::CLEARED);
       break;
     case State::VERIFYING:
-      this->set_state_(ok && this->answered_ ? State::READY : State::CLEARING);
+      if (ok && this->answered_) {
+        this->set_state_(State::READY);
+      } else {
+        this->on_silence_();
+      }
       break;
     case State::READY:
       if (!ok) {
@@ -344,6 +351,7 @@ void AtClient::set_state_(State state) {
       this->listener_->on_transmit("~\n", 2);
       break;
     case State::CLEARED:
+      wait = QUIET_MS << this->silent_commands_;
       break;
     case State::VERIFYING:
       wait = ANSWER_TIMEOUT_MS;
@@ -369,10 +377,10 @@ void AtClient::loop_unsynchronised_() {
   }
   if (this->state_ == State::SETTLING) {
     this->settled_ = true;
+    this->set_state_(State::CLEARING);
   } else {
     this->on_silence_();
   }
-  this->set_state_(State::CLEARING);
 }
 
 void AtClient::resync_() {
@@ -388,6 +396,7 @@ void AtClient::on_silence_() {
     this->online_ = false;
     this->listener_->on_online(false);
   }
+  this->set_state_(State::CLEARING);
 }
 
 void AtClient::on_reboot_(bool ready_line) {
@@ -436,9 +445,9 @@ void AtClient::step_() {
   const bool expired = reached(this->deadline_, this->now_);
   if (this->task_ != Task::NONE) {
     if (expired) {
+      this->counters_[RESYNCS]++;
       this->on_silence_();
       this->finish_(Outcome::SILENCE);
-      this->resync_();
     }
     return;
   }
@@ -458,7 +467,7 @@ void AtClient::tick_() {
   }
   if (reached(this->next_poll_, this->now_)) {
     this->next_poll_ = this->now_ + this->poll_ms_;
-    this->change_all_(0, DUE, false);
+    this->change_all_(SUB_REFUSED, DUE, false);
   }
   if (this->repair_ && reached(this->repair_at_, this->now_)) {
     this->repair_ = false;
@@ -475,12 +484,14 @@ void AtClient::watch_row_(uint8_t row) {
   RowState &state = this->states_[row];
   const uint32_t age = since(state.stamp, this->now_);
   if ((state.flags & REQUESTED) != 0) {
-    if (age > ((state.flags & RUN_WANTED) != 0 ? RUN_EXPIRES_MS : WRITE_EXPIRES_MS))
+    if (age > ((state.flags & RUN_WANTED) != 0 ? RUN_EXPIRES_MS : WRITE_EXPIRES_MS)) {
+      state.flags &= ~RUN_WANTED;
       this->end_request_(row, false);
+    }
   } else if ((state.flags & SUBSCRIBED) != 0 && this->state_ == State::READY && this->task_ == Task::NONE) {
     const uint32_t period = this->wanted_period_(this->rows_[row], state);
     const uint32_t limit = 3 * period + 1000;
-    if (period <= MAX_WATCHED_PERIOD_MS && age > limit && this->now_ - this->ready_at_ > limit) {
+    if (period - 1 < MAX_WATCHED_PERIOD_MS && age > limit && this->now_ - this->ready_at_ > limit) {
       state.flags &= ~SUBSCRIBED;
       this->states_[UPTIME_ROW].flags |= DUE;
       this->work_ = true;
@@ -519,7 +530,7 @@ AtClient::Task AtClient::row_task_(const CommandRow &command, const RowState &st
 void AtClient::start_next_() {
   // A restart takes two seconds: whoever was heard this recently cannot have sent RDY unnoticed.
   if (this->now_ - this->heard_at_ > HEARD_MS)
-    this->safe_ = false;
+    this->safe_ = this->settled_ = false;
   if (!this->safe_) {
     this->start_(Task::READ, UPTIME_ROW);
     return;
@@ -564,7 +575,7 @@ void AtClient::start_(Task task, uint8_t row) {
   this->row_ = row;
   this->answered_ = false;
   this->matched_ = false;
-  this->deadline_ = this->now_ + (task == Task::RUN || task == Task::RAW ? SLOW_TIMEOUT_MS : ANSWER_TIMEOUT_MS);
+  this->deadline_ = this->now_ + (task == Task::RAW ? SLOW_TIMEOUT_MS : ANSWER_TIMEOUT_MS);
   const char *name = row < this->row_count_ ? this->rows_[row].name : "";
   const char *format = FORMATS[static_cast<uint8_t>(task)];
   const uint32_t number = row < this->row_count_ ? this->prepare_(task, row) : 0;
@@ -595,9 +606,12 @@ uint32_t AtClient::prepare_(Task task, uint8_t row) {
       return state.wanted + (command.has(CLOCK) ? since(state.stamp, this->now_) / 1000 : 0);
     case Task::RUN:
       state.flags &= ~RUN_WANTED;
+      if (command.has(LINES))
+        this->deadline_ += SLOW_TIMEOUT_MS;
       break;
     default:
       state.flags &= ~DUE;
+      this->answered_ = command.has(LINES);
       break;
   }
   return 0;
@@ -643,32 +657,35 @@ void AtClient::finish_(Outcome outcome) {
 
 void AtClient::finish_read_(uint8_t row, Outcome outcome) {
   uint16_t &flags = this->states_[row].flags;
-  const bool lines = this->rows_[row].has(LINES);
+  const bool complete = outcome == Outcome::OK && this->answered_;
   if (outcome == Outcome::SILENCE) {
     flags |= DUE;
-  } else if (outcome == Outcome::OK && (this->answered_ || lines)) {
+  } else if (complete) {
     flags &= ~DOUBTED;
-    if (lines)
-      this->listener_->on_lines_end(row);
-  } else if ((flags & DOUBTED) != 0 && row != UPTIME_ROW) {
-    flags &= ~DOUBTED;
-    if ((flags & KNOWN) != 0) {
-      this->on_damage_();  // noise: a command does not vanish while the charger runs
-      return;
-    }
-    // Twice in a row: the firmware lacks the command, or answers in a form that is not known here.
-    flags |= UNSUPPORTED;
-    this->listener_->on_unsupported(row);
-  } else {
+  } else if ((flags & DOUBTED) == 0) {
     flags |= DOUBTED | DUE;
     if (outcome == Outcome::OK)
       this->resync_();
+  } else {
+    flags &= ~DOUBTED;
+    if ((flags & KNOWN) != 0 || row == UPTIME_ROW) {
+      this->on_damage_();  // noise: a command does not vanish while the charger runs
+      if (row == UPTIME_ROW)
+        this->resync_();
+    } else {
+      // Twice in a row: the firmware lacks the command, or answers in a form that is not known here.
+      flags |= UNSUPPORTED;
+      this->listener_->on_unsupported(row);
+    }
   }
+  if (this->rows_[row].has(LINES))
+    this->listener_->on_lines_end(row, complete);
 }
 
 void AtClient::finish_write_(uint8_t row, Outcome outcome) {
-  if (outcome != Outcome::SILENCE)
-    this->states_[row].flags |= outcome == Outcome::OK ? ACKED : REFUSED;
+  uint16_t &flags = this->states_[row].flags;
+  if (outcome != Outcome::SILENCE && (flags & WRITE_WANTED) == 0)  // else it was an older wish
+    flags |= outcome == Outcome::OK ? ACKED : REFUSED;
   // Only a read-back tells what became of it; without one it is not repeated.
   if (this->rows_[row].has(UNPROVABLE))
     this->end_request_(row, outcome == Outcome::OK);
@@ -679,8 +696,11 @@ void AtClient::finish_verify_(uint8_t row, Outcome outcome) {
   if (outcome == Outcome::SILENCE)
     return;
   if (outcome == Outcome::OK && !this->answered_) {
-    this->resync_();
-    return;
+    state.flags ^= DOUBTED;
+    if ((state.flags & DOUBTED) != 0) {
+      this->resync_();
+      return;
+    }
   }
   const TextSlot *slot = this->find_slot_(row);
   const bool proven = slot == nullptr || slot->provable == slot->length || (state.flags & ACKED) != 0;
@@ -721,7 +741,7 @@ void AtClient::end_request_(uint8_t row, bool success) {
   TextSlot *slot = this->find_slot_(row);
   if (slot != nullptr)
     slot->row = NO_ROW;
-  state.flags &= ~REQUEST_FLAGS;
+  state.flags &= ~WRITE_FLAGS;
   state.stamp = stamp(this->now_);
   if (!success)
     state.wanted = NO_VALUE;  // a wish that has failed is not to be restored

@@ -58,8 +58,8 @@ class AtClientListener {
  public:
   virtual void on_transmit(const char *data, size_t length) = 0;
   virtual void on_values(uint8_t row, const Values &values) = 0;
-  /// All lines of a row with the trait LINES have been given to on_values().
-  virtual void on_lines_end(uint8_t row) = 0;
+  /// The lines of a row with the trait LINES have been given to on_values(); all of them, if `complete`.
+  virtual void on_lines_end(uint8_t row, bool complete) = 0;
   virtual void on_unsupported(uint8_t row) = 0;
   /// A write or run has ended: the charger shows the value or said OK; or it refused, lost or never answered it.
   virtual void on_done(uint8_t row, bool success) = 0;
@@ -225,7 +225,7 @@ class AtClient {
   uint8_t silent_commands_{0};
   State state_{State::CLEARING};
   Task task_{Task::NONE};
-  bool answered_{false};  // the value line of the command in flight has come
+  bool answered_{false};  // the value line of the command in flight has come; of a list: no line was damaged
   bool matched_{false};   // and it shows what was written
   bool online_{false};
   bool safe_{false};     // the charger has certainly started long enough ago to be written to

@@ -41,7 +41,7 @@ class NameTextSensor final : public text_sensor::TextSensor {
 class ListTextSensor final : public text_sensor::TextSensor {
  public:
   void add(const Values &values);
-  void finish();
+  void finish(bool complete);
 
  protected:
   char text_[MAX_STATE_LEN + 1];

@@ -201,11 +201,11 @@ void Esp32Evse::publish_from_(uint8_t first) {
     this->bindings_[i].publish(this->bindings_[i], *this, nullptr);
 }
 
-void Esp32Evse::on_lines_end([[maybe_unused]] uint8_t row) {
+void Esp32Evse::on_lines_end([[maybe_unused]] uint8_t row, [[maybe_unused]] bool complete) {
 #ifdef USE_TEXT_SENSOR
   const CommandRow &command = this->rows_[row];
   if (command.bindings > 0)
-    static_cast<ListTextSensor *>(this->bindings_[command.first_binding].entity)->finish();
+    static_cast<ListTextSensor *>(this->bindings_[command.first_binding].entity)->finish(complete);
 #endif
 }
 

@@ -116,7 +116,7 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   // AtClientListener
   void on_transmit(const char *data, size_t length) override;
   void on_values(uint8_t row, const Values &values) override;
-  void on_lines_end(uint8_t row) override;
+  void on_lines_end(uint8_t row, bool complete) override;
   void on_unsupported(uint8_t row) override;
   void on_done(uint8_t row, bool success) override;
   void on_online(bool online) override;

@@ -230,8 +230,9 @@ void ListTextSensor::add(const Values &values) {
     this->length_ += length + join(values, end + length, room - length);
 }
 
-void ListTextSensor::finish() {
-  send(this, false, this->text_, this->length_);
+void ListTextSensor::finish(bool complete) {
+  if (complete)
+    send(this, false, this->text_, this->length_);
   this->length_ = 0;
 }
 #endif
