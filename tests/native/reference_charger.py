@@ -75,11 +75,11 @@ class ReferenceCharger:
         times = [time for time, _ in self._output[:1]]
         if self.ready_at is None:
             times.append(self.booted_at)
-        elif self._input:
+        elif b"\n" in self._input or b"\r" in self._input:
             times.append(self._busy_until)
         if self._restart_at is not None:
             times.append(self._restart_at)
-        times += [due for _, due in self.subscriptions.values()]
+        times += [max(due, self._busy_until) for _, due in self.subscriptions.values()]
         return max(self.now, min(times, default=self.now + 1_000_000))
 
     def advance(self, now: int) -> bytes:
@@ -180,7 +180,7 @@ class ReferenceCharger:
             return
         sent = [*lines, result]
         if dice.random() < faults.lose_line:
-            del sent[dice.randrange(len(sent))]
+            del sent[dice.randrange(len(sent)) if len(sent) < 3 else -1]  # a list's line would be lost without a trace
         if sent and dice.random() < faults.spoil_line:
             index = dice.randrange(len(sent))
             sent[index] = self.spoil(sent[index])
@@ -325,5 +325,5 @@ def _parse(argument: bytes) -> list | None:
 
 def _fits(item, value: int | str) -> bool:
     if isinstance(value, str):
-        return item.type == "str" and len(value.encode()) <= 31
+        return item.type == "str" and len(value.encode()) <= 31 and value.isprintable()
     return item.type != "str" and item.range[0] <= value <= item.range[1]

@@ -25,6 +25,7 @@ WRITABLE = [name for name in HARMLESS if "W" in COMMAND[name].access]
 NUMBERS = [name for name in WRITABLE if COMMAND[name].fields[0].type != "str"]
 TEXTS = [name for name in WRITABLE if COMMAND[name].fields[-1].type == "str" and COMMAND[name].fields[-1].access != "R"]
 RUNS = ["AUTH", "RST", "WIFIAPSCAN"]
+BARRIER = (b"~\n", b"AT+VER?\n")
 VALUE_LINE = rb"\+[A-Z0-9]+=[^\x00-\x1f\x7f]*"
 RAW = ["AT", "AT+STATE?", "AT+CHCUR?", "AT+NOTHING", "ATE1"]
 
@@ -67,21 +68,25 @@ class Scenario:
             size = self.dice.choice((len(data), 1 + self.dice.randrange(len(data))))
             piece, data = data[:size], data[size:]
             self.log.append(f"{self.client.now:8} < {escape(piece)}")
-            self._note_results(piece)
+            results = self._note_lines(piece)
+            before = self._last_sent
             self._handle(self.client.receive(piece))
+            # A damaged line may have been the barrier's answer, and in one piece the barrier may have been sent before.
+            if self._last_sent in BARRIER and results > (before not in BARRIER):
+                self._outstanding = False
 
-    def _note_results(self, data: bytes) -> None:
+    def _note_lines(self, data: bytes) -> int:
+        """Of what the client is about to learn: how many lines are not values."""
+        results = 0
         *lines, self._line = re.split(rb"[\n\r]", self._line + data)
         for line in lines:
             text = line.lstrip(b"\0")
             if text == b"RDY":
                 self._ready_seen = self.client.now
-                self.read_since_start.clear()
-                self.unsupported.clear()
-            # A damaged line may have been the answer to the barrier, which trusts nothing but itself.
-            damaged = text and self._last_sent in (b"~\n", b"AT+VER?\n") and not re.fullmatch(VALUE_LINE, text)
-            if text in (b"OK", b"ERROR", b"RDY") or damaged:
+            if text in (b"OK", b"ERROR", b"RDY"):
                 self._outstanding = False
+            results += bool(text) and not re.fullmatch(VALUE_LINE, text)
+        return results
 
     # --- what the client does -----------------------------------------------------------------------------------------
 
@@ -149,8 +154,11 @@ class Scenario:
         else:
             self.shown[name] = text
 
-    def _on_lines_end(self, name: str) -> None:
-        self.shown[name] = " ".join(self.lists.pop(name, []))
+    def _on_lines_end(self, rest: str) -> None:
+        name, result = rest.split()
+        lines = " ".join(self.lists.pop(name, []))
+        if result == "ok":
+            self.shown[name] = lines
 
     def _on_unsupported(self, name: str) -> None:
         known = name in self.read_since_start and not COMMAND[name].lines
@@ -167,6 +175,10 @@ class Scenario:
         time, _, provable = self.writes.pop(name)
         if result == "ok" and name not in ("TIME", "EMETERTOTCONSUM"):
             assert self.charger.held(name, provable, time), self.story(f"{name} was never {provable}")
+
+    def _on_reboot(self, _: str) -> None:
+        self.read_since_start.clear()
+        self.unsupported.clear()
 
     def _on_online(self, _: str) -> None:
         assert not self.online, self.story("online twice")
@@ -297,7 +309,7 @@ class Scenario:
     def recover(self) -> None:
         """A good line and a charger that runs: soon everything that is shown is true."""
         self.heal()
-        while not self.charger.is_up:
+        while not self.charger.is_up or any(self.runs.values()):
             self.run(100)
         self.run(RECOVERY_MS)
         assert self.online, self.story("not online")

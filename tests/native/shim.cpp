@@ -1,5 +1,6 @@
-// The component's pure C++ parts as a program: one request a line on stdin, any number of answer lines, then a line `.`.
-// What the AT client tells its listener is answered too, as `<ms since the start> <event>`. See the table in main().
+// The component's pure C++ parts as a program: one request a line on stdin, any number of answer lines, then a line
+// `.`. What the AT client tells its listener is answered too, as `<ms since the start> <event>`. See the table in
+// main().
 
 #include <cstdint>
 #include <deque>
@@ -63,7 +64,8 @@ std::string unescape(const std::string &text) {
 /// The rest of a request's line, without the space before it.
 std::string rest(std::istream &in) {
   std::string text;
-  std::getline(in >> std::ws, text);
+  in.get();
+  std::getline(in, text);
   return text;
 }
 
@@ -140,7 +142,9 @@ class Session final : public AtClientListener {
   void on_values(uint8_t row, const Values &values) override {
     this->say_("values " + this->names_[row] + " " + show(values, this->rows_[row].signature));
   }
-  void on_lines_end(uint8_t row) override { this->say_("lines_end " + this->names_[row]); }
+  void on_lines_end(uint8_t row, bool complete) override {
+    this->say_("lines_end " + this->names_[row] + " " + outcome(complete));
+  }
   void on_unsupported(uint8_t row) override { this->say_("unsupported " + this->names_[row]); }
   void on_done(uint8_t row, bool success) override { this->say_("done " + this->names_[row] + " " + outcome(success)); }
   void on_online(bool online) override { this->say_(online ? "online" : "offline"); }
@@ -261,11 +265,13 @@ void Session::request(const std::string &verb, std::istream &in) {
       {"start", [&] { this->start_client_(in); }},
       {"pass", [&] { this->pass_(next<uint32_t>(in), false); }},
       {"watch", [&] { this->pass_(next<uint32_t>(in), true); }},
-      {"receive", [&] {
+      {"receive",
+       [&] {
          const auto size = next<size_t>(in);
          this->receive_(size, unescape(rest(in)));
        }},
-      {"write", [&] {
+      {"write",
+       [&] {
          const uint8_t row = this->row_(in);
          client.write_number(row, next<uint32_t>(in), this->now_);
        }},
@@ -273,7 +279,8 @@ void Session::request(const std::string &verb, std::istream &in) {
       {"keep_settings", [&] { client.set_keep_settings(); }},
       {"run", [&] { client.run(this->row_(in), this->now_); }},
       {"raw", [&] { this->send_raw_(unescape(rest(in))); }},
-      {"subscribe", [&] {
+      {"subscribe",
+       [&] {
          const uint8_t row = this->row_(in);
          client.subscribe(row, next<uint32_t>(in));
        }},
@@ -417,12 +424,14 @@ void handle(const std::string &line, std::unique_ptr<Session> *session) {
   const std::map<std::string, std::function<void()>> verbs = {
       {"new", [&] { *session = std::make_unique<Session>(); }},
       {"frame", [&] { frame(unescape(rest(in))); }},
-      {"parse", [&] {
+      {"parse",
+       [&] {
          const auto signature = next<std::string>(in);
          parse(signature, unescape(rest(in)));
        }},
       {"argument", [&] { make_argument(in); }},
-      {"refuse", [&] {
+      {"refuse",
+       [&] {
          const bool force = next<bool>(in);
          refuse(force, unescape(rest(in)));
        }},
