@@ -7,6 +7,7 @@ with Evse.open("/dev/ttyUSB0") as evse:
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -50,6 +51,7 @@ class Evse:
         self._protocol = Protocol(timeout)
         self._queue: deque[Value | Ready] = deque(maxlen=MAX_QUEUE)
         self._subscriptions: dict[str, int] = {}
+        self._echo = False
         self._renew, self._renewed_at = False, -NEVER
         self._last_shown: Fields = ()
         self.last_answer: Answer | None = None
@@ -78,6 +80,8 @@ class Evse:
         try:
             for name in list(self._subscriptions):
                 self.unsubscribe(name)
+            if self._echo:
+                self.raw("ATE0")
         except EvseError:
             pass  # it is silent or gone, and forgets them with its next start
         finally:
@@ -237,7 +241,22 @@ class Evse:
         answer = self._ask(Request(text, timeout=SLOW_TIMEOUT_S))
         if answer.outcome not in (Outcome.OK, Outcome.ERROR):
             raise _no_answer(answer)
+        if answer.ok:
+            self._note_side_effect(text)
         return list(answer.lines), answer.ok
+
+    def _note_side_effect(self, text: str) -> None:
+        """What a raw command switched on is switched off at the end."""
+        line = text.upper()
+        if line in ("ATE0", "ATE1"):
+            self._echo = line == "ATE1"
+        begun = re.fullmatch(r'AT\+SUB?="\+(\w+)",(\d+)', line)
+        ended = re.fullmatch(r'AT\+U[NSUB]*="\+?(\w*)"', line)
+        if begun and begun[1] in COMMAND:
+            self._subscriptions[begun[1]] = max(int(begun[2]), 1)
+        elif ended:
+            for name in [ended[1]] if ended[1] else list(self._subscriptions):
+                self._subscriptions.pop(name, None)
 
     # --- subscriptions
 
@@ -293,7 +312,7 @@ class Evse:
             self._keep_subscriptions(quiet_since)
 
     def _keep_subscriptions(self, quiet_since: float) -> None:
-        if self._queue and not self._renew or not self._subscriptions:
+        if not self._subscriptions:
             return
         limit = 3 * min(self._subscriptions.values()) / 1000 + SILENT_S
         silent = time.monotonic() - max(quiet_since, self._renewed_at) > limit

@@ -129,11 +129,15 @@ class Setting:
             return "on" if value else "off"
         if isinstance(value, str):
             return printable(value)
+        if value == 0 and self.entity.notes.startswith("0 = no limit"):
+            return "no limit"
         if isinstance(value, float):
             value = f"{value:.3f}".rstrip("0").rstrip(".")
         return f"{value} {self.entity.unit}".rstrip()
 
     def _raw_text(self, row: Fields) -> str:
+        if self.command.role == "ERROR":
+            return f"{row[0]} ({', '.join(fault_names(row[0])) or 'none'})"
         return ", ".join(_column_text(column, value) for column, value in zip(self.command.fields, row, strict=False))
 
     # --- to the wire
@@ -186,6 +190,8 @@ class Setting:
 def _column_text(column, value: Scalar) -> str:
     if isinstance(value, str):
         return f'"{printable(value)}"'
+    if value < len(column.values):
+        return f"{value} ({column.values[value]})"
     return f"{value} {column.unit}".rstrip()
 
 
@@ -270,7 +276,10 @@ SETTINGS = _settings()
 
 
 def lookup(name: str) -> Setting:
-    """The setting of an entity key or a raw AT name, `STATE` is the raw one of `state`. Raises UsageError with suggestions."""
+    """The setting of an entity key or a raw AT name (`STATE` is the raw one of `state`).
+
+    UsageError with suggestions where there is none.
+    """
     word = name.upper().removeprefix("AT+").removesuffix("?")
     setting = SETTINGS.get(name) or SETTINGS.get(name.lower().replace("-", "_")) or SETTINGS.get(word)
     if setting:

@@ -6,6 +6,7 @@ reset only when one of them moves alone.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import time
@@ -81,10 +82,8 @@ class Transport:
             raise PortError(f"port {self.name}: cannot do {baud_rate} baud ({_reason(error)})") from None
 
     def close(self) -> None:
-        try:
+        with contextlib.suppress(OSError):  # it is gone, which is what was wanted
             self._port.close()
-        except OSError:
-            pass  # it is gone, which is what was wanted
 
     def __enter__(self) -> Transport:
         return self
@@ -161,13 +160,18 @@ def _by_id() -> dict[str, str]:
     return {str(link.resolve()): str(link) for link in folder.iterdir()} if folder.is_dir() else {}
 
 
+def _pi_pins() -> str:
+    link = Path("/dev/serial0")
+    return str(link.resolve()) if link.exists() else ""
+
+
 def _describe(info) -> str:
     return "" if info.description in (None, "n/a") else info.description
 
 
 def _guess(info) -> str:
     if info.vid is None:
-        return ""
+        return "serial pins of the Raspberry Pi" if info.device == _pi_pins() else ""
     chip = USB_SERIAL.get((info.vid, info.pid)) or USB_SERIAL.get((info.vid, None))
     return f"USB serial adapter, {chip}" if chip else ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import signal
 import sys
 
 import click
@@ -13,7 +14,16 @@ from ..errors import EvseError
 
 #: Subcommand -> (module, what `--help` says). In the order of `--help`.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "ports": ("ports", "List serial ports, and which may be a charger."),
+    "info": ("info", "One page about the charger."),
     "get": ("get", "Read values."),
+    "set": ("set", "Write a value and see that the charger shows it."),
+    "watch": ("watch", "Values as they change."),
+    "authorize": ("authorize", "Let the waiting vehicle charge."),
+    "restart": ("restart", "Restart the charger."),
+    "wifi": ("wifi", "The charger's Wi-Fi: scan, connect, static."),
+    "time": ("time", "The charger's clock: show, sync."),
+    "raw": ("raw", "Send one AT command as it is."),
 }
 
 
@@ -62,6 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Like ``main``, but returns the exit code."""
     _tolerate_any_text()
+    _end_tidily_on_signals()
     try:
         result = group.main(arguments, prog_name="evse-host", standalone_mode=False)
         sys.stdout.flush()
@@ -89,7 +100,14 @@ def _fail(message: str, code: int) -> int:
 def _pipe_closed() -> int:
     """Whoever read our output has enough: no complaint, not even at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return 1
+
+
+def _end_tidily_on_signals() -> None:
+    """A closed terminal or a service manager ends us as Ctrl-C does: the charger is left as it was."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, _frame: sys.exit(128 + number))
 
 
 def _tolerate_any_text() -> None:

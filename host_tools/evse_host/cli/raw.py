@@ -1,0 +1,23 @@
+"""`evse-host raw 'AT+...'`"""
+
+from __future__ import annotations
+
+import click
+
+from ..errors import RefusedError
+from .session import Session
+
+
+@click.command("raw")
+@click.argument("line")
+@click.option("--force", is_flag=True, help="Also what can hang or crash the charger.")
+@click.pass_obj
+def command(session: Session, line: str, force: bool) -> None:
+    """Send one AT command as it is and print the lines of its answer, e.g. `raw 'AT+CHIP=?'`."""
+    from ..codec import printable
+
+    with session.open() as evse:
+        lines, ok = evse.raw(line, force)
+    session.show({"lines": lines, "ok": ok}, "\n".join([*map(printable, lines), "OK" if ok else "ERROR"]))
+    if not ok:
+        raise RefusedError(f"{printable(line.partition('=')[0])}: the charger said ERROR")
