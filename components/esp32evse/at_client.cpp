@@ -265,10 +265,8 @@ void AtClient::on_damage_() {
     this->on_silence_();
   else if (this->state_ == State::CLEARING)
     this->set_state_(State::CLEARED);
-  if (this->repair_)
-    return;
-  this->repair_ = true;
-  this->repair_at_ = this->now_ + REPAIR_DELAY_MS;
+  if (!reached(this->next_poll_, this->now_ + REPAIR_DELAY_MS))
+    this->next_poll_ = this->now_ + REPAIR_DELAY_MS;
 }
 
 void AtClient::on_uptime_(uint32_t uptime) {
@@ -468,10 +466,6 @@ void AtClient::tick_() {
   if (reached(this->next_poll_, this->now_)) {
     this->next_poll_ = this->now_ + this->poll_ms_;
     this->change_all_(SUB_REFUSED, DUE, false);
-  }
-  if (this->repair_ && reached(this->repair_at_, this->now_)) {
-    this->repair_ = false;
-    this->refresh();
   }
   for (uint8_t row = 0; row < this->row_count_; row++) {
     if (this->task_ == Task::NONE || this->row_ != row)

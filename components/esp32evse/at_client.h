@@ -217,7 +217,6 @@ class AtClient {
   uint32_t next_tick_{0};
   uint32_t next_heartbeat_{0};
   uint32_t next_poll_{0};
-  uint32_t repair_at_{0};
   uint32_t uptime_{0};
   uint32_t uptime_at_{0};
   uint8_t row_count_{0};
@@ -240,7 +239,6 @@ class AtClient {
   bool work_{false};  // a row may have something to do
   bool echo_off_{true};
   bool unsubscribe_all_{false};
-  bool repair_{false};  // a line was damaged: read everything again at repair_at_
   std::array<uint32_t, COUNTERS> counters_{};
   LineFramer framer_;
   std::array<TextSlot, TEXT_SLOTS> slots_;

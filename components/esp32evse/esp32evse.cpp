@@ -55,11 +55,7 @@ void Esp32Evse::loop() {
 }
 
 void Esp32Evse::dump_config() {
-  ESP_LOGCONFIG(TAG,
-                "ESP32-EVSE charger:\n"
-                "  Commands: %u, entities: %u\n"
-                "  Answers: %s",
-                this->client_.row_count(), this->binding_count_, YESNO(this->client_.is_online()));
+  ESP_LOGCONFIG(TAG, "ESP32-EVSE charger: %u commands, %u entities", this->client_.row_count(), this->binding_count_);
 }
 
 void Esp32Evse::on_shutdown() { this->save_lifetime_(1); }
@@ -81,7 +77,7 @@ void Esp32Evse::refuse_(uint8_t row, const char *reason) {
 void Esp32Evse::write_text_(uint8_t row, const AtText &argument, uint8_t provable) {
   const uint32_t now = App.get_loop_component_start_time();
   if (!argument.ok()) {
-    this->refuse_(row, "a text may have 31 bytes and no control characters");
+    this->refuse_(row, "at most 31 bytes, no control characters");
   } else if (!this->client_.write_text(row, argument, provable, now)) {
     this->refuse_(row, "too many texts at once");
   }

@@ -130,7 +130,6 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   void refuse_(uint8_t row, const char *reason);
   void publish_from_(uint8_t first);
 
-  AtClient client_{this};
   const CommandRow *rows_{nullptr};
   const Binding *bindings_{nullptr};
   uint8_t binding_count_{0};
@@ -167,6 +166,8 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   LazyCallbackManager<void(StringRef, int, int)> scan_callback_;
   LazyCallbackManager<void(StringRef)> line_callback_;
   LazyCallbackManager<void(bool)> result_callback_;
+
+  AtClient client_{this};  // last, because it is large: the others stay within reach of short instructions
 };
 
 }  // namespace esphome::esp32evse

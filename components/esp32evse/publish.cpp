@@ -39,15 +39,15 @@ static bool holds(const std::string &string, const char *text, size_t length) {
 
 #ifdef USE_SENSOR
 /// A change below the last digit shown is not sent; one to or from an exact zero always is, because "nothing flows"
-/// matters.
+/// matters. Bits tell equal values as well as equal unknowns (NaN).
 static void send(const Binding &binding, float value) {
-  static const float LAST_DIGIT[] = {1.0f, 0.1f, 0.01f, 0.001f};
+  static const float HALF_DIGIT[] = {0.5f, 0.05f, 0.005f, 0.0005f};
   auto *sensor = static_cast<sensor::Sensor *>(binding.entity);
-  const float old = sensor->state;
   const auto decimals = static_cast<uint8_t>(sensor->get_accuracy_decimals());
-  const float last_digit = LAST_DIGIT[decimals < 4 ? decimals : 3];
-  const bool same = value == old || (std::isnan(value) && std::isnan(old)) ||
-                    (value != 0.0f && old != 0.0f && std::fabs(value - old) < last_digit / 2);
+  const auto bits = bit_cast<uint32_t>(value);
+  const auto old_bits = bit_cast<uint32_t>(sensor->state);
+  const bool same = bits == old_bits || (bits != 0 && old_bits != 0 &&
+                                         std::fabs(value - sensor->state) < HALF_DIGIT[decimals < 4 ? decimals : 3]);
   if (binding.every || !same)
     sensor->publish_state(value);
 }
