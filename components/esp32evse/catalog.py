@@ -525,7 +525,7 @@ ACTIONS: tuple[Automation, ...] = (
     ), ("WIFISTASTATIC",)),
     Automation("set_time", "Set the charger's clock", (Argument("time_id", "ID", "an ESPHome time source; the only one, if left out", ""),), ("TIME",)),
     Automation("wifi_scan", "Scan for networks; the charger is deaf for about 2 s", needs=("WIFIAPSCAN",)),
-    Automation("reset_total_energy", "Set the lifetime energy to 0", needs=("EMETERTOTCONSUM", "EMETERCONSUM")),
+    Automation("reset_total_energy", "Set the lifetime energy to 0", needs=("EMETERTOTCONSUM",)),
     Automation("restart", "Restart the charger", needs=("RST",)),
     Automation("send_command", "Send one raw AT command; its lines go to on_command_line, its end to on_command_result", (
         Argument("command", "string", "one line that begins with AT, at most 127 bytes", templatable=True),
