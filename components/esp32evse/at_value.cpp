@@ -77,10 +77,8 @@ char upper(char character) { return character >= 'a' && character <= 'z' ? chara
 
 /// The charger executes any unambiguous prefix of a name, so a prefix is as dangerous as the name.
 bool abbreviates(const char *name, size_t length, const char *command) {
-  if (length > strlen(command))
-    return false;
-  for (size_t i = 0; i < length; i++) {
-    if (upper(name[i]) != command[i])
+  for (; length > 0; length--) {
+    if (upper(*name++) != *command++)
       return false;
   }
   return true;
@@ -143,21 +141,21 @@ const char *refuse_raw_command(const char *text, size_t length, bool force) {
     return "it must begin with AT";
   if (length > AtText::MAX_ARGUMENT)
     return "it is longer than 127 bytes";
-  for (size_t i = 0; i < length; i++) {
+  size_t end = length;  // of the name
+  for (size_t i = length; i-- > 0;) {
     if (is_control(text[i]))
-      return "it holds a line end or another control byte";
+      return "it holds a line end or control byte";
+    if (text[i] == '=' || text[i] == '?')
+      end = i;
   }
-  if (force || length < 4 || text[2] != '+')
+  // The charger gives up an ambiguous name at its `=` and takes what follows for another command.
+  if (end + 1 < length && upper(text[end + 1]) == 'A')
+    return "it holds two commands";
+  if (force || length < 3 || text[2] != '+')
     return nullptr;
-  const char *name = text + 3;
-  size_t name_length = 0;
-  while (3 + name_length < length && name[name_length] != '=' && name[name_length] != '?')
-    name_length++;
-  if (name_length < 2)
-    return nullptr;
-  if (abbreviates(name, name_length, "SERIAL0") || abbreviates(name, name_length, "SERIAL1"))
+  if (abbreviates(text + 3, end - 3, "SERIAL0") || abbreviates(text + 3, end - 3, "SERIAL1"))
     return "reading or writing a serial port's settings can crash the charger";
-  if (abbreviates(name, name_length, "SUB"))
+  if (abbreviates(text + 3, end - 3, "SUB"))
     return "a wrong subscription hangs the charger; use the subscribe actions";
   return nullptr;
 }
