@@ -35,8 +35,7 @@ def served(start_charger, monkeypatch):
 
 def writes(charger: Charger) -> list[str]:
     """Names of all commands that wrote a setting, in order."""
-    lines = [entry.request.line.decode() for entry in charger.journal.entries if entry.request.form == "write"]
-    return [line.removeprefix("AT+").partition("=")[0] for line in lines]
+    return [line.removeprefix("AT+").partition("=")[0] for line in charger.journal.writes()]
 
 
 def save(tmp_path):

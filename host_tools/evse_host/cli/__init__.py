@@ -24,6 +24,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "wifi": ("wifi", "The charger's Wi-Fi: scan, connect, static."),
     "time": ("time", "The charger's clock: show, sync."),
     "raw": ("raw", "Send one AT command as it is."),
+    "shell": ("shell", "Type AT commands, with completion, history and help."),
+    "backup": ("backup", "Save the charger's settings as YAML."),
+    "restore": ("restore", "Bring the charger's settings back to a backup."),
 }
 
 
