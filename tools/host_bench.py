@@ -109,7 +109,7 @@ def main() -> None:
     print(f"one get adds            {figures['get_adds_ms']:7.1f} ms  to the time on the wire (below 50)")
     print(f"{figures['values']} values take        {figures['values_ms']:7.0f} ms")
     print(
-        f"the line and the charger{figures['ideal_ms']:7.0f} ms  ({figures['speed']:.1%} of the ideal speed, 95 % wanted)"
+        f"the line and the charger{figures['ideal_ms']:7.0f} ms  ({figures['speed']:.1%} of the ideal, 95 % wanted)"
     )
 
 
