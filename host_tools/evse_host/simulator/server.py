@@ -48,6 +48,10 @@ class Wire:
         self._free_at += count * self._seconds_per_byte
         return data
 
+    def seconds_left(self, now: float) -> float:
+        """Until the last byte has arrived."""
+        return max(self._free_at + len(self._pending) * self._seconds_per_byte - now, 0.0)
+
     def __bool__(self) -> bool:
         return bool(self._pending)
 
@@ -83,10 +87,9 @@ class PtyPort:
         if hung_up and self._connected:
             self._forget_unread()
         if hung_up:
-            poller.unregister(self.fd)
             timeout = min(timeout, UNPLUGGED_POLL_S)
         self._connected = not hung_up
-        poller.poll(timeout * 1000)
+        select.select([wake_fd] if hung_up else [wake_fd, self.fd], [], [], timeout)  # poll() knows only milliseconds
         return self._read()
 
     def _forget_unread(self) -> None:
@@ -246,7 +249,8 @@ class Server:
 
     def _timeout(self) -> float:
         if self._inward or self._outward:
-            return PACED_POLL_S
+            real = time.monotonic()
+            return min([PACED_POLL_S, *(wire.seconds_left(real) for wire in (self._inward, self._outward) if wire)])
         with self._changed:
             now = self.now
             moment = self.faults.next_event(now)
