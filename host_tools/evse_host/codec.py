@@ -229,6 +229,9 @@ def check_line(text: str) -> None:
         raise ValueError(f"{text!r}: a command begins with AT")
     if _CONTROL.search(data):
         raise ValueError(f"{text!r}: a command is one line without control characters")
+    # The charger gives up an ambiguous name at its `=` and takes what follows for another command.
+    if re.match(rb"[^=?]*[=?][Aa]", data):
+        raise ValueError(f"{text!r}: this is two commands")
     argument = data.partition(b"=")[2] or data
     if len(argument) > MAX_ARGUMENT_BYTES:
         raise ValueError(f"{text[:20]!r}...: {len(argument)} bytes, at most {MAX_ARGUMENT_BYTES} are allowed")

@@ -177,7 +177,7 @@ class Setting:
             number = Decimal(word.strip().removesuffix(unit).strip())
         except InvalidOperation:
             raise ValueError(f"{self.name}: {word!r} is not a number, {allowed} are allowed") from None
-        if not low <= number <= high:  # also refuses what is no number and the infinite
+        if not (number.is_finite() and low <= number <= high):
             raise ValueError(f"{self.name}: {word} is out of range, {allowed} are allowed")
         wire = number * self._factor
         if wire != int(wire):
