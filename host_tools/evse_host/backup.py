@@ -20,6 +20,7 @@ from .client import Evse
 from .codec import Fields, Scalar, format_argument, printable, writable_fields
 from .errors import EvseError, MismatchError, RefusedError, UsageError
 from .settings import SETTINGS
+from .yaml_text import scalar
 
 #: Serial settings cannot be read safely, and the energy counter can only be set to 0: neither is a setting to restore.
 STORED = tuple(command for command in COMMANDS if command.stored and command.verify and not command.danger)
@@ -79,7 +80,7 @@ def format_backup(backup: Backup, now: datetime.datetime) -> str:
         f"# What the charger keeps in its flash, saved {now.astimezone(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}.",
         "# `evse-host restore FILE` shows what differs and writes it. Names and values are those of the AT protocol.",
         "charger:",
-        *(f"  {key}: {_scalar(value)}" for key, value in backup.charger.items()),
+        *(f"  {key}: {scalar(value)}" for key, value in backup.charger.items()),
         "settings:",
     ]
     for name, fields in backup.settings.items():
@@ -92,20 +93,13 @@ def _setting_lines(command: Command, fields: Fields) -> list[str]:
     remark = command.doc.partition(";")[0]
     if len(command.fields) == 1:
         shown = "" if isinstance(fields[0], str) else f"{show(command, 0, fields[0])}; "
-        return [f"  {command.name}: {_scalar(fields[0])} # {shown}{remark}"]
+        return [f"  {command.name}: {scalar(fields[0])} # {shown}{remark}"]
     lines = [f"  {command.name}: # {remark}"]
     for column, value in zip(command.fields, fields, strict=False):
         secret = column.access == "W"
         shown = f"# {column.name}: {SECRET_REMARK.format(name=column.name)}" if secret else None
-        lines.append(f"    {shown or f'{column.name}: {_scalar(value)}'}")
+        lines.append(f"    {shown or f'{column.name}: {scalar(value)}'}")
     return lines
-
-
-def _scalar(value: Scalar) -> str:
-    """On one line, a text always in quotes: `no`, `1e3` and `null` are good network names."""
-    if not isinstance(value, str):
-        return str(value)
-    return yaml.safe_dump(value, default_style='"', allow_unicode=True, width=1000).splitlines()[0]
 
 
 def show(command: Command, index: int, value: Scalar) -> str:

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "time": ("time", "The charger's clock: show, sync."),
     "raw": ("raw", "Send one AT command as it is."),
     "shell": ("shell", "Type AT commands, with completion, history and help."),
+    "generate": ("generate", "Make an ESPHome configuration with what this charger supports."),
     "backup": ("backup", "Save the charger's settings as YAML."),
     "restore": ("restore", "Bring the charger's settings back to a backup."),
 }
@@ -77,9 +78,12 @@ def run(arguments: list[str] | None = None) -> int:
     _tolerate_any_text()
     _end_tidily_on_signals()
     try:
-        result = group.main(arguments, prog_name="evse-host", standalone_mode=False)
+        with group.make_context("evse-host", list(sys.argv[1:] if arguments is None else arguments)) as context:
+            result = group.invoke(context)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as end:  # --help, --version
+        return end.exit_code
     except EvseError as error:
         return _fail(str(error), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
