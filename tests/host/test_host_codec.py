@@ -160,7 +160,9 @@ def test_no_text_becomes_a_second_command(text: str) -> None:
     assert not set(codec.to_bytes(text)) & set(range(0x20))
 
 
-@pytest.mark.parametrize("line", ["", "A", "+STATE?", "AT+STATE?\nAT+RST", "AT\0", "AT+EMETERC=AT+RST", "AT+HOSTNAME=" + "x" * 128])
+@pytest.mark.parametrize(
+    "line", ["", "A", "+STATE?", "AT+STATE?\nAT+RST", "AT\0", "AT+EMETERC=AT+RST", "AT+HOSTNAME=" + "x" * 128]
+)
 def test_what_is_no_command_line(line: str) -> None:
     with pytest.raises(ValueError):
         codec.check_line(line)

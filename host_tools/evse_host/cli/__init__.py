@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "time": ("time", "The charger's clock: show, sync."),
     "raw": ("raw", "Send one AT command as it is."),
     "shell": ("shell", "Type AT commands, with completion, history and help."),
+    "doctor": ("doctor", "Find out what is wrong with the connection, and what to do."),
     "generate": ("generate", "Make an ESPHome configuration with what this charger supports."),
     "backup": ("backup", "Save the charger's settings as YAML."),
     "restore": ("restore", "Bring the charger's settings back to a backup."),
