@@ -8,6 +8,7 @@ patience, because what the client forgives is what is to be found.
 from __future__ import annotations
 
 import enum
+import itertools
 import re
 import statistics
 import time
@@ -188,9 +189,9 @@ def judge_lines(kind: Kind) -> Finding:
             "lines", Status.PROBLEM, "the line is silent in both directions",
             "TX and RX are swapped or not connected, ground is missing, the charger is off, hung, or this is not its "
             "AT port",
-            "connect the adapter's RX to the charger's TX, TX to RX, and ground to ground (3.3 V levels); set the port's "
-            "mode to AT on the charger's web page; then run `doctor --listen 15` and switch the charger off and on: a "
-            "charger in AT mode says RDY",
+            "connect the adapter's RX to the charger's TX, TX to RX, and ground to ground (3.3 V levels); set the "
+            "port's mode to AT on the charger's web page; then run `doctor --listen 15` and switch the charger off and "
+            "on: a charger in AT mode says RDY",
         )  # fmt: skip
     return Finding("lines", Status.NOTE, "something is received; whether we are heard is unknown until it is readable")
 
@@ -336,8 +337,8 @@ def judge_round_trips(exchanges: Sequence[Exchange], wire_s: float, network: boo
         return Finding("round trip", Status.OK, seen, data=data)
     means = "the way to the charger is slow" if network else "the adapter, or this computer, holds bytes back"
     do = "use a shorter way than this network" if network else (
-        "a USB adapter: lower its latency timer, such as /sys/bus/usb-serial/devices/ttyUSB0/latency_timer to 1; a busy "
-        "computer: stop what is busy"
+        "a USB adapter: lower its latency timer, such as /sys/bus/usb-serial/devices/ttyUSB0/latency_timer to 1; a "
+        "busy computer: stop what is busy"
     )  # fmt: skip
     return Finding("round trip", Status.NOTE if late <= RTT_SLOW_S else Status.WARNING, seen, means, do, data)
 
@@ -365,26 +366,40 @@ def judge_errors(exchanges: Sequence[Exchange]) -> Finding:
 
 def judge_cadence(name: str, times: Sequence[float], after: int, strangers: Sequence[str], accepted: bool) -> Finding:
     """``times`` (s) of the pushes of ``name``; ``after``: how many still came when they had been stopped."""
-    gaps = [1000 * (b - a) for a, b in zip(times, times[1:], strict=False)]
+    gaps = [1000 * (b - a) for a, b in itertools.pairwise(times)]
     data = {"name": name, "pushes": len(times), "subscribed_by_others": list(strangers), "unit": "ms"}
     if not accepted:
-        return Finding("pushes", Status.WARNING, f"the subscription to {name} was not confirmed",
-                       "an answer was lost, or the firmware is unknown", "see `errors`; run doctor again", data)  # fmt: skip
+        return Finding(
+            "pushes", Status.WARNING, f"the subscription to {name} was not confirmed",
+            "an answer was lost, or the firmware is unknown", "see `errors`; run doctor again", data,
+        )  # fmt: skip
     if len(gaps) < 3:
-        return Finding("pushes", Status.PROBLEM, f"{len(times)} pushes of {name} came in {CADENCE_S} s",
-                       "the charger is stuck, or the line loses them", "switch the charger off and on", data)  # fmt: skip
+        return Finding(
+            "pushes", Status.PROBLEM, f"{len(times)} pushes of {name} came in {CADENCE_S} s",
+            "the charger is stuck, or the line loses them", "switch the charger off and on", data,
+        )  # fmt: skip
     data |= {key: round(value, 1) for key, value in distribution(gaps).items()}
     seen = f"every {data['median']:.0f} ms, {data['min']:.0f} to {data['max']:.0f} ms"
     if after:
-        return Finding("pushes", Status.WARNING, f"{seen}; {after} came after they were stopped",
-                       "UNSUB got lost, or another program subscribes again", "find the other program", data)  # fmt: skip
+        return Finding(
+            "pushes", Status.WARNING, f"{seen}; {after} came after they were stopped",
+            "UNSUB got lost, or another program subscribes again", "find the other program", data,
+        )  # fmt: skip
     if data["max"] > 2.5 * data["median"] + 50:
-        return Finding("pushes", Status.WARNING, f"{seen}: irregular", "pushes are lost or the charger is busy",
-                       "see `errors`", data)  # fmt: skip
+        return Finding(
+            "pushes",
+            Status.WARNING,
+            f"{seen}: irregular",
+            "pushes are lost or the charger is busy",
+            "see `errors`",
+            data,
+        )
     if strangers:
-        return Finding("pushes", Status.NOTE, f"{seen}; others had subscribed to {', '.join(strangers)}",
-                       "another program uses this charger, or did and left that behind",
-                       "harmless; a restart of the charger ends them, or evse-host raw 'AT+UNSUB=\"\"'", data)  # fmt: skip
+        return Finding(
+            "pushes", Status.NOTE, f"{seen}; others had subscribed to {', '.join(strangers)}",
+            "another program uses this charger, or did and left that behind",
+            "harmless; a restart of the charger ends them, or evse-host raw 'AT+UNSUB=\"\"'", data,
+        )  # fmt: skip
     return Finding("pushes", Status.OK, seen, data=data)
 
 

@@ -65,7 +65,7 @@ def _findings(session: Session, exchanges: int, listen: float) -> Iterator[Findi
 
 def port_trouble(error: PortError) -> Finding:
     """A PortError says what was seen and, behind the last colon or semicolon, what to do."""
-    seen, mark, remedy = str(error).rpartition("; " if "; " in str(error) else ": ")
+    seen, _, remedy = str(error).rpartition("; " if "; " in str(error) else ": ")
     return Finding("port", Status.PROBLEM, seen or remedy, "this computer cannot reach the charger", remedy)
 
 
