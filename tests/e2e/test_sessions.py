@@ -68,15 +68,14 @@ def test_faults_are_events(node, charger):
 def test_lifetime_energy_never_falls_when_the_charger_restarts_in_a_session(node, charger):
     charger.call(lambda charger: charger.car.plug())
     node.wait_for("sensor.Session energy", lambda energy: energy is not None and energy >= 8)
-    restarts = node.value("sensor.Charger restarts")
-    charger.call(lambda charger: charger.reboot(charger.now))
-    node.wait_for("sensor.Charger restarts", restarts + 1)
+    charger.call(lambda charger: (charger.journal.clear(), charger.reboot(charger.now)))
+    # The total has been read again once the last facts have been, and the node is done with them when it takes a wish.
+    charger.wait_for(lambda charger: "AT+AUXANALOGINPUTS?" in charger.journal.commands)
+    node.command("number.Charging current", 7.0)
+    node.wait_for("number.Charging current", 7.0)
+    assert charger.call(lambda charger: charger.journal.commands).count("AT+EMETERTOTCONSUM?") >= 1
     fallen = charger.call(lambda charger: charger.value("EMETERTOTCONSUM")[0])
-    shown = int(node.value(TOTAL))
-    assert shown > fallen, "the charger took nothing back: this test would prove nothing"
-    node.command("button.Refresh")
-    node.wait_for("sensor.Uptime", lambda uptime: uptime is not None and uptime < 60)
-    node.wait_for("text_sensor.State", "E")  # a car that wants to charge during the start
+    assert int(node.value(TOTAL)) > fallen, "the charger took nothing back: this test would prove nothing"
     totals = [int(total) for total in history(node, TOTAL)]
     assert totals == sorted(totals)
     assert history(node, "sensor.Total energy") == sorted(history(node, "sensor.Total energy"))
