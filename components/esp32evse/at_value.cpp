@@ -1,7 +1,5 @@
 #include "at_value.h"
 
-#include <cstring>
-
 namespace esphome::esp32evse {
 
 namespace {

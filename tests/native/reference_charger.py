@@ -48,14 +48,13 @@ class ReferenceCharger:
             name: [(0, value)] for name, value in self.values.items() if not COMMAND[name].lines
         }
         self.subscriptions: dict[str, tuple[int, int]] = {}  # period, next push
-        self.refused_in_a_row: dict[str, int] = {}
-        self.executed: list[tuple[int, str]] = []
         self.crashes: list[str] = []
         self._input = b""
         self._busy_until = 0
         self._restart_at: int | None = None
         self._output: list[tuple[int, bytes]] = []
         self._echo = False
+        self._listed = False  # the present answer is a list, whose lines would be lost without a trace
 
     def _first_value(self, command: Command) -> list:
         if command.lines:
@@ -112,7 +111,6 @@ class ReferenceCharger:
 
     def _ready(self) -> None:
         self.ready_at = self._busy_until = self.now
-        self.refused_in_a_row.clear()
         for name, value in LIVE_DEFAULTS.items():
             self.set(name, value)
         self.set("CHCUR", self.values["DEFCHCUR"])
@@ -180,7 +178,7 @@ class ReferenceCharger:
             return
         sent = [*lines, result]
         if dice.random() < faults.lose_line:
-            del sent[dice.randrange(len(sent)) if len(sent) < 3 else -1]  # a list's line would be lost without a trace
+            del sent[-1 if self._listed else dice.randrange(len(sent))]
         if sent and dice.random() < faults.spoil_line:
             index = dice.randrange(len(sent))
             sent[index] = self.spoil(sent[index])
@@ -193,6 +191,7 @@ class ReferenceCharger:
         return line[:position] + noise + line[position:]
 
     def _execute(self, line: bytes) -> tuple[list[bytes], bytes]:
+        self._listed = False
         text = line.decode("latin-1").upper()
         if text in ("ATE0", "ATE1"):
             self._echo = text == "ATE1"
@@ -205,7 +204,7 @@ class ReferenceCharger:
         name = self._resolve(typed.upper())
         if name is None:
             return [], b"ERROR\n\nERROR" if form == "=" and self._is_ambiguous(typed) else b"ERROR"
-        self.executed.append((self.now, f"{name}{form}"))
+        self._listed = COMMAND[name].lines
         if form == "?":
             return self._read(name)
         return [], self._run(name) if not form else self._write(name, argument)

@@ -1,10 +1,9 @@
 // The component's pure C++ parts as a program: one request a line on stdin, any number of answer lines, then a line
-// `.`. What the AT client tells its listener is answered too, as `<ms since the start> <event>`. See the table in
-// main().
+// `.`. What the AT client tells its listener is answered too, as `<ms since the start> <event>`. See the tables in
+// handle() and Session::request().
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -75,6 +74,8 @@ template<typename T> T next(std::istream &in) {
     throw std::runtime_error("a word is missing or is not a number");
   return value;
 }
+
+void answer(bool yes) { std::cout << (yes ? "yes\n" : "no\n"); }
 
 const char *outcome(bool success) { return success ? "ok" : "failed"; }
 
@@ -198,14 +199,26 @@ class Session final : public AtClientListener {
     std::cout << "now " << this->now_ - this->start_ << "\n";
   }
 
-  /// The bytes in pieces of `size`, without a loop between them.
-  void receive_(size_t size, const std::string &bytes) {
+  /// The bytes in pieces of a size, without a loop between them.
+  void receive_(std::istream &in) {
+    const auto size = next<size_t>(in);
+    const std::string bytes = unescape(rest(in));
     for (size_t i = 0; i < bytes.size(); i += size) {
       const std::string piece = bytes.substr(i, size);
       // A copy of just that size, so that the sanitizer sees a byte read behind it.
       const std::vector<uint8_t> exact(piece.begin(), piece.end());
       this->client_.receive(exact.data(), exact.size(), this->now_);
     }
+  }
+
+  void write_number_(std::istream &in) {
+    const uint8_t row = this->row_(in);
+    this->client_.write_number(row, next<uint32_t>(in), this->now_);
+  }
+
+  void subscribe_(std::istream &in) {
+    const uint8_t row = this->row_(in);
+    this->client_.subscribe(row, next<uint32_t>(in));
   }
 
   void write_text_(std::istream &in) {
@@ -257,46 +270,34 @@ class Session final : public AtClientListener {
 };
 
 void Session::request(const std::string &verb, std::istream &in) {
-  AtClient &client = this->client_;
-  const std::map<std::string, std::function<void()>> verbs = {
-      {"row", [&] { this->add_row_(in); }},
-      {"push", [&] { client.set_push_interval(next<uint32_t>(in)); }},
-      {"poll", [&] { client.set_poll_interval(next<uint32_t>(in)); }},
-      {"start", [&] { this->start_client_(in); }},
-      {"pass", [&] { this->pass_(next<uint32_t>(in), false); }},
-      {"watch", [&] { this->pass_(next<uint32_t>(in), true); }},
-      {"receive",
-       [&] {
-         const auto size = next<size_t>(in);
-         this->receive_(size, unescape(rest(in)));
-       }},
-      {"write",
-       [&] {
-         const uint8_t row = this->row_(in);
-         client.write_number(row, next<uint32_t>(in), this->now_);
-       }},
-      {"text", [&] { this->write_text_(in); }},
-      {"keep_settings", [&] { client.set_keep_settings(); }},
-      {"run", [&] { client.run(this->row_(in), this->now_); }},
-      {"raw", [&] { this->send_raw_(unescape(rest(in))); }},
-      {"subscribe",
-       [&] {
-         const uint8_t row = this->row_(in);
-         client.subscribe(row, next<uint32_t>(in));
-       }},
-      {"unsubscribe_all", [&] { client.unsubscribe_all(); }},
-      {"refresh", [&] { client.refresh(); }},
-      {"charging", [&] { client.set_charging(next<bool>(in)); }},
-      {"when", [&] { this->react_(in); }},
-      {"counters", [&] { this->show_counters_(); }},
-      {"is_online", [&] { std::cout << (client.is_online() ? "yes\n" : "no\n"); }},
-      {"is_busy", [&] { std::cout << (client.is_busy() ? "yes\n" : "no\n"); }},
-      {"is_pending", [&] { std::cout << (client.is_pending(this->row_(in)) ? "yes\n" : "no\n"); }},
+  using Verb = void (*)(Session &, std::istream &);
+  static const std::map<std::string, Verb> VERBS = {
+      {"row", [](Session &session, std::istream &in) { session.add_row_(in); }},
+      {"push", [](Session &session, std::istream &in) { session.client_.set_push_interval(next<uint32_t>(in)); }},
+      {"poll", [](Session &session, std::istream &in) { session.client_.set_poll_interval(next<uint32_t>(in)); }},
+      {"keep_settings", [](Session &session, std::istream &) { session.client_.set_keep_settings(); }},
+      {"start", [](Session &session, std::istream &in) { session.start_client_(in); }},
+      {"pass", [](Session &session, std::istream &in) { session.pass_(next<uint32_t>(in), false); }},
+      {"watch", [](Session &session, std::istream &in) { session.pass_(next<uint32_t>(in), true); }},
+      {"receive", [](Session &session, std::istream &in) { session.receive_(in); }},
+      {"write", [](Session &session, std::istream &in) { session.write_number_(in); }},
+      {"text", [](Session &session, std::istream &in) { session.write_text_(in); }},
+      {"run", [](Session &session, std::istream &in) { session.client_.run(session.row_(in), session.now_); }},
+      {"raw", [](Session &session, std::istream &in) { session.send_raw_(unescape(rest(in))); }},
+      {"subscribe", [](Session &session, std::istream &in) { session.subscribe_(in); }},
+      {"unsubscribe_all", [](Session &session, std::istream &) { session.client_.unsubscribe_all(); }},
+      {"refresh", [](Session &session, std::istream &) { session.client_.refresh(); }},
+      {"charging", [](Session &session, std::istream &in) { session.client_.set_charging(next<bool>(in)); }},
+      {"when", [](Session &session, std::istream &in) { session.react_(in); }},
+      {"counters", [](Session &session, std::istream &) { session.show_counters_(); }},
+      {"is_online", [](Session &session, std::istream &) { answer(session.client_.is_online()); }},
+      {"is_busy", [](Session &session, std::istream &) { answer(session.client_.is_busy()); }},
+      {"is_pending", [](Session &session, std::istream &in) { answer(session.client_.is_pending(session.row_(in))); }},
   };
-  const auto found = verbs.find(verb);
-  if (found == verbs.end())
+  const auto found = VERBS.find(verb);
+  if (found == VERBS.end())
     throw std::runtime_error("unknown request " + verb);
-  found->second();
+  found->second(*this, in);
 }
 
 // --- framer and values ------------------------------------------------------------------------------------------------
@@ -319,7 +320,9 @@ void frame(const std::string &bytes) {
   }
 }
 
-void parse(const std::string &signature, const std::string &text) {
+void parse(std::istream &in) {
+  const auto signature = next<std::string>(in);
+  const std::string text = unescape(rest(in));
   std::vector<char> line(text.begin(), text.end());
   line.push_back('\0');
   Values values;
@@ -336,7 +339,9 @@ void make_argument(std::istream &in) {
   }
 }
 
-void refuse(bool force, const std::string &text) {
+void refuse(std::istream &in) {
+  const bool force = next<bool>(in);
+  const std::string text = unescape(rest(in));
   // A copy of just that size, so that the sanitizer sees a byte read behind it.
   const std::vector<char> exact(text.begin(), text.end());
   const char *const reason = refuse_raw_command(exact.data(), exact.size(), force);
@@ -419,31 +424,25 @@ void list_faults() {
 // --- requests ---------------------------------------------------------------------------------------------------------
 
 void handle(const std::string &line, std::unique_ptr<Session> *session) {
+  using Verb = void (*)(std::istream &);
+  static const std::map<std::string, Verb> VERBS = {
+      {"frame", [](std::istream &in) { frame(unescape(rest(in))); }},
+      {"parse", parse},
+      {"argument", make_argument},
+      {"refuse", refuse},
+      {"session", track_session},
+      {"lifetime", count_lifetime},
+      {"describe", describe_situation},
+      {"states", [](std::istream &) { list_states(); }},
+      {"faults", [](std::istream &) { list_faults(); }},
+  };
   std::istringstream in(line);
   const auto verb = next<std::string>(in);
-  const std::map<std::string, std::function<void()>> verbs = {
-      {"new", [&] { *session = std::make_unique<Session>(); }},
-      {"frame", [&] { frame(unescape(rest(in))); }},
-      {"parse",
-       [&] {
-         const auto signature = next<std::string>(in);
-         parse(signature, unescape(rest(in)));
-       }},
-      {"argument", [&] { make_argument(in); }},
-      {"refuse",
-       [&] {
-         const bool force = next<bool>(in);
-         refuse(force, unescape(rest(in)));
-       }},
-      {"session", [&] { track_session(in); }},
-      {"lifetime", [&] { count_lifetime(in); }},
-      {"describe", [&] { describe_situation(in); }},
-      {"states", list_states},
-      {"faults", list_faults},
-  };
-  const auto found = verbs.find(verb);
-  if (found != verbs.end()) {
-    found->second();
+  const auto found = VERBS.find(verb);
+  if (found != VERBS.end()) {
+    found->second(in);
+  } else if (verb == "new") {
+    *session = std::make_unique<Session>();
   } else {
     (*session)->request(verb, in);
   }

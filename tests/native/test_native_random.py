@@ -13,7 +13,7 @@ from tests.native.harness import Program
 from tests.native.scenario import Scenario
 
 LONG = os.environ.get("EVSE_LONG") == "1"
-SEEDS = [int(os.environ["EVSE_SEED"])] if "EVSE_SEED" in os.environ else range(2000 if LONG else 24)
+SEEDS = [int(os.environ["EVSE_SEED"])] if "EVSE_SEED" in os.environ else range(2000 if LONG else 32)
 ROUNDS, STEPS = 3, 50
 
 
