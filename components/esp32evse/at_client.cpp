@@ -631,9 +631,11 @@ void AtClient::finish_(Outcome outcome) {
       this->finish_subscription_(row, outcome, task == Task::SUBSCRIBE);
       break;
     case Task::RUN:
+      this->ready_at_ = this->now_;  // the charger may have been busy and pushed nothing
       this->end_request_(row, ok);
       break;
     case Task::RAW:
+      this->ready_at_ = this->now_;
       this->finish_raw_(ok);
       break;
     case Task::ECHO_OFF:

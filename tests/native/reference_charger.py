@@ -16,7 +16,7 @@ BOOT_MS = 2000  # from the last sign of life to RDY
 CORE_MS = 60  # from RDY to where a write does not crash it
 RESTART_DELAY_MS = 5000  # from AT+RST's OK to the boot
 LIVE_DEFAULTS = {"ENABLE": [1], "AVAILABLE": [1], "CONSUMLIM": [0], "CHTIMELIM": [0], "UNDERPOWERLIM": [0]}
-FORGOTTEN_INPUT = 128  # bytes that the charger keeps while it is busy
+FORGOTTEN_INPUT = 400  # bytes that it keeps while it is busy
 
 
 @dataclass

@@ -48,7 +48,8 @@ class Scenario:
         self.writes: dict[str, tuple[int, str, list]] = {}  # time of the newest request, argument, provable part
         self.runs: dict[str, list[int]] = {name: [] for name in RUNS}  # times of the requests
         self.running: dict[str, int] = {}  # how many of them the command in flight serves
-        self.raws: deque[bytes] = deque()
+        self.raws: deque[bytes] = deque()  # not yet sent
+        self.raw_pending = False
         self.counters: Counter[str] = Counter()
         self.sent = 0
         self._outstanding, self._last_sent = False, b""
@@ -181,6 +182,11 @@ class Scenario:
         if result == "ok" and name not in ("TIME", "EMETERTOTCONSUM"):
             assert self.charger.held(name, provable, time), self.story(f"{name} was never {provable}")
 
+    def _on_raw_result(self, _: str) -> None:
+        assert self.raw_pending, self.story("nobody waits for this")
+        self.raw_pending = False
+        self.raws.clear()
+
     def _on_reboot(self, _: str) -> None:
         self.read_since_start.clear()
         self.unsupported.clear()
@@ -274,6 +280,7 @@ class Scenario:
         events = self.client.ask(f"raw {command}")
         if not events:
             self.raws.append(command.encode())
+            self.raw_pending = True
 
     def subscribe(self) -> None:
         self._ask(f"subscribe {self.dice.choice(self.rows)} {self.dice.choice((0, 100, 1000, 5000))}")
@@ -314,7 +321,7 @@ class Scenario:
     def recover(self) -> None:
         """A good line and a charger that runs: soon everything that is shown is true."""
         self.heal()
-        while not self.charger.is_up or any(self.runs.values()):
+        while not self.charger.is_up or any(self.runs.values()) or self.raw_pending:
             self.run(100)
         self.run(RECOVERY_MS)
         assert self.online, self.story("not online")
