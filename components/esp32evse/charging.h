@@ -77,8 +77,8 @@ class LifetimeEnergy {
   const Memory &memory() const { return this->memory_; }
   /// Takes the charger's total and the energy of its running session, in Wh; memory().shown is what to show.
   void update(uint64_t total, uint32_t session);
-  /// A person resets the counter: the next fall is one.
-  void expect_reset() { this->reset_expected_ = true; }
+  /// A person resets the counter: the next fall is one, unless the charger did not take it.
+  void expect_reset(bool expected) { this->reset_expected_ = expected; }
 
  protected:
   Memory memory_;

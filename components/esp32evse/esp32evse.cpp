@@ -101,7 +101,7 @@ void Esp32Evse::run(uint8_t row) {
 }
 
 void Esp32Evse::reset_total_energy(uint8_t row) {
-  this->lifetime_.expect_reset();
+  this->lifetime_.expect_reset(true);
   this->write(row, 0);
 }
 
@@ -328,6 +328,8 @@ void Esp32Evse::on_done(uint8_t row, bool success) {
   if (success)
     return;
   ESP_LOGW(TAG, "The charger did not take %s", this->rows_[row].name);
+  if (this->rows_[row].has(UNPROVABLE))
+    this->lifetime_.expect_reset(false);
   this->forced_row_ = row;
 }
 

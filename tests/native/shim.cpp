@@ -380,7 +380,7 @@ void track_session(std::istream &in) {
   }
 }
 
-/// `restore SHOWN STORED`, `update TOTAL SESSION`, `expect_reset`, in any number and order; answers what is shown.
+/// `restore SHOWN STORED`, `update TOTAL SESSION`, `expect_reset 1`, in any number and order; answers what is shown.
 void count_lifetime(std::istream &in) {
   LifetimeEnergy energy;
   for (std::string verb; in >> verb;) {
@@ -392,7 +392,7 @@ void count_lifetime(std::istream &in) {
       energy.update(total, next<uint32_t>(in));
       std::cout << energy.memory().shown << "\n";
     } else {
-      energy.expect_reset();
+      energy.expect_reset(next<bool>(in));
     }
   }
 }

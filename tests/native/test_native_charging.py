@@ -189,17 +189,22 @@ def test_energy_and_session_of_different_moments(program: Program) -> None:
 
 
 def test_reset_by_the_person_is_shown(program: Program) -> None:
-    assert count(program, "update 20000 0", "expect_reset", "update 0 0", "update 30 30") == [20_000, 0, 30]
+    assert count(program, "update 20000 0", "expect_reset 1", "update 0 0", "update 30 30") == [20_000, 0, 30]
     # The running session's energy stays.
-    assert count(program, "update 25000 5000", "expect_reset", "update 5000 5000") == [25_000, 5000]
+    assert count(program, "update 25000 5000", "expect_reset 1", "update 5000 5000") == [25_000, 5000]
     # Even if it lands where a restart would: the person has asked for it.
-    assert count(program, "update 900 900", "expect_reset", "update 800 800") == [900, 800]
+    assert count(program, "update 900 900", "expect_reset 1", "update 800 800") == [900, 800]
 
 
 def test_reset_serves_one_fall_only(program: Program) -> None:
-    steps = ["update 20000 0", "expect_reset", "update 20000 0", "update 0 0"]
+    steps = ["update 20000 0", "expect_reset 1", "update 20000 0", "update 0 0"]
     steps += ["update 5000 5000", "update 0 0"]
     assert count(program, *steps) == [20_000, 20_000, 0, 5000, 5000]
+
+
+def test_reset_that_failed_does_not_let_a_restart_through(program: Program) -> None:
+    steps = ["update 25000 5000", "expect_reset 1", "expect_reset 0", "update 20000 0"]
+    assert count(program, *steps) == [25_000, 25_000]
 
 
 def test_reset_elsewhere_is_shown(program: Program) -> None:
