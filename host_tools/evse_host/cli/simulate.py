@@ -1,0 +1,129 @@
+"""`evse-host simulate`"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from pathlib import Path
+
+import click
+
+from ..catalog import BAUD_RATE
+from ..errors import UsageError
+from .serving import end_on_termination, parse_address, port_errors, simulator_server, where_options
+from .session import Session
+
+MAX_CHARGERS = 64
+CARS = ("none", "plugged", "full")
+SLICE_S = 0.05
+
+
+@click.command("simulate")
+@where_options
+@click.option("--count", type=click.IntRange(1, MAX_CHARGERS), default=1, help="Chargers; links LINK1, LINK2 ...")
+@click.option("--firmware", type=click.Choice(["head", "v2.1.1"]), default="head")
+@click.option("--car", type=click.Choice(CARS), default="none", help="plugged: wants energy, full: does not.")
+@click.option("--script", type=click.Path(dir_okay=False), help="Orders with their times: lines such as `20 draw 8`.")
+@click.option("--demo", is_flag=True, help="A car comes, charges, pauses and leaves, again and again.")
+@click.option("--time-scale", type=click.FloatRange(0.01, 1000), default=1.0, help="Charger's seconds per second; 1.")
+@click.option("--line-baud", type=click.IntRange(0), default=BAUD_RATE, help="Speed of the line, 0: no limit.")
+@click.option("--boot", is_flag=True, help="Switch the chargers on now instead of an hour ago.")
+@click.pass_obj
+def command(session: Session, script: str | None, count: int, demo: bool, **options) -> None:
+    """Start simulated chargers on a pseudo terminal or TCP; orders on standard input play the car, until Ctrl-C.
+
+    Type `help` for the orders: plug, unplug, stop, request, draw 10, fault rcm_triggered, clear, reboot and so on;
+    `2: plug` is for the second charger only.
+    """
+    simulator_server()
+    from ..simulator import orders
+
+    story = _read_script(script, count) if script else []
+    end_on_termination()
+    with contextlib.ExitStack() as running:
+        servers = [running.enter_context(server) for server in _servers(count, **options)]
+        session.show([_place(server) for server in servers], "\n".join(_place(server) for server in servers))
+        sys.stdout.flush()
+        start = servers[0].now
+        threading.Thread(target=_listen, args=(servers, orders), daemon=True).start()
+        if demo:
+            threading.Thread(target=_tell_story, args=(servers,), daemon=True).start()
+        for seconds, order in story:
+            while servers[0].now < start + seconds:
+                time.sleep(SLICE_S / 5)
+            _say(f"{seconds:g} {order.text}", _obey(servers, order))
+        while True:
+            time.sleep(SLICE_S)
+
+
+def _servers(count: int, link, tcp, firmware, car, time_scale, line_baud, boot):
+    from ..simulator import Car, Charger, PtyServer, TcpServer
+
+    if link and tcp is not None:
+        raise UsageError("--link and --tcp: choose one")
+    host, port = parse_address(tcp) if tcp is not None else ("", 0)
+    pace = {"baud_rate": line_baud or None, "time_scale": time_scale}
+    for number in range(count):
+        who = Car(plugged=car != "none", wants_charge=car != "full")
+        charger = Charger(firmware, running=not boot, car=who)
+        with port_errors(f"--tcp {tcp}" if tcp is not None else f"--link {link}"):
+            if tcp is not None:
+                yield TcpServer(charger, host, port + number if port else 0, **pace)
+            else:
+                yield PtyServer(charger, f"{link}{number + 1}" if link and count > 1 else link, **pace)
+
+
+def _place(server) -> str:
+    return getattr(server, "url", None) or server.path
+
+
+def _read_script(file: str, count: int):
+    from ..simulator.orders import OrderError, parse_script
+
+    try:
+        return parse_script(Path(file).read_text("utf-8").splitlines(), file, count)
+    except OrderError as error:
+        raise UsageError(str(error)) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file}: not UTF-8") from None
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror.lower()}") from None
+
+
+def _listen(servers: list, orders) -> None:
+    """Orders from standard input until it ends; the chargers go on."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in sys.stdin:
+            if line.strip() == "help":
+                _say(orders.help_text(), [])
+            elif line.strip():
+                try:
+                    _say("", _obey(servers, orders.parse(line, len(servers))))
+                except orders.OrderError as error:
+                    print(error, file=sys.stderr, flush=True)
+
+
+def _obey(servers: list, order) -> list[str]:
+    chosen = servers if order.charger == 0 else [servers[order.charger - 1]]
+    said = [server.inject(order.action) for server in chosen]
+    return [f"{_place(server)}: {text}" for server, text in zip(chosen, said, strict=True) if text]
+
+
+def _say(text: str, answers: list[str]) -> None:
+    for line in filter(None, [text, *answers]):
+        print(line, flush=True)
+
+
+def _tell_story(servers: list) -> None:
+    from ..simulator.story import scenes, weather
+
+    for moment, text, action in scenes(servers[0].now):
+        while servers[0].now < moment:
+            for server in servers:
+                server.call(weather)
+            time.sleep(0.5)
+        _say(text, [])
+        for server in servers:
+            server.call(action)
