@@ -29,28 +29,28 @@ class Wire:
     def __init__(self, baud_rate: int | None) -> None:
         self._seconds_per_byte = BITS_PER_BYTE / baud_rate if baud_rate else 0.0
         self._pending = bytearray()
-        self._free_at = 0.0
+        self.last_at = 0.0  # when the last byte taken had arrived
 
     def put(self, data: bytes, now: float) -> None:
-        if not self._pending:
-            self._free_at = max(self._free_at, now)
+        if data and not self._pending:
+            self.last_at = max(self.last_at, now)
         self._pending += data
 
     def take(self, now: float) -> bytes:
         """The bytes that have arrived by ``now`` (s)."""
         count = len(self._pending)
         if self._seconds_per_byte:
-            count = min(count, int((now - self._free_at) / self._seconds_per_byte + 1e-6))
+            count = min(count, int((now - self.last_at) / self._seconds_per_byte + 1e-6))
         if count <= 0:
             return b""
         data = bytes(self._pending[:count])
         del self._pending[:count]
-        self._free_at += count * self._seconds_per_byte
+        self.last_at += count * self._seconds_per_byte
         return data
 
     def seconds_left(self, now: float) -> float:
         """Until the last byte has arrived."""
-        return max(self._free_at + len(self._pending) * self._seconds_per_byte - now, 0.0)
+        return max(self.last_at + len(self._pending) * self._seconds_per_byte - now, 0.0)
 
     def __bool__(self) -> bool:
         return bool(self._pending)
@@ -204,7 +204,7 @@ class Server:
     @property
     def now(self) -> float:
         """The charger's time in seconds."""
-        return self._model_start + (time.monotonic() - self._real_start) * self._scale
+        return self._model_time(time.monotonic())
 
     def call(self, function: Callable[[Charger], Result]) -> Result:
         """Runs ``function(charger)`` between two moments of the charger's life and returns its result."""
@@ -232,20 +232,28 @@ class Server:
     def _run(self) -> None:
         while not self._stopping:
             data = self._port.poll(self._timeout(), self._wake_read)
-            self._drain_wake()
             real = time.monotonic()
+            self._drain_wake()
             self._inward.put(data, real)
-            self._outward.put(self._live(self._inward.take(real)), real)
+            self._live(self._inward.take(real), self._inward.last_at)
             self._port.write(self._outward.take(real))
 
-    def _live(self, data: bytes) -> bytes:
+    def _live(self, data: bytes, arrived_at: float) -> None:
+        """Everything happens at its own moment, however late this thread wakes up."""
         with self._changed:
-            now = self.now
             if data:
-                self.faults.receive(data, now)
-            emitted = self.faults.advance(now)
+                self.faults.receive(data, max(self._model_time(arrived_at), self.charger.now))
+            now = self.now
+            while (moment := self.faults.next_event(self.charger.now)) is not None and moment <= now:
+                self._outward.put(self.faults.advance(moment), self._real_time(moment))
+            self._outward.put(self.faults.advance(now), self._real_time(now))
             self._changed.notify_all()
-        return emitted
+
+    def _model_time(self, real: float) -> float:
+        return self._model_start + (real - self._real_start) * self._scale
+
+    def _real_time(self, moment: float) -> float:
+        return self._real_start + (moment - self._model_start) / self._scale
 
     def _timeout(self) -> float:
         if self._inward or self._outward:
