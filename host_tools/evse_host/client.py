@@ -161,7 +161,7 @@ class Evse:
                 raise _no_answer(answer)
             if self._shown(command, values, time.monotonic() - started) and proof:
                 return self._last_shown
-            if answer.ok or answer.outcome is Outcome.RESTARTED:
+            if answer.ok:
                 break
             refusals += answer.outcome is Outcome.ERROR
             if refusals == REFUSALS:

@@ -1,0 +1,265 @@
+"""Ports that are missing, busy, forbidden or gone, with pyserial replaced; the library's own rules; names, units."""
+
+from __future__ import annotations
+
+import errno
+import os
+from types import SimpleNamespace
+
+import pytest
+import serial
+
+from evse_host import settings, transport
+from evse_host.catalog import COMMAND, ENTITIES
+from evse_host.client import Evse
+from evse_host.errors import PortError, RefusedError, UsageError
+from evse_host.settings import lookup
+from evse_host.simulator import Board, Car, Charger
+from evse_host.transport import Transport, find_port, list_ports, open_port
+
+# --- ports, with pytest-mock ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def port(mocker):
+    """What ``serial_for_url`` gives."""
+    fake = mocker.MagicMock(spec=serial.Serial)
+    mocker.patch("serial.serial_for_url", return_value=fake)
+    return fake
+
+
+def test_opening_is_exclusive_and_never_touches_dtr_and_rts(port, mocker) -> None:
+    dtr, rts = mocker.PropertyMock(), mocker.PropertyMock()
+    type(port).dtr, type(port).rts = dtr, rts
+    with open_port("/dev/ttyUSB0"):
+        assert port.exclusive is True and port.baudrate == 115200
+    port.open.assert_called_once_with()
+    port.close.assert_called_once_with()
+    dtr.assert_not_called()
+    rts.assert_not_called()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (serial.SerialException(errno.ENOENT, "no such file"), "no such file or directory: is it plugged in?"),
+        (serial.SerialException(errno.EACCES, "permission denied"), "permission denied: not permitted; on Linux: sudo"),
+        (serial.SerialException(errno.EBUSY, "busy"), "device or resource busy: another program has it open"),
+        (serial.SerialException("Could not exclusively lock port: [Errno 11]"), "another program has it open"),
+        (serial.SerialException("Could not open port socket: [Errno 111] Connection refused"), "nobody listens there"),
+        (ValueError("invalid URL, protocol 'foo' not known"), "invalid URL, protocol 'foo' not known"),
+    ],
+)
+def test_a_port_that_cannot_be_opened_is_one_line_with_a_remedy(port, error: Exception, words: str) -> None:
+    port.open.side_effect = error
+    with pytest.raises(PortError) as caught:
+        open_port("/dev/ttyUSB7")
+    assert str(caught.value).startswith("port /dev/ttyUSB7: ") and words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("action", ["read", "write", "flush_input"])
+def test_a_port_that_goes_away(port, action: str) -> None:
+    gone = serial.SerialException("device reports readiness to read but returned no data (device disconnected?)")
+    port.read.side_effect = port.write.side_effect = port.reset_input_buffer.side_effect = gone
+    transport_ = Transport(port, "COM3")
+    arguments = {"read": (0.01,), "write": (b"~\n",), "flush_input": ()}[action]
+    with pytest.raises(PortError, match=r"port COM3: lost \(device reports readiness"):
+        getattr(transport_, action)(*arguments)
+
+
+def test_read_gives_everything_that_is_there(port) -> None:
+    port.read.side_effect = [b"\n", b"+STATE=0\n"]
+    port.in_waiting = 9
+    assert Transport(port, "x").read(1) == b"\n+STATE=0\n"
+
+
+def info(device: str, vid: int | None = None, pid: int | None = None, description: str = "n/a"):
+    return SimpleNamespace(device=device, vid=vid, pid=pid, description=description)
+
+
+def test_the_likely_ports_come_first(mocker) -> None:
+    mocker.patch.object(
+        transport.serial_ports,
+        "comports",
+        return_value=[info("/dev/ttyS0"), info("COM7", 0x10C4, 0xEA60, "CP2102"), info("/dev/ttyUSB1", 0x9999, 1)],
+    )
+    ports = list_ports()
+    assert [(p.device, bool(p.guess)) for p in ports] == [
+        ("COM7", True),
+        ("/dev/ttyS0", False),
+        ("/dev/ttyUSB1", False),
+    ]
+    assert find_port() == "COM7"
+
+
+@pytest.mark.parametrize(
+    ("ports", "words"),
+    [([info("/dev/ttyS0")], "no charger found"), ([info("A", 0x403, 1), info("B", 0x1A86, 2)], r"several .*\(A, B\)")],
+)
+def test_no_port_is_guessed_at_random(mocker, monkeypatch, ports: list, words: str) -> None:
+    monkeypatch.delenv("EVSE_PORT", raising=False)
+    mocker.patch.object(transport.serial_ports, "comports", return_value=ports)
+    with pytest.raises(PortError, match=words):
+        find_port()
+    monkeypatch.setenv("EVSE_PORT", "COM9")
+    assert find_port() == "COM9" and find_port("COM1") == "COM1"
+
+
+# --- the typed client -------------------------------------------------------------------------------------------------
+
+
+def test_get_and_get_all(start_charger) -> None:
+    server = start_charger(Charger("v2.1.1"))
+    with Evse.open(server.path) as evse:
+        assert evse.get("CHCUR") == (320,)
+        assert evse.get_rows("SERIALS") == [(1, "UART via USB"), (1, "UART"), (2, "RS485")]
+        values = evse.get_all()
+        assert evse.commands() >= {"CHCUR", "STATE"} and "TZ" not in evse.commands()
+        with pytest.raises(RefusedError, match="TZ: the charger refuses to show it: only newer firmware has it"):
+            evse.get("TZ")
+        for name in ("NOSUCH", "AUTH", "SUB"):
+            with pytest.raises(UsageError):
+                evse.get(name)
+    assert "TZ" not in values and "SERIAL0" not in values and len(values) > 50
+    assert server.charger.journal.violations == []
+
+
+def test_reads_survive_a_bad_answer_and_a_wrong_error(start_charger) -> None:
+    server = start_charger()
+    with Evse.open(server.path) as evse:
+        server.inject(lambda faults: faults.cut_line())
+        assert evse.get("CHCUR") == (320,)
+        server.inject(lambda faults: faults.error_after_apply("CHCUR"))
+        assert evse.get("CHCUR") == (320,)
+        server.inject(lambda faults: faults.missing_answer("CHCUR"))
+        assert evse.get("CHCUR") == (320,)
+
+
+def test_a_write_that_a_restart_swallowed_is_verified_before_it_is_sent_again(start_charger) -> None:
+    server = start_charger()
+    with Evse.open(server.path) as evse:
+        evse.get("CHCUR")
+        server.inject(lambda faults: faults.late_answer(20, "CHCUR"))
+        server.call(lambda model: setattr(model, "_restart_at", model.now + 0.2))
+        assert evse.set("CHCUR", 100) == (100,)
+    commands = server.charger.journal.commands
+    assert [line for line in commands if "CHCUR" in line][1:] == [
+        "AT+CHCUR=100",
+        "AT+CHCUR?",
+        "AT+CHCUR?",
+        "AT+CHCUR=100",
+        "AT+CHCUR?",
+    ]
+    assert server.charger.journal.violations == []
+
+
+def test_a_board_that_lacks_something_refuses(start_charger) -> None:
+    server = start_charger(Charger(board=Board(proximity=False, emeter=1)))
+    with Evse.open(server.path) as evse:
+        for name, value in (("SOCKETOUTLET", 1), ("EMETERMODE", 2)):
+            with pytest.raises(RefusedError, match=f"{name}: the charger refuses {value}"):
+                evse.set(name, value)
+        with pytest.raises(RefusedError, match="SERIAL0: reading it can crash"):
+            evse.set("SERIAL0", 1, 115200, 8, 1, 0)
+        for name in ("SERIALS", "AUXINPUTS", "SERIAL0"):
+            with pytest.raises(RefusedError):
+                evse.subscribe(name, 1000)
+        with pytest.raises(UsageError, match="period 99 ms is out of range"):
+            evse.subscribe("STATE", 99)
+        with pytest.raises(UsageError, match="period 42949672 ms"):
+            evse.subscribe("STATE", 42_949_672)
+
+
+def test_events_are_pushes_and_the_subscriptions_end_with_the_client(start_charger) -> None:
+    server = start_charger(Charger(car=Car(plugged=True)))
+    with Evse.open(server.path) as evse:
+        evse.subscribe("STATE", 100)
+        evse.subscribe("CHCUR", 100)
+        seen = []
+        for event in evse.events(10):
+            seen.append(event)
+            if event.name == "STATE" and event.fields == (4,):
+                break
+        assert {event.name for event in seen} == {"STATE", "CHCUR"}
+        assert evse.get("CHCUR") == (320,)
+    server.wait_for(lambda model: not model.subscriptions)
+
+
+def test_lost_subscriptions_are_renewed(start_charger) -> None:
+    server = start_charger()
+    with Evse.open(server.path) as evse:
+        evse.subscribe("STATE", 100)
+        next(evse.events(5))
+        server.inject(lambda faults: faults.lose_subscriptions())
+        evse._queue.clear()
+        assert next(event for event in evse.events(10)).name == "STATE"
+
+
+# --- names and units --------------------------------------------------------------------------------------------------
+
+
+def test_every_entity_with_a_command_has_a_name() -> None:
+    keys = {e.key for e in ENTITIES if e.command and e.platform not in ("button", "event")}
+    assert keys <= set(settings.SETTINGS)
+    for name in ("CHCUR", "STATE", "TEMP", "SERIALS"):
+        assert lookup(name).entity is None
+    assert lookup("state").entity and lookup("State").entity and lookup("AT+CHCUR?").name == "CHCUR"
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "value", "text"),
+    [
+        ("charging_current", [(165,)], 16.5, "16.5 A"),
+        ("voltage_l1", [(229_998, 0, 0)], 229.998, "229.998 V"),
+        ("temperature_low", [(2, 3150, -575)], -5.75, "-5.75 °C"),
+        ("temperature_low", [(0, 0, 0)], None, "unknown"),
+        ("wifi_rssi", [(0, 0)], None, "unknown"),
+        ("state", [(4,)], "C2", "C2"),
+        ("STATE", [(4,)], 4, "4 (C2)"),
+        ("state", [(9,)], 9, "9"),
+        ("rcm_triggered_fault", [(16,)], True, "on"),
+        ("ERROR", [(16 | 256,)], 272, "272 (Residual current, unknown (0x100))"),
+        ("consumption_limit", [(0,)], 0.0, "no limit"),
+        ("consumption_limit", [(7500,)], 7.5, "7.5 kWh"),
+        ("charging_time_limit", [(5400,)], 1.5, "1.5 h"),
+        ("device_time", [(1_767_225_600,)], "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+        ("device_time", [(2**64 - 1,)], str(2**64 - 1), str(2**64 - 1)),
+        ("wifi_sta_ssid", [(1, "\x9b2J\udcff", "")], "\x9b2J\udcff", "\\x9b2J\\xff"),
+        ("serial_ports", [(1, "UART"), (2, "RS485")], "1 UART, 2 RS485", "1 UART, 2 RS485"),
+        ("wifi_static_dns", [(0, "a", "b", "c")], None, "unknown"),
+        ("total_energy_consumption", [(2**53 + 1,)], 2**53 + 1, f"{2**53 + 1} Wh"),
+    ],
+)  # fmt: skip
+def test_values_for_people(name: str, rows: list, value, text: str) -> None:
+    assert lookup(name).value(rows) == value
+    assert lookup(name).text(rows) == text
+
+
+def test_every_step_of_a_number_is_exact() -> None:
+    for entity in (e for e in ENTITIES if e.platform == "number"):
+        setting, low, high = lookup(entity.key), entity.minimum, entity.maximum
+        count = round((high - low) / entity.step)
+        for step in {0, 1, count // 3, count}:
+            number = round(low + step * entity.step, 3)
+            (wire,) = setting.parse([f"{number:g}"])
+            assert wire == round(number * entity.multiplier)
+            assert setting.value([(wire,)]) == number
+            column = COMMAND[entity.command].fields[0]
+            assert column.range[0] <= wire <= column.range[1]
+
+
+def test_a_typo_is_answered_with_names() -> None:
+    with pytest.raises(UsageError, match="chargng_current: no such value; did you mean charging_current"):
+        lookup("chargng_current")
+    with pytest.raises(UsageError, match="get --list"):
+        lookup("")
+
+
+def test_the_lock_of_a_real_port_is_released(start_charger) -> None:
+    server = start_charger()
+    for _ in range(3):
+        with Evse.open(server.path) as evse:
+            assert evse.get("STATE") == (0,)
+            with pytest.raises(PortError, match="another program has it open"):
+                Evse.open(os.fspath(server.path))
