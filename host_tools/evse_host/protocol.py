@@ -158,10 +158,10 @@ class Protocol:
         if isinstance(event, Ready):
             self._on_ready(now)
         elif isinstance(event, Result):
-            self._heard_at = now
+            self._hear(now)
             self._on_result(event.ok, now)
         elif isinstance(event, Value):
-            self._heard_at = now
+            self._hear(now)
             self._values.append(event)
             self._lines.append(event.text)
         elif isinstance(event, Other):
@@ -169,6 +169,11 @@ class Protocol:
         else:
             self._clean = False
             self._lines.append(to_text(event.raw))
+
+    def _hear(self, now: float) -> None:
+        if now - self._heard_at > HEARD_S:
+            self._settled = False  # time enough for a restart that nobody saw
+        self._heard_at = now
 
     def _on_other(self, text: str) -> None:
         if not self._lines and self._sent_line and text.endswith(self._sent_line):
@@ -178,7 +183,7 @@ class Protocol:
 
     def _on_ready(self, now: float) -> None:
         self._uptime = None
-        self._settled = False
+        self._settled, self._heard_at = True, now
         if self.state is State.BUSY:
             self._finish(Outcome.RESTARTED, now)
         self._settle(now)
