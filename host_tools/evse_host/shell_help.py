@@ -177,7 +177,7 @@ def _verb_suggestions(verb: str, rest: str) -> list[Suggestion]:
     found = []
     for setting in SETTINGS.values():
         fits = setting.writable if verb == "set" else setting.readable or verb == "help"
-        if fits and verb != "wait" and setting.name.lower().startswith(word.lower()):
+        if fits and verb != "wait" and setting.name.startswith(word):
             found.append(Suggestion(begin + setting.name, setting.name, f"{setting.doc} {setting.unit}".rstrip()))
     return found
 

@@ -1,11 +1,7 @@
 """`evse-host shell` as a person and as a script see it: the installed command, in a terminal and on a pipe."""
 
 import json
-import os
-import subprocess
-import sys
 import termios
-from pathlib import Path
 
 import pexpect
 import pytest
@@ -13,28 +9,24 @@ import pytest
 from evse_host.simulator import Charger, Faults, PtyServer
 from evse_host.simulator.journal import LIST_SUBSCRIPTION, SERIAL_ACCESS
 
-COMMAND = str(Path(sys.executable).with_name("evse-host"))
+from .conftest import COMMAND, environment, run
+
 PROMPT = "evse>"
 
 
 @pytest.fixture
-def environment(tmp_path):
-    return os.environ | {
-        "XDG_STATE_HOME": str(tmp_path),
-        "TERM": "xterm",
-        "NO_COLOR": "1",
-        "PROMPT_TOOLKIT_NO_CPR": "1",
-    }
+def terminal_environment(tmp_path):
+    return environment(XDG_STATE_HOME=str(tmp_path), TERM="xterm", NO_COLOR="1", PROMPT_TOOLKIT_NO_CPR="1")
 
 
 @pytest.fixture
-def spawn(environment):
+def spawn(terminal_environment):
     """Starts the shell in a terminal of 40 lines and 120 columns; it is killed at the end."""
     terminals = []
 
     def start(server, *arguments):
         terminal = pexpect.spawn(
-            COMMAND, ["--port", server.path, *arguments, "shell"], env=environment, dimensions=(40, 120),
+            str(COMMAND), ["--port", server.path, *arguments, "shell"], env=terminal_environment, dimensions=(40, 120),
             encoding="utf-8", timeout=6,
         )  # fmt: skip
         terminals.append(terminal)
@@ -45,17 +37,9 @@ def spawn(environment):
         terminal.close(force=True)
 
 
-@pytest.fixture
-def pipe(environment):
+def pipe(server, text, *arguments):
     """Runs the shell on a pipe."""
-
-    def run(server, text, *arguments):
-        return subprocess.run(
-            [COMMAND, "--port", server.path, *arguments, "shell"], input=text, env=environment,
-            capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
-
-    return run
+    return run("--port", server.path, *arguments, "shell", input=text)
 
 
 def type_line(terminal, line):
@@ -102,14 +86,16 @@ def test_tab_completes_commands_and_values(start_charger, spawn):
     terminal.expect("OK")
     assert server.charger.journal.writes() == ["AT+MAXCHCUR=63"]
     terminal.expect(PROMPT)
-    terminal.send("AT+DEVN\t")
+    terminal.send("AT+DEVN")
+    terminal.expect("Name of the board")  # the menu
+    terminal.send("\t")
     terminal.expect(r"AME\?")
     terminal.send("\r")
     terminal.expect(r'\+DEVNAME="Simulated EVSE"')
 
 
-def test_help_stands_below_the_line(start_charger, spawn, environment):
-    del environment["PROMPT_TOOLKIT_NO_CPR"]
+def test_help_stands_below_the_line(start_charger, spawn, terminal_environment):
+    del terminal_environment["PROMPT_TOOLKIT_NO_CPR"]
     terminal = spawn(start_charger())
     terminal.expect_exact("\x1b[6n")  # where is the cursor?
     terminal.send("\x1b[5;1R")
@@ -199,42 +185,42 @@ def test_a_silent_charger_does_not_end_it(spawn, start_charger):
 # --- on a pipe --------------------------------------------------------------------------------------------------------
 
 
-def test_lines_from_a_pipe(start_charger, pipe):
+def test_lines_from_a_pipe(start_charger):
     done = pipe(start_charger(), "# a comment\n\nAT+STATE?\nget charging_current\n")
-    assert done.returncode == 0 and done.stderr == ""
-    lines = done.stdout.splitlines()
+    assert done.code == 0 and done.err == ""
+    lines = done.out.splitlines()
     assert lines[2:4] == ["> AT+STATE?", "+STATE=0                state A"]
     assert lines[-1] == "charging_current  32 A"
 
 
-def test_a_refused_line_does_not_stop_the_others_but_shows_in_the_exit_code(start_charger, pipe):
+def test_a_refused_line_does_not_stop_the_others_but_shows_in_the_exit_code(start_charger):
     server = start_charger()
     done = pipe(server, 'AT+SUB="+SERIALS",1000\nAT+CHCUR=9999\nAT+CHCUR=160\n')
-    assert done.returncode == 5
-    assert "not sent: SERIALS: subscribing to it hangs the charger" in done.stderr
-    assert "not sent: CHCUR: 9999 is out of range, 60 to 630 A/10 are allowed" in done.stderr
+    assert done.code == 5
+    assert "not sent: SERIALS: subscribing to it hangs the charger" in done.err
+    assert "not sent: CHCUR: 9999 is out of range, 60 to 630 A/10 are allowed" in done.err
     assert server.charger.journal.writes() == ["AT+CHCUR=160"]
     assert LIST_SUBSCRIPTION not in [violation.kind for violation in server.charger.journal.violations]
 
 
-def test_json_lines(start_charger, pipe):
+def test_json_lines(start_charger):
     done = pipe(start_charger(), 'AT+STATE?\nAT+SUB="+UPTIME",260\nwait 0.8\nAT+NOSUCH?\n', "--json")
-    found = [json.loads(line) for line in done.stdout.splitlines()]
+    found = [json.loads(line) for line in done.out.splitlines()]
     assert found[0]["answer"]["values"] == {"STATE": [0]}
     assert {"push"} in [set(each) for each in found]
-    assert found[-1]["answer"]["ok"] is False and done.returncode == 5
+    assert found[-1]["answer"]["ok"] is False and done.code == 5
 
 
-def test_what_was_subscribed_is_given_up_at_the_end(start_charger, pipe):
+def test_what_was_subscribed_is_given_up_at_the_end(start_charger):
     server = start_charger()
     pipe(server, 'AT+SUB="+STATE",260\nATE1\n')
     assert server.charger.subscriptions == [] and server.charger.echo is False
 
 
-def test_a_silent_charger_stops_a_script(start_charger, pipe):
+def test_a_silent_charger_stops_a_script(start_charger):
     charger = Charger()
     server = start_charger(charger, faults=Faults(charger))
     server.inject(lambda faults: faults.cable_out())
     done = pipe(server, "AT+STATE?\nAT+CHCUR?\n", "--timeout", "0.5")
-    assert done.returncode == 4 and done.stdout == "> AT+STATE?\n"
-    assert done.stderr.startswith("evse-host: the charger does not answer") and done.stderr.count("\n") == 1
+    assert done.code == 4 and done.out == "> AT+STATE?\n"
+    assert done.err.startswith("evse-host: the charger does not answer") and done.err.count("\n") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -64,9 +65,10 @@ def _findings(session: Session, exchanges: int, listen: float) -> Iterator[Findi
 
 
 def port_trouble(error: PortError) -> Finding:
-    """A PortError says what was seen and, behind the last colon or semicolon, what to do."""
-    seen, _, remedy = str(error).rpartition("; " if "; " in str(error) else ": ")
-    return Finding("port", Status.PROBLEM, seen or remedy, "this computer cannot reach the charger", remedy)
+    """A PortError says, behind the port's name, what was seen and then what to do."""
+    name, text = re.match(r"(port \S+: )?(.*)", str(error)).groups("")
+    seen, _, remedy = text.partition("; " if text.startswith("lost") else ": ")
+    return Finding("port", Status.PROBLEM, name + seen, "this computer cannot reach the charger", remedy)
 
 
 class TracedLine:
