@@ -35,7 +35,8 @@ MARK = "--- the next command ---"
 #: What may differ from run to run.
 MOVING = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"), "DATE"),
-    (re.compile(r"^ +\d+\.\d{3}(?= [<>] )", re.MULTILINE), "TIME"),
+    (re.compile(r"^ *\d+\.\d{3,6}(?= [<>!] )", re.MULTILINE), "TIME"),
+    (re.compile(r"(?<=UPTIME=)\d+"), "TIME"),
     (re.compile(r"^ok +(round trip|pushes|bytes) .*$", re.MULTILINE), "MEASURED"),
     (re.compile(r"\d+(\.\d+)?(?= ?(ms|us|µs|s)\b)"), "TIME"),
     (re.compile(r"/dev/pts/\d+"), "PORT"),
@@ -77,7 +78,7 @@ def commands(block: str) -> list[str]:
 def run_block(block: str) -> str:
     """The block with what its commands print now."""
     lines = commands(block)
-    with tempfile.TemporaryDirectory() as name, _charger() as server:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, _charger() as server:
         folder = Path(name).resolve()
         home = folder / "home"
         output = _run(lines, home, _environment(folder, home, server.path))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import importlib.util
-import os
 import re
 import secrets
 import shutil
@@ -189,11 +188,10 @@ def _secret_names(file: Path) -> set[str]:
 
 def _append(file: Path, text: str) -> None:
     try:
-        descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)  # nobody else's to read
-        with os.fdopen(descriptor, "r+b") as output:
-            before = output.read()
-            gap = "\n" if before and not before.endswith(b"\n") else ""
-            output.write((gap + text).encode("utf-8"))
+        file.touch(mode=0o600)  # a new one is nobody else's to read
+        before = file.read_bytes()
+        with file.open("ab") as output:
+            output.write((text if before.endswith(b"\n") or not before else "\n" + text).encode("utf-8"))
     except OSError as error:
         raise UsageError(f"{file}: cannot be written: {error.strerror}") from None
 
