@@ -92,7 +92,10 @@ class Annotator:
     def _describe_result(self, ok: bool) -> str:
         if not self._open:
             return "a result that nobody asked for"
-        return f"{'done' if ok else 'refused'}: {printable(self._open.popleft())}"
+        asked = self._open.popleft()
+        if asked == BARRIER and not ok:
+            return "barrier reached"
+        return f"{'done' if ok else 'refused'}: {printable(asked)}"
 
     def _kind(self, value: Value) -> str:
         spoken = parse_command(self._open[0]) if self._open else None

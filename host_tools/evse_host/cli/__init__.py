@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Find out what is wrong with the connection, and what to do."),
     "record": ("record", "Write a session to a text file."),
     "replay": ("replay", "Be the charger of a recording, or check one against the protocol."),
+    "proxy": ("proxy", "Stand between charger and companion, show what they say, share the charger over TCP."),
     "simulate": ("simulate", "Start simulated chargers, with a car to play."),
     "generate": ("generate", "Make an ESPHome configuration with what this charger supports."),
     "backup": ("backup", "Save the charger's settings as YAML."),

@@ -36,7 +36,11 @@ class RecordingFile:
 
     def __call__(self, direction: str, data: bytes) -> None:
         """Takes `>` or `<` and bytes, now."""
-        self._add(self._recorder.feed(direction, data, self.now_us))
+        self.feed(direction, data, time.perf_counter_ns())
+
+    def feed(self, direction: str, data: bytes, moment_ns: int) -> None:
+        """Likewise, at a moment of ``time.perf_counter_ns``."""
+        self._add(self._recorder.feed(direction, data, max(moment_ns - self._start, 0) // 1000))
 
     def tick(self) -> None:
         """Call it now and then: unfinished lines are written after a second."""
