@@ -32,6 +32,7 @@ TRIES = 3  # of a read, and of a write that got lost
 REFUSALS = 2  # noise can spoil a line: an ERROR is believed the second time
 SILENT_S = 1.0  # beyond three periods: the subscriptions are lost, or the charger is
 WAIT_S = 0.25
+CLOSE_TIMEOUT_S = 2.0
 MAX_QUEUE = 1000  # pushes that nobody fetches: the oldest are dropped
 
 #: Called with `>` (to the charger) or `<` and the bytes.
@@ -52,7 +53,7 @@ class Evse:
         self._queue: deque[Value | Ready] = deque(maxlen=MAX_QUEUE)
         self._subscriptions: dict[str, int] = {}
         self._echo = False
-        self._renew, self._renewed_at = False, -NEVER
+        self._renew, self._pushed_at = False, 0.0
         self._last_shown: Fields = ()
         self.last_answer: Answer | None = None
 
@@ -76,7 +77,8 @@ class Evse:
         self.close()
 
     def close(self) -> None:
-        """Leaves the charger as it was: without subscriptions of ours, echo off."""
+        """Leaves the charger as it was: no subscriptions of ours, echo off. Does not wait long for a silent one."""
+        self._protocol.sync_timeout = min(self._protocol.sync_timeout, CLOSE_TIMEOUT_S)
         try:
             for name in list(self._subscriptions):
                 self.unsubscribe(name)
@@ -126,6 +128,8 @@ class Evse:
             errors += answer.outcome is Outcome.ERROR
             if answer.ok or errors == REFUSALS:
                 return answer
+            if answer.outcome is Outcome.NOT_SENT:
+                break
         raise _no_answer(answer)
 
     def set(self, name: str, *values: Scalar, force: bool = False) -> Fields:
@@ -275,6 +279,7 @@ class Evse:
         if not answer.ok:
             del self._subscriptions[name]
             raise RefusedError(f"{name}: the charger does not push it; this firmware lacks it")
+        self._pushed_at = time.monotonic()
 
     def unsubscribe(self, name: str) -> None:
         """Ends a subscription, whoever made it."""
@@ -292,6 +297,8 @@ class Evse:
             errors += answer.outcome is Outcome.ERROR
             if answer.ok or errors == REFUSALS:
                 return answer
+            if answer.outcome is Outcome.NOT_SENT:
+                break
         raise _no_answer(answer)
 
     def events(self, timeout: float | None = None) -> Iterator[Value | Ready]:
@@ -309,18 +316,16 @@ class Evse:
                 return
             left = NEVER if timeout is None else timeout - (now - quiet_since)
             self._listen(min(left, WAIT_S))
-            self._keep_subscriptions(quiet_since)
+            self._keep_subscriptions()
 
-    def _keep_subscriptions(self, quiet_since: float) -> None:
+    def _keep_subscriptions(self) -> None:
         if not self._subscriptions:
             return
         limit = 3 * min(self._subscriptions.values()) / 1000 + SILENT_S
-        silent = time.monotonic() - max(quiet_since, self._renewed_at) > limit
-        if self._renew or silent:
-            self._renew = False
+        if self._renew or time.monotonic() - self._pushed_at > limit:
             for name in list(self._subscriptions):
                 self._subscribe(name)
-            self._renewed_at = time.monotonic()
+            self._renew = False
 
     # --- the engine
 
@@ -365,6 +370,7 @@ class Evse:
             self._renew = True
             self._queue.append(event)
         elif isinstance(event, Value) and (event.name != asked or event.name in self._subscriptions):
+            self._pushed_at = time.monotonic()
             self._queue.append(event)
 
 
