@@ -1,6 +1,8 @@
 """`evse-host shell` as a person and as a script see it: the installed command, in a terminal and on a pipe."""
 
 import json
+import signal
+import subprocess
 import termios
 
 import pexpect
@@ -224,3 +226,47 @@ def test_a_silent_charger_stops_a_script(start_charger):
     done = pipe(server, "AT+STATE?\nAT+CHCUR?\n", "--timeout", "0.5")
     assert done.code == 4 and done.out == "> AT+STATE?\n"
     assert done.err.startswith("evse-host: the charger does not answer") and done.err.count("\n") == 1
+
+
+@pytest.fixture
+def script(start_charger, terminal_environment):
+    """A shell whose input stays open, and its charger."""
+    server = start_charger()
+    with subprocess.Popen(
+        [COMMAND, "--port", server.path, "shell"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, env=terminal_environment,
+    ) as shell:  # fmt: skip
+        yield server, shell
+        shell.kill()
+
+
+def test_ctrl_c_ends_a_script_tidily(script):
+    server, shell = script
+    shell.stdin.write('AT+SUB="+STATE",260\n')
+    shell.stdin.flush()
+    server.wait_for(lambda charger: charger.subscriptions)
+    shell.send_signal(signal.SIGINT)
+    assert shell.wait(20) == 130 and shell.stderr.read() == ""
+    assert server.charger.subscriptions == []
+
+
+def test_pushes_come_while_a_script_pauses(script):
+    server, shell = script
+    shell.stdin.write('AT+SUB="+STATE",260\n')
+    shell.stdin.flush()
+    lines = iter(shell.stdout.readline, "")
+    assert next(line for line in lines if line.startswith("<<")).endswith("+STATE=0                state A\n")
+    shell.stdin.write("quit\n")
+    shell.stdin.flush()
+    assert shell.wait(20) == 0 and shell.stderr.read() == ""
+    assert server.charger.subscriptions == []
+
+
+def test_a_reader_that_has_enough_ends_it(script):
+    server, shell = script
+    shell.stdin.write('AT+SUB="+STATE",260\n')
+    shell.stdin.flush()
+    server.wait_for(lambda charger: charger.subscriptions)
+    shell.stdout.close()
+    assert shell.wait(20) == 1 and shell.stderr.read() == ""
+    assert server.charger.subscriptions == []

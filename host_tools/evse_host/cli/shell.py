@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import sys
@@ -12,14 +11,16 @@ from pathlib import Path
 
 import click
 
-from ..codec import redact
+from ..codec import redact, to_text
 from ..errors import EvseError, NoAnswerError, PortError
 from ..shell import JsonOutput, Leave, Shell, TextOutput
 from .session import Session
 
 PROMPT = "evse> "
 LISTEN_S = 0.1  # how often to look for pushes while a line is typed
+WAIT_S = 0.03  # for the next line of a script
 MAX_WAITING_LINES = 100
+CHUNK = 4096
 
 
 def history_path() -> Path:
@@ -61,7 +62,7 @@ def run_lines(shell: Shell, output: TextOutput | JsonOutput, lines: Iterator[str
     for line in lines:
         try:
             if line is None:
-                shell.listen(LISTEN_S)
+                shell.listen(WAIT_S)
             else:
                 output.typed(line)
                 code = shell.execute(line)
@@ -92,10 +93,14 @@ def _waiting_lines() -> Iterator[str | None]:
 
 
 def _read_input(waiting: queue.Queue[str]) -> None:
-    with contextlib.suppress(ValueError):  # closed while the program ends
-        sys.stdin.reconfigure(errors="surrogateescape")
-        for line in sys.stdin:
-            waiting.put(line)
+    """Bypasses ``sys.stdin``, whose lock would be held by this thread when the program ends."""
+    rest = b""
+    while data := os.read(sys.stdin.fileno(), CHUNK):
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            waiting.put(to_text(line) + "\n")
+    if rest:
+        waiting.put(to_text(rest))
     waiting.put("")
 
 
