@@ -138,8 +138,8 @@ def judge_bytes(samples: Sequence[Sample]) -> Finding:
     )  # fmt: skip
 
 
-def judge_baud_rate(samples: Sequence[Sample], wanted: int) -> Finding:
-    """Is it the right baud rate, or which is?"""
+def judge_baud_rate(samples: Sequence[Sample], wanted: int, network: bool = False) -> Finding:
+    """Is it the right baud rate, or which is? ``network``: the other end of a TCP connection decides."""
     found, tried = best(samples), sorted({sample.baud_rate for sample in samples})
     data = {"baud_rate": found.baud_rate if found.kind >= Kind.LOG else None, "tried": tried}
     rates = ", ".join(map(str, tried))
@@ -150,10 +150,12 @@ def judge_baud_rate(samples: Sequence[Sample], wanted: int) -> Finding:
         return Finding(
             "baud rate", Status.PROBLEM, f"{what} at {rates} Bd",
             "an unusual baud rate, an inverted signal or noise" if found.kind is Kind.GARBAGE else "it cannot be found",
-            "look up the charger's baud rate on its web page (serial settings) and give it with --baud", data,
+            "look up the charger's baud rate on its web page (serial settings) and give it " +
+            ("to the program at the other end" if network else "with --baud"), data,
         )  # fmt: skip
     if found.baud_rate == wanted:
-        return Finding("baud rate", Status.OK, f"{wanted} Bd is right", data=data)
+        seen = "right at the other end of the TCP connection" if network else f"{wanted} Bd is right"
+        return Finding("baud rate", Status.OK, seen, data=data)
     return Finding(
         "baud rate", Status.WARNING, f"the charger speaks {found.baud_rate} Bd, not {wanted} Bd",
         "at the baud rate that was asked for, nothing works",
@@ -431,7 +433,7 @@ class Doctor:
         samples = list(self._find_baud_rate())
         kind = best(samples).kind
         yield judge_bytes(samples)
-        yield judge_baud_rate(samples, self._wanted)
+        yield judge_baud_rate(samples, self._wanted, self._network)
         yield judge_lines(kind)
         if kind is not Kind.ANSWERS:
             yield judge_mode(kind, best(samples).data)

@@ -1,6 +1,8 @@
 """What the doctor concludes: its judgements one by one, and whole examinations of a charger in virtual time."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from evse_host import doctor
 from evse_host.codec import Damaged, Other, Result, Value
@@ -299,3 +301,60 @@ def test_the_line_garbles_what_has_another_baud_rate():
     assert resample(data, 115200, 115200) == data
     assert len(resample(data, 9600, 115200)) > len(data) and resample(data, 9600, 115200) != data
     assert 0 < len(resample(data, 115200, 9600)) < len(data)
+
+
+def test_over_tcp_only_the_other_end_knows_the_baud_rate():
+    line = BenchLine()
+    assert "TCP" in examine(line, network=True)["baud rate"].seen
+    silent = BenchLine()
+    silent.faults.cable_out()
+    finding = examine(silent, network=True)["baud rate"]
+    assert finding.data["tried"] == [115200] and "at the other end" in finding.do
+
+
+class BabblingLine:
+    """Whatever hypothesis makes up, in virtual time; a second after every read that found nothing."""
+
+    def __init__(self, data):
+        self.data, self.now = data, 0.0
+
+    def clock(self):
+        return self.now
+
+    def read(self, timeout):
+        piece = self.data.draw(st.binary(max_size=40) | st.sampled_from(WORDS))
+        self.now += timeout if not piece else min(timeout, 0.05)
+        return piece
+
+    def write(self, data):
+        self.now += 0.001
+
+    def flush_input(self):
+        pass
+
+    def set_baud_rate(self, baud_rate):
+        pass
+
+
+WORDS = (
+    b"",
+    b"\nOK\n",
+    b"\nERROR\n",
+    b"\n+STATE=0\n\nOK\n",
+    b'\n+VER="x"\n\nOK\n',
+    b"\n\nRDY\n\0",
+    b"AT+VER?\n",
+    b"+UPTIME=1\n",
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.data())
+def test_whatever_comes_there_is_a_diagnosis(data):
+    line = BabblingLine(data)
+    doctor_ = Doctor(line, clock=line.clock, exchanges=2)
+    findings = list(doctor_.examine())
+    doctor_.leave()
+    assert {"bytes", "baud rate", "lines", "mode"} <= {finding.step for finding in findings}
+    assert all(finding.seen for finding in findings)
+    assert all(finding.do for finding in findings if finding.status in (Status.WARNING, Status.PROBLEM))

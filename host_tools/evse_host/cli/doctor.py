@@ -54,7 +54,9 @@ def _findings(session: Session, exchanges: int, listen: float) -> Iterator[Findi
     with transport:
         yield Finding("port", Status.OK, f"{name} is there, permitted, and free", data={"port": name})
         line = TracedLine(transport) if session.verbose else transport
-        doctor = Doctor(line, session.baud_rate, listen=listen, exchanges=exchanges, network="://" in name)
+        doctor = Doctor(
+            line, session.baud_rate, listen=listen, exchanges=exchanges, network=name.startswith("socket://")
+        )
         try:
             try:
                 yield from doctor.examine()
