@@ -39,7 +39,7 @@ MOVING = (
     (re.compile(r"(?<=UPTIME=)\d+"), "TIME"),
     (re.compile(r"^ok +(round trip|pushes|bytes) .*$", re.MULTILINE), "MEASURED"),
     (re.compile(r"\d+(\.\d+)?(?= ?(ms|us|µs|s)\b)"), "TIME"),
-    (re.compile(r"/dev/pts/\d+"), "PORT"),
+    (re.compile(r"/dev/pts/\d+|(?<=127\.0\.0\.1:)\d+"), "PORT"),
     (re.compile(r" +|-{3,}|─+"), " "),  # columns as wide as their numbers
 )
 
