@@ -9,6 +9,8 @@ import sys
 import pexpect
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evse_host import backup as backups
 from evse_host.backup import Backup, compare, format_backup, parse_backup
@@ -18,6 +20,8 @@ from evse_host.client import Evse
 from evse_host.simulator import Charger
 
 NOW = datetime.datetime(2026, 11, 22, 20, 0, tzinfo=datetime.UTC)
+#: What stands on a wire: also bytes that are not UTF-8.
+CHARACTERS = st.characters(exclude_categories=("Cc", "Cs")) | st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF)
 STORED = [command.name for command in backups.STORED]
 
 
@@ -72,6 +76,14 @@ def test_any_text_survives_the_file(name):
     again = parse_backup(format_backup(saved, NOW))
     assert again.charger == saved.charger
     assert again.settings == {"HOSTNAME": (name,), "WIFISTACFG": (1, name)}
+
+
+@given(st.text(CHARACTERS, max_size=31))
+def test_whatever_text_a_charger_holds_survives_the_file(name):
+    text = format_backup(Backup({"device_name": name}, {"TZ": (name[:7],)}), NOW)
+    again = parse_backup(text)
+    assert again.charger == {"device_name": name}
+    assert again.settings == {"TZ": (name[:7],)}
 
 
 def test_json_of_a_backup_can_be_restored_too(served, tmp_path, capsys):

@@ -32,6 +32,11 @@ def test_every_command_has_a_section_with_an_example():
         assert re.search(rf"evse-host (--?\w+ (\S+ )?)*{name}\b", examples), f"{name} has no example"
 
 
+def test_links_lead_somewhere():
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", host_docs.PAGE.read_text(encoding="utf-8"))
+    assert [link for link in links if not (host_docs.PAGE.parent / link).exists()] == []
+
+
 def test_no_example_ends_in_a_traceback():
     assert "Traceback" not in host_docs.PAGE.read_text(encoding="utf-8")
 
