@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .catalog import BAUD_RATE, COMMANDS
+from .catalog import BAUD_RATE, COMMAND, COMMANDS
 from .codec import Damaged, Decoder, Event, Other, Ready, Result, Value, printable, to_bytes, to_text
 
 BAUD_RATES = (115200, 9600, 19200, 38400, 57600, 230400, 460800, 921600)
@@ -294,6 +294,11 @@ def judge_firmware(values: dict[str, tuple], known: set[str]) -> Finding:
         )  # fmt: skip
     more = f"; it also knows {', '.join(new)}" if new else ""
     return Finding("firmware", Status.OK, f"{seen}; it has every command{more}", data=data)
+
+
+def agreed_names(first: set[str], second: set[str]) -> set[str]:
+    """Of two listings: noise can hide a known name from one of them, and make up another in one of them."""
+    return {name for name in first | second if name in COMMAND} | (first & second)
 
 
 def judge_restarts(restarts: int, uptime: int | None) -> Finding:
@@ -582,10 +587,12 @@ class Doctor:
         values: dict[str, tuple] = {}
         for name in ("VER", "DEVNAME", "CHIP", "UPTIME"):
             values |= self._retry(f"AT+{name}?").values
+        return judge_firmware(values, agreed_names(self._listed_names(), self._listed_names()))
+
+    def _listed_names(self) -> set[str]:
         listing = self._retry("AT+CMD", LIST_S)
         texts = [event.text for event in listing.events if isinstance(event, Other)] if listing.result else []
-        known = {text[3:].rstrip("=?") for text in texts if text.startswith("AT+")}
-        return judge_firmware(values, known)
+        return {text[3:].rstrip("=?") for text in texts if text.startswith("AT+")}
 
     def _examine_pushes(self) -> Finding:
         strangers = sorted(name for name, count in self._pushed.items() if count > 1)

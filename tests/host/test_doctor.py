@@ -124,6 +124,18 @@ def test_the_distribution():
     assert times == {"count": 100, "min": 1, "median": 50.5, "p95": 96, "p99": 100, "max": 100}
 
 
+def test_noise_in_one_listing_neither_hides_nor_invents_a_command():
+    first, second = {"STATE", "CHCUR", "STAUE", "NEW"}, {"STATE", "VER", "NEW"}
+    assert doctor.agreed_names(first, second) == {"STATE", "CHCUR", "VER", "NEW"}
+
+
+def test_commands_that_the_catalog_does_not_know_are_named():
+    known = {command.name for command in doctor.COMMANDS} | {"NEW"}
+    finding = doctor.judge_firmware({"VER": ("v3",), "DEVNAME": ("Board",)}, known)
+    assert finding.status is Status.OK and finding.seen.endswith("it also knows NEW")
+    assert doctor.judge_firmware({}, set()).status is Status.WARNING
+
+
 def cadence(times=(0.0, 0.26, 0.52, 0.78, 1.04), after=0, strangers=(), accepted=True):
     return doctor.judge_cadence("UPTIME", times, after, strangers, accepted)
 
