@@ -96,9 +96,10 @@ def open_port(name: str, baud_rate: int = BAUD_RATE) -> Transport:
     """Opens a port for this program alone. Raises PortError with a remedy."""
     try:
         port = serial.serial_for_url(name, do_not_open=True)
-        port.baudrate, port.timeout, port.write_timeout = baud_rate, READ_SLICE_S, WRITE_TIMEOUT_S
-        if os.name == "posix" and "://" not in name:
-            port.exclusive = True
+        port.baudrate, port.timeout = baud_rate, READ_SLICE_S
+        if "://" not in name:  # pyserial's URLs do without
+            port.write_timeout = WRITE_TIMEOUT_S
+            port.exclusive = True if os.name == "posix" else None  # Windows always does it
         port.open()
     except (OSError, ValueError) as error:
         raise PortError(f"port {name}: {_remedy(name, error)}") from None

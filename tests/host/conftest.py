@@ -43,11 +43,9 @@ def run(*arguments: str, **options) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def start(*arguments: str) -> subprocess.Popen:
+def start(*arguments: str, stdout=subprocess.PIPE) -> subprocess.Popen:
     """Starts `evse-host` with its outputs in pipes; use it in a ``with``."""
-    return subprocess.Popen(
-        [COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
-    )
+    return subprocess.Popen([COMMAND, *arguments], stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment())
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pexpect
 import pytest
 
 from evse_host.simulator import Car, Charger, TcpServer
+from tests.host import rfc2217_server
 from tests.host.conftest import COMMAND, environment, run, start
 
 
@@ -317,6 +318,18 @@ def test_a_socket_is_a_port_too() -> None:
         assert run("--port", server.url, "get", "state").out.split() == ["state", "A"]
     ran = run("--port", server.url, "get", "state")
     assert ran.code == 3 and "nobody listens there" in ran.err
+
+
+def test_a_port_of_a_console_server_is_a_port_too(charger) -> None:
+    with rfc2217_server.serving(charger.path) as url:
+        ran = run("--port", url, "get", "state", "charging_current")
+    assert (ran.code, ran.err, ran.out.split()) == (0, "", ["state", "A", "charging_current", "32", "A"])
+
+
+def test_a_full_disk_is_one_line(charger) -> None:
+    with open("/dev/full", "w") as full, start("--port", charger.path, "get", "state", stdout=full) as getting:  # noqa: PTH123
+        _, errors = getting.communicate(timeout=20)
+    assert (getting.returncode, errors) == (1, "evse-host: output: No space left on device\n")
 
 
 def test_silence(charger) -> None:

@@ -115,6 +115,27 @@ def test_a_restart_while_an_answer_is_awaited_is_told() -> None:
     assert events[1].outcome is Outcome.RESTARTED
 
 
+@pytest.mark.parametrize(("second", "restarted"), [(3610, False), (12, True)])
+def test_an_uptime_that_runs_backwards_is_read_twice_before_it_means_a_restart(second: int, restarted: bool) -> None:
+    protocol, now = Protocol(), 0.0
+    answers = {
+        b"~\n": [b"\nERROR\n"] * 2,
+        b"AT+VER?\n": [b'\n+VER="v"\n\nOK\n'] * 2,
+        b"AT+STATE?\n": [b"\n+STATE=0\n\nOK\n"] * 2,
+    }
+    answers[b"AT+UPTIME?\n"] = [b"\n+UPTIME=%d\n\nOK\n" % uptime for uptime in (3600, 11, second)]
+    events = []
+    for moment in (0.0, 10.0):
+        now = moment
+        protocol.start(Request("AT+STATE?", "STATE"), now)
+        while data := protocol.outgoing():
+            now += 0.01
+            events += protocol.receive(answers[data].pop(0), now)
+        assert isinstance(events[-1], Answer) and events[-1].ok
+    assert (Ready() in events) is restarted
+    assert answers[b"AT+UPTIME?\n"] == []
+
+
 def test_echo_is_switched_off_and_is_no_answer() -> None:
     bench = Bench()
     bench.read("STATE")

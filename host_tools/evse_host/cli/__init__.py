@@ -99,7 +99,10 @@ def run(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:
-        return _pipe_closed()
+        return _stop_output()
+    except OSError as error:  # a full disk, for example
+        _stop_output()
+        return _fail(f"{error.filename or 'output'}: {error.strerror}", 1)
 
 
 def _fail(message: str, code: int) -> int:
@@ -109,8 +112,8 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _pipe_closed() -> int:
-    """Whoever read our output has enough: no complaint, not even at exit."""
+def _stop_output() -> int:
+    """Whoever read our output has enough, or no room: no complaint about that, not even at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 
