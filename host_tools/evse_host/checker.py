@@ -70,13 +70,16 @@ def check(entries: Iterable[Entry]) -> list[Deviation]:
 
 def _whole_lines(entries: Iterable[Entry]) -> list[Entry]:
     """A person may have cut lines in other places: joins pieces, each whole line with the number of its last one."""
-    recorder, lines, number = Recorder(), [], 0
+    recorder, lines = Recorder(), []
+    numbers = {TO_CHARGER: 0, FROM_CHARGER: 0}
     for entry in entries:
         if entry.direction == NOTE:
             continue
-        number = entry.line
-        lines += [replace(whole, line=number) for whole in recorder.feed(entry.direction, entry.data, entry.time_us)]
-    return lines + [replace(rest, line=number) for rest in recorder.finish() if rest.text]
+        for whole in recorder.feed(entry.direction, entry.data, entry.time_us):
+            new = whole.direction == entry.direction and whole.time_us == entry.time_us
+            lines.append(replace(whole, line=entry.line if new else numbers[whole.direction]))
+        numbers[entry.direction] = entry.line
+    return lines + [replace(rest, line=numbers[rest.direction]) for rest in recorder.finish() if rest.text]
 
 
 class _Checker:
@@ -134,7 +137,7 @@ class _Checker:
         if spoken.abbreviated:
             faults.append(f"{spoken.typed}: short for {spoken.name}; a lost byte makes it another command")
         if danger := danger_of(text):
-            faults.append(danger)
+            return [*faults, danger]
         return faults + self._form_faults(spoken) + self._early(entry, spoken)
 
     def _form_faults(self, spoken: Spoken) -> list[str]:

@@ -62,11 +62,14 @@ class Recorder:
     def __init__(self) -> None:
         self._sides = {TO_CHARGER: _Side(), FROM_CHARGER: _Side()}
         self._secret_echo = False
+        self._last_us = 0
 
     def feed(self, direction: str, data: bytes, time_us: int) -> list[Entry]:
         other = FROM_CHARGER if direction == TO_CHARGER else TO_CHARGER
-        entries = self._flush(other) if _MAYBE_WHOLE.fullmatch(self._sides[other].pending) else []
         side = self._sides[direction]
+        entries = self._flush(other) if _MAYBE_WHOLE.fullmatch(self._sides[other].pending) else []
+        if _MAYBE_WHOLE.fullmatch(side.pending) and data[:1] != b"\n":
+            entries += self._flush(direction)
         side.pending += data
         side.time_us = time_us
         while match := _WHOLE.match(side.pending):
@@ -85,7 +88,8 @@ class Recorder:
 
     def finish(self) -> list[Entry]:
         """What is left."""
-        return sorted(self._flush(TO_CHARGER) + self._flush(FROM_CHARGER), key=lambda entry: entry.time_us)
+        first, second = sorted(self._sides, key=lambda direction: self._sides[direction].time_us)
+        return self._flush(first) + self._flush(second)
 
     def _flush(self, direction: str) -> list[Entry]:
         length = len(self._sides[direction].pending)
@@ -102,7 +106,8 @@ class Recorder:
             self._secret_echo = False
         elif self._secret_echo and not hidden and not _ANSWER.match(content):
             data = data.replace(content, HIDDEN) if content else data  # the echo, cut in two by a push
-        return Entry(side.time_us, direction, data)
+        self._last_us = max(self._last_us, side.time_us)  # the time never goes back
+        return Entry(self._last_us, direction, data)
 
 
 class _Side:

@@ -23,6 +23,7 @@ from .session import Session, print_json
 
 BACKLOG = 10_000  # pieces that a slow terminal may be behind
 TICK_S = 0.5
+SWITCH_S = 0.0002  # Python's 5 ms would let the view hold up bytes
 TEXT_WIDTH = 36
 
 
@@ -47,6 +48,7 @@ def command(
         raise UsageError("--companion and --link: choose one")
     charger = find_port(session.port)
     end_on_termination()
+    sys.setswitchinterval(SWITCH_S)
     with contextlib.ExitStack() as opened:
         listener = _listener(listen)
         side, where = _companion_side(session, companion, link, listen)
