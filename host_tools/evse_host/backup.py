@@ -20,6 +20,7 @@ from .client import Evse
 from .codec import Fields, Scalar, format_argument, printable, writable_fields
 from .errors import EvseError, MismatchError, RefusedError, UsageError
 from .settings import SETTINGS
+from .steady import read_steady
 from .yaml_text import scalar
 
 #: Serial settings cannot be read safely, and the energy counter can only be set to 0: neither is a setting to restore.
@@ -46,10 +47,10 @@ def read_charger(evse: Evse) -> Backup:
     backup = Backup()
     for key, name in (("device_name", "DEVNAME"), ("version", "VER")):
         with contextlib.suppress(RefusedError):
-            (backup.charger[key],) = evse.get(name)
+            (backup.charger[key],) = read_steady(evse, name)
     for command in STORED:
         with contextlib.suppress(RefusedError):
-            backup.settings[command.name] = evse.get(command.name)
+            backup.settings[command.name] = read_steady(evse, command.name)
     return backup
 
 

@@ -14,6 +14,7 @@ import yaml
 from .catalog import COMMANDS, EMETER_TYPES, Entity
 from .client import Evse
 from .errors import RefusedError, UsageError
+from .steady import read_steady
 from .yaml_text import scalar
 
 #: Firmware by name, for answers without a list of commands.
@@ -125,7 +126,7 @@ def ask(evse: Evse) -> Capabilities:
 
 def _read(evse: Evse, name: str) -> tuple:
     with contextlib.suppress(RefusedError):
-        return evse.get(name)
+        return read_steady(evse, name)
     return ()
 
 

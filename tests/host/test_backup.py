@@ -283,6 +283,34 @@ def _silent_from(charger: Charger, start: bytes, request, data: bytes, seconds: 
     return data, seconds
 
 
+def test_noise_gets_into_no_backup(served, capsys):
+    """Every third answer that holds a 1 shows a 9 there, as a flipped bit does."""
+    charger, answers = served().charger, []
+
+    def noisy(request, data, seconds):
+        answers.append(data)
+        return (data.replace(b"1", b"9") if len(answers) % 3 == 0 else data), seconds
+
+    charger.answer_hook = noisy
+    assert run(["backup"]) == 0
+    saved = yaml.safe_load(capsys.readouterr().out)["settings"]
+    assert any(b"1" in data for data in answers[2::3])
+    assert saved["WIFISTASTATIC"]["ip"] == "192.168.1.42"
+    assert saved["EMETERTHREEPHASE"] == 1
+
+
+def test_a_line_that_never_tells_the_same_twice_is_given_up(served, tmp_path, capsys):
+    charger, count = served().charger, iter(range(60, 255))
+    charger.answer_hook = lambda request, data, seconds: (
+        (f"\n+MAXCHCUR={next(count) % 50 + 6}\n\nOK\n".encode(), seconds)
+        if request.name == "+MAXCHCUR"
+        else (data, seconds)
+    )
+    assert run(["backup", str(tmp_path / "backup.yaml")]) == 4
+    assert "MAXCHCUR: no two answers in 7 agree" in capsys.readouterr().err
+    assert not (tmp_path / "backup.yaml").exists()
+
+
 def test_a_backup_of_newer_firmware_is_restored_as_far_as_it_goes(served, tmp_path, capsys):
     served()
     file = save(tmp_path)
