@@ -36,6 +36,7 @@ EXCHANGES = 100
 MANY_ERRORS = 0.01
 RTT_GOOD_S, RTT_SLOW_S = 0.015, 0.040  # above the wire's own time
 BARRIER = b"~\n"  # ends whatever was begun with exactly one ERROR, and executes nothing
+EXCHANGED = ("AT+STATE?", "AT+UPTIME?")  # read only, like all that is asked here: one flipped bit makes `=` of `?`
 PROBES = ("UPTIME", "HEAP", "TEMP", "TIME")  # subscribed to for the cadence: one that nobody else has
 
 _LOG = re.compile(r"\x1b\[[0-9;]*m|^[EWIDV] \(\d+\)|ESP-ROM:|rst:0x|boot:|Guru Meditation|Backtrace:", re.MULTILINE)
@@ -528,15 +529,12 @@ class Doctor:
         decoder, events = Decoder(), []
         self._line.write(to_bytes(command) + b"\n")
         start = now = self._clock()
-        while now - start < timeout:
-            data = self._read(timeout - (now - start))
+        result = None
+        while result is None and (left := start + timeout - now) > 0:
+            data = self._read(left)
             now = self._clock()
             events += decoder.feed(data)
             result = next((event.ok for event in events if isinstance(event, Result)), None)
-            if result is not None:
-                break
-        else:
-            result = None
         self._note(events, command)
         return Exchange(command, tuple(events), result, now - start)
 
@@ -557,7 +555,7 @@ class Doctor:
         return exchange
 
     def _exchange_and_recover(self, number: int) -> Exchange:
-        exchange = self.ask(("AT+STATE?", "AT+UPTIME?")[number % 2])
+        exchange = self.ask(EXCHANGED[number % len(EXCHANGED)])
         if exchange.verdict != "good":
             self.resync()
         return exchange

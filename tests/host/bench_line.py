@@ -32,12 +32,18 @@ def resample(data: bytes, sender: int, receiver: int) -> bytes:
     return bytes(received)
 
 
+def applied_writes(charger: Charger) -> list[str]:
+    """What took effect. One flipped bit makes a write of `AT+STATE?`, which the charger refuses."""
+    writes = charger.journal.writes()
+    return [entry.command for entry in charger.journal.entries if entry.result == "OK" and entry.command in writes]
+
+
 class BenchLine:
     """A charger at the other end of a line, in virtual time: what ``Doctor`` takes for a port, and its clock."""
 
-    def __init__(self, charger: Charger | None = None, baud_rate: int = BAUD_RATE) -> None:
+    def __init__(self, charger: Charger | None = None, baud_rate: int = BAUD_RATE, seed: int = 0) -> None:
         self.charger = charger or Charger()
-        self.faults = Faults(self.charger)
+        self.faults = Faults(self.charger, seed)
         self.now = self.charger.now
         self.baud_rate = self.charger_baud_rate = baud_rate
         self.unplugged = False
