@@ -120,6 +120,25 @@ def test_bytes_pass_unchanged_and_at_once(start_proxy, link):
         charger.close()
 
 
+def test_between_two_serial_ports():
+    charger, companion = PtyPort(None), PtyPort(None)
+    for port in (charger, companion):
+        os.set_blocking(port.fd, True)
+    try:
+        with Command("--port", charger.path, "proxy", "--companion", companion.path) as proxy:
+            proxy.wait_for("companion", err=True)
+            os.write(companion.fd, b"AT+STATE?\n")
+            assert read_exactly(charger.fd, 10) == b"AT+STATE?\n"
+            answer = b"\n+STATE=4\n\nOK\n"
+            os.write(charger.fd, answer)
+            assert read_exactly(companion.fd, len(answer)) == answer
+            proxy.wait_for("answer: state C2")
+            assert proxy.end() == 130
+    finally:
+        charger.close()
+        companion.close()
+
+
 # --- several clients --------------------------------------------------------------------------------------------------
 
 
