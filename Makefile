@@ -22,8 +22,9 @@ test: $(INSTALLED) ## all tests; ARGS goes to pytest
 footprint: $(INSTALLED) ## flash and RAM on 32-bit RISC-V against the budgets; needs the compilers of tools/debian-packages.txt
 	@$(RUN) tools.footprint $(ARGS)
 
-docs: $(INSTALLED) ## the pages and packages that are made from the catalog
+docs: $(INSTALLED) ## the pages and packages that are made from the catalog and by running evse-host
 	@$(RUN) tools.docs $(ARGS)
+	@$(RUN) tools.host_docs $(ARGS)
 
 format: $(INSTALLED) ## lay out Python and C++
 	@$(RUN) ruff check --fix --quiet . || true
