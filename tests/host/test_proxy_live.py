@@ -237,6 +237,11 @@ def test_what_cannot_be_is_said_in_one_line(arguments, code, message):
     assert result == code and message in err and out == "" and len(err.splitlines()) == 1
 
 
+def test_a_proxy_that_cannot_start_leaves_no_link(link):
+    assert run("--port", "/dev/nothing", "proxy", "--link", link)[0] == 3
+    assert not Path(link).is_symlink()
+
+
 # --- record and replay ------------------------------------------------------------------------------------------------
 
 

@@ -46,18 +46,20 @@ def command(
     """
     if companion and link:
         raise UsageError("--companion and --link: choose one")
+    address = parse_address(listen, "--listen") if listen is not None else None
     charger = find_port(session.port)
     end_on_termination()
     sys.setswitchinterval(SWITCH_S)
     with contextlib.ExitStack() as opened:
-        listener = _listener(listen)
-        side, where = _companion_side(session, companion, link, listen)
+        transport = opened.enter_context(open_port(charger, session.baud_rate))
+        listener = _listener(address)
         recording = None
         if file:
-            about = f"evse-host proxy, charger {charger}, companion {where or 'none'}, {session.baud_rate} baud"
+            about = f"evse-host proxy, {charger}, {session.baud_rate} baud"
             recording = opened.enter_context(RecordingFile(file, about, force))
+        side, where = _companion_side(session, companion, link, listen)  # last: a link must not outlive an error
         view = opened.enter_context(View(session.as_json, quiet, recording))
-        relay = Relay(SerialSide(open_port(charger, session.baud_rate)), side, listener, view)
+        relay = Relay(SerialSide(transport), side, listener, view)
         view.on_failure = relay.stop
         _announce(charger, where, listener)
         with relay:
@@ -70,11 +72,10 @@ def command(
         raise view.failure
 
 
-def _listener(listen: str | None) -> Listener | None:
-    if listen is None:
+def _listener(address: tuple[str, int] | None) -> Listener | None:
+    if address is None:
         return None
-    address = parse_address(listen, "--listen")
-    with port_errors(f"--listen {listen}"):
+    with port_errors(f"--listen {address[0]}:{address[1]}"):
         return Listener(address)
 
 
