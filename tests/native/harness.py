@@ -29,7 +29,8 @@ CACHE = ROOT / ".cache" / "native"
 KEPT_BUILDS = 3
 
 # Stops at the first wrong memory access or undefined behaviour.
-FLAGS = "-std=gnu++20 -Wall -Wextra -Werror -g -fsanitize=address,undefined -fno-sanitize-recover=all".split()
+SANITIZED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+FLAGS = ["-std=gnu++20", "-Wall", "-Wextra", "-Werror", *SANITIZED]
 HEADERS = ("at_client.h", "at_value.h", "charging.h", "line_framer.h")
 SOURCES = ("at_client.cpp", "at_value.cpp", "charging.cpp")
 

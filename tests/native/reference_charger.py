@@ -43,7 +43,7 @@ class ReferenceCharger:
         self.now = 0
         self.booted_at = -3_600_000
         self.ready_at: int | None = -3_600_000  # None: booting
-        self.values = {command.name: self._first_value(command) for command in COMMANDS if "R" in command.access}
+        self.values = {command.name: self.first_value(command) for command in COMMANDS if "R" in command.access}
         self.history: dict[str, list[tuple[int, list]]] = {
             name: [(0, value)] for name, value in self.values.items() if not COMMAND[name].lines
         }
@@ -56,14 +56,14 @@ class ReferenceCharger:
         self._echo = False
         self._listed = False  # the present answer is a list, whose lines would be lost without a trace
 
-    def _first_value(self, command: Command) -> list:
+    def first_value(self, command: Command) -> list:
         if command.lines:
             return [[self._field(item) for item in command.fields] for _ in range(self.dice.randrange(4))]
         return [self._field(item) for item in command.fields if not item.since_head]
 
     def _field(self, item) -> int | str:
         if item.type == "str":
-            return "" if item.access == "W" else self.dice.choice(("a", "Zoë, \"it's\"", "back\\slash", "x" * 31))
+            return "" if item.access == "W" else self.dice.choice(("a", 'Zoë, "it"', "back\\slash", "x" * 31))
         low, high = item.range
         return self.dice.choice((low, high, self.dice.randint(low, high)))
 
@@ -234,7 +234,7 @@ class ReferenceCharger:
         return b"OK" if "X" in COMMAND[name].access else b"ERROR"
 
     def _write(self, name: str, argument: bytes) -> bytes:
-        fields = _parse(argument)
+        fields = parse(argument)
         if fields is None or "W" not in COMMAND[name].access:
             return b"ERROR"
         if name in ("SUB", "UNSUB"):
@@ -242,7 +242,7 @@ class ReferenceCharger:
         if self.now - self.ready_at < CORE_MS:
             self.crashes.append(f"{name} written {self.now - self.ready_at} ms after RDY")
         command = COMMAND[name]
-        if len(fields) > len(command.fields) or not all(map(_fits, command.fields, fields)):
+        if len(fields) > len(command.fields) or not all(map(fits, command.fields, fields)):
             return b"ERROR"
         if name == "CHCUR" and fields[0] > self.values["MAXCHCUR"][0] * 10:
             return b"ERROR"
@@ -293,7 +293,7 @@ def _split(text: bytes) -> tuple[str, str, bytes]:
     return name.decode("latin-1"), "", b""
 
 
-def _parse(argument: bytes) -> list | None:
+def parse(argument: bytes) -> list | None:
     """Numbers and strings; None if it is neither."""
     fields, rest = [], argument
     while True:
@@ -322,7 +322,7 @@ def _parse(argument: bytes) -> list | None:
         rest = rest[1:]
 
 
-def _fits(item, value: int | str) -> bool:
+def fits(item, value: int | str) -> bool:
     if isinstance(value, str):
         return item.type == "str" and len(value.encode()) <= 31 and value.isprintable()
     return item.type != "str" and item.range[0] <= value <= item.range[1]

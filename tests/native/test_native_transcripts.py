@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from components.esp32evse.catalog import WRITE_HOLDOFF_MS
 from tests.native import transcript
 from tests.native.harness import Client, Event, Program
 
@@ -43,7 +44,19 @@ def test_restart_at_any_moment_is_followed_by_silence(program: Program, path: Pa
             client.ask(request)
         sent = [event for event in client.run_to_transmission(ready + 3000) if event.transmitted]
         assert [event.transmitted for event in sent] == [b"~\n"], f"after step {count}"
-        assert sent[0].time - ready > 1000, f"after step {count}"
+        assert sent[0].time - ready > WRITE_HOLDOFF_MS, f"after step {count}"
+
+
+def test_what_a_caller_may_ask(program: Program) -> None:
+    client = transcript.play_some(transcript.read(transcript.DIRECTORY / "write.txt"), program, 11)
+    assert client.says("is_online") and not client.says("is_busy")
+    client.ask("write CHCUR 100")
+    assert client.says("is_pending CHCUR") and not client.says("is_pending ENABLE") and client.says("is_busy")
+    client.receive(b"\n\nRDY\n\0")
+    assert client.says("is_online") and client.says("is_pending CHCUR")
+    client.run_to(client.now + 60_000)
+    assert not client.says("is_online") and not client.says("is_pending CHCUR")
+    assert not client.says("is_busy"), "nobody needs to hurry for a charger that does not answer"
 
 
 def test_unknown_lines_in_a_transcript_are_refused(tmp_path: Path) -> None:

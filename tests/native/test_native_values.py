@@ -26,7 +26,7 @@ def frame(program: Program, data: bytes) -> list[str]:
         pytest.param(b"\rOK\rERROR\r", ["line OK", "line ERROR"], id="CR alone"),
         pytest.param(b"\n\n\r\r\n\n", [], id="blank lines"),
         pytest.param(b"OK", [], id="no end yet"),
-        pytest.param("+WIFIAPSCAN=\"caf\u00e9\",3,-40\n".encode(), ['line +WIFIAPSCAN="caf\\xc3\\xa9",3,-40'], id="UTF-8"),
+        pytest.param('+HOSTNAME="caf\u00e9"\n'.encode(), ['line +HOSTNAME="caf\\xc3\\xa9"'], id="UTF-8"),
         pytest.param(b"O\0K\nOK\n", ["damaged", "line OK"], id="NUL within"),
         pytest.param(b"O\x1fK\n\x7f\nOK\n", ["damaged", "damaged", "line OK"], id="control bytes"),
         pytest.param(b"\t\n", ["damaged"], id="tab alone"),
@@ -225,7 +225,7 @@ def test_every_abbreviation_of_a_dangerous_command_is_refused(program: Program, 
                     assert answer == "sent", typed
 
 
-@pytest.mark.parametrize("text", ["AT", "at", "AT+STATE?", "At+state?", "AT+SERIALS?", "AT+UNSUB=\"\"", "ATE1", "AT+CHCUR=160"])
+@pytest.mark.parametrize("text", ["AT", "at", "AT+STATE?", "At+state?", "AT+SERIALS?", 'AT+UNSUB=""', "ATE1", "AT+TZ?"])
 def test_harmless_commands_pass(program: Program, text: str) -> None:
     assert refuse(program, text) == "sent"
 
