@@ -1,4 +1,4 @@
-"""Writes the pages and the full example that are made from the catalog.
+"""Writes the pages and the full example that are made from the catalog, and the page of what was measured.
 
     make docs                 write what is not current
     make docs ARGS=--check    write nothing; name what is not current and exit with 1
@@ -15,6 +15,7 @@ from pathlib import Path
 import jinja2
 
 from evse_host import catalog
+from tools import results
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "tools" / "docs_templates"
@@ -24,6 +25,7 @@ PAGES = {
     "entities.md.j2": "docs/entities.md",
     "automations.md.j2": "docs/automations.md",
     "full.yaml.j2": "example_configs/packages/full.yaml",
+    "reliability.md.j2": "docs/reliability.md",
 }
 
 REFRESH = {
@@ -117,6 +119,7 @@ def environment() -> jinja2.Environment:
         env.globals[helper.__name__] = helper
     env.globals["catalog"] = catalog
     env.globals["REFRESH"] = REFRESH
+    env.globals["results"] = results.load()
     return env
 
 

@@ -64,7 +64,7 @@ class PtySide:
         self._wake_read, self._wake_write = os.pipe()
 
     def read(self) -> bytes:
-        return self._port.poll(READ_S, self._wake_read)
+        return self._port.poll(READ_S, self._wake_read)[0]
 
     def write(self, data: bytes) -> None:
         self._port.write(data)

@@ -79,7 +79,7 @@ def play(player, port, on_miss) -> None:
     try:
         while True:
             wait = min(max(player.deadline - time.monotonic(), 0.0), 0.5)
-            data = port.poll(wait, wake_read)
+            data, _ = port.poll(wait, wake_read)
             player.receive(data, time.monotonic())
             port.write(player.advance(time.monotonic()))
             while player.misses:

@@ -19,7 +19,8 @@ Result = TypeVar("Result")
 
 CHUNK = 4096
 UNPLUGGED_POLL_S = 0.01  # how often to look whether a client is back
-PACED_POLL_S = 0.001
+PACED_POLL_S = 0.0002  # two bytes at 115200 baud
+WAKE_UP_S = 1.2e-4  # how late a sleeping thread wakes up: the end of a line is waited for awake, as a real one is exact
 BITS_PER_BYTE = 10
 
 
@@ -65,6 +66,8 @@ class PtyPort:
         self.path = self._device = os.ttyname(slave)
         os.set_blocking(self.fd, False)
         os.close(slave)
+        self._poller = select.poll()
+        self._poller.register(self.fd, select.POLLIN)
         self._link = Path(link) if link else None
         if self._link:
             self._make_link(self._link)
@@ -78,19 +81,17 @@ class PtyPort:
         link.symlink_to(self._device)
         self.path = str(link)
 
-    def poll(self, timeout: float, wake_fd: int) -> bytes:
-        """Waits for input, for a wake-up or for ``timeout`` s."""
-        poller = select.poll()
-        poller.register(wake_fd, select.POLLIN)
-        poller.register(self.fd, select.POLLIN)
-        hung_up = any(fd == self.fd and event & select.POLLHUP for fd, event in poller.poll(0))
+    def poll(self, timeout: float, wake_fd: int) -> tuple[bytes, float]:
+        """Waits for input, for a wake-up or for ``timeout`` s; what came, and when."""
+        hung_up = any(event & select.POLLHUP for _, event in self._poller.poll(0))
         if hung_up and self._connected:
             self._forget_unread()
         if hung_up:
             timeout = min(timeout, UNPLUGGED_POLL_S)
         self._connected = not hung_up
         select.select([wake_fd] if hung_up else [wake_fd, self.fd], [], [], timeout)  # poll() knows only milliseconds
-        return self._read()
+        woke_at = time.monotonic()
+        return self._read(), woke_at
 
     def _forget_unread(self) -> None:
         """What the last client left unread is not for the next one."""
@@ -123,13 +124,14 @@ class TcpPort:
         self.host, self.port = self._listener.getsockname()[:2]
         self._client: socket.socket | None = None
 
-    def poll(self, timeout: float, wake_fd: int) -> bytes:
+    def poll(self, timeout: float, wake_fd: int) -> tuple[bytes, float]:
         sources = [wake_fd, self._listener] + ([self._client] if self._client else [])
         readable, _, _ = select.select(sources, [], [], timeout)
+        woke_at = time.monotonic()
         if self._listener in readable:
             self._accept()
-            return b""
-        return self._read() if self._client in readable else b""
+            return b"", woke_at
+        return self._read() if self._client in readable else b"", woke_at
 
     def _accept(self) -> None:
         self._drop()
@@ -231,8 +233,7 @@ class Server:
 
     def _run(self) -> None:
         while not self._stopping:
-            data = self._port.poll(self._timeout(), self._wake_read)
-            real = time.monotonic()
+            data, real = self._port.poll(self._timeout(), self._wake_read)
             self._drain_wake()
             self._inward.put(data, real)
             self._live(self._inward.take(real), self._inward.last_at)
@@ -258,7 +259,8 @@ class Server:
     def _timeout(self) -> float:
         if self._inward or self._outward:
             real = time.monotonic()
-            return min([PACED_POLL_S, *(wire.seconds_left(real) for wire in (self._inward, self._outward) if wire)])
+            left = min(wire.seconds_left(real) for wire in (self._inward, self._outward) if wire)
+            return min(max(left - WAKE_UP_S, 0.0), PACED_POLL_S)
         with self._changed:
             now = self.now
             moment = self.faults.next_event(now)
