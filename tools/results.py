@@ -29,7 +29,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Result:
-    """One measurement. ``name`` is that of its file, ``order`` its place on the page, ``command`` what a reader types to
+    """One measurement. ``name`` is that of its file, ``order`` its place on the page, ``command`` how to
     repeat it, ``text`` a sentence or two about how it was measured, ``missed`` the targets that were not reached."""
 
     name: str
