@@ -62,6 +62,15 @@ class Faults:
         self._answers: deque[AnswerFault] = deque()
         charger.answer_hook = self._on_answer
 
+    def calm(self) -> None:
+        """Everything is well from now on; what was ordered and has not happened yet is forgotten."""
+        self.to_client, self.to_charger = ByteFaults(), ByteFaults()
+        self._cable_out = False
+        self._silent_until = float("-inf")
+        self._injected.clear()
+        self._line_edits.clear()
+        self._answers.clear()
+
     # --- the charger's interface
 
     def receive(self, data: bytes, now: float) -> None:

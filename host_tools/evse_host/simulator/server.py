@@ -49,6 +49,10 @@ class Wire:
         self.last_at += count * self._seconds_per_byte
         return data
 
+    def lose(self) -> None:
+        """What is still on its way never arrives."""
+        self._pending.clear()
+
     def seconds_left(self, now: float) -> float:
         """Until the last byte has arrived."""
         return max(self.last_at + len(self._pending) * self._seconds_per_byte - now, 0.0)
