@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from .annotation import WRITE, parse_command
 from .catalog import BAUD_RATE, COMMAND, COMMANDS, MAX_SUBSCRIBE_PERIOD_MS, Command
 from .codec import (
     Event,
@@ -33,7 +34,10 @@ REFUSALS = 2  # noise can spoil a line: an ERROR is believed the second time
 SILENT_S = 1.0  # beyond three periods: the subscriptions are lost, or the charger is
 WAIT_S = 0.25
 CLOSE_TIMEOUT_S = 2.0
+UNKNOWN_PERIOD_MS = 1000  # of a SUB without one
 MAX_QUEUE = 1000  # pushes that nobody fetches: the oldest are dropped
+
+_SUBSCRIBED = re.compile(r'"\+(\w+)"(?:,([0-9]+))?')
 
 #: Called with `>` (to the charger) or `<` and the bytes.
 Trace = Callable[[str, bytes], None]
@@ -77,17 +81,21 @@ class Evse:
         self.close()
 
     def close(self) -> None:
-        """Leaves the charger as it was: no subscriptions of ours, echo off. Does not wait long for a silent one."""
+        """Leaves the charger as it was, and the port. Does not wait long for a silent one."""
         self._protocol.sync_timeout = min(self._protocol.sync_timeout, CLOSE_TIMEOUT_S)
         try:
-            for name in list(self._subscriptions):
-                self.unsubscribe(name)
-            if self._echo:
-                self.raw("ATE0")
+            self.leave()
         except EvseError:
             pass  # it is silent or gone, and forgets them with its next start
         finally:
             self._transport.close()
+
+    def leave(self) -> None:
+        """Ends our subscriptions, those of raw commands too, and the echo if we switched it on."""
+        for name in list(self._subscriptions):
+            self._unsubscribe(name)
+        if self._echo:
+            self.raw("ATE0")
 
     # --- values
 
@@ -103,10 +111,8 @@ class Evse:
         """The fields of every line of an answer: one, but for SERIALS and AUX..."""
         command = _command(name, "R", "read")
         _refuse_danger(f"AT+{name}?", force)
-        answer = self._read(name)
-        if not answer.ok:
-            hint = ": only newer firmware has it" if command.head else ""
-            raise RefusedError(f"{name}: the charger refuses to show it{hint or '; this firmware or board lacks it'}")
+        hint = ": only newer firmware has it" if command.head else "; this firmware or board lacks it"
+        answer = _accepted(self._read(name), f"{name}: the charger refuses to show it{hint}")
         rows = [value.fields for value in answer.values if value.name == name]
         return rows if command.lines else rows[-1:]
 
@@ -122,9 +128,13 @@ class Evse:
         return values
 
     def _read(self, name: str) -> Answer:
+        return self._repeat(read_request(name))
+
+    def _repeat(self, request: Request) -> Answer:
+        """An OK or an ERROR that can be believed, for what does no harm when it is executed twice."""
         errors = 0
         for _ in range(TRIES):
-            answer = self._ask(read_request(name))
+            answer = self._ask(request)
             errors += answer.outcome is Outcome.ERROR
             if answer.ok or errors == REFUSALS:
                 return answer
@@ -199,10 +209,7 @@ class Evse:
         answer = self._ask(Request(line))
         if answer.outcome is Outcome.ERROR:
             answer = self._ask(Request(line))
-        if answer.outcome is Outcome.ERROR:
-            raise RefusedError(f"{command.name}: the charger refuses {line.partition('=')[2]}")
-        if not answer.ok:
-            raise _no_answer(answer)
+        _accepted(answer, f"{command.name}: the charger refuses {line.partition('=')[2]}")
         return self.get(command.name) if "R" in command.access else ()
 
     # --- commands
@@ -210,19 +217,12 @@ class Evse:
     def run(self, name: str) -> None:
         """Runs AUTH or RST, once: without an answer nobody knows whether it was executed, and it is not repeated."""
         _command(name, "X", "run")
-        answer = self._ask(Request(f"AT+{name}"))
-        if answer.outcome is Outcome.ERROR:
-            raise RefusedError(f"{name}: the charger said ERROR")
-        if not answer.ok:
-            raise _no_answer(answer)
+        _accepted(self._ask(Request(f"AT+{name}")), f"{name}: the charger said ERROR")
 
     def scan(self) -> list[Fields]:
         """Wi-Fi networks in reach: (ssid, auth, rssi in dBm). The charger is deaf for about 2 s."""
         answer = self._ask(Request("AT+WIFIAPSCAN", timeout=SLOW_TIMEOUT_S))
-        if answer.outcome is Outcome.ERROR:
-            raise RefusedError("WIFIAPSCAN: the charger cannot scan now; is its Wi-Fi on?")
-        if not answer.ok:
-            raise _no_answer(answer)
+        _accepted(answer, "WIFIAPSCAN: the charger cannot scan now; is its Wi-Fi on?")
         return [value.fields for value in answer.values if value.name == "WIFIAPSCAN"]
 
     def commands(self) -> set[str]:
@@ -242,27 +242,42 @@ class Evse:
         except ValueError as error:
             raise UsageError(str(error)) from None
         _refuse_danger(text, force)
+        before = dict(self._subscriptions), self._echo
+        self._note_begun(text)
         answer = self._ask(Request(text, timeout=SLOW_TIMEOUT_S))
+        if answer.outcome in (Outcome.ERROR, Outcome.NOT_SENT):
+            self._subscriptions, self._echo = before
         if answer.outcome not in (Outcome.OK, Outcome.ERROR):
             raise _no_answer(answer)
         if answer.ok:
-            self._note_side_effect(text)
+            self._note_ended(text)
         return list(answer.lines), answer.ok
 
-    def _note_side_effect(self, text: str) -> None:
-        """What a raw command switched on is switched off at the end."""
-        line = text.upper()
-        if line in ("ATE0", "ATE1"):
-            self._echo = line == "ATE1"
-        begun = re.fullmatch(r'AT\+SUB?="\+(\w+)",(\d+)', line)
-        ended = re.fullmatch(r'AT\+U[NSUB]*="\+?(\w*)"', line)
-        if begun and begun[1] in COMMAND:
-            self._subscriptions[begun[1]] = max(int(begun[2]), 1)
-        elif ended:
-            for name in [ended[1]] if ended[1] else list(self._subscriptions):
-                self._subscriptions.pop(name, None)
+    def _note_begun(self, text: str) -> None:
+        """What a raw command switches on, to be switched off at the end: before it is sent, for its OK may get lost."""
+        spoken = parse_command(text.strip())
+        self._echo |= spoken is not None and spoken.name == "E1"
+        if spoken and (spoken.name, spoken.form) == ("SUB", WRITE):
+            subject = _SUBSCRIBED.fullmatch(spoken.argument)
+            if subject and subject[1] in COMMAND:
+                self._subscriptions[subject[1]] = max(int(subject[2] or UNKNOWN_PERIOD_MS), 1)
+                self._pushed_at = time.monotonic()
+
+    def _note_ended(self, text: str) -> None:
+        spoken = parse_command(text.strip())
+        if spoken and spoken.name == "E0":
+            self._echo = False
+        if spoken and (spoken.name, spoken.form) == ("UNSUB", WRITE):
+            name = spoken.argument.strip('"').removeprefix("+")
+            for ended in [name] if name else list(self._subscriptions):
+                self._subscriptions.pop(ended, None)
 
     # --- subscriptions
+
+    @property
+    def subscriptions(self) -> frozenset[str]:
+        """Names of the values that the charger pushes, or may push, because of us."""
+        return frozenset(self._subscriptions)
 
     def subscribe(self, name: str, period_ms: int) -> None:
         """The charger pushes the value every ``period_ms`` (100 to 42 949 671), rounded up to its own loop."""
@@ -284,22 +299,12 @@ class Evse:
     def unsubscribe(self, name: str) -> None:
         """Ends a subscription, whoever made it."""
         _command(name, "R", "subscribed to")
+        _accepted(self._unsubscribe(name), f"{name}: the charger does not end the subscription")
+
+    def _unsubscribe(self, name: str) -> Answer:
         answer = self._repeat(Request(f'AT+UNSUB="+{name}"'))
         self._subscriptions.pop(name, None)
-        if not answer.ok:
-            raise RefusedError(f"{name}: the charger does not end the subscription")
-
-    def _repeat(self, request: Request) -> Answer:
-        """For what does no harm when it is executed twice."""
-        errors = 0
-        for _ in range(TRIES):
-            answer = self._ask(request)
-            errors += answer.outcome is Outcome.ERROR
-            if answer.ok or errors == REFUSALS:
-                return answer
-            if answer.outcome is Outcome.NOT_SENT:
-                break
-        raise _no_answer(answer)
+        return answer
 
     def events(self, timeout: float | None = None) -> Iterator[Value | Ready]:
         """Pushed values and restarts as they come, until nothing came for ``timeout`` s (None: for ever).
@@ -319,11 +324,12 @@ class Evse:
             self._keep_subscriptions()
 
     def _keep_subscriptions(self) -> None:
-        if not self._subscriptions:
+        wanted = [name for name in self._subscriptions if COMMAND[name].subscribable]
+        if not wanted:
             return
-        limit = 3 * min(self._subscriptions.values()) / 1000 + SILENT_S
+        limit = 3 * min(self._subscriptions[name] for name in wanted) / 1000 + SILENT_S
         if self._renew or time.monotonic() - self._pushed_at > limit:
-            for name in list(self._subscriptions):
+            for name in wanted:
                 self._subscribe(name)
             self._renew = False
 
@@ -397,6 +403,15 @@ def _words(values: Fields, command: Command) -> str:
     """Values for a message, passwords left out."""
     shown = [str(value) for value, column in zip(values, command.fields, strict=False) if column.access != "W"]
     return ", ".join(shown) or "nothing"
+
+
+def _accepted(answer: Answer, refusal: str) -> Answer:
+    """An answer that is an OK. Raises RefusedError with ``refusal``, or NoAnswerError."""
+    if answer.outcome is Outcome.ERROR:
+        raise RefusedError(refusal)
+    if not answer.ok:
+        raise _no_answer(answer)
+    return answer
 
 
 def _no_answer(answer: Answer) -> NoAnswerError:

@@ -1,7 +1,7 @@
 """The shell without its terminal: what a typed line means, what is sent for it, and what is shown.
 
 An answer comes with its lines, its result and the time it took; pushes and restarts are shown apart, whenever they
-come. Whatever the shell subscribed to is given up when it is left.
+come. Whatever the shell subscribed to is given up when its ``Evse`` is closed.
 """
 
 from __future__ import annotations
@@ -19,16 +19,13 @@ import click
 from .catalog import COMMAND
 from .client import Evse
 from .codec import Ready, Value, danger_of, format_argument, printable, redact, writable_fields
-from .errors import EvseError, RefusedError, UsageError
+from .errors import RefusedError, UsageError
 from .protocol import Answer
 from .settings import SETTINGS, fault_names, lookup
 from .shell_help import READ, RUN, VERBS, WRITE, help_text, understand
 
 FORCE_HINT = "put ! in front to send it nevertheless"
 SLICE_S = 0.05
-
-_SUBJECT = re.compile(r'="\+?([A-Z0-9]*)"')
-_ECHO = re.compile(r"(?i)ATE([01])\s*$")
 
 
 class Leave(Exception):  # noqa: N818 - not an error
@@ -145,13 +142,16 @@ class JsonOutput:
 
 
 class Shell:
-    """``execute`` one line after the other, ``listen`` in between, ``leave`` at the end."""
+    """``execute`` one line after the other, ``listen`` in between."""
 
     def __init__(self, evse: Evse, output: TextOutput | JsonOutput) -> None:
         self._evse, self._output = evse, output
-        self.subscribed: set[str] = set()
-        self._echo = False
         self._verbs = {"get": self._get, "set": self._set, "help": self._help, "wait": self._wait, "quit": self._quit}
+
+    @property
+    def subscribed(self) -> list[str]:
+        """Names of what the charger pushes because of this shell."""
+        return sorted(self._evse.subscriptions)
 
     def execute(self, text: str) -> int:
         """One typed line. Returns 0, or the exit code of RefusedError if the charger said ERROR.
@@ -184,24 +184,12 @@ class Shell:
             if time.monotonic() >= deadline:
                 return
 
-    def leave(self) -> None:
-        """Gives up what was subscribed to, and the echo."""
-        try:
-            for name in sorted(self.subscribed):
-                self._evse.raw(f'AT+UNSUB="+{name}"')
-            if self._echo:
-                self._evse.raw("ATE0")
-        except EvseError:
-            pass  # silent or gone: its next start forgets them
-        self.subscribed.clear()
-
     # --- AT commands
 
     def _send(self, line: str, force: bool) -> int:
         if not force:
             _refuse(line)
         self._note_abbreviation(line)
-        self._remember(line)
         _, ok = self._evse.raw(line, force)
         self._show_answer(line, self._evse.last_answer)
         command, form = understand(line)
@@ -221,29 +209,12 @@ class Shell:
         if isinstance(event, Value):
             self._output.push(event)
         else:
-            self._echo = False
             self._output.restarted()
 
     def _note_abbreviation(self, line: str) -> None:
         command, _ = understand(line)
         if command and not re.match(rf"(?i)AT\+{command.name}\b", line):
             self._output.note(f"an abbreviation: the charger takes it for {command.name}")
-
-    def _remember(self, line: str) -> None:
-        """What has to be put right at the end. Noted before it is sent: even unanswered it may have been taken."""
-        echo = _ECHO.match(line)
-        if echo:
-            self._echo = echo[1] == "1"
-        command, form = understand(line)
-        subject = _SUBJECT.search(line)
-        if form != WRITE or command is None or subject is None:
-            return
-        if command.name == "SUB":
-            self.subscribed.add(subject[1])
-        elif command.name == "UNSUB":
-            self.subscribed.discard(subject[1])
-            if not subject[1]:
-                self.subscribed.clear()
 
     # --- the shell's own commands
 

@@ -13,7 +13,7 @@ import serial
 from evse_host import settings, transport
 from evse_host.catalog import COMMAND, ENTITIES
 from evse_host.client import Evse
-from evse_host.errors import PortError, RefusedError, UsageError
+from evse_host.errors import NoAnswerError, PortError, RefusedError, UsageError
 from evse_host.settings import lookup
 from evse_host.simulator import Board, Car, Charger
 from evse_host.transport import Transport, find_port, list_ports, open_port
@@ -207,6 +207,53 @@ def test_lost_subscriptions_are_renewed(start_charger) -> None:
         server.wait_for(lambda model: not model.subscriptions)
         seen = [event for _ in range(100) if not server.charger.subscriptions for event in evse.events(0.1)]
         assert server.charger.subscriptions, seen
+
+
+def test_what_raw_commands_switched_on_is_off_at_the_end_whatever_answers_were_lost(start_charger) -> None:
+    server = start_charger()
+    with Evse.open(server.path) as evse:
+        for line in ('AT+SU="+CHCUR",60000', "ATE1"):
+            evse.get("STATE")  # in step: the next answer is that of the line
+            server.inject(lambda faults: faults.missing_answer())
+            with pytest.raises(NoAnswerError, match="executed or not"):
+                evse.raw(line)
+        evse.raw('AT+SUB="+AUTH",60000')  # pushes nothing, and is there all the same
+        evse.raw('AT+SUB="+STATE",60000')
+        assert {entry.name for entry in server.charger.subscriptions} == {"+CHCUR", "+AUTH", "+STATE"}
+        assert evse.subscriptions == {"CHCUR", "AUTH", "STATE"}
+    assert server.charger.subscriptions == [] and server.charger.echo is False
+
+
+def test_raw_subscriptions_that_the_charger_refused_are_forgotten(start_charger) -> None:
+    server = start_charger(Charger("v2.1.1"))
+    with Evse.open(server.path) as evse:
+        evse.raw('AT+SUB="+STATE",60000')
+        for refused in ('AT+SUB="+TZ",1000', 'AT+SUB="+TEMP",1000,junk', 'AT+SUB="+STATE",1000,junk'):
+            assert evse.raw(refused)[1] is False
+        assert evse.subscriptions == {"STATE"}
+        for name in ("CHCUR", "UPTIME"):
+            evse.raw(f'AT+SUB="+{name}",60000')
+        evse.raw('AT+UNSUB="+CHCUR"')
+        assert evse.subscriptions == {"STATE", "UPTIME"}
+        evse.raw('AT+UNSUB=""')
+        assert evse.subscriptions == set()
+        sent = len(server.charger.journal.entries)
+    assert len(server.charger.journal.entries) == sent, "nothing to put right"
+
+
+def test_a_forced_subscription_is_never_renewed(start_charger) -> None:
+    """Nobody forced it a second time."""
+    server = start_charger()
+    with Evse.open(server.path) as evse:
+        evse.raw('AT+SUB="+AUTH",100')
+        evse.raw('AT+SUB="+STATE",100')
+        server.inject(lambda faults: faults.lose_subscriptions())
+        server.wait_for(lambda model: not model.subscriptions)
+        for _ in range(100):
+            if server.charger.subscriptions:
+                break
+            list(evse.events(0.1))
+        assert [entry.name for entry in server.charger.subscriptions] == ["+STATE"]
 
 
 # --- names and units --------------------------------------------------------------------------------------------------

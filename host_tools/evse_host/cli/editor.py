@@ -28,7 +28,7 @@ class CatalogCompleter(Completer):
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         typed = document.text_before_cursor
-        for found in suggestions(typed, sorted(self._shell.subscribed)):
+        for found in suggestions(typed, self._shell.subscribed):
             yield Completion(found.line, -len(typed.lstrip()), display=found.shown, display_meta=found.meta)
 
 

@@ -44,13 +44,10 @@ def command(session: Session, history: Path | None) -> int:
     output = JsonOutput() if session.as_json else TextOutput(terminal, terminal and "NO_COLOR" not in os.environ)
     with session.open() as evse:
         shell = Shell(evse, output)
-        try:
-            if terminal:
-                Terminal(shell, output, history or history_path()).run()
-                return 0
-            return run_lines(shell, output, _waiting_lines())
-        finally:
-            shell.leave()
+        if terminal:
+            Terminal(shell, output, history or history_path()).run()
+            return 0
+        return run_lines(shell, output, _waiting_lines())
 
 
 # --- without a terminal -----------------------------------------------------------------------------------------------
