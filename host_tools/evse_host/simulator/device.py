@@ -82,6 +82,7 @@ class Device:
         self.heap = (115_992, 308_884)
         self.ap_client = False
         self._shown_temperatures, self._temperatures_read = self.temperatures, boot
+        self._readers = {name: getattr(self, f"_read_{name.lower()}", None) for name in COMMAND}
         self._ap_started: float | None = None
 
     @property
@@ -106,7 +107,7 @@ class Device:
 
     def read(self, name: str) -> list[Row]:
         """The value lines that answer a read."""
-        reader = getattr(self, f"_read_{name.lower()}", None)
+        reader = self._readers[name]
         if reader is None:
             rows = [(self.flash[name],)]
         else:

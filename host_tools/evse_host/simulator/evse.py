@@ -71,9 +71,16 @@ class ChargingPoint:
 
     def advance(self, now: float) -> None:
         """Runs the control loop up to ``now`` (seconds)."""
+        resting = self._is_resting()
         while self._now + STEP_S <= now + 1e-9:
             self._now += STEP_S
-            self._step(self._now)
+            if not resting:
+                self._step(self._now)
+
+    def _is_resting(self) -> bool:
+        """No step would change anything: most of a charger's life."""
+        healthy = self.errors == self._causes == 0 and self._errors_until is None
+        return self.state == "A" and self.available and not self.car.plugged and healthy
 
     def _step(self, now: float) -> None:
         self._update_errors(now)

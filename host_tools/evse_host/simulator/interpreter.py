@@ -60,6 +60,8 @@ class Interpreter:
         self.subscriptions: list[Subscription] = []  # newest first
         self.newline = "\n"
         self._last_number = 0
+        self._fields_of = {name: fields_of(name, firmware) for name in COMMAND}
+        self._printed: dict[str, tuple[list[Row], str, str | None]] = {}  # of each name: rows, line end, value lines
 
     def execute(self, request: Request, newline: str, now: float) -> Answer:
         self.newline = newline
@@ -96,14 +98,20 @@ class Interpreter:
 
     def value_lines(self, name: str) -> str | None:
         """The value lines of an answer or a push; None if one is too long for the charger."""
-        rows, fields = self.rows(name), self._fields(name)
+        rows = self.rows(name)
         if rows:
-            self._remember(fields[0], rows[-1][0])
+            self._remember(self._fields(name)[0], rows[-1][0])
+        printed = self._printed.get(name)
+        if printed is None or printed[0] != rows or printed[1] != self.newline:
+            printed = self._printed[name] = (list(rows), self.newline, self._print(name, rows))
+        return printed[2]
+
+    def _print(self, name: str, rows: list[Row]) -> str | None:
         lines = self._lines(name, rows)
         return None if any(len(encode(line)) > MAX_LINE_BYTES for line in lines.splitlines()) else lines
 
     def _fields(self, name: str) -> Sequence[Field]:
-        return fields_of(name, self.firmware)
+        return self._fields_of[name]
 
     def _lines(self, name: str, rows: list[Row]) -> str:
         shown, fields = COMMAND[name].answer_name, self._fields(name)
