@@ -139,7 +139,7 @@ def _parse_setting(name: str, value: object) -> Fields:
         raise RefusedError(f"{name}: {command.danger}; restore never touches it, take it out of the file")
     if command not in STORED:
         raise UsageError(f"{name}: not a setting that the charger keeps; `evse-host set` writes values that pass")
-    fields = _fields(command, value)
+    fields = _without_empty_addresses(command, _fields(command, value))
     try:
         format_argument(command, fields)
     except ValueError as error:
@@ -158,6 +158,14 @@ def _fields(command: Command, value: object) -> Fields:
     if sorted(given, key=lambda name: names.index(name) if name in names else -1) != names[: len(given)]:
         raise UsageError(f"{command.name}: it holds {', '.join(given)}; {', '.join(names)} are allowed, without gaps")
     return tuple(_plain_scalar(command, column, value[column.name]) for column in columns[: len(given)])
+
+
+def _without_empty_addresses(command: Command, fields: Fields) -> Fields:
+    """A charger that never had a static address shows empty ones, and takes none: they stay out of the write."""
+    if command.name == "WIFISTASTATIC" and not fields[0]:
+        while fields[-1] == "":
+            fields = fields[:-1]
+    return fields
 
 
 def _plain_scalar(command: Command, column: Field, value: object) -> Scalar:
@@ -237,18 +245,16 @@ def compare(backup: Backup, charger: Backup) -> tuple[list[Change], list[str]]:
 def apply(evse: Evse, changes: list[Change]) -> Iterator[tuple[Change, EvseError | None]]:
     """Writes and reads back one after the other; yields each with None, or with what went wrong with it.
 
-    What is refused comes again at the end: DEFCHCUR may only fit once MAXCHCUR is written. Raises NoAnswerError and
-    PortError: what was written until then stays, and a new comparison finds the rest.
+    Raises NoAnswerError and PortError: what was written until then stays, and a new comparison finds the rest.
     """
-    refused = []
-    for change in changes:
-        error = _write(evse, change)
-        if isinstance(error, RefusedError):
-            refused.append(change)
-        else:
-            yield change, error
-    for change in refused:
+    for change in in_order(changes):
         yield change, _write(evse, change)
+
+
+def in_order(changes: list[Change]) -> list[Change]:
+    """A MAXCHCUR that rises comes first, one that falls after DEFCHCUR, which has to fit when it is written."""
+    rising = [each for each in changes if each.command.name == "MAXCHCUR" and each.want > each.have]
+    return rising + [each for each in changes if each not in rising]
 
 
 def _write(evse: Evse, change: Change) -> EvseError | None:

@@ -21,6 +21,7 @@ _ESCAPE = re.compile(r'\\([\\"n])')
 # The third field of a Wi-Fi write, whatever may be wrong with it. The charger takes shortened names in any case.
 _PASSWORD = re.compile(r'(?i)(AT\+WIFISTAC[A-Z]*=[^,]*,(?:"(?:[^"\\]|\\.)*"|[^,"]*),)[^\r\n]+')
 
+_NEVER_EMPTY = ("HOSTNAME", "INSTNAME", "TZ", "WIFISTASTATIC")  # the charger answers ERROR to an empty text
 _ANSWERS = {command.answer_name: command for command in COMMANDS}
 
 
@@ -197,6 +198,8 @@ def format_argument(command: Command, values: Sequence[Scalar]) -> str:
 def _format_field(command: Command, column: Field, value: Scalar) -> str:
     key = command.name if len(command.fields) == 1 else f"{command.name} {column.name}"
     if column.type == "str":
+        if value == "" and command.name in _NEVER_EMPTY:
+            raise ValueError(f"{key}: it is empty, 1 to {MAX_STRING_BYTES} bytes are allowed")
         return _format_string(key, value, secret=column.access == "W")
     low, high = column.range
     if not isinstance(value, int):

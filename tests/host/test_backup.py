@@ -72,13 +72,13 @@ def test_a_backup_read_again_is_the_same(served):
     ["no", "1e3", "~", "", "# x", 'say "hi"', "back\\slash", " a: b ", "Grüße", "\U0001f50c", "caf\udce9", "{{", "'"],
 )
 def test_any_text_survives_the_file(name):
-    saved = Backup({"device_name": name}, {"HOSTNAME": (name,), "WIFISTACFG": (1, name, "")})
+    saved = Backup({"device_name": name}, {"WIFISTACFG": (1, name, ""), "HOSTNAME": (name or "evse",)})
     again = parse_backup(format_backup(saved, NOW))
     assert again.charger == saved.charger
-    assert again.settings == {"HOSTNAME": (name,), "WIFISTACFG": (1, name)}
+    assert again.settings == saved.settings | {"WIFISTACFG": (1, name)}
 
 
-@given(st.text(CHARACTERS, max_size=31))
+@given(st.text(CHARACTERS, min_size=1, max_size=31))
 def test_whatever_text_a_charger_holds_survives_the_file(name):
     text = format_backup(Backup({"device_name": name}, {"TZ": (name[:7],)}), NOW)
     again = parse_backup(text)
@@ -175,7 +175,10 @@ def test_a_dry_run_shows_and_writes_nothing(served, tmp_path, capsys):
     assert writes(charger) == []
 
 
-@pytest.mark.parametrize(("before", "after"), [((16, 160), (32, 320)), ((32, 320), (16, 160)), ((32, 320), (16, 320))])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((16, 160), (32, 320)), ((32, 320), (16, 160)), ((32, 320), (16, 320)), ((32, 300), (16, 320))],
+)
 def test_currents_are_restored_whichever_way_they_move(served, tmp_path, before, after):
     """DEFCHCUR must fit MAXCHCUR when it is written, but not afterwards."""
     charger = served().charger
@@ -185,6 +188,21 @@ def test_currents_are_restored_whichever_way_they_move(served, tmp_path, before,
     charger.set("MAXCHCUR", before[0])
     assert run(["restore", str(file), "--yes"]) == 0
     assert (charger.value("MAXCHCUR"), charger.value("DEFCHCUR")) == ((after[0],), (after[1],))
+    assert [entry for entry in charger.journal.entries if entry.command and entry.result == "ERROR"] == []
+    assert writes(charger) == list(dict.fromkeys(writes(charger))), "nothing is tried twice"
+
+
+def test_a_charger_that_never_had_a_static_address(served, tmp_path, capsys):
+    """It shows empty addresses and takes none: they are left alone, the rest of the file is restored."""
+    charger = served().charger
+    charger.flash["static"] = [0, "", "", "", ""]
+    file = save(tmp_path)
+    charger.flash["static"] = [1, "10.0.0.2", "10.0.0.1", "255.0.0.0", "10.0.0.1"]
+    charger.set("HOSTNAME", "other")
+    assert run(["restore", str(file), "--yes"]) == 0
+    assert charger.value("WIFISTASTATIC") == (0, "10.0.0.2", "10.0.0.1", "255.0.0.0", "10.0.0.1")
+    assert charger.value("HOSTNAME") == ("evse",)
+    assert charger.journal.commands.count("AT+WIFISTASTATIC=0") == 1
 
 
 def test_a_password_that_was_added_is_written_and_never_shown(served, tmp_path, capsys):
@@ -360,6 +378,9 @@ def test_serial_settings_are_never_written(served, tmp_path, capsys, name):
         ("settings: {HOSTNAME: 12}", "put it in quotes"),
         ("settings: {HOSTNAME: " + "x" * 32 + "}", "at most 31"),
         ('settings: {HOSTNAME: "a\\nAT+RST"}', "HOSTNAME: "),
+        ('settings: {HOSTNAME: ""}', "HOSTNAME: it is empty, 1 to 31 bytes are allowed"),
+        ('settings: {WIFISTASTATIC: {enabled: 1, ip: ""}}', "WIFISTASTATIC ip: it is empty"),
+        ('settings: {WIFISTASTATIC: {enabled: 0, ip: "", gateway: "10.0.0.1"}}', "WIFISTASTATIC ip: it is empty"),
         ("settings: {HOSTNAM: x}", "HOSTNAM: no such setting"),
         ("settings: {CHCUR: 160}", "CHCUR: not a setting that the charger keeps"),
         ("settings: {EMETERTOTCONSUM: 0}", "EMETERTOTCONSUM: not a setting"),
