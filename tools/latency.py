@@ -1,0 +1,297 @@
+"""How fast values and commands are, and how much of the line they take: `python -m tools.latency [--short]`.
+
+A real host node on a simulated charger whose bytes take as long as on a real line. Beside each figure stands the ideal:
+the bytes that were really on the line at 115200 baud, the charger's own time, and its push loop; nothing for the node.
+Exits with 1 when a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from evse_host import catalog
+from evse_host.catalog import BAUD_RATE, COMMAND, ENTITIES, Entity
+from tools import footprint, node, results
+from tools.host_node import NodeError
+from tools.latency_bench import (
+    LOOP_S,
+    Bench,
+    Probe,
+    change_one,
+    command_one,
+    open_port,
+    polled,
+    power_up,
+    pushed,
+    running,
+    settable,
+    shown,
+    start_charging,
+)
+from tools.latency_figures import Air, Figure, Found, Measured, percentile_95
+from tools.tap import BYTE_S
+
+BATCH_S = 0.100  # ESPHome's default `api: batch_delay:`
+OPEN_TARGET_S = 2.0  # port open to all entities valid
+POWER_UP_TARGET_S = 2.5  # RDY to all entities valid
+PUSH_TARGET_S = 0.320  # change to client, 95th percentile, plus the batch delay
+COMMAND_TARGET_S = 0.050  # command to confirmed at the client, median, plus the batch delay
+AIR_TARGET = 0.03  # of the line, idle
+
+UPDATE_S = int({option.key: option.default for option in catalog.OPTIONS}["update_interval"].rstrip("s"))
+SLOW_S = 6.0  # what settings that are pushed slowly need at least
+REST_S = 0.4  # a command that follows another closely may find the API's batch already under way
+
+TEN = tuple(catalog.ENTITY[key] for key in footprint.TEN)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured: numbers of samples, and seconds of air time."""
+
+    starts: int
+    changes: int
+    commands: int
+    polled_rounds: int
+    idle_s: float
+    charging_s: float
+    batches: tuple[float, ...]
+
+
+LONG = Plan(10, 200, 200, 2, 2 * UPDATE_S, UPDATE_S, (BATCH_S, 0.0))
+SHORT = Plan(1, 16, 8, 0, 8, 0, (BATCH_S,))
+
+
+# --- the node ---------------------------------------------------------------------------------------------------------
+
+
+def config(rows: tuple[Entity, ...], batch_s: float = BATCH_S) -> str:
+    """A host node with these entities and every option at its default."""
+    entities: dict[str, list] = {}
+    for row in rows:
+        entities.setdefault(row.platform, [{"platform": "esp32evse"}])[0][row.key] = {"name": row.name}
+    api = {"reboot_timeout": "0s"} | ({} if batch_s == BATCH_S else {"batch_delay": f"{batch_s * 1000:.0f}ms"})
+    components = [{"source": {"type": "local", "path": str(node.ROOT / "components")}}]
+    uart = {"id": "evse_uart", "port": "/tmp/evse", "baud_rate": BAUD_RATE, "rx_buffer_size": 1024}
+    keys = {"esphome": {"name": "latency"}, "host": {}, "logger": {}, "api": api, "external_components": components,
+            "uart": uart, "esp32evse": {}, **entities}  # fmt: skip
+    runtime = f"packages:\n  runtime: !include {node.ROOT}/tools/runtime.yaml\n"
+    return runtime + "".join(f"{key}: {json.dumps(value)}\n" for key, value in keys.items())
+
+
+def build(name: str, rows: tuple[Entity, ...], batch_s: float = BATCH_S) -> Path:
+    return node.build(node.write_config(f"latency-{name}", config(rows, batch_s)))
+
+
+# --- series of samples ------------------------------------------------------------------------------------------------
+
+
+def measure_starts(program: Path, rows: tuple[Entity, ...], count: int, dice: random.Random, note: str) -> list[Figure]:
+    openings = [open_port(program, rows, dice) for _ in range(count)]
+    power_ups = [power_up(program, rows, dice) for _ in range(count)]
+    return [
+        Figure(f"port open to all {note} valid", *_columns(openings), OPEN_TARGET_S, max, "2000"),
+        Figure(f"RDY to all {note} valid", *_columns(power_ups), POWER_UP_TARGET_S, max, "2500"),
+    ]
+
+
+def measure_changes(
+    bench: Bench, chosen: list[Probe], count: int, dice: random.Random, title: str, batch_s: float
+) -> Found:
+    samples = []
+    for number in range(count):
+        rest(dice)
+        samples.append(change_one(bench, chosen[number % len(chosen)]))
+    totals, told, bursts = _columns(samples)
+    phases = [LOOP_S * (number + 0.5) / count for number in range(count)]
+    ideal = [phase + burst for phase, burst in zip(phases, bursts, strict=True)]
+    node_share = [total - line for total, line in zip(totals, told, strict=True)]
+    target = f"95 %: {PUSH_TARGET_S * 1000:.0f} + {batch_s * 1000:.0f}"
+    return [Figure(title, totals, ideal, PUSH_TARGET_S + batch_s, percentile_95, target)], [
+        Figure(f"{title}: charger, until the line has arrived", told, ideal),
+        Figure(f"{title}: node and API", node_share, [batch_s] * count),
+    ]
+
+
+def measure_rounds(bench: Bench, chosen: list[Probe], count: int, period: float, dice: random.Random) -> list[float]:
+    """Seconds from change to client; each value changes once in every ``period``, at moments of its own."""
+    samples: list[float] = []
+    while len(samples) < count:
+        began = bench.server.now
+        changed: list[tuple[Probe, int, float, int | str]] = []
+        for offset, probe in sorted(((dice.uniform(0, period), probe) for probe in chosen), key=lambda pair: pair[0]):
+            time.sleep(max(0.0, began + offset - bench.server.now))
+            changed.append((probe, len(bench.node.changes), *bench.server.call(probe.change)))
+        for probe, since, at, value in changed:
+            samples.append(bench.arrival(probe.row, shown(probe.row, value), since) - at)
+    return samples
+
+
+def measure_commands(
+    bench: Bench, chosen: list[Probe], count: int, dice: random.Random, title: str, batch_s: float
+) -> Found:
+    samples = []
+    for number in range(count):
+        rest(dice)
+        samples.append(command_one(bench, chosen[number % len(chosen)]))
+    confirmed, held, proven, ideal = _columns(samples)
+    client = [whole - part for whole, part in zip(confirmed, proven, strict=True)]
+    target = f"median: {COMMAND_TARGET_S * 1000:.0f} + {batch_s * 1000:.0f}"
+    limit = COMMAND_TARGET_S + batch_s
+    return [Figure(f"{title} to confirmed", confirmed, ideal, limit, statistics.median, target)], [
+        Figure(f"{title}: until the charger holds it", held, []),
+        Figure(f"{title}: until the read-back has arrived", proven, ideal),
+        Figure(f"{title}: node and API after that", client, [batch_s] * count),
+    ]
+
+
+def rest(dice: random.Random) -> None:
+    """Until the last sample is over; spreads the samples over the charger's loop."""
+    time.sleep(dice.uniform(REST_S, REST_S + LOOP_S))
+
+
+def _columns(rows: list[tuple[float, ...]]) -> list[list[float]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+# --- air time ---------------------------------------------------------------------------------------------------------
+
+
+def listen(bench: Bench, seconds: float, name: str, limit: float | None = None, extra: float = 0.0) -> Air:
+    start, states = bench.server.now, len(bench.node.changes)
+    time.sleep(seconds)
+    return Air(name, bench.tap.traffic(start, bench.server.now), len(bench.node.changes) - states, limit, extra)
+
+
+# --- all of it --------------------------------------------------------------------------------------------------------
+
+
+def measure(plan: Plan, seed: int, progress: Callable[[str], None] = lambda _: None) -> Measured:
+    dice = random.Random(seed)
+    measured = Measured()
+    progress("all entities: starts")
+    program = build("all", ENTITIES)
+    measured.add(measure_starts(program, ENTITIES, plan.starts, dice, "entities"))
+    for batch_s in plan.batches:
+        progress(f"changes and commands, batch_delay {batch_s * 1000:.0f} ms")
+        answering = program if batch_s == BATCH_S else build("all", ENTITIES, batch_s)
+        _measure_answers(answering, plan, dice, batch_s, measured)
+    progress("air time")
+    with running(program, ENTITIES) as bench:
+        measured.air.append(idle(bench, plan, "all entities, idle"))
+    if plan is LONG:
+        progress("values that are pushed less often or polled")
+        _measure_slow(program, plan, dice, measured)
+        progress("charging")
+        _measure_charging(program, plan, dice, measured)
+        progress("ten entities")
+        _measure_ten(plan, dice, measured)
+    return measured
+
+
+def idle(bench: Bench, plan: Plan, name: str) -> Air:
+    """A stretch that is too short for a round of polls gets one a minute added: all that was asked since the start."""
+    start_up = bench.tap.traffic(0, bench.server.now)
+    asked = sum((start_up.asked + start_up.answered).values()) * BYTE_S / UPDATE_S
+    return listen(bench, plan.idle_s, name, AIR_TARGET, asked if plan.idle_s < UPDATE_S else 0.0)
+
+
+def _measure_answers(program: Path, plan: Plan, dice: random.Random, batch_s: float, measured: Measured) -> None:
+    note = "" if batch_s == BATCH_S else f", batch_delay {batch_s * 1000:.0f}ms"
+    with running(program, ENTITIES) as bench:
+        title = f"change of a pushed value to client{note}"
+        measured.add(*measure_changes(bench, pushed(bench), plan.changes, dice, title, batch_s))
+    with running(program, ENTITIES) as bench:
+        for stored, kind in ((False, "command"), (True, "command for the charger's flash")):
+            chosen = settable(tuple(bench.rows), stored)
+            measured.add(*measure_commands(bench, chosen, plan.commands, dice, f"{kind}{note}", batch_s))
+
+
+def _measure_slow(program: Path, plan: Plan, dice: random.Random, measured: Measured) -> None:
+    with running(program, ENTITIES) as bench:
+        slow, asked = pushed(bench, fast=False), polled(bench)
+        if slow:
+            samples = measure_rounds(bench, slow, plan.changes, SLOW_S, dice)
+            measured.add([Figure("change of a value that is pushed less often to client", samples, [])])
+        samples = measure_rounds(bench, asked, plan.polled_rounds * len(asked), UPDATE_S, dice)
+        measured.add([Figure("change of a polled value to client", samples, [])])
+
+
+def _measure_charging(program: Path, plan: Plan, dice: random.Random, measured: Measured) -> None:
+    with running(program, ENTITIES) as bench:
+        start_charging(bench)
+        measured.air.append(listen(bench, plan.charging_s, "all entities, charging"))
+        meter = [probe for probe in pushed(bench) if COMMAND[probe.row.command].refresh == catalog.CHARGING]
+        title = "change of the meter to client, charging"
+        measured.add(*measure_changes(bench, meter, plan.changes, dice, title, BATCH_S))
+
+
+def _measure_ten(plan: Plan, dice: random.Random, measured: Measured) -> None:
+    program = build("ten", TEN)
+    measured.add(measure_starts(program, TEN, plan.starts // 2, dice, "of ten entities"))
+    with running(program, TEN) as bench:
+        measured.air.append(idle(bench, plan, "ten entities, idle"))
+        start_charging(bench)
+        measured.air.append(listen(bench, plan.charging_s, "ten entities, charging"))
+
+
+TEXT = (
+    "A host node with every option at its default on a simulated charger whose bytes take as long as on a real line. "
+    "Changes and commands come at random moments, spread over the charger's push loop of 260 ms. The ideal is what the "
+    "bytes that really went over the line take at 115200 baud, with the charger's own time for its answers and, for "
+    "pushed values, its loop; nothing for the node. The API collects states for `batch_delay`, 100 ms by default. "
+    "The share of the line is that of both directions together."
+)
+
+
+def result(measured: Measured, plan: Plan, seed: int, seconds: float) -> results.Result:
+    command = "python -m tools.latency" + (" --short" if plan is SHORT else "") + f" --seed {seed}"
+    return results.Result("latency", 3, "Latency and air time", command, TEXT, measured.tables(), seconds, seed,
+                          measured.missed())  # fmt: skip
+
+
+def prepare() -> None:
+    """The charger's thread and the client's share this process: let neither wait for the other."""
+    sys.setswitchinterval(1e-4)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    extent = parser.add_mutually_exclusive_group()
+    extent.add_argument("--short", action="store_true", help="few samples, half a minute")
+    extent.add_argument("--long", action="store_true", help="at least 200 samples, some 20 minutes (default)")
+    parser.add_argument("--seed", type=int, default=1, help="of the random moments (default 1)")
+    parser.add_argument("--save", action="store_true", help="write docs/reliability/latency.json")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    arguments = parser.parse_args()
+    prepare()
+    plan = SHORT if arguments.short else LONG
+    start = time.monotonic()
+
+    def progress(text: str) -> None:
+        print(f"{time.monotonic() - start:5.0f} s  {text}", file=sys.stderr)
+
+    try:
+        measured = measure(plan, arguments.seed, progress)
+    except (NodeError, TimeoutError, node.BuildError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    found = result(measured, plan, arguments.seed, time.monotonic() - start)
+    if arguments.save:
+        results.save(found)
+    print(json.dumps(asdict(found)) if arguments.json else "\n\n".join(map(results.show, found.tables)))
+    for line in found.missed:
+        print(f"missed: {line}", file=sys.stderr)
+    return 1 if found.missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
