@@ -3,8 +3,9 @@
     python -m tools.footprint [CONFIG.yaml ...] [--json]      exits with 1 when a budget is exceeded
 
 The sources of a host node are compiled with Debian's cross compiler and linked without what nobody calls. That comes
-within about 2 % of the flash and exactly to the RAM of a real ESP32-C3 image. Without configurations it measures two
-made from the catalog, which have budgets: every entity, and the ten that most people want.
+within about 2 % of the flash and exactly to the RAM of a real ESP32-C3 image. Without configurations it measures those
+of ``SUBJECTS``, made from the catalog: no entity, the ten that most people want, every entity, and two hubs with every
+entity each.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -125,6 +126,31 @@ def config(rows: tuple[catalog.Entity, ...]) -> str:
     return json.dumps({**hub, **entities}, indent=1)  # JSON is YAML
 
 
+def twice(one: str) -> str:
+    """The same as ``config`` made it, for two chargers."""
+    keys = json.loads(one)
+    both = (1, 2)
+    keys["uart"] = [{**keys["uart"], "id": f"uart_{number}"} for number in both]
+    keys["esp32evse"] = [{"id": f"esp32evse_{number}", "uart_id": f"uart_{number}"} for number in both]
+    for platform in catalog.PLATFORMS:
+        keys[platform] = [_of_hub(component, number) for component in keys.get(platform, ()) for number in both]
+    return json.dumps(keys, indent=1)
+
+
+def _of_hub(component: dict, number: int) -> dict:
+    entities = {key: {"name": f"{value['name']} {number}"} for key, value in component.items() if key != "platform"}
+    return {"platform": component["platform"], "esp32evse_id": f"esp32evse_{number}", **entities}
+
+
+#: What is measured without configurations.
+SUBJECTS = {
+    "none": config(()),
+    "ten": config(tuple(catalog.ENTITY[key] for key in TEN)),
+    "all": config(catalog.ENTITIES),
+    "two": twice(config(catalog.ENTITIES)),
+}
+
+
 def measure(yaml: Path, name: str = "") -> Footprint:
     """Compile ``yaml`` and measure it. Raises node.BuildError."""
     node.need_compiler(COMPILER, "g++-riscv64-linux-gnu")
@@ -135,10 +161,9 @@ def measure(yaml: Path, name: str = "") -> Footprint:
     return sum_up(name or yaml.stem, read_map((out / "map.txt").read_text()), main_cpp)
 
 
-def measure_budgeted() -> list[Footprint]:
-    """The configurations that have budgets."""
-    rows = {"all": catalog.ENTITIES, "ten": tuple(catalog.ENTITY[key] for key in TEN)}
-    return [measure(node.write_config(f"footprint-{name}", config(rows[name])), name) for name in BUDGETS]
+def measure_subjects(names: Iterable[str] = tuple(SUBJECTS)) -> list[Footprint]:
+    """Those of ``SUBJECTS``."""
+    return [measure(node.write_config(f"footprint-{name}", SUBJECTS[name]), name) for name in names]
 
 
 def _compile(sources: node.Generated) -> Path:
@@ -221,12 +246,12 @@ def report(footprint: Footprint) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the component's flash and RAM as 32-bit RISC-V code.")
-    parser.add_argument("configs", type=Path, nargs="*", help="host configurations; default: those with budgets")
+    parser.add_argument("configs", type=Path, nargs="*", help="host configurations; default: those made from the catalog")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--largest", type=int, default=0, metavar="N", help="list the component's N largest parts")
     arguments = parser.parse_args()
     try:
-        footprints = [measure(path) for path in arguments.configs] or measure_budgeted()
+        footprints = [measure(path) for path in arguments.configs] or measure_subjects()
     except node.BuildError as error:
         print(error, file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ from tools import esp32_warnings, footprint
 
 def test_flash_and_ram_are_within_the_budgets(capsys: pytest.CaptureFixture) -> None:
     compilers.require(footprint.COMPILER)
-    footprints = footprint.measure_budgeted()
+    footprints = footprint.measure_subjects(footprint.BUDGETS)
     with capsys.disabled():  # the numbers belong into every test run
         print()
         print("\n".join(map(footprint.report, footprints)))
