@@ -3,7 +3,8 @@
     python -m tools.demo [--once] [--port /dev/ttyUSB0] [--api-port 6053]
 
 Shows every entity as Home Assistant would see it, until Ctrl-C; `--once` prints one complete picture and exits with 0,
-or with 1 and a line that names what is missing.
+or with 1 and a line that names what is missing. `evse-host proxy` stands between node and charger, so that other
+terminals can use the charger at the same time.
 """
 
 from __future__ import annotations
@@ -11,17 +12,21 @@ from __future__ import annotations
 import argparse
 import contextlib
 import queue
+import re
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from aioesphomeapi import EntityInfo
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from evse_host import catalog
 from evse_host.simulator import Car, Charger, PtyServer, story
@@ -123,27 +128,27 @@ def once(view: Node, is_real: bool) -> int:
     return 0 if is_real and connected else 1  # not every real board and firmware has everything
 
 
-def follow(view: Node, console: Console) -> int:
+def follow(view: Node, console: Console, hint: str) -> int:
     """The picture refreshed in place where the terminal has room for it, else once and then a line for each change."""
-    table = picture(view, console.width)
-    if console.is_terminal and len(console.render_lines(table)) + 2 <= console.height:
-        _refresh(view, console)
+    if console.is_terminal and len(console.render_lines(live(view, console, hint))) <= console.height:
+        with Live(console=console, get_renderable=lambda: live(view, console, hint), refresh_per_second=4):
+            view.process.wait()
     else:
         view.wait_until(lambda: not missing(view), COMPLETE_TIMEOUT)
-        _print_changes(view)
+        _print_changes(view, hint)
     print(f"The node stopped by itself; {view.process.log_tail()}", file=sys.stderr)
     return 1
 
 
-def _refresh(view: Node, console: Console) -> None:
-    with Live(console=console, get_renderable=lambda: picture(view, console.width), refresh_per_second=4):
-        view.process.wait()
+def live(view: Node, console: Console, hint: str) -> Group:
+    return Group(picture(view, console.width), Text(f"\n{hint}"))
 
 
-def _print_changes(view: Node) -> None:
+def _print_changes(view: Node, hint: str) -> None:
     changes: queue.Queue[Change] = queue.Queue()
     view.on_change = changes.put
     print_picture(view)
+    print(f"\n{hint}\n\nWhat changes:", flush=True)
     while view.process.running:
         with contextlib.suppress(queue.Empty):
             change = changes.get(timeout=1)
@@ -189,6 +194,36 @@ def charger_port(real: str | None) -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def shared(charger: str) -> Iterator[tuple[str, str]]:
+    """`evse-host proxy` at a serial port: the port for the node, and the URL of the charger for everybody else."""
+    link = node.CACHE / "demo" / f"charger-{free_port()}"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    command = ["--port", charger, "proxy", "--quiet", "--link", str(link), "--listen", "0"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "evse_host.cli", *command], stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as proxy:  # fmt: skip
+        try:
+            first = proxy.stderr.readline()
+            url = re.search(r"socket://\S+", first)
+            if not url:
+                raise NodeError(first.strip())
+            threading.Thread(target=shutil.copyfileobj, args=(proxy.stderr, sys.stderr), daemon=True).start()
+            yield str(link), url[0]
+        finally:
+            proxy.terminate()
+
+
+def other_terminal(url: str) -> str:
+    """What to type there."""
+    programs = Path(sys.executable).parent
+    return "\n".join([
+        "The same charger in another terminal, through a proxy:",
+        f'  export EVSE_PORT={url} PATH="{programs}:$PATH"',
+        *(f"  evse-host {name}" for name in ("info", "watch", "shell", "doctor")),
+    ])  # fmt: skip
+
+
+@contextlib.contextmanager
 def story_of(server: PtyServer) -> Iterator[None]:
     """Lets the simulated car come and go meanwhile."""
     over = threading.Event()
@@ -214,10 +249,16 @@ def run(arguments: argparse.Namespace) -> int:
     api_port = pick_port(arguments.api_port)
     print("Building the node; the first time takes about a minute ...", flush=True)
     program = node.build(CONFIG)
-    with charger_port(arguments.port) as uart, Node(program, uart, node.CACHE / "demo", api_port) as view:
-        print(f"Charger: {'' if arguments.port else 'simulated, '}{uart}")
+    with (
+        charger_port(arguments.port) as charger,
+        shared(charger) as (uart, url),
+        Node(program, uart, node.CACHE / "demo", api_port) as view,
+    ):
+        print(f"Charger: {'' if arguments.port else 'simulated, '}{charger}")
         print(f"Home Assistant: Settings, Devices, Add integration, ESPHome: host {lan_address()}, port {api_port}")
-        return once(view, bool(arguments.port)) if arguments.once else follow(view, Console())
+        if arguments.once:
+            return once(view, bool(arguments.port))
+        return follow(view, Console(), other_terminal(url))
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -43,17 +44,48 @@ def test_end_leaves_nothing_behind(ending: signal.Signals, code: int) -> None:
     port = free_port()
     with start("--api-port", str(port)) as demo:
         try:
-            for line in demo.stdout:
-                if line.startswith("EVENT"):
-                    break
-            socket.create_connection(("127.0.0.1", port), 5).close()
+            shared = wait_for(demo, r"EVSE_PORT=socket://127\.0\.0\.1:(\d+)")
+            for used in (port, int(shared[1])):
+                socket.create_connection(("127.0.0.1", used), 5).close()
             demo.send_signal(ending)
             demo.communicate(timeout=30)
         finally:
             demo.kill()
     assert demo.returncode == code
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), 5)
+    for used in (port, int(shared[1])):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", used), 5)
+
+
+@pytest.mark.usefixtures("full_node_program")
+def test_another_terminal_shares_the_charger() -> None:
+    """The very lines that the demo prints."""
+    with start("--api-port", str(free_port())) as demo:
+        try:
+            setting = wait_for(demo, r"^  (export EVSE_PORT=.*)$")[1]
+            names = [wait_for(demo, rf"^  (evse-host {name})$")[1] for name in ("info", "watch", "shell", "doctor")]
+            names[1] += " state --duration 0.5"
+            done = subprocess.run(
+                ["bash", "-ec", "\n".join([setting, *names, "evse-host set charging_current 16"])],
+                input="AT+STATE?\n", capture_output=True, text=True, timeout=120,
+            )  # fmt: skip
+            assert (done.returncode, done.stderr) == (0, "")
+            wait_for(demo, "^number.Charging current: 16 A$")
+        finally:
+            demo.terminate()
+            demo.communicate(timeout=30)
+    assert re.search(r"^  Status +charging$", done.stdout, re.MULTILINE)
+    assert re.search(r"state +C2$", done.stdout, re.MULTILINE)
+    assert "+STATE=4                state C2" in done.stdout
+    assert "All is well" in done.stdout
+
+
+def wait_for(demo: subprocess.Popen, pattern: str) -> re.Match:
+    """The next line of the demo that holds ``pattern``."""
+    for line in demo.stdout:
+        if found := re.search(pattern, line):
+            return found
+    raise AssertionError(f"the demo ended without {pattern!r}: {demo.stderr.read()}")
 
 
 def test_missing_charger_is_named(full_node_program: Path) -> None:
