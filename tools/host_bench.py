@@ -2,7 +2,8 @@
 
 Prints start-up times, what a `get` adds to the time on the wire, and how fast 500 values are read in one run, compared
 with the ideal (every byte at 115200 baud and the charger's own time for each answer, nothing else) and with a loop of
-bare reads and writes, which shows how much of the rest is this computer's and the simulator's.
+bare reads and writes, which shows how much of the rest is this computer's and the simulator's. Then what `proxy` adds
+to the time that bytes take from one pseudo terminal to another, at the pace of a real line.
 """
 
 from __future__ import annotations
@@ -10,15 +11,22 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pty
+import random
+import resource
+import select
 import statistics
 import subprocess
 import sys
+import tempfile
+import termios
 import time
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
+from pathlib import Path
 
 from evse_host.catalog import BAUD_RATE, COMMANDS
 from evse_host.client import Evse
@@ -58,6 +66,14 @@ def _run(*arguments: str) -> float:
     start = time.perf_counter()
     subprocess.run([sys.executable, "-m", "evse_host.cli", *arguments], check=True, capture_output=True)
     return time.perf_counter() - start
+
+
+def processor_seconds(*arguments: str) -> float:
+    """What a run of `evse-host` with these arguments takes of a processor, whatever else the computer does."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    _run(*arguments)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def one_get(port: str) -> tuple[float, float]:
@@ -129,13 +145,104 @@ def get_adds(runs: int = 5) -> float:
     return statistics.median(total - wire for total, wire in gets)
 
 
+# --- the proxy --------------------------------------------------------------------------------------------------------
+
+BLOCKS = 500
+Ends = tuple[int, int]  # file descriptors: written to, read from
+
+
+@dataclass(frozen=True)
+class Added:
+    """Milliseconds that the proxy added to the way of a block of bytes."""
+
+    median: float
+    p95: float
+    p99: float
+
+
+def crossing(ends: Ends, block: bytes) -> float:
+    """Seconds from writing a block to having all of it at the other end; AssertionError if it is not the same."""
+    writer, reader = ends
+    begin, data = time.perf_counter(), b""
+    os.write(writer, block)
+    while len(data) < len(block):
+        assert select.select([reader], [], [], 10)[0], f"only {len(data)} of {len(block)} bytes came"
+        data += os.read(reader, len(block) - len(data))
+    seconds = time.perf_counter() - begin
+    assert data == block
+    return seconds
+
+
+def added(proxied: Ends, control: Ends, count: int = BLOCKS) -> Added:
+    """One round of blocks of any bytes, each once over a bare pseudo terminal and once through the proxy, as fast as a
+    real line brings them."""
+    dice, differences = random.Random(1), []
+    for number in range(count):
+        block = dice.randbytes(1 + number % 40) + b"\n"
+        bare = crossing(control, block)
+        through = crossing(proxied, block)
+        differences.append((through - bare) * 1000)
+        time.sleep(max(len(block) * BYTE_S - through, 0))
+    differences.sort()
+    return Added(statistics.median(differences), *(differences[int(share * count)] for share in (0.95, 0.99)))
+
+
+@contextmanager
+def raw_terminal() -> Iterator[tuple[int, int, str]]:
+    """A pseudo terminal that changes no byte: both file descriptors, and the name for programs."""
+    master, slave = pty.openpty()
+    tty.setraw(slave, termios.TCSANOW)
+    try:
+        yield master, slave, os.ttyname(slave)
+    finally:
+        os.close(slave)
+        os.close(master)
+
+
+@contextmanager
+def proxy(charger: str, *options: str) -> Iterator[int]:
+    """`evse-host proxy` with its view and a recording going on; the companion's end."""
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / "companion"
+        command = ["--port", charger, "proxy", "--link", str(link), "--record", f"{folder}/session.txt", *options]
+        with subprocess.Popen(
+            [sys.executable, "-m", "evse_host.cli", *command], text=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        ) as process:  # fmt: skip
+            assert "companion" in process.stderr.readline()
+            companion = os.open(link, os.O_RDWR | os.O_NOCTTY)
+            tty.setraw(companion, termios.TCSANOW)
+            try:
+                yield companion
+            finally:
+                os.close(companion)
+                process.terminate()
+
+
+def proxy_adds(count: int = BLOCKS) -> tuple[Added, Added]:
+    """To the charger, and from it."""
+    with (
+        raw_terminal() as (charger, _, name), raw_terminal() as (left, right, _), proxy(name) as companion
+    ):  # fmt: skip
+        return (
+            added((companion, charger), (right, left), count),
+            added((charger, companion), (left, right), count),
+        )
+
+
+# --- all of it --------------------------------------------------------------------------------------------------------
+
+
 def measure(count: int = 500) -> dict[str, float]:
     """All figures; times in ms."""
+    to_charger, from_charger = proxy_adds()
     return {
         "help_ms": start_up("--help") * 1000,
         "ports_ms": start_up("ports") * 1000,
         "get_adds_ms": get_adds() * 1000,
         **speed(count),
+        **{f"proxy_to_charger_{key}_ms": value for key, value in vars(to_charger).items()},
+        **{f"proxy_from_charger_{key}_ms": value for key, value in vars(from_charger).items()},
     }
 
 
@@ -155,6 +262,10 @@ def main() -> None:
     print(f"{figures['values']:3} values take           {figures['values_ms']:6.0f} ms")
     print(f"the line and the charger  {figures['ideal_ms']:6.0f} ms  ({figures['speed']:.1%} of the ideal)")
     print(f"a loop of bare reads      {figures['bare_ms']:6.0f} ms  ({figures['speed_bare']:.1%} of that)")
+    for way in ("to", "from"):
+        median, p95, p99 = (figures[f"proxy_{way}_charger_{key}_ms"] for key in ("median", "p95", "p99"))
+        way = f"proxy, {way} the charger"
+        print(f"{way:25} {median:6.2f} ms  added, 95 % {p95:.2f} ms, 99 % {p99:.2f} ms (below 2)")
 
 
 if __name__ == "__main__":

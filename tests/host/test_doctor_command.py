@@ -12,7 +12,7 @@ from evse_host import cli
 from evse_host.simulator import Charger, Faults
 
 from .bench_line import TrueBaudRateServer, applied_writes
-from .conftest import COMMAND, environment, run
+from .commands import COMMAND, environment, run
 
 
 def doctor(path, *arguments):

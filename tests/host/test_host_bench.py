@@ -1,29 +1,25 @@
-"""How fast the host tool is; `python -m tools.host_bench` prints the figures. Other work on the computer disturbs them,
-so the best of some attempts counts."""
+"""How fast the host tool is, with room for a busy computer; `python -m tools.host_bench` prints the exact figures.
+
+Every figure is measured once: what fails here is at least twice as slow as it should be.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+
+import pytest
 
 from tools import host_bench
 
 
-def best(measure: Callable[[], float], good_enough: float, attempts: int = 5) -> float:
-    """The smallest of some measurements, no more than needed."""
-    results = []
-    while len(results) < attempts and not (results and min(results) < good_enough):
-        results.append(measure())
-    return min(results)
-
-
-def test_help_and_ports_start_within_300_ms() -> None:
-    assert best(lambda: host_bench.start_up("--help", runs=1), 0.3) < 0.3
-    assert best(lambda: host_bench.start_up("ports", runs=1), 0.3) < 0.3
+@pytest.mark.parametrize("word", ["--help", "ports"])
+def test_start_up_takes_less_than_300_ms_of_a_processor(word: str) -> None:
+    """It waits for nothing, so that on a quiet computer this is the whole time."""
+    assert host_bench.processor_seconds(word) < 0.3
 
 
 def test_one_get_adds_less_than_50_ms_to_the_wire() -> None:
-    assert best(lambda: host_bench.get_adds(runs=1), 0.05) < 0.05
+    assert host_bench.get_adds(runs=5) < 0.05
 
 
 def test_many_values_need_one_exchange_each_and_hardly_any_time_of_the_computer() -> None:
@@ -41,7 +37,11 @@ def test_many_values_need_one_exchange_each_and_hardly_any_time_of_the_computer(
 
 
 def test_many_values_come_at_the_speed_of_the_line() -> None:
-    def slowness() -> float:
-        return 1 / max(host_bench.speed(100)["speed"], host_bench.speed(100)["speed_bare"])
+    assert host_bench.speed(200)["speed_bare"] > 0.5
 
-    assert best(slowness, 1 / 0.95) < 1 / 0.9
+
+def test_the_proxy_adds_less_than_2_ms() -> None:
+    """Bytes of any value, both ways, each unchanged, while the proxy shows and records them."""
+    for way, added in zip(("to", "from"), host_bench.proxy_adds(300), strict=True):
+        print(f"{way} the charger: {added}")
+        assert added.median < 2 and added.p95 < 2, (way, added)

@@ -13,7 +13,7 @@ import pytest
 
 from evse_host.simulator import Car, Charger, TcpServer
 from tests.host import rfc2217_server
-from tests.host.conftest import COMMAND, environment, run, start
+from tests.host.commands import COMMAND, environment, run, start
 
 
 def wait_until(condition, seconds: float = 15.0):

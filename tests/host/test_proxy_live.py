@@ -7,26 +7,18 @@ import os
 import select
 import signal
 import socket
-import statistics
 import subprocess
 import sys
-import termios
-import time
-import tty
 from pathlib import Path
 
 import pytest
 
-from evse_host.catalog import BAUD_RATE
 from evse_host.checker import check
 from evse_host.client import Evse
 from evse_host.errors import PortError
 from evse_host.recording import parse
 from evse_host.simulator.server import PtyPort
-from tests.host.proxy_bench import Command, run
-
-ADDED_S = 0.002
-BLOCKS, ROUNDS = 300, 30
+from tests.host.commands import Command, run
 
 
 @pytest.fixture
@@ -69,13 +61,7 @@ def read_recording(path: Path):
     return parse(path.read_text("utf-8").splitlines(), str(path))
 
 
-# --- bytes and times --------------------------------------------------------------------------------------------------
-
-
-def open_raw(path: str) -> int:
-    fd = os.open(path, os.O_RDWR | os.O_NOCTTY)
-    tty.setraw(fd, termios.TCSANOW)
-    return fd
+# --- bytes ------------------------------------------------------------------------------------------------------------
 
 
 def read_exactly(fd: int, count: int) -> bytes:
@@ -84,40 +70,6 @@ def read_exactly(fd: int, count: int) -> bytes:
         assert select.select([fd], [], [], 10)[0], f"only {len(data)} of {count} bytes came"
         data += os.read(fd, count - len(data))
     return data
-
-
-def crossing_times(writer: int, reader: int, blocks: list[bytes]) -> tuple[float, float]:
-    """Median and 99 % of the seconds that blocks take, sent as fast as a real line brings them."""
-    times, due = [], time.perf_counter()
-    for block in blocks:
-        select.select([], [], [], max(due - time.perf_counter(), 0))
-        begin = time.perf_counter()
-        os.write(writer, block)
-        assert read_exactly(reader, len(block)) == block
-        times.append(time.perf_counter() - begin)
-        due = begin + len(block) * 10 / BAUD_RATE
-    return statistics.median(times), sorted(times)[int(len(times) * 0.99)]
-
-
-def test_bytes_pass_unchanged_and_at_once(start_proxy, link):
-    """Any bytes, both ways, with the view and a recording going on. The time holds two crossings of a pty as well; of
-    several rounds the least disturbed by other programs counts."""
-    charger = PtyPort(None)
-    start_proxy(charger.path, "--record", f"{link}.rec")
-    companion = open_raw(link)
-    os.set_blocking(charger.fd, True)
-    try:
-        blocks = [os.urandom(1 + number % 40) + b"\n" for number in range(BLOCKS)]
-        for writer, reader, way in ((companion, charger.fd, "to"), (charger.fd, companion, "from")):
-            for _ in range(ROUNDS):
-                median, p99 = crossing_times(writer, reader, blocks)
-                print(f"{way} charger: median {median * 1000:.3f} ms, 99 % {p99 * 1000:.3f} ms")
-                if median < ADDED_S and p99 < ADDED_S:
-                    break
-            assert median < ADDED_S and p99 < ADDED_S
-    finally:
-        os.close(companion)
-        charger.close()
 
 
 def test_between_two_serial_ports():
@@ -156,7 +108,7 @@ def test_clients_of_the_tool_share_a_charger(start_charger, start_proxy, link, t
     assert charger.call(lambda charger: charger.journal.violations) == []
     assert charger.call(lambda charger: charger.journal.writes("CHCUR")) == [f"AT+CHCUR={a}" for a in (60, 70, 80)]
     assert check(read_recording(file)) == []
-    assert run("replay", "--check", str(file))[0] == 0
+    assert run("replay", "--check", str(file)).code == 0
 
 
 def test_several_read_while_one_writes(start_charger, start_proxy):
@@ -233,12 +185,12 @@ def test_a_charger_that_is_unplugged(start_charger, start_proxy):
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(arguments, code, message):
-    result, out, err = run("--port", "/dev/nothing", *arguments)
-    assert result == code and message in err and out == "" and len(err.splitlines()) == 1
+    ran = run("--port", "/dev/nothing", *arguments)
+    assert ran.code == code and message in ran.err and ran.out == "" and ran.err.count("\n") == 1
 
 
 def test_a_proxy_that_cannot_start_leaves_no_link(link):
-    assert run("--port", "/dev/nothing", "proxy", "--link", link)[0] == 3
+    assert run("--port", "/dev/nothing", "proxy", "--link", link).code == 3
     assert not Path(link).is_symlink()
 
 
@@ -249,12 +201,12 @@ def test_a_recorded_charger_can_be_played(start_charger, tmp_path):
     charger = start_charger()
     charger.call(lambda charger: charger.set("CHCUR", 130))
     file = tmp_path / "charger.rec"
-    code, _, err = run("--port", charger.path, "record", str(file), "STATE", "--period", "300", "--seconds", "1")
-    assert code == 0, err
+    ran = run("--port", charger.path, "record", str(file), "STATE", "--period", "300", "--seconds", "1")
+    assert (ran.code, ran.err) == (0, "")
     assert charger.call(lambda charger: (charger.subscriptions, charger.journal.writes())) == ([], [])
     assert check(read_recording(file)) == []
     assert sum(entry.text == "+STATE=0" for entry in read_recording(file)) >= 3, "pushes are there too"
-    assert run("--port", charger.path, "record", str(file))[0] == 2, "nothing is overwritten"
+    assert run("--port", charger.path, "record", str(file)).code == 2, "nothing is overwritten"
     with Command("replay", str(file), "--tcp", "0") as replay:
         with Evse.open(replay.wait_for("socket://")) as evse:
             assert evse.get("CHCUR") == (130,) and evse.get("STATE") == (0,)
@@ -266,9 +218,9 @@ def test_a_recorded_charger_can_be_played(start_charger, tmp_path):
 def test_deviations_are_reported_with_their_lines(tmp_path):
     file = tmp_path / "bad.rec"
     file.write_text("# evse-host recording 1\n0.000000 > AT+EN=1\\n\n0.010000 < \\nOK\\n\n0.020000 < \\nOK\\n\n")
-    code, out, _ = run("replay", "--check", str(file))
-    assert code == 1
-    assert out.splitlines() == [
+    ran = run("replay", "--check", str(file))
+    assert ran.code == 1
+    assert ran.out.splitlines() == [
         f"{file}:2: client: EN: short for ENABLE; a lost byte makes it another command",
         f"{file}:4: charger: OK without a command",
         f"{file}: 3 lines, 2 deviations",

@@ -11,7 +11,7 @@ import pytest
 from evse_host.simulator import Charger, Faults, PtyServer
 from evse_host.simulator.journal import LIST_SUBSCRIPTION, SERIAL_ACCESS
 
-from .conftest import COMMAND, environment, run
+from .commands import COMMAND, environment, run
 
 PROMPT = "evse>"
 

@@ -11,7 +11,7 @@ import pytest
 from evse_host.client import Evse
 from evse_host.simulator import Charger, Faults
 from evse_host.simulator.orders import VERBS, OrderError, help_text, parse, parse_script
-from tests.host.proxy_bench import Command, run
+from tests.host.commands import Command, run
 
 # --- orders -----------------------------------------------------------------------------------------------------------
 
@@ -162,5 +162,5 @@ def test_several_on_tcp_have_ports_of_their_own():
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(arguments, code, message):
-    result, _, err = run("simulate", *arguments)
-    assert result == code and message in err and len(err.splitlines()) == 1
+    ran = run("simulate", *arguments)
+    assert ran.code == code and message in ran.err and ran.err.count("\n") == 1

@@ -1,31 +1,61 @@
-"""Running commands of the host tool for tests: started, waited for, ended by their process id."""
+"""The installed command `evse-host` as a person runs it: to its end (``run``) or in the background (``Command``)."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+COMMAND = Path(sys.executable).with_name("evse-host")
+TIMEOUT_S = 60
 WAIT_S = 20.0
 
 
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Without what the person who runs the tests may have set."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("EVSE_")}
+    return clean | {"PYTHONUTF8": "1", "COLUMNS": "100"} | more
+
+
+def run(*arguments: str, **options) -> Ran:
+    """Runs `evse-host` to its end; never a traceback."""
+    options.setdefault("env", environment())
+    done = subprocess.run([COMMAND, *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, **options)
+    assert "Traceback" not in done.stderr, done.stderr
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def start(*arguments: str, **options) -> subprocess.Popen:
+    """Starts `evse-host` with its outputs in pipes; use it in a ``with``."""
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    return subprocess.Popen([COMMAND, *arguments], text=True, errors="replace", env=environment(), **streams)
+
+
 class Command:
-    """`evse-host ARGUMENTS` in a process of its own, its output read as it comes. A context manager."""
+    """`evse-host ARGUMENTS` in the background, its output read as it comes. A context manager."""
 
     def __init__(self, *arguments: str, stdin: bool = False) -> None:
         self.out: list[str] = []
         self.err: list[str] = []
         self._changed = threading.Condition()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "evse_host.cli", *arguments], text=True, errors="replace",
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "host_tools")},
-        )  # fmt: skip
+        self.process = start(*arguments, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL)
         self._readers = [
             threading.Thread(target=self._read, args=pair, daemon=True)
             for pair in ((self.process.stdout, self.out), (self.process.stderr, self.err))
@@ -68,12 +98,3 @@ class Command:
         for reader in self._readers:
             reader.join(5)
         return code
-
-
-def run(*arguments: str) -> tuple[int, str, str]:
-    """Runs a command to its end: exit code, output, errors."""
-    with Command(*arguments) as command:
-        code = command.process.wait(WAIT_S)
-        for reader in command._readers:
-            reader.join(5)
-        return code, "\n".join(command.out), "\n".join(command.err)
