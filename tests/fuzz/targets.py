@@ -1,0 +1,166 @@
+"""Builds the fuzzers, one program for each fuzz_*.cpp, with clang's libFuzzer and both sanitizers.
+
+Everything that they know about the charger's commands is written from the catalog. `python -m tools.fuzz` runs them.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from components.esp32evse import codegen
+from components.esp32evse.catalog import COMMANDS, Command
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+COMPONENT = Path(os.environ.get("EVSE_COMPONENT", ROOT / "components" / "esp32evse"))
+CACHE = ROOT / ".cache" / "fuzz"
+KEPT_BUILDS = 4
+
+#: What each one runs of the component.
+SOURCES = {"values": ("at_value.cpp",), "client": ("at_client.cpp", "at_value.cpp")}
+TARGETS = tuple(SOURCES)
+COMPILER = "clang++"
+FLAGS = (
+    "-std=gnu++20", "-Wall", "-Wextra", "-Werror", "-O2", "-g1", "-fno-omit-frame-pointer",
+    "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+)  # fmt: skip
+#: New paths through the component lead the fuzzer, not those through the harness; but values calls inline functions.
+COVERAGE = ("-fsanitize=fuzzer-no-link", "-fno-sanitize-coverage=trace-cmp")  # the dictionary knows the words
+COVERED_HARNESSES = ("values",)
+
+#: What the client is given: the hub never has a row of the commands that it must not send.
+ROWS = tuple(c for c in COMMANDS if c.access != "W" and c.name not in ("SERIAL0", "SERIAL1", "CMD"))
+
+
+class BuildError(Exception):
+    """A fuzzer does not compile; the message is the compiler's."""
+
+
+# --- from the catalog -------------------------------------------------------------------------------------------------
+
+
+def sample(command: Command, second: bool) -> str:
+    """A value as the charger shows it; `second` is another one."""
+    fields = []
+    for item in command.fields:
+        if item.type == "str":
+            fields.append('""' if item.access == "W" else '"Zo\xc3\xab, \\\\ 2"' if second else '"one"')
+        else:
+            low, high = item.range
+            fields.append(str(high if second else low))
+    return ",".join(fields)
+
+
+def _row(command: Command) -> str:
+    name = f'"{command.name}\\0{command.answer}"' if command.answer else f'"{command.name}"'
+    traits = codegen._traits(command).replace("esp32evse::", "esphome::esp32evse::")
+    low, high = command.fields[0].range if command.fields and command.fields[0].type != "str" else (0, 0)
+    hides = any(item.access == "W" for item in command.fields)
+    access = ", ".join(str(letter in command.access).lower() for letter in "RWX")
+    refresh = f"esphome::esp32evse::Refresh::{command.refresh.upper()}"
+    samples = ", ".join(_literal(sample(command, second)) for second in (False, True))
+    return (
+        f'{{{name}, "{command.answer_name}", "{codegen._signature(command)}", {refresh}, {traits}, {access}, '
+        f"{command.verify}, {str(hides).lower()}, {max(low, 0)}u, {min(high, 2**32 - 1)}u, {{{samples}}}}},"
+    )
+
+
+def _literal(text: str) -> str:
+    """A C string."""
+    data = text.encode("latin-1")
+    return '"' + "".join(chr(b) if 0x20 <= b < 0x7F and b not in b'"\\' else f"\\{b:03o}" for b in data) + '"'
+
+
+def rows() -> str:
+    """The entries of ROWS in rows.h."""
+    return "".join(f"{_row(command)}\n" for command in ROWS)
+
+
+def dictionary() -> str:
+    """libFuzzer's words: names, forms, values and results, and what lies at the edges of the number types."""
+    words = {"OK\n", "ERROR\n", "\nRDY\n\0", "~\n", "AT", "ATE0", "ATE1", "\n\n", "\r\n", '"', '\\"', "\\\\", "\\n"}
+    for command in COMMANDS:
+        words |= {command.name, f"+{command.answer_name}=", f"AT+{command.name}", sample(command, True)}
+        words |= {f"\n+{command.answer_name}={sample(command, second)}\n" for second in (False, True)}
+        words |= {str(edge) for item in command.fields if item.type != "str" for edge in item.range}
+    return "".join(f"{_word(word)}\n" for word in sorted(words - {""}))
+
+
+def _word(text: str) -> str:
+    data = text.encode("latin-1")
+    return '"' + "".join(chr(b) if 0x20 <= b < 0x7F and b not in b'"\\' else f"\\x{b:02x}" for b in data) + '"'
+
+
+# --- building ---------------------------------------------------------------------------------------------------------
+
+
+def build(target: str) -> Path:
+    """The fuzzer for the present sources, with its dictionary beside it as `dictionary`; compiled only if something
+    has changed. Raises BuildError."""
+    directory = CACHE / "build" / f"{target}-{_digest(target)}"
+    directory.mkdir(parents=True, exist_ok=True)
+    program = directory / target
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not program.is_file():
+            _compile(target, directory)
+        os.utime(directory)
+        builds = sorted((CACHE / "build").glob(f"{target}-*/"), key=lambda path: path.stat().st_mtime)
+        for old in builds[:-KEPT_BUILDS]:
+            shutil.rmtree(old)
+    return program
+
+
+def _digest(target: str) -> str:
+    digest = hashlib.sha256(repr((FLAGS, rows(), dictionary())).encode())
+    paths = [*COMPONENT.glob("*.h"), *COMPONENT.glob("*.cpp"), *HERE.glob("*.h"), HERE / f"fuzz_{target}.cpp"]
+    for path in sorted(paths):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _compile(target: str, directory: Path) -> None:
+    (directory / "rows.inc").write_text(rows())
+    (directory / "dictionary").write_text(dictionary())
+    includes = [f"-I{path}" for path in (directory, COMPONENT, HERE)]
+    objects = []
+    for source in (HERE / f"fuzz_{target}.cpp", *(COMPONENT / name for name in SOURCES[target])):
+        covered = COVERAGE if source.parent == COMPONENT or target in COVERED_HARNESSES else []
+        objects.append(directory / f"{source.stem}.o")
+        _run(COMPILER, *FLAGS, *covered, *includes, "-c", source, "-o", objects[-1])
+    _run(COMPILER, *FLAGS, "-fsanitize=fuzzer", *objects, "-o", directory / "linking")
+    (directory / "linking").rename(directory / target)
+
+
+def _run(*command: str | Path) -> None:
+    if shutil.which(command[0]) is None:
+        raise BuildError(f"{command[0]} is missing: sudo apt-get install clang libclang-rt-dev")
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise BuildError(result.stderr[:4000])
+
+
+# --- corpus -----------------------------------------------------------------------------------------------------------
+
+
+def corpus_file(target: str) -> Path:
+    """The kept inputs of a target: base64, one a line."""
+    return HERE / "corpus" / f"{target}.txt"
+
+
+def read_corpus(target: str) -> list[bytes]:
+    path = corpus_file(target)
+    return [base64.b64decode(line) for line in path.read_text().split()] if path.is_file() else []
+
+
+def write_corpus(target: str, inputs: Iterable[bytes]) -> None:
+    lines = sorted((base64.b64encode(data).decode() for data in inputs if data), key=lambda line: (len(line), line))
+    corpus_file(target).parent.mkdir(exist_ok=True)
+    corpus_file(target).write_text("".join(f"{line}\n" for line in lines))

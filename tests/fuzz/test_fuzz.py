@@ -1,0 +1,59 @@
+"""Every fuzzer for a while, with the inputs that are kept; and a broken component, which they must find broken.
+
+A minute for all of them together and about as long again to compile. EVSE_FUZZ_SECONDS=n changes the minute.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz import targets
+from tests.support.compilers import require
+from tools import fuzz
+
+SECONDS = int(os.environ.get("EVSE_FUZZ_SECONDS", "60"))
+
+
+@pytest.fixture(autouse=True)
+def clang() -> None:
+    require(targets.COMPILER)
+
+
+@pytest.mark.parametrize("target", targets.TARGETS)
+def test_nothing_is_found(target: str) -> None:
+    kept = targets.read_corpus(target)
+    outcome = fuzz.fuzz(target, f"-max_total_time={max(1, SECONDS // len(targets.TARGETS))}", seed=1)
+    assert outcome.cause == "", f"python -m tools.fuzz {target} --replay {outcome.finding}"
+    assert outcome.runs > len(kept) > 0
+    assert outcome.covered > outcome.edges / 2
+
+
+@pytest.mark.parametrize(
+    ("target", "file", "old", "new", "cause"),
+    [
+        ("client", "at_client.h", "SETTLE_MS = 1200", "SETTLE_MS = 900", "FINDING: sent within 1 s of RDY"),
+        ("client", "at_client.cpp", "if (this->matched_ && proven)", "if (proven)", "FINDING: done, but no read-back"),
+        ("values", "at_value.cpp", "(*text != '\\0' && *text != ',')", "false", "FINDING: taken, but it is no value"),
+    ],
+)
+def test_a_broken_component_is_found(
+    target: str, file: str, old: str, new: str, cause: str, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    component = Path(shutil.copytree(targets.COMPONENT, tmp_path / "component"))
+    text = (component / file).read_text()
+    assert text.count(old) == 1
+    (component / file).write_text(text.replace(old, new))
+    monkeypatch.setattr(targets, "COMPONENT", component)
+    monkeypatch.setattr(targets, "CACHE", tmp_path / "cache")
+    assert fuzz.main([target, "--seconds", "30"]) == 1
+    output = capsys.readouterr().out
+    assert cause in output
+    assert f"--replay {tmp_path}/cache/findings/{target}-crash-" in output
+
+
+def test_what_is_kept_is_small() -> None:
+    assert sum(targets.corpus_file(target).stat().st_size for target in targets.TARGETS) < 1_000_000

@@ -1,0 +1,461 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "at_client.h"
+#include "charger.h"
+#include "reference.h"
+#include "rows.h"
+#include "script.h"
+
+namespace fuzz {
+
+/// Sees all that goes over the line and all that is asked for, and says what the client must never do.
+///
+/// It knows only the contract, not how the client works: what a line means it finds with reference.h.
+class Watch {
+ public:
+  static constexpr uint32_t HOLDOFF_MS = 1000;    // silence after RDY
+  static constexpr uint32_t ERROR_PAUSE_MS = 20;  // a second ERROR may come
+  static constexpr uint32_t SILENCE_MS = 1500;    // then a restart may have been missed
+  static constexpr uint32_t SETTLED_UPTIME_S = 6;
+  static constexpr uint32_t WRITE_ENDS_MS = 33000;
+  static constexpr uint32_t RUN_WAITS_MS = 5200;  // and the same command may have been in flight before
+  static constexpr uint32_t RUN_ENDS_MS = 28000;
+  static constexpr size_t MAX_COMMAND = 160;
+  static constexpr uint8_t MAX_SENDS = 3;
+
+  Watch(const std::vector<const Row *> &rows, uint32_t now, bool keeps_settings)
+      : rows_(rows), states_(rows.size()), ready_at_(now - HOLDOFF_MS), keeps_settings_(keeps_settings) {}
+
+  // --- what is asked for ----------------------------------------------------------------------------------------------
+
+  /// A write: `provable` bytes of the argument can be read back; without, it is a number.
+  void wish(uint8_t row, std::string_view argument, std::optional<size_t> provable, uint32_t now) {
+    State &state = this->states_[row];
+    const bool repeated = (this->rows_[row]->traits & esphome::esp32evse::UNPROVABLE) != 0 && state.wish;
+    if (repeated)
+      return;  // it has one value: one write serves both
+    state.wish = Wish{std::string(argument), provable, now};
+    state.shown_since_read = false;
+    state.held = false;
+  }
+  void wish_run(uint8_t row, uint32_t now) {
+    State &state = this->states_[row];
+    state.run_wanted = state.run_waits = true;
+    state.run_at = now;
+  }
+  void wish_raw(std::string_view text) {
+    this->raw_ = std::string(text) + "\n";
+    this->raw_waits_ = true;
+  }
+  void wish_unsubscribe() { this->unsubscribe_asked_ = true; }
+
+  // --- the line -------------------------------------------------------------------------------------------------------
+
+  void on_transmit(std::string_view data, uint32_t now);
+  void on_receive(std::string_view piece, uint32_t now);
+  /// Bytes come that the charger has not sent: what it holds proves nothing any more.
+  void on_forgery() { this->honest_ = false; }
+
+  // --- what the client says -------------------------------------------------------------------------------------------
+
+  void on_values(uint8_t row, const esphome::esp32evse::Values &values);
+  void on_unsupported(uint8_t row) {
+    require(!std::exchange(this->states_[row].unsupported, true), "unsupported is said twice");
+  }
+  void on_done(uint8_t row, bool success);
+  void on_online(bool online) {
+    require(!online || !this->online_, "online twice");
+    this->online_ = online;
+  }
+  void on_reboot();
+  void on_raw_line(std::string_view line) {
+    require(this->raw_in_flight_ && this->line_ == line, "a line of a raw command that was not one");
+  }
+  void on_raw_result() { require(std::exchange(this->raw_waits_, false), "nobody waits for this result"); }
+
+  // --- at any time ----------------------------------------------------------------------------------------------------
+
+  void check_charger(const Charger &charger) const {
+    if (this->honest_ && charger.damage() != nullptr)
+      fail(charger.damage());
+  }
+  void check_requests(uint32_t now) const;
+  /// A request has not ended yet.
+  bool is_waiting() const;
+  void check_shown(uint8_t row, const Charger &charger) const;
+  bool is_online() const { return this->online_; }
+  uint32_t sent() const { return this->sent_; }
+
+ private:
+  /// How far question and answer are known to belong together.
+  enum class Sync : uint8_t { LOST, BARRIER, CLEARED, QUESTION, NAMED, READY };
+
+  struct Wish {
+    std::string argument;
+    std::optional<size_t> provable;
+    uint32_t time;
+    uint8_t sends{0};
+    bool acknowledged{false};
+  };
+  struct State {
+    std::optional<Wish> wish;
+    std::string shown;              // what the client has told last
+    std::vector<std::string> kept;  // values that may be put back after a restart
+    bool may_restore{false};
+    bool unsupported{false};
+    bool shown_since_read{false};  // the wish's value, in answer to the read in flight
+    bool held{false};              // and that read has ended
+    bool run_wanted{false};        // to be sent
+    bool run_waits{false};         // for its end
+    bool run_in_flight{false};
+    uint32_t run_at{0};
+  };
+
+  void on_line_(const ReferenceFramer::Line &line, uint32_t now);
+  void on_result_(bool ok, uint32_t now);
+  void on_value_line_(std::string_view name, std::string_view text);
+  void on_other_line_();
+  void check_sync_(std::string_view data, uint32_t now);
+  void check_command_(std::string_view command, uint32_t now);
+  void check_read_(std::string_view name);
+  void check_run_(std::string_view name, uint32_t now);
+  void check_subscription_(std::string_view argument, bool on);
+  void check_write_(uint8_t row, std::string_view argument);
+  uint8_t row_of_(std::string_view name) const;
+  bool fulfils_(const Row &row, const Wish &wish, std::string_view text, const ReferenceFields &fields) const;
+
+  const std::vector<const Row *> &rows_;
+  std::vector<State> states_;
+  ReferenceFramer framer_;
+  std::string line_;                            // the last one received
+  std::optional<ReferenceFields> line_fields_;  // if it was a value
+  uint8_t line_row_{0xFF};
+  std::string raw_;
+  uint32_t now_{0};
+  uint32_t ready_at_;
+  uint32_t error_at_{0};
+  uint32_t heard_at_{0};
+  uint32_t sent_{0};
+  Sync sync_{Sync::LOST};
+  uint8_t read_row_{0xFF};   // the command in flight reads this
+  uint8_t write_row_{0xFF};  // or writes this
+  bool in_flight_{false};
+  bool raw_in_flight_{false};
+  bool raw_waits_{false};
+  bool error_seen_{false};
+  bool uptime_seen_{false};
+  bool online_{false};
+  bool honest_{true};
+  bool unsubscribe_asked_{false};
+  bool keeps_settings_;
+};
+
+// --- out --------------------------------------------------------------------------------------------------------------
+
+inline void Watch::on_transmit(std::string_view data, uint32_t now) {
+  this->sent_++;
+  this->now_ = now;
+  require(data.size() >= 2 && data.size() <= MAX_COMMAND && data.ends_with('\n'), "not one line");
+  const std::string_view command = data.substr(0, data.size() - 1);
+  require(!has_control(command), "a control byte is sent");
+  require(command == "~" || (command.size() >= 2 && (command[0] | 0x20) == 'a' && (command[1] | 0x20) == 't'),
+          "a command does not begin with AT");
+  require(now - this->ready_at_ >= HOLDOFF_MS, "sent within 1 s of RDY");
+  this->check_sync_(data, now);
+  this->read_row_ = this->write_row_ = 0xFF;
+  this->raw_in_flight_ = false;
+  if (this->sync_ == Sync::READY)
+    this->check_command_(command, now);
+  this->in_flight_ = true;
+}
+
+/// Nothing but the barrier while question and answer may not belong together; never two commands in flight.
+inline void Watch::check_sync_(std::string_view data, uint32_t now) {
+  if (data == "~\n") {
+    this->sync_ = Sync::BARRIER;
+    this->uptime_seen_ = this->error_seen_ = false;
+    return;
+  }
+  if (this->sync_ == Sync::CLEARED && data == "AT+VER?\n") {
+    this->sync_ = Sync::QUESTION;
+    return;
+  }
+  require(this->sync_ == Sync::READY, "a command before the barrier is through");
+  require(!this->in_flight_, "two commands in flight");
+  require(!this->error_seen_ || now - this->error_at_ >= ERROR_PAUSE_MS, "no wait for a second ERROR");
+  if (data == "AT+UPTIME?\n")
+    return;
+  require(this->uptime_seen_, "a command before the uptime is known");
+  require(now - this->heard_at_ <= SILENCE_MS, "a command into a silence that may hide a restart");
+}
+
+inline void Watch::check_command_(std::string_view command, uint32_t now) {
+  if (this->raw_waits_ && command.size() + 1 == this->raw_.size() && this->raw_.starts_with(command)) {
+    this->raw_in_flight_ = true;
+    this->raw_.clear();
+    return;
+  }
+  if (command == "ATE0")
+    return;
+  require(command.starts_with("AT+"), "not a command of this client");
+  const std::string_view text = command.substr(3);
+  const size_t mark = std::min(text.find_first_of("=?"), text.size());
+  const std::string_view name = text.substr(0, mark), form = text.substr(mark);
+  if (form.empty())
+    this->check_run_(name, now);
+  else if (form == "?")
+    this->check_read_(name);
+  else if (name == "SUB" || name == "UNSUB")
+    this->check_subscription_(form.substr(1), name == "SUB");
+  else
+    this->check_write_(this->row_of_(name), form.substr(1));
+}
+
+inline uint8_t Watch::row_of_(std::string_view name) const {
+  for (size_t row = 0; row < this->rows_.size(); row++) {
+    if (name == this->rows_[row]->name)
+      return static_cast<uint8_t>(row);
+  }
+  fail("a command that is not configured");
+}
+
+inline void Watch::check_read_(std::string_view name) {
+  const uint8_t row = this->row_of_(name);
+  State &state = this->states_[row];
+  require(this->rows_[row]->readable, "a read of what cannot be read");
+  require(!state.unsupported || state.wish || state.may_restore, "what the firmware lacks is asked again");
+  this->read_row_ = row;
+  state.shown_since_read = state.held = false;
+}
+
+inline void Watch::check_run_(std::string_view name, uint32_t now) {
+  const uint8_t row = this->row_of_(name);
+  State &state = this->states_[row];
+  require(this->rows_[row]->runnable && std::exchange(state.run_wanted, false),
+          "a run that nobody asked for, or again");
+  state.run_in_flight = true;
+  const uint32_t before = (this->rows_[row]->traits & esphome::esp32evse::LINES) != 0 ? 11000 : 1000;
+  require(now - state.run_at <= RUN_WAITS_MS + before, "a run long after it was asked for");
+}
+
+inline void Watch::check_subscription_(std::string_view argument, bool on) {
+  if (!on && argument == "\"\"") {
+    require(this->unsubscribe_asked_, "all subscriptions are stopped, nobody asked");
+    return;
+  }
+  const auto fields = parse_reference(argument, on ? "sI" : "s");
+  require(fields &&
+              quoted((*fields)[0].text).size() + (on ? 1 + std::to_string((*fields)[1].number).size() : 0) ==
+                  argument.size() &&
+              (*fields)[0].text.starts_with('+'),
+          "a malformed subscription");
+  const Row &row = *this->rows_[this->row_of_((*fields)[0].text.substr(1))];
+  require(row.readable && (row.traits & esphome::esp32evse::LINES) == 0, "a subscription that hangs the charger");
+  require(!on || ((*fields)[1].number >= 100 && (*fields)[1].number <= 42949671), "a period that the charger mistakes");
+}
+
+inline void Watch::check_write_(uint8_t row, std::string_view argument) {
+  State &state = this->states_[row];
+  const Row &meant = *this->rows_[row];
+  require(meant.writable, "a write of what cannot be written");
+  this->write_row_ = row;
+  if (!state.wish) {
+    const bool known = std::find(state.kept.begin(), state.kept.end(), argument) != state.kept.end();
+    require(state.may_restore && known, "a write that nobody asked for");
+    return;
+  }
+  Wish &wish = *state.wish;
+  const bool clock = (meant.traits & esphome::esp32evse::CLOCK) != 0;
+  require(clock || argument == wish.argument, "not the newest wish is written");
+  require(++wish.sends <= MAX_SENDS, "written too often");
+  const bool hides = wish.provable && *wish.provable < wish.argument.size();
+  const bool flash =
+      (meant.traits & (esphome::esp32evse::STORED | esphome::esp32evse::UNPROVABLE)) == esphome::esp32evse::STORED;
+  require(!flash || hides || !state.held, "written to flash, though the charger holds it");
+  wish.acknowledged = false;
+}
+
+// --- in ---------------------------------------------------------------------------------------------------------------
+
+inline void Watch::on_receive(std::string_view piece, uint32_t now) {
+  this->line_row_ = 0xFF;
+  if (const auto line = this->framer_.feed(piece))
+    this->on_line_(*line, now);
+}
+
+inline void Watch::on_line_(const ReferenceFramer::Line &line, uint32_t now) {
+  this->now_ = now;
+  this->line_ = line.text;
+  const std::string_view text = this->line_;
+  const size_t equals = text.find('=');
+  if (line.damaged) {
+    this->on_other_line_();
+  } else if (text == "OK" || text == "ERROR") {
+    this->on_result_(text == "OK", now);
+  } else if (text == "RDY") {
+    this->ready_at_ = now;
+    this->sync_ = Sync::LOST;
+  } else if (text[0] == '+' && equals != std::string_view::npos) {
+    this->heard_at_ = now;
+    this->on_value_line_(text.substr(1, equals - 1), text.substr(equals + 1));
+  } else if (text[0] != '~' && !text.starts_with("AT")) {
+    this->on_other_line_();
+  }
+}
+
+/// It may have been the barrier's answer.
+inline void Watch::on_other_line_() {
+  if (this->sync_ == Sync::BARRIER)
+    this->sync_ = Sync::CLEARED;
+  else if (this->sync_ == Sync::QUESTION || this->sync_ == Sync::NAMED)
+    this->sync_ = Sync::LOST;
+}
+
+inline void Watch::on_result_(bool ok, uint32_t now) {
+  this->heard_at_ = now;
+  if (!ok) {
+    this->error_at_ = now;
+    this->error_seen_ = true;
+  }
+  switch (this->sync_) {
+    case Sync::LOST:
+    case Sync::CLEARED:
+      break;
+    case Sync::BARRIER:
+      this->sync_ = Sync::CLEARED;
+      break;
+    case Sync::QUESTION:
+    case Sync::NAMED:
+      this->sync_ = ok && this->sync_ == Sync::NAMED ? Sync::READY : Sync::LOST;
+      this->uptime_seen_ = this->error_seen_ = false;
+      break;
+    case Sync::READY:
+      if (this->in_flight_ && this->read_row_ != 0xFF)
+        this->states_[this->read_row_].held = this->states_[this->read_row_].shown_since_read;
+      if (this->in_flight_ && this->write_row_ != 0xFF && this->states_[this->write_row_].wish)
+        this->states_[this->write_row_].wish->acknowledged = ok && this->states_[this->write_row_].wish->sends > 0;
+      break;
+  }
+  this->in_flight_ = false;
+}
+
+inline void Watch::on_value_line_(std::string_view name, std::string_view text) {
+  if (this->sync_ == Sync::QUESTION && name == "VER")
+    this->sync_ = Sync::NAMED;
+  for (size_t row = 0; row < this->rows_.size(); row++) {
+    const Row &meant = *this->rows_[row];
+    if (name != meant.answer)
+      continue;
+    const bool ignored = (meant.traits & esphome::esp32evse::LINES) != 0;  // unless it was asked for
+    this->line_fields_ = parse_reference(text, meant.signature);
+    if (!this->line_fields_) {
+      if (!ignored || this->in_flight_)
+        this->on_other_line_();
+      return;
+    }
+    this->line_row_ = static_cast<uint8_t>(row);
+    this->uptime_seen_ |= row == UPTIME && this->sync_ == Sync::READY;
+    State &state = this->states_[row];
+    if (state.wish && this->read_row_ == row && this->in_flight_)
+      state.shown_since_read = this->fulfils_(meant, *state.wish, text, *this->line_fields_);
+    if (this->keeps_settings_ && (meant.traits & esphome::esp32evse::LIVE) != 0)
+      state.kept.emplace_back(text);
+    return;
+  }
+}
+
+/// Whether a value line shows what was wished for.
+inline bool Watch::fulfils_(const Row &row, const Wish &wish, std::string_view text,
+                            const ReferenceFields &fields) const {
+  if (wish.provable) {
+    const std::string_view proven = std::string_view(wish.argument).substr(0, *wish.provable);
+    const std::string_view behind = text.substr(std::min(proven.size(), text.size()));
+    return text.starts_with(proven) && (behind.empty() || behind.starts_with(','));
+  }
+  const int64_t off = static_cast<int64_t>(fields[0].number - std::stoull(wish.argument));
+  const int64_t tolerance = (row.traits & esphome::esp32evse::CLOCK) != 0 ? 4 + (this->now_ - wish.time) / 1000 : 0;
+  return off >= -tolerance && off <= tolerance;
+}
+
+// --- what the client says ---------------------------------------------------------------------------------------------
+
+inline void Watch::on_values(uint8_t row, const esphome::esp32evse::Values &values) {
+  require(this->line_row_ == row && values.size() == this->line_fields_->size(), "a value that was not on the line");
+  for (size_t i = 0; i < values.size(); i++) {
+    const ReferenceField &field = (*this->line_fields_)[i];
+    const bool same = field.is_text ? field.text == std::string_view(values[i].text, values[i].length)
+                                    : values[i].text == nullptr && field.number == values[i].number;
+    require(same, "not the value that was on the line");
+  }
+  State &state = this->states_[row];
+  require(!state.wish || state.shown_since_read, "another value is told while a write is pending");
+  state.shown = this->line_.substr(this->line_.find('=') + 1);
+}
+
+inline void Watch::on_done(uint8_t row, bool success) {
+  State &state = this->states_[row];
+  if (state.run_waits) {
+    if (!std::exchange(state.run_in_flight, false))
+      state.run_wanted = false;          // given up
+    state.run_waits = state.run_wanted;  // asked for once more meanwhile
+    return;
+  }
+  require(state.wish || state.may_restore, "nobody waits for this");
+  state.may_restore = false;
+  const std::optional<Wish> wish = std::exchange(state.wish, std::nullopt);
+  if (!wish || !success)
+    return;
+  const Row &meant = *this->rows_[row];
+  if ((meant.traits & esphome::esp32evse::UNPROVABLE) != 0) {
+    require(wish->acknowledged || state.held, "done, without an OK");
+    return;
+  }
+  require(state.held, "done, but no read-back has shown it");
+  require(!wish->provable || *wish->provable == wish->argument.size() || wish->acknowledged,
+          "done, but nothing tells whether the part was taken that cannot be read");
+  if (this->keeps_settings_)
+    state.kept.push_back(wish->argument);
+}
+
+inline void Watch::on_reboot() {
+  for (size_t row = 0; row < this->rows_.size(); row++) {
+    State &state = this->states_[row];
+    state.unsupported = false;
+    state.may_restore |= this->keeps_settings_ && (this->rows_[row]->traits & esphome::esp32evse::LIVE) != 0;
+  }
+}
+
+// --- at any time ------------------------------------------------------------------------------------------------------
+
+inline void Watch::check_requests(uint32_t now) const {
+  for (const State &state : this->states_) {
+    require(!state.wish || now - state.wish->time <= WRITE_ENDS_MS, "a write has no end");
+    require(!state.run_waits || now - state.run_at <= RUN_ENDS_MS, "a run has no end");
+  }
+}
+
+inline bool Watch::is_waiting() const {
+  if (this->raw_waits_)
+    return true;
+  return std::any_of(this->states_.begin(), this->states_.end(),
+                     [](const State &state) { return state.wish || state.run_waits; });
+}
+
+/// The client must have told what the charger holds.
+inline void Watch::check_shown(uint8_t row, const Charger &charger) const {
+  const Row &meant = *this->rows_[row];
+  const State &state = this->states_[row];
+  const bool known = meant.readable && (meant.traits & (esphome::esp32evse::LINES | esphome::esp32evse::CLOCK)) == 0;
+  if (!known || state.unsupported || row == UPTIME)
+    return;
+  const auto held = find_row(meant.name);
+  require(held && state.shown == charger.value(*held), "another value than the charger's is shown");
+}
+
+}  // namespace fuzz
