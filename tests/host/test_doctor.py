@@ -4,9 +4,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evse_host import doctor
+from evse_host.catalog import COMMANDS
 from evse_host.codec import Damaged, Other, Result, Value
-from evse_host.doctor import Doctor, Exchange, Kind, Sample, Status, classify
+from evse_host.doctor import Doctor, Status
+from evse_host.doctor.charger import Exchange, agreed_names, judge_firmware
+from evse_host.doctor.line import Kind, Sample, best, classify, judge_lines, judge_mode
+from evse_host.doctor.timing import distribution, judge_cadence, judge_errors, judge_round_trips
 from evse_host.simulator import Charger
 
 from .bench_line import BenchLine, applied_writes, resample
@@ -57,7 +60,7 @@ def test_what_bytes_look_like(data, sent, kind):
 
 def test_the_sample_that_says_most_counts():
     samples = [Sample(115200, b"\x80\xff\xfe"), Sample(9600, LOG), Sample(19200, b"")]
-    assert doctor.best(samples).baud_rate == 9600
+    assert best(samples).baud_rate == 9600
 
 
 # --- judgements -------------------------------------------------------------------------------------------------------
@@ -65,18 +68,18 @@ def test_the_sample_that_says_most_counts():
 
 @pytest.mark.parametrize("kind", [Kind.SILENCE, Kind.LOW, Kind.LOOPBACK, Kind.HEARD])
 def test_every_fault_of_the_lines_has_its_remedy(kind):
-    finding = doctor.judge_lines(kind)
+    finding = judge_lines(kind)
     assert finding.status is Status.PROBLEM
     assert finding.seen and finding.means and finding.do
 
 
 def test_the_faults_of_the_lines_are_told_apart():
     kinds = (Kind.SILENCE, Kind.LOW, Kind.LOOPBACK, Kind.HEARD, Kind.ANSWERS)
-    assert len({doctor.judge_lines(kind).seen for kind in kinds}) == len(kinds)
+    assert len({judge_lines(kind).seen for kind in kinds}) == len(kinds)
 
 
 def test_log_between_answers_is_a_warning():
-    finding = doctor.judge_mode(Kind.ANSWERS, b"\n+STATE=0\n\nOK\nI (99) evse: state B\n")
+    finding = judge_mode(Kind.ANSWERS, b"\n+STATE=0\n\nOK\nI (99) evse: state B\n")
     assert finding.status is Status.WARNING and "log output between the answers" in finding.seen
 
 
@@ -101,43 +104,43 @@ def test_an_echo_is_seen():
 
 
 def test_no_error_is_a_bound_and_no_proof():
-    finding = doctor.judge_errors([exchange("good")] * 300)
+    finding = judge_errors([exchange("good")] * 300)
     assert finding.status is Status.OK and "below 1 % with 95 % certainty" in finding.seen
 
 
 @pytest.mark.parametrize(("bad", "status"), [(1, Status.WARNING), (3, Status.WARNING), (4, Status.PROBLEM)])
 def test_errors_are_counted(bad, status):
-    finding = doctor.judge_errors([exchange("lost")] * bad + [exchange("good")] * (300 - bad))
+    finding = judge_errors([exchange("lost")] * bad + [exchange("good")] * (300 - bad))
     assert finding.status is status
     assert finding.data == {"exchanges": 300, "lost": bad, "damaged": 0, "refused": 0, "rate": round(bad / 300, 5)}
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(0.006, Status.OK), (0.020, Status.NOTE), (0.060, Status.WARNING)])
 def test_slow_round_trips_name_the_latency_timer(seconds, status):
-    finding = doctor.judge_round_trips([exchange("good", seconds)] * 20, 0.0023)
+    finding = judge_round_trips([exchange("good", seconds)] * 20, 0.0023)
     assert finding.status is status
     assert ("latency" in finding.do) == (status is not Status.OK)
 
 
 def test_the_distribution():
-    times = doctor.distribution([float(value) for value in range(100, 0, -1)])
+    times = distribution([float(value) for value in range(100, 0, -1)])
     assert times == {"count": 100, "min": 1, "median": 50.5, "p95": 96, "p99": 100, "max": 100}
 
 
 def test_noise_in_one_listing_neither_hides_nor_invents_a_command():
     first, second = {"STATE", "CHCUR", "STAUE", "NEW"}, {"STATE", "VER", "NEW"}
-    assert doctor.agreed_names(first, second) == {"STATE", "CHCUR", "VER", "NEW"}
+    assert agreed_names(first, second) == {"STATE", "CHCUR", "VER", "NEW"}
 
 
 def test_commands_that_the_catalog_does_not_know_are_named():
-    known = {command.name for command in doctor.COMMANDS} | {"NEW"}
-    finding = doctor.judge_firmware({"VER": ("v3",), "DEVNAME": ("Board",)}, known)
+    known = {command.name for command in COMMANDS} | {"NEW"}
+    finding = judge_firmware({"VER": ("v3",), "DEVNAME": ("Board",)}, known)
     assert finding.status is Status.OK and finding.seen.endswith("it also knows NEW")
-    assert doctor.judge_firmware({}, set()).status is Status.WARNING
+    assert judge_firmware({}, set()).status is Status.WARNING
 
 
 def cadence(times=(0.0, 0.26, 0.52, 0.78, 1.04), after=0, strangers=(), accepted=True):
-    return doctor.judge_cadence("UPTIME", times, after, strangers, accepted)
+    return judge_cadence("UPTIME", times, after, strangers, accepted)
 
 
 def test_a_steady_cadence():

@@ -6,17 +6,14 @@ import os
 import re
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterator
 
 import click
 
 from ..doctor import EXCHANGES, LISTEN_S, Doctor, Finding, Status
-from ..errors import NoAnswerError, PortError
+from ..doctor.report import exit_code, plain, render, summary
+from ..errors import PortError
 from .session import Session, WireTrace, print_json
-
-COLORS = {Status.OK: "green", Status.NOTE: "cyan", Status.WARNING: "yellow", Status.PROBLEM: "red"}
-INDENT = 21
 
 
 @click.command("doctor")
@@ -36,7 +33,7 @@ def command(session: Session, exchanges: int, listen: float) -> int:
         if not session.as_json:
             click.echo(render(finding, _width()))
     if session.as_json:
-        print_json({"healthy": exit_code(findings) == 0, "findings": [_plain(finding) for finding in findings]})
+        print_json({"healthy": exit_code(findings) == 0, "findings": [plain(finding) for finding in findings]})
     else:
         click.echo(summary(findings))
     return exit_code(findings)
@@ -93,51 +90,7 @@ class TracedLine:
         return getattr(self._transport, name)
 
 
-# --- what is shown ----------------------------------------------------------------------------------------------------
-
-
-def render(finding: Finding, width: int | None = None) -> str:
-    """For a person; wrapped to ``width`` if given."""
-    word = f"{finding.status.value:9}"
-    if width:
-        word = click.style(word, fg=COLORS[finding.status], bold=finding.status is not Status.OK)
-    parts = [(f"{finding.step:12}", finding.seen)]
-    if finding.status is not Status.OK:
-        parts += [(" " * INDENT, f"means: {finding.means}")] if finding.means else []
-        parts += [(" " * INDENT, f"do: {finding.do}")] if finding.do else []
-    return word + "\n".join(begin + _wrap(text, width) for begin, text in parts)
-
-
-def _wrap(text: str, width: int | None) -> str:
-    if not width:
-        return text
-    return textwrap.fill(text, max(width - INDENT, 30), break_long_words=False).replace("\n", "\n" + " " * INDENT)
-
-
 def _width() -> int | None:
     if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
         return None
     return min(shutil.get_terminal_size().columns, 120)
-
-
-def summary(findings: list[Finding]) -> str:
-    bad = [finding.step for finding in findings if finding.status in (Status.WARNING, Status.PROBLEM)]
-    return f"\nTo repair: {', '.join(bad)}" if bad else "\nAll is well"
-
-
-def exit_code(findings: list[Finding]) -> int:
-    """What the command ends with."""
-    steps = {finding.step for finding in findings}
-    bad = {finding.step for finding in findings if finding.status in (Status.WARNING, Status.PROBLEM)}
-    if "port" in bad:
-        return PortError.exit_code
-    if "firmware" not in steps:
-        return NoAnswerError.exit_code
-    return 1 if bad else 0
-
-
-def _plain(finding: Finding) -> dict:
-    return {
-        "step": finding.step, "status": finding.status.value, "seen": finding.seen, "means": finding.means,
-        "do": finding.do, "data": finding.data,
-    }  # fmt: skip
