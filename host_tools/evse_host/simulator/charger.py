@@ -190,6 +190,11 @@ class Charger:
         return None if moment == NEVER else max(moment, now)
 
     @property
+    def restart_at(self) -> float | None:
+        """When it will restart, if it has been told to."""
+        return None if self._restart_at == NEVER else self._restart_at
+
+    @property
     def busy_until(self) -> float:
         """When the last byte of what it says now is out."""
         return self._busy_until
