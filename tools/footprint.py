@@ -246,7 +246,7 @@ def report(footprint: Footprint) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the component's flash and RAM as 32-bit RISC-V code.")
-    parser.add_argument("configs", type=Path, nargs="*", help="host configurations; default: those made from the catalog")
+    parser.add_argument("configs", type=Path, nargs="*", help="host configurations; default: made from the catalog")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--largest", type=int, default=0, metavar="N", help="list the component's N largest parts")
     arguments = parser.parse_args()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -68,3 +69,12 @@ def test_exceeded_budget_is_named(measured: footprint.Footprint) -> None:
     assert measured.exceeded() == []
     assert replace(measured, code=12_001).exceeded() == ["all: code 12001 B is above the budget of 12000 B"]
     assert replace(measured, ram=1_501).exceeded() == ["all: ram 1501 B is above the budget of 1500 B"]
+
+
+def test_two_hubs_have_every_entity_under_names_of_their_own() -> None:
+    one, two = (json.loads(footprint.SUBJECTS[name]) for name in ("all", "two"))
+    assert [hub["id"] for hub in two["esp32evse"]] == ["esp32evse_1", "esp32evse_2"]
+    first, second = two["sensor"]
+    assert first["esp32evse_id"] != second["esp32evse_id"]
+    assert first.keys() == second.keys() == one["sensor"][0].keys() | {"esp32evse_id"}
+    assert (first["emeter_power"]["name"], second["emeter_power"]["name"]) == ("Power 1", "Power 2")

@@ -1,0 +1,126 @@
+"""What the component costs at run time: the short form of `python -m tools.cost`, about 30 s and the node's build.
+
+Flash and RAM have a test of their own, test_budgets.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import compilers
+from tools import charging_hour, cost, heap_watch, loop_profile
+from tools.heap_watch import OURS, STATES, Allocations, Frame
+
+# What is known to be missed today; the target stays 0, and each line goes when the component does without it.
+KNOWN_ALLOCATIONS = {
+    "trigger",  # ESPHome's Event::trigger() takes a std::string, and two of the names are longer than 15 bytes
+    "esp32evse::StringSelect::control",  # likewise the option of a select
+    "text_sensor::TextSensor::publish_state",
+    "text::Text::publish_state",
+    "select::Select::publish_state",
+}
+
+
+@pytest.fixture(scope="module")
+def program() -> Path:
+    compilers.require("addr2line")
+    return cost.build()
+
+
+# --- the real node ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def allocations(program: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Allocations]:
+    return heap_watch.measure(program, tmp_path_factory.mktemp("heap"), len(charging_hour.SCENES))[-1]
+
+
+def test_component_allocates_nothing_after_setup(allocations: list[Allocations]) -> None:
+    new = [each for each in allocations if each.party in (OURS, STATES) and _function(each) not in KNOWN_ALLOCATIONS]
+    assert [f"{each.count} x {each.site}" for each in new] == []
+
+
+def test_allocations_are_counted(allocations: list[Allocations]) -> None:
+    """ESPHome's API allocates when a client connects, its preferences when the lifetime energy is saved."""
+    assert any(each.party is None and "/components/api/" in each.site.place for each in allocations)
+    assert any(each.party == "preferences of the host platform" for each in allocations)
+
+
+def _function(allocations: Allocations) -> str:
+    return str(allocations.site).partition(" (")[0]
+
+
+def test_loop_stays_within_its_budget_of_instructions(program: Path, tmp_path: Path) -> None:
+    compilers.require("valgrind")
+    profile = loop_profile.measure(program, tmp_path)
+    assert cost.judge(profile.budgeted(), cost.load_budgets(), cost.toolchain()) == []
+    assert profile.idle < profile.average < profile.tick < profile.worst[0][1]
+    assert 0 < profile.unchanged < profile.changed
+
+
+def test_loop_takes_a_bounded_part_of_a_backlog(program: Path, tmp_path: Path) -> None:
+    most_read, loops = cost.read_backlog(program, tmp_path)
+    assert (most_read, loops) == (loop_profile.BYTES_PER_LOOP, cost.BACKLOG_BYTES // loop_profile.BYTES_PER_LOOP)
+
+
+def test_flood_is_timed(program: Path, tmp_path: Path) -> None:
+    """At full line rate the loop's share of the computer's time is small: it stays responsive."""
+    loops_per_s, average_ms, calmest_ms, longest_ms = cost.time_loops(program, tmp_path, 7)
+    assert loops_per_s > 60
+    assert 0 < average_ms < 1
+    assert calmest_ms <= longest_ms
+
+
+# --- judgement --------------------------------------------------------------------------------------------------------
+
+MADE_WITH = {"g++": "12", "machine": "x86_64", "ESPHome": "2026.6"}
+
+
+@pytest.mark.parametrize(
+    ("count", "missed"),
+    [
+        (109, []),
+        (91, []),
+        (111, ["instructions: idle loop takes 111, more than 10 % above the budget of 100"]),
+        (89, ["instructions: idle loop takes 89, the budget of 100 can be tightened: --set-budgets"]),
+    ],
+)
+def test_budget_holds_within_ten_percent(count: int, missed: list[str]) -> None:
+    budgets = {"made with": MADE_WITH, "instructions": {"idle loop": 100}}
+    assert cost.judge({"idle loop": count}, budgets, MADE_WITH) == missed
+
+
+def test_every_figure_needs_a_budget() -> None:
+    budgets = {"made with": MADE_WITH, "instructions": {}}
+    assert cost.judge({"idle loop": 1}, budgets, MADE_WITH) == ["instructions: no budget for idle loop"]
+
+
+def test_another_compiler_is_not_judged() -> None:
+    budgets = {"made with": MADE_WITH, "instructions": {"idle loop": 100}}
+    assert cost.judge({"idle loop": 500}, budgets, MADE_WITH | {"g++": "13"}) == []
+
+
+HUB = Frame("esphome::esp32evse::Esp32Evse::loop()", "src/esphome/components/esp32evse/esp32evse.cpp:43")
+STRING = Frame("std::string::assign(char const*)", "/usr/include/c++/12/bits/basic_string.h:1531")
+LIBRARY = Frame("libstdc++.so.6", "libstdc++.so.6")
+TEXT_SENSOR = Frame(
+    "esphome::text_sensor::TextSensor::publish_state()", "src/esphome/components/text_sensor/text_sensor.cpp:32"
+)
+API = Frame("esphome::api::APIConnection::add_item()", "src/esphome/components/api/api_connection.h:685")
+MAIN = Frame("main", "src/esphome/components/host/core.cpp:97")
+
+
+@pytest.mark.parametrize(
+    ("frames", "party"),
+    [
+        ((LIBRARY, STRING, HUB, MAIN), OURS),
+        ((LIBRARY, STRING, TEXT_SENSOR, HUB, MAIN), STATES),
+        ((LIBRARY, API, TEXT_SENSOR, HUB, MAIN), "ESPHome's API, its queue"),
+        ((LIBRARY, API, MAIN), None),
+        ((LIBRARY, Frame("esphome::ESPTime::now()", "src/esphome/core/time.h:1"), HUB, MAIN), heap_watch.OTHERS),
+    ],
+)
+def test_allocation_is_his_who_asked_for_it(frames: tuple[Frame, ...], party: str | None) -> None:
+    assert Allocations(1, 8, frames).party == party
