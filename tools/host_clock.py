@@ -35,6 +35,7 @@ from aioesphomeapi import api_pb2
 from aioesphomeapi.core import MESSAGE_TYPE_TO_PROTO
 from aioesphomeapi.model import EntityInfo
 from aioesphomeapi.model_conversions import LIST_ENTITIES_SERVICES_RESPONSE_TYPES, SUBSCRIBE_STATES_RESPONSE_TYPES
+from google.protobuf.message import DecodeError
 
 from evse_host.catalog import BAUD_RATE
 from evse_host.simulator import Charger, Faults
@@ -89,6 +90,7 @@ class ApiConnection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setblocking(False)
         self._buffer = b""
+        self.unreadable: list[bytes] = []  # messages that end a real client's connection
 
     def send(self, message: Any) -> None:
         payload = message.SerializeToString()
@@ -99,17 +101,21 @@ class ApiConnection:
         with suppress(BlockingIOError):
             self._buffer += self._socket.recv(1 << 20)
         messages = []
-        while (found := self._take()) is not None:
-            messages.append(found)
+        while (frame := self._take()) is not None:
+            kind, payload = frame
+            try:
+                messages.append(MESSAGE_TYPE_TO_PROTO[kind].FromString(payload))
+            except DecodeError:
+                self.unreadable.append(payload)
         return messages
 
-    def _take(self) -> Any:
+    def _take(self) -> tuple[int, bytes] | None:
         size, at = _read_varint(self._buffer, 1)
         kind, at = _read_varint(self._buffer, at)
         if at is None or len(self._buffer) < at + size:
             return None
         payload, self._buffer = self._buffer[at : at + size], self._buffer[at + size :]
-        return MESSAGE_TYPE_TO_PROTO[kind].FromString(payload)
+        return kind, payload
 
     def close(self) -> None:
         self._socket.close()
@@ -317,6 +323,11 @@ class ClockedNode:
             self.log.append((self.now, re.sub(r"\x1b\[[0-9;]*m", "", line)))
 
     # --- the API
+
+    @property
+    def unreadable(self) -> list[bytes]:
+        """Messages of the node that no client can read, such as text that is not UTF-8."""
+        return self._api.unreadable
 
     def find(self, reference: Any) -> str:
         """Platform and name of an entity, given so ("sensor.Power") or by a row of the catalog; raises NodeError."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from evse_host.catalog import COMMAND
 from evse_host.simulator import Faults
 from evse_host.simulator.interpreter import Subscription
-
 from tools.fault_matrix import wishes
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 BOOT_S = 2.1  # until RDY, and the charging point behind it
 FLOOD_MS = 100
-FLOOD = [name for name, command in COMMAND.items() if "R" in command.access and command.subscribable]
 
 
 @dataclass(frozen=True)
@@ -104,10 +102,11 @@ def _cable(run: Run, dice: random.Random, at: float) -> float:
 def _push_flood(run: Run, dice: random.Random, at: float) -> float:
     seconds = dice.uniform(2.0, 10.0)
     flood: list[Subscription] = []
+    names = [name for name in run.history.names if COMMAND[name].subscribable]
 
     def begin(faults: Faults) -> None:
         there = {subscription.name for subscription in faults.charger.subscriptions}
-        flood.extend(Subscription(f"+{name}", FLOOD_MS) for name in FLOOD if f"+{name}" not in there)
+        flood.extend(Subscription(f"+{name}", FLOOD_MS) for name in names if f"+{name}" not in there)
         faults.charger.subscriptions.extend(flood)
 
     def end(faults: Faults) -> None:
@@ -137,18 +136,26 @@ def _wrap(run: Run, _dice: random.Random, at: float) -> float:
     return at
 
 
+def _late(faults: Faults, dice: random.Random) -> None:
+    faults.late_answer(dice.uniform(0.5, 10.0), count=dice.randint(1, 3))
+
+
+def _error_after_apply(faults: Faults, dice: random.Random) -> None:
+    faults.error_after_apply(count=dice.randint(1, 4))
+
+
 FAULTS = (
     Fault("drop", "bytes are lost in both directions, 0.1 to 5 %", _bytes("drop"), lies=True),
     Fault("flip", "bits turn over in both directions, 0.1 to 5 % of the bytes", _bytes("flip"), lies=True),
     Fault("duplicate", "bytes are doubled in both directions, 0.1 to 5 %", _bytes("duplicate"), lies=True),
     Fault("noise", "bursts of 40 to 200 random bytes to both ends", _burst(lambda f, d: f.noise(d.randint(40, 200)))),
     Fault("nuls", "NUL bytes to both ends", _burst(lambda f, d: f.nuls(d.randint(1, 60)))),
-    Fault("line cut", "lines to the node end early, without an end", _burst(lambda f, d: f.cut_line(d.randint(0, 9))), lies=True),
+    Fault("line cut", "lines to the node end early", _burst(lambda f, d: f.cut_line(d.randint(0, 9))), lies=True),
     Fault("line glued", "lines to the node lose their end", _burst(lambda f, _: f.glue_lines())),
-    Fault("long line", "lines of 130 to 3000 bytes to the node", _burst(lambda f, d: f.long_line(d.randint(130, 3000)))),
-    Fault("answer late", "one to three answers 0.5 to 10 s late", _answers(lambda f, d: f.late_answer(d.uniform(0.5, 10.0), count=d.randint(1, 3)))),
-    Fault("answer missing", "commands are executed but not answered", _answers(lambda f, d: f.missing_answer(count=d.randint(1, 4)))),
-    Fault("error after apply", "ERROR although the value was taken", _answers(lambda f, d: f.error_after_apply(count=d.randint(1, 4)))),
+    Fault("long line", "of 130 to 3000 bytes to the node", _burst(lambda f, d: f.long_line(d.randint(130, 3000)))),
+    Fault("answer late", "one to three answers 0.5 to 10 s late", _answers(_late)),
+    Fault("answer missing", "executed, not answered", _answers(lambda f, d: f.missing_answer(count=d.randint(1, 4)))),
+    Fault("error after apply", "ERROR for a taken value", _answers(_error_after_apply)),
     Fault("double error", "ERROR twice for one command", _answers(lambda f, d: f.double_error(count=d.randint(1, 4)))),
     Fault("reboot", "at any moment; RDY is lost in 3 of 10", _reboot),
     Fault("reboot in answer", "in the middle of an answer", _reboot_in_answer),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evse_host.catalog import COMMAND, WRITE_HOLDOFF_MS
+from evse_host.simulator.charger import SERIAL_PORTS
 from evse_host.simulator.interpreter import LISTS
 from evse_host.simulator.journal import OVERRUN
 from tools.fault_matrix.shown import CHECKED, is_true
@@ -25,9 +26,15 @@ WISH_EXPIRES_S = 30.0
 RUN_EXPIRES_S = 5.0
 GRACE_S = 1.2  # an answer that is waited for, and the rounding of the node's stamps
 MAX_SENDS = 3
+LATENCY_S = 0.05  # from the API to the wire
 UNCHANGED_S = 3.0
+SAMPLE_S = 0.05  # the charger's control loop turns every 0.1 s
+CHECK_S = 0.1
 BYTE_S = 10 / 115200
 
+OLD = "older than 5 s"
+UNKNOWN = "unknown"
+OFFLINE = {"connected": False, "timeout_fault": True, "status": "Charger not responding"}
 HARMLESS = ("", "~", "ATE0", "AT", 'AT+UNSUB=""')
 READ = re.compile(r"AT\+([A-Z0-9]+)\?")
 SUBSCRIPTION = re.compile(r'AT\+(?:SUB="\+([A-Z0-9]+)",(\d+)|UNSUB="\+([A-Z0-9]+)")')
@@ -59,8 +66,9 @@ class Oracle:
         self._line = b""
         self._lines: set[bytes] = set()
         self._sends: Counter[Wish] = Counter()
+        self._sent_at: dict[str, list[float]] = defaultdict(list)
         self._read_since: dict[str, bool] = defaultdict(lambda: True)
-        self._sampled = self._ready = 0.0
+        self._sampled = self._checked = self._ready = 0.0
 
     def complain(self, kind: str, what: str, text: str = "") -> None:
         if (kind, what) not in self._seen:
@@ -74,9 +82,11 @@ class Oracle:
         if not charger.ready:
             self._ready = node.now
         entries = len(charger.journal.entries)
-        if entries != self._journal or node.now >= self._sampled + 0.1:
+        if entries != self._journal or node.now >= self._sampled + SAMPLE_S:
             self._journal, self._sampled = entries, node.now
             self.run.history.sample(node.now)
+        if node.now >= self._checked + CHECK_S:
+            self._checked = node.now
             self._check_entities(node.now)
         for moment, data in node.sent[self._sent :]:
             self._check_bytes(moment, data)
@@ -108,12 +118,12 @@ class Oracle:
             self.complain("garbage sent", line)
 
     def _check_read(self, name: str, line: str) -> None:
-        if name not in COMMAND or "R" not in COMMAND[name].access or name.startswith("SERIAL") and name != "SERIALS":
+        if name not in COMMAND or "R" not in COMMAND[name].access or name in SERIAL_PORTS:
             self.complain("read that nobody needs", line)
         self._read_since[name] = True
 
     def _check_write(self, name: str, line: str, arrives: float) -> None:
-        if "=" in line and arrives < self._ready + HOLDOFF_S:
+        if "=" in line and self.run.charger.ready and arrives < self._ready + HOLDOFF_S:
             self.complain("write within 1 s of RDY", line, f"{arrives - self._ready:.3f} s after it")
         wish = self._cause(name, line)
         if wish is None:
@@ -123,17 +133,24 @@ class Oracle:
         sent = sum(count for other, count in self._sends.items() if other.line == line)
         if name in RUN_ONCE and sent > pressed:
             self.complain("done more often than asked", line, f"{sent} instead of {pressed}")
-        if self._sends[wish] > MAX_SENDS or (self._sends[wish] > 1 and not self._read_since[name]):
+        if self._sends[wish] > MAX_SENDS or self._is_blind(name, line, wish):
             self.complain("repeated blindly", line)
         self._read_since[name] = False
+        self._sent_at[line].append(self.run.node.now)
         if name in STORED and name not in RUN_ONCE and wish.row:
             self._check_flash(name, wish, line)
+
+    def _is_blind(self, name: str, line: str, wish: Wish) -> bool:
+        """Sent again although nobody has asked for it again, nor the charger been asked what became of it."""
+        before = self._sent_at[line][-1:]
+        return bool(before) and not self._read_since[name] and wish.time < before[0] - LATENCY_S
 
     def _cause(self, name: str, line: str) -> Wish | None:
         """The wish that a write comes of; complains if there is none, or a newer one."""
         now = self.run.node.now
         of_row = [wish for wish in self.run.wishes if wish.command == name and wish.line and wish.time <= now]
         of_line = [wish for wish in of_row if wish.line == line]
+        others = [wish for wish in of_row if wish.line != line and wish.time < now - LATENCY_S]
         if not of_line:
             self.complain("command that nobody asked for", line)
             return None
@@ -141,7 +158,7 @@ class Oracle:
         newest = of_line[-1]
         if now - newest.time > expires + GRACE_S:
             self.complain("wish fulfilled too late", line, f"{now - newest.time:.1f} s after it")
-        if any(wish.time > newest.time + 0.05 for wish in of_row if wish.line != line and wish.time < now - 0.05):
+        if any(wish.time > newest.time + LATENCY_S for wish in others):
             self.complain("older wish after a newer one", line)
         return newest
 
@@ -180,16 +197,18 @@ class Oracle:
                 continue
             if now < self.run.next_change:
                 self.last_bad = now
-            if shown is None:
-                if calm > UNKNOWN_S:
-                    self.complain("unknown", name)
-            elif calm > FRESH_S + API_DELAY_S:
-                old = is_true(entity, shown, self.run.history, 0.0, now)
-                self.complain("older than 5 s" if old else "never true", name, f"shows {shown!r}")
+            if is_true(entity, shown, self.run.history, 0.0, now):
+                kind = OLD
+            else:
+                kind = UNKNOWN if shown is None or shown == OFFLINE.get(entity.key) else "never true"
+            if calm > (UNKNOWN_S if kind == UNKNOWN else FRESH_S + API_DELAY_S):
+                self.complain(kind, name, f"shows {shown!r}")
 
     # --- at the end
 
     def finish(self) -> None:
+        for message in self.run.node.unreadable[:1]:
+            self.complain("API message that no client can read", repr(message))
         for wish in self.run.wishes:
             if self.fate(wish) == "lost":
                 self.complain("fate unknown", str(wish), f"wished at {wish.time:.3f} s")
@@ -204,15 +223,17 @@ class Oracle:
         end = wish.time + WISH_EXPIRES_S + GRACE_S
         if wish.line and wish.row and self._held(wish, wish.time, end):
             return "held"
-        if wish.command in RUN_ONCE and self._sends[wish]:
-            return "run"
-        if not wish.command:
+        if not wish.command or (wish.command in RUN_ONCE and self._ran(wish)):
             return "run"
         newer = (other for other in self.run.wishes if other.command == wish.command and wish.time <= other.time)
         if any(other is not wish and other.time <= end for other in newer):
             return "superseded"
-        said = (f"did not take {wish.command}", f"{wish.command} not sent")
+        said = (f"did not take {wish.command}", f"{wish.command} not sent", f"'{wish.entity.name}' - Value set")
         return "refused" if any(text in line for line in self._log(wish.time, end + 10.0) for text in said) else "lost"
+
+    def _ran(self, wish: Wish) -> bool:
+        """A press while the same command is on its way counts as one with it."""
+        return any(wish.time - GRACE_S <= time <= wish.time + WISH_EXPIRES_S for time in self._sent_at[wish.line])
 
     def _log(self, begin: float, end: float) -> Iterator[str]:
         return (line for moment, line in self.run.node.log if begin <= moment <= end)

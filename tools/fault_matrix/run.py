@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from evse_host.simulator import Board, Car, Charger, Faults
@@ -15,6 +15,7 @@ from tools.fault_matrix.history import History
 from tools.fault_matrix.oracle import Oracle, Violation
 from tools.fault_matrix.wishes import Wish, random_wish, someone_elses
 from tools.host_clock import ClockedNode
+from tools.host_node import NodeError
 
 MIXED = "mixed"
 SETTLED_S = 8.0  # after the node's start everything has been read
@@ -39,8 +40,8 @@ LONG = Length(writes=200, faults_s=60.0, alone=3, mixed=(3, 8))
 
 @dataclass
 class Report:
-    """What came of a run. ``recovered`` is the time (s) from the last fault until every entity was right for good,
-    ``by_noise`` how many dangerous commands the noise made of harmless ones, ``story`` what happened, for people."""
+    """What came of a run of ``seconds``. ``recovered`` is the time (s) from the last fault until every entity was right
+    for good, ``by_noise`` how many dangerous commands the noise made of harmless ones."""
 
     fault: str
     seed: int
@@ -49,7 +50,6 @@ class Report:
     seconds: float
     by_noise: int
     violations: list[Violation]
-    story: list[tuple[float, str]] = field(default_factory=list)
 
 
 class Run:
@@ -183,20 +183,23 @@ class Run:
     # --- the run
 
     def play(self, program: Path) -> Report:
-        """Raises NodeError if the node stops, or is stuck."""
+        """Lives through it; a node that stops, or is stuck, is a violation, too."""
         with tempfile.TemporaryDirectory(prefix="evse-faults-") as home:
             self.node = ClockedNode(program, self.charger, Path(home), self.faults, self.clock_zero_at)
-            with self.node:
-                self.oracle = Oracle(self)
-                self.node.on_turn += [self._watch_wire, self.oracle.watch]
-                for at, act in self._agenda:
-                    self.node.at(at, act)
-                self._live()
-                self.oracle.finish()
+            self.oracle = Oracle(self)
+            try:
+                with self.node:
+                    self._live()
+                    self.oracle.finish()
+            except NodeError as error:
+                self.oracle.complain("node stopped", str(error))
         return self._report()
 
     def _live(self) -> None:
         node = self.node
+        node.on_turn += [self._watch_wire, self.oracle.watch]
+        for at, act in self._agenda:
+            node.at(at, act)
         node.run_until(self.planned_until)
         node.at(node.now, self.faults.calm)
         self._in_answer, self._in_write = False, None
@@ -220,5 +223,18 @@ class Run:
             seconds=self.node.now,
             by_noise=len(self.charger.journal.violations) - theirs,
             violations=self.oracle.violations,
-            story=self.story,
         )
+
+    def transcript(self, begin: float, end: float) -> Iterator[str]:
+        """Everything that happened between two moments (s), a line each."""
+        node = self.node
+        events = [
+            *((moment, f"   * {text}") for moment, text in self.story),
+            *((moment, f"-> {data!r}") for moment, data in node.sent),
+            *((moment, f"<- {data!r}") for moment, data in node.received),
+            *((moment, f"   log {line}") for moment, line in node.log),
+            *((change.time, f"   {change.name} = {change.value!r}") for change in node.changes),
+        ]
+        for moment, text in sorted(events, key=lambda event: event[0]):
+            if begin <= moment <= end:
+                yield f"{moment:9.3f} {text}"

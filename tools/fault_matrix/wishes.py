@@ -51,7 +51,7 @@ def random_wish(dice: random.Random, time: float) -> Wish:
 def press(time: float, key: str) -> Wish:
     """A press of the button ``key``."""
     entity = ENTITY["button", key]
-    row = (1,) if key == "start_ap" else ()
+    row = {"start_ap": (1,), "reset_total_energy": (0,)}.get(key, ())
     return Wish(time, entity, None, BUTTONS[key], row)
 
 
