@@ -254,7 +254,7 @@ def test_noise_shows_in_the_error_rate(seed):
     line.faults.flip(0.002)
     findings = examine(line, exchanges=400)
     assert findings["errors"].status is Status.PROBLEM
-    assert 0.02 < findings["errors"].data["rate"] < 0.12  # 25 bytes, each with a chance of 0.002
+    assert 0.01 < findings["errors"].data["rate"] < 0.12  # 25 bytes, each with a chance of 0.002, harmless bits apart
     assert applied_writes(line.charger) == []
 
 

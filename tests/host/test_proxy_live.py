@@ -201,11 +201,16 @@ def test_a_recorded_charger_can_be_played(start_charger, tmp_path):
     charger = start_charger()
     charger.call(lambda charger: charger.set("CHCUR", 130))
     file = tmp_path / "charger.rec"
-    ran = run("--port", charger.path, "record", str(file), "STATE", "--period", "300", "--seconds", "1")
+    ran = run("--port", charger.path, "record", str(file), "STATE", "--period", "300", "--seconds", "2")
     assert (ran.code, ran.err) == (0, "")
     assert charger.call(lambda charger: (charger.subscriptions, charger.journal.writes())) == ([], [])
     assert check(read_recording(file)) == []
     assert sum(entry.text == "+STATE=0" for entry in read_recording(file)) >= 3, "pushes are there too"
+    begun, ended = (
+        next(entry.seconds for entry in read_recording(file) if entry.text.startswith(command))
+        for command in ("AT+SUB=", "AT+UNSUB=")
+    )
+    assert ended - begun >= 2, "the time that is spent with questions does not count"
     assert run("--port", charger.path, "record", str(file)).code == 2, "nothing is overwritten"
     with Command("replay", str(file), "--tcp", "0") as replay:
         with Evse.open(replay.wait_for("socket://")) as evse:

@@ -81,7 +81,7 @@ def _open(path: str, force: bool) -> TextIO:
 @click.argument("file")
 @click.argument("names", nargs=-1)
 @click.option("--period", type=click.IntRange(*PERIOD_MS), default=1000, help="Of the subscriptions, in ms; 1000.")
-@click.option("--seconds", type=click.FloatRange(0.1), help="Stop after so long; otherwise with Ctrl-C.")
+@click.option("--seconds", type=click.FloatRange(0.1), help="How long to wait for pushes; otherwise until Ctrl-C.")
 @click.option("--ask/--no-ask", default=True, help="First read every value once, or not.")
 @click.option("--force", is_flag=True, help="Replace FILE.")
 @click.pass_obj
@@ -112,11 +112,11 @@ def command(
 
 
 def _run(evse, recording: RecordingFile, names: list[str], period: int, seconds: float | None, ask: bool) -> None:
-    end = time.monotonic() + seconds if seconds else float("inf")
     if ask:
         evse.get_all()
     for name in names:
         evse.subscribe(name, period)
+    end = time.monotonic() + seconds if seconds else float("inf")
     while time.monotonic() < end:
         for _ in evse.events(min(SLICE_S, max(end - time.monotonic(), 0.0))):
             recording.tick()
