@@ -16,6 +16,7 @@ import re
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -99,8 +100,11 @@ def heap(arguments: argparse.Namespace) -> Part:
         [party, "0" if party in MUST_BE_ZERO else "", str(early), str(total - early)]
         for party, (early, total) in counts.items()
     ]
-    places = [each for each in whole if each.party in MUST_BE_ZERO]
-    missed = [f"heap: {each.count} x {each.bytes // each.count} B in {each.site}" for each in places]
+    places = Counter()
+    for each in whole:
+        if each.party in MUST_BE_ZERO:
+            places[str(each.site)] += each.count
+    missed = [f"heap: {count} allocations in {place}" for place, count in places.items()]
     return Part([Table(columns, rows, f"Heap allocations from the end of setup on, {minutes} minutes")], missed)
 
 
@@ -120,7 +124,6 @@ def instructions(arguments: argparse.Namespace) -> Part:
         BUDGETS.write_text(json.dumps(content, indent=1) + "\n")
     budgets = load_budgets()
     rows = [[name, str(budgets["instructions"].get(name, "")), str(count)] for name, count in counted.items()]
-    rows.append(["idle loops on average", "", str(profile.average)])
     worst = [[name, str(cost)] for name, cost in profile.worst[:5]]
     title = f"Instructions, {platform.machine()}, -Os"
     tables = [

@@ -35,13 +35,14 @@ class Loop:
 
 @dataclass(frozen=True)
 class Profile:
-    """Instructions. ``idle`` without anything to do, ``tick`` with the look at all rows every 50 ms, ``average`` of all
-    idle loops; ``unchanged`` and ``changed`` of one line with a number, ``unknown`` of one nobody asked for; ``worst``
-    the most that 256 bytes have cost, by what was in them, the costliest first."""
+    """Instructions. ``idle`` without anything to do, ``tick`` with the look at all rows every 50 ms, ``second`` of all
+    loops in a second without a car, reads and pushes included; ``unchanged`` and ``changed`` of one line with a number,
+    ``unknown`` of one nobody asked for; ``worst`` the most that 256 bytes have cost, by what was in them, the costliest
+    first."""
 
     idle: int
     tick: int
-    average: int
+    second: int
     unchanged: int
     changed: int
     unknown: int
@@ -52,6 +53,7 @@ class Profile:
         return {
             "idle loop": self.idle,
             "idle loop with the 50 ms tick": self.tick,
+            "all loops of an idle second": self.second,
             "line with an unchanged number": self.unchanged,
             "line with a changed number": self.changed,
             "line nobody asked for": self.unknown,
@@ -62,48 +64,52 @@ class Profile:
 def measure(program: Path, directory: Path) -> Profile:
     """Profile ``program``; some 10 s. Raises StoppedError, and node.BuildError without valgrind."""
     node.need_compiler("valgrind", "valgrind")
-    profiler = _Profiler(program, directory)
-    idle = sorted(loop.cost for loop in profiler.quiet(IDLE_S))
     bursts = {command.name: _burst(command) for command in COMMANDS if _is_pushable(command)}
     bursts["STATE, sessions that begin and end"] = _fill([b"\n+STATE=0\n", b"\n+STATE=4\n"])
     bursts["noise"] = bytes(range(128, 256)) * 2
-    worst = sorted(((profiler.burst(data), name) for name, data in bursts.items()), reverse=True)
-    profile = Profile(
-        idle=idle[len(idle) // 2],
-        tick=idle[-1],
-        average=round(sum(idle) / len(idle)),
-        unchanged=profiler.line(["\n+EMETERPOWER=3680\n"]),
-        changed=profiler.line(["\n+EMETERPOWER=3680\n", "\n+EMETERPOWER=1234\n"]),
-        unknown=profiler.line(["\n+NOBODY=3680\n"]),
-        worst=tuple((name, cost) for cost, name in worst),
-    )
-    profiler.close()
-    return profile
+    with _Profiler(program, directory) as profiler:
+        loops = profiler.loops(IDLE_S)
+        idle = sorted(loop.cost for loop in loops if loop.read == loop.written == 0)
+        worst = sorted(((profiler.burst(data), name) for name, data in bursts.items()), reverse=True)
+        return Profile(
+            idle=idle[len(idle) // 2],
+            tick=idle[-1],
+            second=round(sum(loop.cost for loop in loops) / IDLE_S),
+            unchanged=profiler.line(["\n+EMETERPOWER=3680\n"]),
+            changed=profiler.line(["\n+EMETERPOWER=3680\n", "\n+EMETERPOWER=1234\n"]),
+            unknown=profiler.line(["\n+NOBODY=3680\n"]),
+            worst=tuple((name, cost) for cost, name in worst),
+        )
 
 
 class _Profiler:
     """A node under callgrind with a profile of each loop; nothing changes at its charger."""
 
     def __init__(self, program: Path, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        self._directory = directory
-        self._remove_profiles()
         options = (f"--toggle-collect={LOOP}", f"--callgrind-out-file={directory}/profile")
         valgrind = ("valgrind", "-q", "--tool=callgrind", *options)
+        self._directory = directory
         self._node = SteppedNode(program, Charger(start=START_S), directory, valgrind)
+
+    def __enter__(self) -> _Profiler:
+        self._remove_profiles()
         self._node.__enter__()
         self._node.connect()
         self._node.run(10)
         self._node.profile_loops(True)
-        self._loops(1.0)
+        self.loops(1.0)
+        return self
 
-    def close(self) -> None:
-        self._node.__exit__()
+    def __exit__(self, *error: object) -> None:
+        self._node.__exit__(*error)
         self._remove_profiles()
 
-    def quiet(self, seconds: float) -> list[Loop]:
-        """The loops that had nothing to read and nothing to write."""
-        return [loop for loop in self._loops(seconds) if loop.read == loop.written == 0]
+    def loops(self, seconds: float) -> list[Loop]:
+        """The hub's loops in so many seconds from now on."""
+        self._node.run(seconds)
+        loops = [loop for loop in map(_read, self._profiles()) if loop]
+        self._remove_profiles()
+        return loops
 
     def burst(self, data: bytes) -> int:
         """The most instructions of a loop that finds ``data`` waiting."""
@@ -119,16 +125,10 @@ class _Profiler:
         costs: list[int] = []
         for _ in range(MAX_ATTEMPTS):
             self._node.receive_at_once(data)
-            costs += [loop.cost for loop in self._loops(0.05) if loop.read == len(data) and loop.written == 0]
+            costs += [loop.cost for loop in self.loops(0.05) if loop.read == len(data) and loop.written == 0]
             if len(costs) >= REPEATS:
                 return costs
         raise StoppedError(f"no loop of the hub took just these {len(data)} bytes: {data!r}")
-
-    def _loops(self, seconds: float) -> list[Loop]:
-        self._node.run(seconds)
-        loops = [loop for loop in map(_read, self._profiles()) if loop]
-        self._remove_profiles()
-        return loops
 
     def _profiles(self) -> Iterable[Path]:
         return self._directory.glob("profile.*")
