@@ -23,6 +23,7 @@ from .codec import (
     check_line,
     danger_of,
     format_argument,
+    name_of,
     writable_fields,
 )
 from .errors import EvseError, MismatchError, NoAnswerError, RefusedError, UsageError
@@ -418,4 +419,4 @@ def _no_answer(answer: Answer) -> NoAnswerError:
     if answer.outcome is Outcome.NOT_SENT:
         return NoAnswerError("the charger does not answer: is it on, in AT mode, at this baud rate, TX and RX crossed?")
     what = "the charger restarted" if answer.outcome is Outcome.RESTARTED else "no answer"
-    return NoAnswerError(f"{answer.request.line.partition('=')[0]}: {what}; it may have been executed or not")
+    return NoAnswerError(f"{name_of(answer.request.line)}: {what}; it may have been executed or not")

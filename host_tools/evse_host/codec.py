@@ -18,8 +18,10 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _STRING = re.compile(r'"((?:[^"\\]|\\[\\"n])*)"')
 _INTEGER = re.compile(r"-?[0-9]+")
 _ESCAPE = re.compile(r'\\([\\"n])')
-# The third field of a Wi-Fi write, whatever may be wrong with it. The charger takes shortened names in any case.
-_PASSWORD = re.compile(r'(?i)(AT\+WIFISTAC[A-Z]*=[^,]*,(?:"(?:[^"\\]|\\.)*"|[^,"]*),)[^\r\n]+')
+# A command line, however wrong: what is before its name, the name, and what is behind it.
+_SPOKEN = re.compile(r'(?is)([^"]*?(?:\AAT\+?|\bAT\+|(?=WIFISTA)))([A-Z0-9#$@_]*)(=?)(.*)')
+_OPEN_STRING = re.compile(r'(?s)"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[^,"]*')
+_OPEN_INTEGER = re.compile(r"-?[0-9]*")
 
 _NEVER_EMPTY = ("HOSTNAME", "INSTNAME", "TZ", "WIFISTASTATIC")  # the charger answers ERROR to an empty text
 _ANSWERS = {command.answer_name: command for command in COMMANDS}
@@ -228,16 +230,22 @@ def _format_string(key: str, value: Scalar, secret: bool) -> str:
 def check_line(text: str) -> None:
     """Raises ValueError unless ``text`` is one command line: user text never becomes a second command."""
     data = to_bytes(text)
+    name = repr(name_of(text))
     if data[:2].upper() != b"AT":
-        raise ValueError(f"{text!r}: a command begins with AT")
+        raise ValueError(f"{name}: a command begins with AT")
     if _CONTROL.search(data):
-        raise ValueError(f"{text!r}: a command is one line without control characters")
+        raise ValueError(f"{name}: a command is one line without control characters")
     # The charger gives up an ambiguous name at its `=` and takes what follows for another command.
     if re.match(rb"[^=?]*[=?][Aa]", data):
-        raise ValueError(f"{text!r}: this is two commands")
+        raise ValueError(f"{name}: this is two commands")
     argument = data.partition(b"=")[2] or data
     if len(argument) > MAX_ARGUMENT_BYTES:
-        raise ValueError(f"{text[:20]!r}...: {len(argument)} bytes, at most {MAX_ARGUMENT_BYTES} are allowed")
+        raise ValueError(f"{name}: {len(argument)} bytes, at most {MAX_ARGUMENT_BYTES} are allowed")
+
+
+def name_of(text: str) -> str:
+    """What a line is called in a message: `AT+STATE`, never what is behind it, which may be a password."""
+    return re.match(r"[\w+-]*", text)[0][:32]
 
 
 def danger_of(text: str) -> str:
@@ -268,8 +276,36 @@ def _abbreviates(text: str, name: str) -> bool:
 
 
 def redact(text: str) -> str:
-    """The line without its Wi-Fi password, for logs and recordings."""
-    return _PASSWORD.sub(r'\1"***"', text)
+    """A line of the wire without what is, or may be, a Wi-Fi password: for logs and recordings.
+
+    Of a write only the fields are left that the catalog knows to be no secret; of an unknown name, which may be a
+    mistyped one, only a leading number.
+    """
+    match = _SPOKEN.match(text)
+    if match is None:
+        return text
+    head, name, equals, argument = match.groups()
+    if argument.startswith("?") or not (equals or argument.strip()):
+        return text
+    shown, mark = _open_part(name.upper(), argument)
+    hidden = argument[len(shown) :]
+    if not hidden or (head == "+" and hidden == '""'):  # in an answer a password is always empty
+        return text
+    return f"{head}{name}{equals}{shown}{mark}"
+
+
+def _open_part(name: str, argument: str) -> tuple[str, str]:
+    """The leading part of an argument that is no secret, and what stands for the rest."""
+    names = [name] if name in COMMAND else [known for known in COMMAND if name and known.startswith(name)]
+    at = 0
+    for column in COMMAND[names[0]].fields if len(names) == 1 else (Field("", "u64"),):
+        if column.access == "W":
+            return argument[:at], '"***"'
+        end = (_OPEN_STRING if column.type == "str" else _OPEN_INTEGER).match(argument, at).end()
+        if argument[end : end + 1] != ",":
+            return argument[:end], "***"
+        at = end + 1
+    return argument[:at], "***"
 
 
 def printable(text: str) -> str:

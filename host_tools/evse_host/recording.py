@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ TO_CHARGER, FROM_CHARGER, NOTE = ">", "<", "!"
 QUIET_US = 1_000_000  # after that a piece without line end is recorded as it is
 MAX_PIECE_BYTES = 1024  # likewise
 HIDDEN = b"***"
+KEPT_SECRETS = 4
 
 _ROW = re.compile(r" *(\d{1,12})\.(\d{6}) ([<>!]) (.*)")
 #: Line ends, then content, then its line end; after CR a LF may still come.
@@ -62,6 +64,7 @@ class Recorder:
     def __init__(self) -> None:
         self._sides = {TO_CHARGER: _Side(), FROM_CHARGER: _Side()}
         self._secret_echo = False
+        self._secrets: deque[bytes] = deque(maxlen=KEPT_SECRETS)
         self._last_us = 0
 
     def feed(self, direction: str, data: bytes, time_us: int) -> list[Entry]:
@@ -102,12 +105,19 @@ class Recorder:
         content = raw.strip(_ENDS)
         if direction == TO_CHARGER:
             self._secret_echo |= hidden
+            self._secrets.extend([content] if hidden else [])
         elif self._secret_echo and content in (b"OK", b"ERROR", b"RDY"):
             self._secret_echo = False
-        elif self._secret_echo and not hidden and not _ANSWER.match(content):
-            data = data.replace(content, HIDDEN) if content else data  # the echo, cut in two by a push
+        elif content and not hidden and self._may_be_echo(content):
+            data = data.replace(content, HIDDEN)
         self._last_us = max(self._last_us, side.time_us)  # the time never goes back
         return Entry(self._last_us, direction, data)
+
+    def _may_be_echo(self, content: bytes) -> bool:
+        """Of a line with a password, cut in two by a push or, where its name was ambiguous, by its first ERROR."""
+        if _ANSWER.match(content):
+            return False
+        return self._secret_echo or any(content in line for line in self._secrets)
 
 
 class _Side:

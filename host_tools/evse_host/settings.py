@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from .catalog import COMMAND, COMMANDS, ENTITIES, FAULTS, Command, Entity
-from .codec import Fields, Scalar, format_argument, printable, writable_fields
+from .codec import Fields, Scalar, format_argument, name_of, printable, writable_fields
 from .errors import UsageError
 
 #: Where entities of several platforms share a key, the first platform gives its name to a setting.
@@ -288,4 +288,4 @@ def lookup(name: str) -> Setting:
     close = [keys[key] for key in difflib.get_close_matches(name.lower().replace("-", "_"), keys, 3, 0.6)]
     close = close or sorted(key for low, key in keys.items() if name and name.lower() in low)[:3]
     hint = f"did you mean {' or '.join(close)}?" if close else "`evse-host get --list` shows all names"
-    raise UsageError(f"{name}: no such value; {hint}")
+    raise UsageError(f"{name_of(name)}: no such value; {hint}")

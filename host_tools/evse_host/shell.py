@@ -18,11 +18,11 @@ import click
 
 from .catalog import COMMAND
 from .client import Evse
-from .codec import Ready, Value, danger_of, format_argument, printable, redact, writable_fields
+from .codec import Ready, Value, danger_of, format_argument, name_of, printable, redact, writable_fields
 from .errors import RefusedError, UsageError
 from .protocol import Answer
 from .settings import SETTINGS, fault_names, lookup
-from .shell_help import READ, RUN, VERBS, WRITE, help_text, understand
+from .shell_help import READ, RUN, VERBS, WRITE, discreet, help_text, understand
 
 FORCE_HINT = "put ! in front to send it nevertheless"
 SLICE_S = 0.05
@@ -70,7 +70,7 @@ class TextOutput:
 
     def typed(self, line: str) -> None:
         """A line that was not typed in sight."""
-        self._print(self._style(f"> {printable(redact(line.strip()))}", dim=True))
+        self._print(self._style(f"> {printable(discreet(line.strip()))}", dim=True))
 
     def answer(self, line: str, lines: list[str], values: list[Value], ok: bool, seconds: float) -> None:
         meanings = {value.text: explain(value) for value in values}
@@ -169,7 +169,7 @@ class Shell:
             self._verbs[verb.lower()](_words(rest), force)
             return 0
         if line[:2].upper() != "AT":
-            raise UsageError(f"{verb}: no such command; AT commands begin with AT+, `help` lists all")
+            raise UsageError(f"{name_of(verb)}: no such command; AT commands begin with AT+, `help` lists all")
         return self._send(line, force)
 
     def listen(self, seconds: float) -> None:
@@ -203,7 +203,7 @@ class Shell:
         heard = [event for event in self._evse.events(0) if not any(event is value for value in answer.values)]
         for event in pushes + heard:
             self._show_event(event)
-        self._output.answer(redact(line), lines, own, answer.ok, answer.seconds)
+        self._output.answer(redact(line), list(map(redact, lines)), own, answer.ok, answer.seconds)
 
     def _show_event(self, event: Value | Ready) -> None:
         if isinstance(event, Value):
@@ -259,7 +259,7 @@ def _words(text: str) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as error:
-        raise UsageError(f"{text}: {error}".lower()) from None
+        raise UsageError(f"{text.split()[0]}: {error}".lower()) from None
 
 
 def _refuse(line: str) -> None:

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .catalog import COMMAND, COMMANDS, TIMEZONES, Command
-from .codec import Field, writable_fields
-from .settings import SETTINGS
+from .codec import Field, name_of, redact, writable_fields
+from .errors import UsageError
+from .settings import SETTINGS, lookup
 
 #: The shell's own commands: name -> (arguments, what it does).
 VERBS = {
@@ -44,6 +45,33 @@ def understand(text: str) -> tuple[Command | None, str]:
     name = match["name"].upper()
     names = [name] if name in COMMAND else [known for known in COMMAND if known.startswith(name)]
     return (COMMAND[names[0]] if len(names) == 1 else None), match["form"]
+
+
+def discreet(line: str) -> str:
+    """A typed line as a log or a history may hold it: changed wherever it may hold a Wi-Fi password.
+
+    That is so for what sets one, and for whatever is not understood, for it may be a mistyped one.
+    """
+    text = line.strip().removeprefix("!").strip()
+    if text[:2].upper() == "AT":
+        command, _ = understand(text)
+        name, equals, argument = text.partition("=")
+        secret = command is None or any(column.access == "W" for column in command.fields)
+        return f"{name}=***" if equals and argument != "?" and secret else redact(line)
+    verb, *words = text.split() or [""]
+    names = words if verb.lower() == "get" else words[:1]
+    if verb.startswith("#") or (verb.lower() in VERBS and verb.lower() != "set" and len(words) <= 1):
+        return line
+    if verb.lower() in ("get", "set") and names and all(map(_names_no_secret, names)):
+        return line
+    return f"{name_of(verb)} ***"
+
+
+def _names_no_secret(name: str) -> bool:
+    try:
+        return all(column.access != "W" for column in lookup(name).command.fields)
+    except UsageError:
+        return False
 
 
 # --- help -------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -13,11 +12,8 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
-from ..codec import redact
 from ..shell import Shell
-from ..shell_help import hint, suggestions
-
-_SET_PASSWORD = re.compile(r"(?i)^!?\s*set\s+(AT\+)?WIFISTACFG\b")
+from ..shell_help import discreet, hint, suggestions
 
 
 class CatalogCompleter(Completer):
@@ -33,7 +29,7 @@ class CatalogCompleter(Completer):
 
 
 class DiscreetHistory(FileHistory):
-    """A history file that only its owner may read, and without passwords."""
+    """A history file that only its owner may read, and without lines that may hold a password."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,8 +37,8 @@ class DiscreetHistory(FileHistory):
         super().__init__(str(path))
 
     def store_string(self, string: str) -> None:
-        if not _SET_PASSWORD.match(string):
-            super().store_string(redact(string))
+        if discreet(string) == string:  # a line without its password would write *** when it is called back
+            super().store_string(string)
 
 
 def make_session(shell: Shell, path: Path, complain: Callable[[str], None]) -> PromptSession:

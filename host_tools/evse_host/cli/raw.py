@@ -14,10 +14,11 @@ from .session import Session
 @click.pass_obj
 def command(session: Session, line: str, force: bool) -> None:
     """Send one AT command as it is and print the lines of its answer, e.g. `raw 'AT+CHIP=?'`."""
-    from ..codec import printable
+    from ..codec import name_of, printable, redact
 
     with session.open() as evse:
         lines, ok = evse.raw(line, force)
+    lines = list(map(redact, lines))  # one may be an echo
     session.show({"lines": lines, "ok": ok}, "\n".join([*map(printable, lines), "OK" if ok else "ERROR"]))
     if not ok:
-        raise RefusedError(f"{printable(line.partition('=')[0])}: the charger said ERROR")
+        raise RefusedError(f"{name_of(line)}: the charger said ERROR")

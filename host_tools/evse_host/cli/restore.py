@@ -52,12 +52,14 @@ def _read(file: Path) -> str:
 
 
 def _show_difference(session: Session, wanted, present, changes, lacking) -> None:
+    from ..codec import printable
+
     def say(text: str) -> None:
         click.echo(text, err=session.as_json)
 
     saved, here = wanted.charger.get("device_name"), present.charger.get("device_name")
     if saved not in (None, here):
-        say(f'note: the backup is of a "{saved}", this is a "{here}"')
+        say(printable(f'note: the backup is of a "{saved}", this is a "{here}"'))
     for change in changes:
         for line in change.lines:
             say(line)

@@ -46,23 +46,18 @@ class WireTrace:
     """Shows the wire on stderr, line by line, without passwords."""
 
     def __init__(self) -> None:
+        from ..recording import Recorder
+
         self._start = time.monotonic()
-        self._direction, self._pending = "", b""
+        self._recorder = Recorder()
 
     def __call__(self, direction: str, data: bytes) -> None:
-        if direction != self._direction and self._pending:
-            self._print(self._pending)
-        pending = self._pending if direction == self._direction else b""
-        self._direction = direction
-        *lines, self._pending = (pending + data).replace(b"\r", b"\n").split(b"\n")
-        for line in filter(None, lines):
-            self._print(line)
-
-    def _print(self, line: bytes) -> None:
-        from ..codec import printable, redact, to_text
+        from ..codec import printable
 
         moment = time.monotonic() - self._start
-        print(f"{moment:8.3f} {self._direction} {printable(redact(to_text(line)))}", file=sys.stderr, flush=True)
+        for entry in self._recorder.feed(direction, data, int(moment * 1e6)):
+            if entry.text:
+                print(f"{moment:8.3f} {direction} {printable(entry.text)}", file=sys.stderr, flush=True)
 
 
 def print_json(data) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from ..codec import redact, to_text
+from ..codec import to_text
 from ..errors import EvseError, NoAnswerError, PortError
 from ..shell import JsonOutput, Leave, Shell, TextOutput
 from .session import Session
@@ -69,7 +69,7 @@ def run_lines(shell: Shell, output: TextOutput | JsonOutput, lines: Iterator[str
         except (NoAnswerError, PortError):
             raise
         except EvseError as error:
-            output.error(redact(str(error)))
+            output.error(str(error))
             failure = failure or error.exit_code
     return failure
 
@@ -163,4 +163,4 @@ class Terminal:
         except NoAnswerError as error:
             self._output.error(f"{error} (evse-host doctor finds out)")
         except EvseError as error:
-            self._output.error(redact(str(error)))
+            self._output.error(str(error))
