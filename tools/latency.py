@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from evse_host import catalog
-from evse_host.catalog import BAUD_RATE, COMMAND, ENTITIES, Entity
+from evse_host.catalog import BAUD_RATE, ENTITIES, Entity
 from tools import footprint, node, results
 from tools.host_node import NodeError
 from tools.latency_bench import (
@@ -27,13 +27,13 @@ from tools.latency_bench import (
     Probe,
     change_one,
     command_one,
+    fast,
     open_port,
-    polled,
     power_up,
-    pushed,
     running,
     settable,
     shown,
+    slow,
     start_charging,
 )
 from tools.latency_figures import Air, Figure, Found, Measured, percentile_95
@@ -60,7 +60,7 @@ class Plan:
     starts: int
     changes: int
     commands: int
-    polled_rounds: int
+    slow_rounds: int
     idle_s: float
     charging_s: float
     batches: tuple[float, ...]
@@ -208,28 +208,31 @@ def _measure_answers(program: Path, plan: Plan, dice: random.Random, batch_s: fl
     note = "" if batch_s == BATCH_S else f", batch_delay {batch_s * 1000:.0f}ms"
     with running(program, ENTITIES) as bench:
         title = f"change of a pushed value to client{note}"
-        measured.add(*measure_changes(bench, pushed(bench), plan.changes, dice, title, batch_s))
+        measured.add(*measure_changes(bench, fast(bench), plan.changes, dice, title, batch_s))
     with running(program, ENTITIES) as bench:
         for stored, kind in ((False, "command"), (True, "command for the charger's flash")):
-            chosen = settable(tuple(bench.rows), stored)
+            chosen = settable(bench.rows, stored)
             measured.add(*measure_commands(bench, chosen, plan.commands, dice, f"{kind}{note}", batch_s))
 
 
 def _measure_slow(program: Path, plan: Plan, dice: random.Random, measured: Measured) -> None:
     with running(program, ENTITIES) as bench:
-        slow, asked = pushed(bench, fast=False), polled(bench)
-        if slow:
-            samples = measure_rounds(bench, slow, plan.changes, SLOW_S, dice)
-            measured.add([Figure("change of a value that is pushed less often to client", samples, [])])
-        samples = measure_rounds(bench, asked, plan.polled_rounds * len(asked), UPDATE_S, dice)
-        measured.add([Figure("change of a polled value to client", samples, [])])
+        told, asked = slow(bench, pushed=True), slow(bench, pushed=False)
+        groups = (
+            ("pushed less often", told, plan.changes, SLOW_S),
+            ("polled", asked, plan.slow_rounds * len(asked), UPDATE_S),
+        )
+        for kind, chosen, count, period in groups:
+            if chosen:
+                samples = measure_rounds(bench, chosen, count, period, dice)
+                measured.add([Figure(f"change of a value that is {kind} to client", samples, [])])
 
 
 def _measure_charging(program: Path, plan: Plan, dice: random.Random, measured: Measured) -> None:
     with running(program, ENTITIES) as bench:
         start_charging(bench)
         measured.air.append(listen(bench, plan.charging_s, "all entities, charging"))
-        meter = [probe for probe in pushed(bench) if COMMAND[probe.row.command].refresh == catalog.CHARGING]
+        meter = fast(bench, catalog.CHARGING)
         title = "change of the meter to client, charging"
         measured.add(*measure_changes(bench, meter, plan.changes, dice, title, BATCH_S))
 
@@ -281,7 +284,7 @@ def main() -> int:
 
     try:
         measured = measure(plan, arguments.seed, progress)
-    except (NodeError, TimeoutError, node.BuildError) as error:
+    except (NodeError, LookupError, TimeoutError, node.BuildError) as error:
         print(error, file=sys.stderr)
         return 1
     found = result(measured, plan, arguments.seed, time.monotonic() - start)

@@ -21,6 +21,7 @@ from tools.host_node import Node, NodeError, entity_key
 from tools.tap import BYTE_S, Tap
 
 LOOP_S = Charger().firmware.loop_ticks * TICK_S
+START_OVER_S = 1.0  # from the last value to the last subscription
 MAX_GAP_S = 90.0  # no value is older than this
 OFFLINE_S = 4.0  # the node knocks at least this often
 RUNS_BY_ITSELF = ("UPTIME", "TIME")
@@ -32,7 +33,7 @@ class Bench:
     """A charger on a line that takes its time, and a node on it once it is started."""
 
     def __init__(self, program: Path, rows: tuple[Entity, ...], directory: Path) -> None:
-        self.rows = [row for row in rows if row.command and row.platform not in ("button", "event")]
+        self.rows = tuple(row for row in rows if row.command and row.platform not in ("button", "event"))
         self.charger = new_charger()
         self.tap = Tap(self.charger)
         self.server = PtyServer(self.charger, baud_rate=BAUD_RATE, faults=self.tap)
@@ -104,14 +105,9 @@ def running(program: Path, rows: tuple[Entity, ...]) -> Iterator[Bench]:
     with tempfile.TemporaryDirectory() as home, Bench(program, rows, Path(home)) as bench:
         bench.node.process.start()
         bench.node.connect()
-        bench.all_valid_at()
-        bench.server.wait_for(lambda charger: _rests(bench.tap, charger.now))
+        valid = bench.all_valid_at()
+        bench.server.wait_for(lambda charger: charger.now > valid + START_OVER_S)
         yield bench
-
-
-def _rests(tap: Tap, now: float) -> bool:
-    """Nothing was asked for half a second."""
-    return now - tap.inward[-1][0] > 0.5
 
 
 # --- start ------------------------------------------------------------------------------------------------------------
@@ -202,17 +198,16 @@ def shown(row: Entity, value: int | str) -> bool | float | str:
     return value / (row.multiplier if row.platform == "number" else 10**row.scale)
 
 
-def pushed(bench: Bench, fast: bool = True) -> list[Probe]:
-    """Those that the charger pushes in every turn of its loop; with ``fast`` False those that it pushes less often."""
-    periods = bench.server.call(lambda charger: {s.name[1:]: s.period / 1000 for s in charger.subscriptions})
-    found = [probe for probe in probes(tuple(bench.rows)) if probe.row.command in periods]
-    return [probe for probe in found if (periods[probe.row.command] <= LOOP_S) == fast]
+def fast(bench: Bench, refresh: str = catalog.PUSH) -> list[Probe]:
+    """Those that are to be pushed in every turn of the charger's loop; ``refresh`` CHARGING: while energy flows."""
+    return [probe for probe in probes(bench.rows) if COMMAND[probe.row.command].refresh == refresh]
 
 
-def polled(bench: Bench) -> list[Probe]:
-    """Those that the node has to ask for."""
+def slow(bench: Bench, pushed: bool) -> list[Probe]:
+    """All others: those that the charger pushes now, or those that the node has to ask for."""
     names = bench.server.call(lambda charger: {subscription.name[1:] for subscription in charger.subscriptions})
-    return [probe for probe in probes(tuple(bench.rows)) if probe.row.command not in names]
+    quick = fast(bench)
+    return [probe for probe in probes(bench.rows) if probe not in quick and (probe.row.command in names) == pushed]
 
 
 def change_one(bench: Bench, probe: Probe) -> tuple[float, float, float]:
@@ -248,8 +243,10 @@ def command_one(bench: Bench, probe: Probe) -> tuple[float, float, float, float]
     if bench.server.call(lambda charger: charger.value(name))[probe.row.field_index] != value:
         raise NodeError(f"{name} was confirmed as {value}, but the charger does not hold it")
     exchanges = [e for e in bench.tap.exchanges if e.at > sent and e.name == name]
-    write = next(e for e in exchanges if e.form == "write")
-    proof = next(e for e in exchanges if e.form == "read" and e.at > write.at)
+    write = next((e for e in exchanges if e.form == "write"), None)
+    proof = next((e for e in exchanges if write and e.form == "read" and e.at > write.at), None)
+    if proof is None:
+        raise NodeError(f"{name} was confirmed without a read-back")
     proven = proof.at + proof.seconds + len(proof.answer) * BYTE_S
     return confirmed - sent, write.at - sent, proven - sent, write.least_seconds + proof.least_seconds
 
