@@ -245,7 +245,7 @@ def check_line(text: str) -> None:
 
 def name_of(text: str) -> str:
     """What a line is called in a message: `AT+STATE`, never what is behind it, which may be a password."""
-    return re.match(r"[\w+-]*", text)[0][:32]
+    return re.match(r"[\w+-]*\??", text)[0][:32]
 
 
 def danger_of(text: str) -> str:
