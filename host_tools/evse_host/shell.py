@@ -75,12 +75,12 @@ class TextOutput:
     def answer(self, line: str, lines: list[str], values: list[Value], ok: bool, seconds: float) -> None:
         meanings = {value.text: explain(value) for value in values}
         for text in lines:
-            self._print(printable(text).ljust(24) + self._style(meanings.get(text, ""), dim=True))
+            self._print(printable(text).ljust(23) + " " + self._style(meanings.get(text, ""), dim=True))
         result = self._style("OK" if ok else "ERROR", fg="green" if ok else "red")
         self._print(result + self._style(f"  {seconds * 1000:.1f} ms", dim=True))
 
     def push(self, value: Value) -> None:
-        self._apart(f"{printable(value.text):24}{explain(value)}")
+        self._apart(f"{printable(value.text):23} {explain(value)}")
 
     def restarted(self) -> None:
         self._apart("the charger has restarted: its live settings are back at their defaults")

@@ -155,6 +155,11 @@ def test_a_steady_cadence():
         ({"times": (0, 0.26, 0.52, 1.5, 1.76)}, Status.WARNING, "irregular"),
         ({"after": 2}, Status.WARNING, "2 came after they were stopped"),
         ({"strangers": ("STATE",)}, Status.NOTE, "others had subscribed to STATE"),
+        (
+            {"strangers": ("STATE",), "times": (0, 0.26, 0.27, 1.5, 1.6), "after": 1},
+            Status.NOTE,
+            "others had subscribed",
+        ),
         ({"accepted": False}, Status.WARNING, "not confirmed"),
     ],
 )

@@ -245,6 +245,14 @@ def test_raw(evse_host) -> None:
     assert (ran.code, ran.out, ran.err) == (5, "ERROR\n", "evse-host: AT+NOSUCH?: the charger said ERROR\n")
 
 
+def test_raw_shows_the_answer_without_what_others_are_pushed(evse_host, charger) -> None:
+    """As behind a proxy, where the companion has its subscriptions."""
+    push = lambda request, data, seconds: (b"\n+HEAP=1,2\n" * (request.name == "+CHIP") + data, seconds)  # noqa: E731
+    charger.call(lambda model: setattr(model, "answer_hook", push))
+    assert evse_host("raw", "AT+CHIP?").out == '+CHIP="esp32s3",2,2\nOK\n'
+    assert evse_host("raw", "AT+CHIP=?").out == "+CHIP=<STRING[RO]>,<UINT8[RO]>,<UINT16[RO]>\nOK\n"
+
+
 @pytest.mark.parametrize(
     ("line", "code"),
     [("AT+SERIAL0?", 5), ('AT+SUB="+AUXINPUTS",1000', 5), ("+STATE?", 2), ("AT\nAT+RST", 2), ("AT+EMETERC=AT+RST", 2)],

@@ -15,9 +15,11 @@ from .session import Session
 def command(session: Session, line: str, force: bool) -> None:
     """Send one AT command as it is and print the lines of its answer, e.g. `raw 'AT+CHIP=?'`."""
     from ..codec import name_of, printable, redact
+    from ..shell import split_answer
 
     with session.open() as evse:
-        lines, ok = evse.raw(line, force)
+        _, ok = evse.raw(line, force)
+        lines, _ = split_answer(line, evse.last_answer)  # without what is pushed meanwhile
     lines = list(map(redact, lines))  # one may be an echo
     session.show({"lines": lines, "ok": ok}, "\n".join([*map(printable, lines), "OK" if ok else "ERROR"]))
     if not ok:

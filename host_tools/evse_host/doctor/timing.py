@@ -84,6 +84,13 @@ def judge_cadence(name: str, times: Sequence[float], after: int, strangers: Sequ
         )  # fmt: skip
     data |= {key: round(value, 1) for key, value in distribution(gaps).items()}
     seen = f"every {data['median']:.0f} ms, {data['min']:.0f} to {data['max']:.0f} ms"
+    if strangers:  # their commands hurry the pushes, and the answers to their reads look like pushes
+        return Finding(
+            "pushes", Status.NOTE, f"{seen}; others had subscribed to {', '.join(strangers)}",
+            "another program uses this charger, such as the companion behind a proxy, or did and left that behind",
+            "nothing while that program runs; else a restart of the charger ends them, or "
+            "evse-host raw 'AT+UNSUB=\"\"'", data,
+        )  # fmt: skip
     if after:
         return Finding(
             "pushes", Status.WARNING, f"{seen}; {after} came after they were stopped",
@@ -98,11 +105,4 @@ def judge_cadence(name: str, times: Sequence[float], after: int, strangers: Sequ
             "see `errors`",
             data,
         )
-    if strangers:
-        return Finding(
-            "pushes", Status.NOTE, f"{seen}; others had subscribed to {', '.join(strangers)}",
-            "another program uses this charger, such as the companion behind a proxy, or did and left that behind",
-            "nothing while that program runs; else a restart of the charger ends them, or "
-            "evse-host raw 'AT+UNSUB=\"\"'", data,
-        )  # fmt: skip
     return Finding("pushes", Status.OK, seen, data=data)
