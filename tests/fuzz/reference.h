@@ -47,7 +47,8 @@ inline IntegerRange range_of(char letter) {
 
 /// Takes a quoted string from the front of `text`.
 inline std::optional<ReferenceField> take_string(std::string_view &text) {
-  ReferenceField field{.is_text = true};
+  ReferenceField field;
+  field.is_text = true;
   if (!text.starts_with('"'))
     return std::nullopt;
   for (size_t i = 1; i < text.size(); i++) {
@@ -80,7 +81,9 @@ inline std::optional<ReferenceField> take_number(std::string_view &text, char le
     value = -value;
   if (length == 0 || value < range.low || value > range.high || (negative && (value == 0 || range.low == 0)))
     return std::nullopt;
-  return ReferenceField{.number = static_cast<uint64_t>(value)};
+  ReferenceField field;
+  field.number = static_cast<uint64_t>(value);
+  return field;
 }
 
 /// The fields behind `+NAME=`, or nothing if they are not as the signature says; see Values in at_value.h.

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from components.esp32evse import codegen
 from components.esp32evse.catalog import COMMANDS, Command
+from tools import node
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -25,18 +26,38 @@ KEPT_BUILDS = 4
 
 #: What each one runs of the component.
 SOURCES = {"values": ("at_value.cpp",), "client": ("at_client.cpp", "at_value.cpp")}
-TARGETS = tuple(SOURCES)
-COMPILER = "clang++"
+NODE = "publish"  # runs all of it, in a node that ESPHome has generated
+TARGETS = (*SOURCES, NODE)
+COMPILER = "clang++-19"
 FLAGS = (
-    "-std=gnu++20", "-Wall", "-Wextra", "-Werror", "-O2", "-g1", "-fno-omit-frame-pointer",
-    "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+    "-std=gnu++20", "-O2", "-g1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
 )  # fmt: skip
+WARNINGS = ("-Wall", "-Wextra", "-Werror")
 #: New paths through the component lead the fuzzer, not those through the harness; but values calls inline functions.
 COVERAGE = ("-fsanitize=fuzzer-no-link", "-fno-sanitize-coverage=trace-cmp")  # the dictionary knows the words
 COVERED_HARNESSES = ("values",)
 
 #: What the client is given: the hub never has a row of the commands that it must not send.
 ROWS = tuple(c for c in COMMANDS if c.access != "W" and c.name not in ("SERIAL0", "SERIAL1", "CMD"))
+
+NODE_CONFIG = """
+esphome:
+  name: fuzz
+host:
+logger:
+  level: NONE
+external_components:
+  - source: {type: local, path: COMPONENTS}
+packages:
+  entities: !include ROOT/example_configs/packages/full.yaml
+uart:
+  port: /tmp/evse-fuzz
+  baud_rate: 115200
+  rx_buffer_size: 1024
+esp32evse:
+  id: evse
+"""
 
 
 class BuildError(Exception):
@@ -104,13 +125,17 @@ def _word(text: str) -> str:
 def build(target: str) -> Path:
     """The fuzzer for the present sources, with its dictionary beside it as `dictionary`; compiled only if something
     has changed. Raises BuildError."""
+    if shutil.which(COMPILER) is None:
+        raise BuildError(f"{COMPILER} is missing: sudo apt-get install clang-19 libclang-rt-19-dev")
     directory = CACHE / "build" / f"{target}-{_digest(target)}"
     directory.mkdir(parents=True, exist_ok=True)
     program = directory / target
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not program.is_file():
-            _compile(target, directory)
+            (directory / "rows.inc").write_text(rows())
+            (directory / "dictionary").write_text(dictionary())
+            _link(directory, program, _node_objects(directory) if target == NODE else _objects(target, directory))
         os.utime(directory)
         builds = sorted((CACHE / "build").glob(f"{target}-*/"), key=lambda path: path.stat().st_mtime)
         for old in builds[:-KEPT_BUILDS]:
@@ -126,22 +151,45 @@ def _digest(target: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _compile(target: str, directory: Path) -> None:
-    (directory / "rows.inc").write_text(rows())
-    (directory / "dictionary").write_text(dictionary())
-    includes = [f"-I{path}" for path in (directory, COMPONENT, HERE)]
+def _objects(target: str, directory: Path) -> list[Path]:
     objects = []
     for source in (HERE / f"fuzz_{target}.cpp", *(COMPONENT / name for name in SOURCES[target])):
-        covered = COVERAGE if source.parent == COMPONENT or target in COVERED_HARNESSES else []
+        covered = COVERAGE if source.parent == COMPONENT or target in COVERED_HARNESSES else ()
         objects.append(directory / f"{source.stem}.o")
-        _run(COMPILER, *FLAGS, *covered, *includes, "-c", source, "-o", objects[-1])
+        includes = [f"-I{path}" for path in (directory, COMPONENT, HERE)]
+        _run(COMPILER, *FLAGS, *WARNINGS, *covered, *includes, "-c", source, "-o", objects[-1])
+    return objects
+
+
+def _node_objects(directory: Path) -> list[Path]:
+    """Of a node with every entity but without network. The component and the harness, which includes the node's
+    main.cpp, are compiled for fuzzing; the rest of ESPHome by g++, which understands all of it."""
+    text = NODE_CONFIG.replace("COMPONENTS", str(COMPONENT.parent)).replace("ROOT", str(ROOT))
+    config = node.write_config("fuzz", text)
+    try:
+        with node.locked(config) as place:
+            sources = node.generate(config, place)
+            out = node.compile_sources(sources, "fuzz", "g++", "-O1 -w -Dmain=esphome_main")
+            rest = [path for path in sorted((out / "obj").rglob("*.o")) if path.name != "main.cpp.o"]
+            source_directory = sources.build_path / "src"
+            component = source_directory / "esphome/components/esp32evse"
+            options = (*sources.flags, *FLAGS, "-w", f"-I{HERE}", f"-I{source_directory}")
+            objects = [directory / "fuzz_publish.o"]
+            _run(COMPILER, *options, "-c", HERE / "fuzz_publish.cpp", "-o", objects[0])
+            for path in sorted(component.glob("*.cpp")):
+                objects.append(directory / f"{path.stem}.o")
+                _run(COMPILER, *options, *COVERAGE, "-c", path, "-o", objects[-1])
+            return [*objects, *(path for path in rest if path.parent.name != component.name)]
+    except node.BuildError as error:
+        raise BuildError(str(error)) from error
+
+
+def _link(directory: Path, program: Path, objects: list[Path]) -> None:
     _run(COMPILER, *FLAGS, "-fsanitize=fuzzer", *objects, "-o", directory / "linking")
-    (directory / "linking").rename(directory / target)
+    (directory / "linking").rename(program)
 
 
 def _run(*command: str | Path) -> None:
-    if shutil.which(command[0]) is None:
-        raise BuildError(f"{command[0]} is missing: sudo apt-get install clang libclang-rt-dev")
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         raise BuildError(result.stderr[:4000])

@@ -15,6 +15,8 @@ from tests.fuzz import targets
 from tests.support.compilers import require
 from tools import fuzz
 
+#: The part of the branches that is reached at least, or the fuzzer knocks at a closed door.
+REACHED = {"values": 0.45, "client": 0.5, "publish": 0.2}
 SECONDS = int(os.environ.get("EVSE_FUZZ_SECONDS", "60"))
 
 
@@ -29,7 +31,7 @@ def test_nothing_is_found(target: str) -> None:
     outcome = fuzz.fuzz(target, f"-max_total_time={max(1, SECONDS // len(targets.TARGETS))}", seed=1)
     assert outcome.cause == "", f"python -m tools.fuzz {target} --replay {outcome.finding}"
     assert outcome.runs > len(kept) > 0
-    assert outcome.covered > outcome.edges / 2
+    assert outcome.covered > outcome.edges * REACHED[target]
 
 
 @pytest.mark.parametrize(
