@@ -1,0 +1,172 @@
+"""Every text of the table through every way into a real node: one well-formed command, or a refusal in the log."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from evse_host import catalog
+from evse_host.catalog import MAX_ARGUMENT_BYTES
+from evse_host.yaml_text import scalar
+from tests.codegen import nodes
+from tests.security.texts import NEVER_LINES, TEXTS, is_taken, wire
+
+EVERY_TEXT = pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+ENTITIES = {row.command: row.name for row in catalog.entities("text")}
+NOT_EMPTY = 1
+
+
+class Attempt:
+    """One text on its way: what the charger has received of it, and what the log says."""
+
+    def __init__(self, node, charger) -> None:
+        self.node, self.charger = node, charger
+        charger.call(lambda charger: charger.journal.clear())
+        self.start = len(node.log)
+
+    def is_taken(self, command: str, line: str, ok: bool = True) -> None:
+        """``line`` was received, whole and alone; once, unless the charger refuses it (``ok`` False)."""
+        self.charger.wait_for(lambda charger: charger.journal.writes(command))
+        self.charger.wait_for(lambda charger: f"AT+{command}?" in _after(charger.journal.commands, line))
+        if not ok:
+            self.node.wait_for_log(f"did not take {command}", start=self.start)
+        self.only_whole_commands()
+        assert self.writes() == [line] or (not ok and set(self.writes()) == {line})
+
+    def is_refused(self, pattern: str) -> None:
+        """The log says why, and nothing of it was received."""
+        self.node.wait_for_log(pattern, start=self.start)
+        self.node.call_service("send_command", command="AT+VER?")  # whatever was sent before it has arrived by now
+        self.node.wait_for_log("on_command_result OK", start=self.start)
+        self.only_whole_commands()
+        assert self.writes() == []
+
+    def writes(self) -> list[str]:
+        """Without the clock's, which the node keeps set."""
+        writes = self.charger.call(lambda charger: charger.journal.writes())
+        return [write for write in writes if not write.startswith("AT+TIME=")]
+
+    def only_whole_commands(self) -> None:
+        entries, violations = self.charger.call(lambda charger: (charger.journal.entries, charger.journal.violations))
+        assert [entry.line for entry in entries if entry.command is None] == []
+        assert violations == []
+        assert not {"AT+RST", "AT+AUTH", "ATE1"} & {entry.command for entry in entries}
+
+
+def _after(commands: list[str], line: str) -> list[str]:
+    return commands[commands.index(line) + 1 :] if line in commands else []
+
+
+@pytest.fixture
+def attempt(node, charger) -> Attempt:
+    return Attempt(node, charger)
+
+
+# --- through the API --------------------------------------------------------------------------------------------------
+
+
+def test_every_text_entity_is_tried() -> None:
+    assert set(ENTITIES) == {"HOSTNAME", "INSTNAME"}
+
+
+@EVERY_TEXT
+@pytest.mark.parametrize("command", ENTITIES)
+def test_text_entity(node, attempt, command: str, text: str) -> None:
+    node.command(ENTITIES[command], text)
+    if is_taken(text, NOT_EMPTY):
+        attempt.is_taken(command, f"AT+{command}={wire(text)}")
+    else:
+        attempt.is_refused(rf"{command} not sent: |'{ENTITIES[command]}' - Value set for TextCall is too")
+
+
+@EVERY_TEXT
+def test_wifi_network(node, attempt, text: str) -> None:
+    node.call_service("set_wifi_network", ssid=text)
+    if is_taken(text):
+        attempt.is_taken("WIFISTACFG", f"AT+WIFISTACFG=1,{wire(text)}")
+    else:
+        attempt.is_refused("WIFISTACFG not sent: at most 31 bytes, no control characters")
+
+
+@EVERY_TEXT
+def test_wifi_password(node, attempt, text: str) -> None:
+    node.call_service("set_wifi_station", ssid="home", password=text)
+    if is_taken(text):
+        attempt.is_taken("WIFISTACFG", f'AT+WIFISTACFG=1,"home",{wire(text)}')
+    else:
+        attempt.is_refused("WIFISTACFG not sent: at most 31 bytes, no control characters")
+
+
+@pytest.mark.parametrize("text", ["31 bytes", "31 quotes", "31 backslashes", "closes the string"])
+def test_both_together_never_exceed_a_line(node, attempt, text: str) -> None:
+    argument = f"1,{wire(TEXTS[text])},{wire(TEXTS[text])}"
+    node.call_service("set_wifi_station", ssid=TEXTS[text], password=TEXTS[text])
+    if len(argument) <= MAX_ARGUMENT_BYTES:
+        attempt.is_taken("WIFISTACFG", f"AT+WIFISTACFG={argument}")
+    else:
+        attempt.is_refused("WIFISTACFG not sent: ")
+
+
+@EVERY_TEXT
+@pytest.mark.parametrize("field", ["ip", "dns"])
+def test_address(node, attempt, field: str, text: str) -> None:
+    """The charger itself judges whether it is an address."""
+    values = {"ip": "10.0.0.9", "gateway": "10.0.0.1", "netmask": "255.255.255.0", "dns": "10.0.0.2"} | {field: text}
+    node.call_service("set_address", **values)
+    if is_taken(text):
+        shown = [value for key, value in values.items() if key != "dns" or value]
+        attempt.is_taken(
+            "WIFISTASTATIC", f"AT+WIFISTASTATIC=1,{','.join(map(wire, shown))}", ok=text == "" and field == "dns"
+        )
+    else:
+        attempt.is_refused("WIFISTASTATIC not sent: at most 31 bytes, no control characters")
+
+
+@pytest.mark.parametrize("action", ["send_command", "force_command"])
+@pytest.mark.parametrize("line", NEVER_LINES.values(), ids=NEVER_LINES.keys())
+def test_raw_command_that_is_not_one(node, attempt, action: str, line: str) -> None:
+    node.call_service(action, command=line)
+    attempt.is_refused("Command not sent: ")
+
+
+@EVERY_TEXT
+def test_raw_command_around_a_text(node, attempt, text: str) -> None:
+    line = f"AT+INSTNAME={wire(text)}"
+    node.call_service("send_command", command=line)
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text) or len(line.encode()) > 127:
+        attempt.is_refused("Command not sent: ")
+        return
+    node.wait_for_log("on_command_result", start=attempt.start)
+    assert attempt.writes() == [line]
+    attempt.only_whole_commands()
+
+
+# --- from YAML --------------------------------------------------------------------------------------------------------
+
+
+def test_a_text_from_yaml_arrives_as_it_is(node, attempt) -> None:
+    node.call_service("set_known_wifi")
+    attempt.is_taken("WIFISTACFG", 'AT+WIFISTACFG=1,"from \\"YAML\\" \\\\ ü","yaml\\"pass\\\\word"')
+
+
+@EVERY_TEXT
+@pytest.mark.parametrize("key", ["ssid", "password"])
+def test_a_text_in_yaml_is_taken_or_refused_by_its_key(key: str, text: str) -> None:
+    values = {"ssid": "home", "password": "plain"} | {key: text}
+    action = "esp32evse.set_wifi_station:\n    " + "\n    ".join(f"{k}: {scalar(v)}" for k, v in values.items())
+    errors = nodes.errors(nodes.node(hub=nodes.on_ready(action)))
+    if is_taken(text, least=1 if key == "ssid" else 0):
+        assert errors == []
+        return
+    (message,) = errors
+    assert re.match(rf"{key} must (have \d+ to 31 bytes|be one line without control characters)", message)
+    assert len(text) < 8 or text not in message
+
+
+@pytest.mark.parametrize("line", NEVER_LINES.values(), ids=NEVER_LINES.keys())
+def test_a_raw_command_in_yaml_is_one_line(line: str) -> None:
+    if "=AT+RST" in line.upper() and line.isprintable():
+        pytest.skip("refused at run time: test_raw_command_that_is_not_one")
+    errors = nodes.errors(nodes.node(hub=nodes.on_ready(f"esp32evse.send_command: {scalar(line)}")))
+    assert len(errors) == 1 and errors[0].startswith("command must ")
