@@ -30,7 +30,8 @@ PAGES = {
 
 REFRESH = {
     catalog.PUSH: "pushed",
-    catalog.CHARGING: "pushed while charging, else polled",
+    catalog.CHARGING: "pushed while charging, else slowly",
+    catalog.SLOW: "pushed slowly",
     catalog.POLL: "polled",
     catalog.ONCE: "after a start",
     catalog.NEVER: "on request",

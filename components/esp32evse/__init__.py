@@ -209,8 +209,8 @@ async def _triggers_to_code(variable, config: ConfigType, hub) -> None:
 @coroutine_with_priority(CoroPriority.FINAL)
 async def _finish(hub_id, variable) -> None:
     hub = hub_of(hub_id)
-    needs_state = any(catalog.COMMAND[name].refresh == catalog.CHARGING for name in hub.commands)
-    if needs_state:
+    charging = {command.name for command in catalog.COMMANDS if command.refresh == catalog.CHARGING}
+    if hub.commands & charging.union(catalog.FOLLOWS_STATE):
         hub.commands.add("STATE")
     if any(entity.convert == "lifetime" for entity, _, _ in hub.bindings):
         cg.add(variable.set_lifetime_key(fnv1a_32bit_hash(f"{DOMAIN}.{hub_id}.lifetime")))

@@ -30,6 +30,7 @@ constexpr uint16_t SENDS = 3 * ONE_SEND;
 constexpr uint16_t REQUESTED = PENDING | RUN_WANTED;
 constexpr uint16_t WRITE_FLAGS = PENDING | CHECK_FIRST | ACKED | REFUSED | SENDS;
 
+constexpr uint8_t CHANGING = ~(1 << static_cast<uint8_t>(Refresh::ONCE));
 constexpr uint32_t NO_VALUE = UINT32_MAX;
 constexpr uint32_t STAMP_SHIFT = 6;  // stamps count 64 ms
 
@@ -65,9 +66,7 @@ void AtClient::start(uint32_t now) {
 
 RowState &AtClient::request_write_(uint8_t row) {
   RowState &state = this->states_[row];
-  TextSlot *slot = this->find_slot_(row);
-  if (slot != nullptr)
-    slot->row = NO_ROW;
+  this->free_slot_(row);
   state.flags = (state.flags & ~WRITE_FLAGS) | WRITE_WANTED;
   state.stamp = stamp(this->now_);
   if (this->row_ == row)
@@ -136,17 +135,20 @@ void AtClient::unsubscribe_all() {
 void AtClient::refresh() { this->change_all_(0, DUE); }
 
 void AtClient::set_charging(bool charging) {
-  this->work_ |= charging != this->charging_;
+  if (charging == this->charging_)
+    return;
   this->charging_ = charging;
+  if (this->automatic_)
+    this->change_all_(0, SUB_CHANGED, 1 << static_cast<uint8_t>(Refresh::CHARGING));
 }
 
 bool AtClient::is_pending(uint8_t row) const { return (this->states_[row].flags & PENDING) != 0; }
 
-/// Clears and sets flags of all rows, without `once` only of those that change while the charger runs.
-void AtClient::change_all_(uint16_t clear, uint16_t set, bool once) {
+/// Clears and sets flags of all rows whose kind of refresh is among `kinds`, one bit each.
+void AtClient::change_all_(uint16_t clear, uint16_t set, uint8_t kinds) {
   for (uint8_t row = 0; row < this->row_count_; row++) {
     uint16_t &flags = this->states_[row].flags;
-    if (once || this->rows_[row].refresh != Refresh::ONCE)
+    if ((kinds >> static_cast<uint8_t>(this->rows_[row].refresh) & 1) != 0)
       flags = (flags & ~clear) | set;
   }
   this->work_ = true;
@@ -158,6 +160,12 @@ AtClient::TextSlot *AtClient::find_slot_(uint8_t row) {
       return &slot;
   }
   return nullptr;
+}
+
+void AtClient::free_slot_(uint8_t row) {
+  TextSlot *slot = this->find_slot_(row);
+  if (slot != nullptr)
+    slot->row = NO_ROW;
 }
 
 // --- bytes in ---------------------------------------------------------------------------------------------------------
@@ -229,6 +237,10 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
   const TextSlot *slot = this->find_slot_(row);
   const bool text_matches = slot != nullptr && strncmp(slot->text, text, slot->provable) == 0 &&
                             (text[slot->provable] == '\0' || text[slot->provable] == ',');
+  if (asked != Task::NONE) {
+    for (const char *byte = text; *byte != '\0'; byte++)
+      this->digest_ = this->digest_ * 31 + *byte;
+  }
   Values values;
   if (!values.parse(text, command.signature)) {
     this->on_damage_();
@@ -236,9 +248,10 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
   }
   this->answered_ |= asked != Task::NONE;
   const auto number = static_cast<uint32_t>(values[0].number);
-  state.flags |= KNOWN;
+  state.flags = (state.flags | KNOWN) & ~UNSUPPORTED;
   if ((state.flags & PENDING) == 0) {
-    state.wanted = number;
+    if (command.refresh != Refresh::ONCE)
+      state.wanted = number;
     if ((state.flags & RUN_WANTED) == 0)
       state.stamp = stamp(this->now_);
   } else {
@@ -458,16 +471,20 @@ void AtClient::step_() {
 
 void AtClient::tick_() {
   this->next_tick_ = this->now_ + TICK_MS;
-  if (reached(this->next_heartbeat_, this->now_)) {
+  const bool heartbeat = reached(this->next_heartbeat_, this->now_);
+  if (heartbeat) {
     this->next_heartbeat_ = this->now_ + HEARTBEAT_MS;
     this->states_[UPTIME_ROW].flags |= DUE;
     this->work_ = true;
   }
   if (reached(this->next_poll_, this->now_)) {
     this->next_poll_ = this->now_ + this->poll_ms_;
-    this->change_all_(SUB_REFUSED, DUE, false);
+    this->change_all_(SUB_REFUSED, DUE, CHANGING);
   }
   for (uint8_t row = 0; row < this->row_count_; row++) {
+    uint16_t &flags = this->states_[row].flags;
+    if (heartbeat && (flags & (UNSUPPORTED | SUB_REFUSED)) != 0)
+      flags = (flags & ~SUB_REFUSED) | DUE;  // it may have been noise
     if (this->task_ == Task::NONE || this->row_ != row)
       this->watch_row_(row);
   }
@@ -484,11 +501,12 @@ void AtClient::watch_row_(uint8_t row) {
     }
   } else if ((state.flags & SUBSCRIBED) != 0 && this->state_ == State::READY && this->task_ == Task::NONE) {
     const uint32_t period = this->wanted_period_(this->rows_[row], state);
-    const uint32_t limit = 3 * period + 1000;
+    uint32_t limit = 3 * period + 1000;
+    if (limit > STALE_MS && period <= SLOW_MS)
+      limit = STALE_MS;
     if (period - 1 < MAX_WATCHED_PERIOD_MS && age > limit && this->now_ - this->ready_at_ > limit) {
-      state.flags &= ~SUBSCRIBED;
+      this->change_all_(SUBSCRIBED, 0);  // what was lost with it would be missed later
       this->states_[UPTIME_ROW].flags |= DUE;
-      this->work_ = true;
     }
   }
 }
@@ -496,8 +514,10 @@ void AtClient::watch_row_(uint8_t row) {
 uint32_t AtClient::wanted_period_(const CommandRow &command, const RowState &state) const {
   if ((state.flags & EXPLICIT) != 0)
     return state.period;
-  const bool pushed = command.refresh == Refresh::PUSH || (command.refresh == Refresh::CHARGING && this->charging_);
-  return pushed && this->automatic_ ? this->push_ms_ : 0;
+  if (command.refresh > Refresh::SLOW || !this->automatic_)
+    return 0;
+  const bool fast = command.refresh == Refresh::PUSH || (command.refresh == Refresh::CHARGING && this->charging_);
+  return fast || this->push_ms_ - 1 >= SLOW_MS ? this->push_ms_ : SLOW_MS;
 }
 
 /// The most urgent thing that a row needs.
@@ -509,11 +529,11 @@ AtClient::Task AtClient::row_task_(const CommandRow &command, const RowState &st
     return Task::WRITE;
   if ((flags & VERIFY_WANTED) != 0)
     return Task::VERIFY;
-  if (command.refresh == Refresh::NEVER || (flags & UNSUPPORTED) != 0)
+  if (command.refresh == Refresh::NEVER)
     return Task::NONE;
   if ((flags & DUE) != 0)
     return Task::READ;
-  if (command.has(LINES) || (flags & SUB_REFUSED) != 0)
+  if (command.has(LINES) || (flags & (SUB_REFUSED | UNSUPPORTED)) != 0)
     return Task::NONE;
   const bool wanted = this->wanted_period_(command, state) > 0;
   if ((flags & SUB_CHANGED) == 0 && wanted == ((flags & SUBSCRIBED) != 0))
@@ -571,7 +591,7 @@ void AtClient::start_(Task task, uint8_t row) {
   this->matched_ = false;
   this->deadline_ = this->now_ + (task == Task::RAW ? SLOW_TIMEOUT_MS : ANSWER_TIMEOUT_MS);
   const char *name = row < this->row_count_ ? this->rows_[row].name : "";
-  const char *format = FORMATS[static_cast<uint8_t>(task)];
+  const char *format = FORMATS[static_cast<uint32_t>(task)];
   const uint32_t number = row < this->row_count_ ? this->prepare_(task, row) : 0;
   const TextSlot *slot = task == Task::WRITE || task == Task::RAW ? this->find_slot_(row) : nullptr;
   char line[MAX_COMMAND];
@@ -606,6 +626,7 @@ uint32_t AtClient::prepare_(Task task, uint8_t row) {
     default:
       state.flags &= ~DUE;
       this->answered_ = command.has(LINES);
+      this->digest_ = 0;
       break;
   }
   return 0;
@@ -652,12 +673,20 @@ void AtClient::finish_(Outcome outcome) {
 }
 
 void AtClient::finish_read_(uint8_t row, Outcome outcome) {
-  uint16_t &flags = this->states_[row].flags;
+  RowState &state = this->states_[row];
+  uint16_t &flags = state.flags;
   const bool complete = outcome == Outcome::OK && this->answered_;
   if (outcome == Outcome::SILENCE) {
     flags |= DUE;
   } else if (complete) {
     flags &= ~DOUBTED;
+    // There is no checksum, and a fact is not read again soon: it is believed when it comes twice.
+    if (this->rows_[row].refresh == Refresh::ONCE && state.wanted != this->digest_) {
+      state.wanted = this->digest_;
+      flags |= DUE;
+    }
+  } else if ((flags & UNSUPPORTED) != 0) {
+    // Still.
   } else if ((flags & DOUBTED) == 0) {
     flags |= DOUBTED | DUE;
     if (outcome == Outcome::OK)
@@ -718,25 +747,21 @@ void AtClient::finish_subscription_(uint8_t row, Outcome outcome, bool subscribe
     if ((state.flags & REQUESTED) == 0)
       state.stamp = stamp(this->now_);
   } else if ((state.flags & DOUBTED) != 0 && outcome == Outcome::ERROR) {
-    state.flags = (state.flags & ~DOUBTED) | SUB_REFUSED;
+    state.flags = (state.flags & ~DOUBTED) | SUB_REFUSED | SUB_CHANGED;
   } else {
     state.flags |= SUB_CHANGED | (outcome == Outcome::ERROR ? DOUBTED : 0);
   }
 }
 
 void AtClient::finish_raw_(bool ok) {
-  TextSlot *slot = this->find_slot_(RAW_ROW);
-  if (slot != nullptr)
-    slot->row = NO_ROW;
-  this->change_all_(0, DUE, false);  // it may have changed anything
+  this->free_slot_(RAW_ROW);
+  this->change_all_(0, DUE, CHANGING);  // it may have changed anything
   this->listener_->on_raw_result(ok);
 }
 
 void AtClient::end_request_(uint8_t row, bool success) {
   RowState &state = this->states_[row];
-  TextSlot *slot = this->find_slot_(row);
-  if (slot != nullptr)
-    slot->row = NO_ROW;
+  this->free_slot_(row);
   state.flags &= ~WRITE_FLAGS;
   state.stamp = stamp(this->now_);
   if (!success)

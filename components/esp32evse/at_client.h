@@ -14,7 +14,8 @@ class Esp32Evse;
 /// How a row's value is kept fresh when the user says nothing else.
 enum class Refresh : uint8_t {
   PUSH,      ///< subscribed all the time
-  CHARGING,  ///< subscribed while energy flows, polled otherwise
+  CHARGING,  ///< subscribed while energy flows, slowly otherwise
+  SLOW,      ///< subscribed with SLOW_MS
   POLL,      ///< read every poll interval
   ONCE,      ///< read after every start of the charger
   NEVER,     ///< only run or written
@@ -46,7 +47,7 @@ struct CommandRow {
 /// What the client remembers of a row.
 struct RowState {
   uint32_t period{0};  ///< ms, of a subscription that the user chose
-  uint32_t wanted{0};  ///< number to be written; else the last one read
+  uint32_t wanted{0};  ///< number to be written; else the last one read, of facts the digest of the last answer
   uint16_t stamp{0};   ///< of the last value line; while a write is pending, of the request
   uint16_t flags{0};
 };
@@ -85,7 +86,10 @@ class AtClient {
   static constexpr uint32_t QUIET_MS = 40;             // no further result within this: none is left
   static constexpr uint32_t AFTER_ERROR_MS = 20;       // a second ERROR may follow
   static constexpr uint32_t UPTIME_TOLERANCE_S = 5;
-  static constexpr uint32_t HEARTBEAT_MS = 5000;
+  // Nothing may be shown that is older than 5 s: less than that, also when a push is late and the charger rounds up.
+  static constexpr uint32_t HEARTBEAT_MS = 4200;
+  static constexpr uint32_t SLOW_MS = 4200;
+  static constexpr uint32_t STALE_MS = 4700;
   static constexpr uint32_t TICK_MS = 50;
   static constexpr uint32_t WRITE_EXPIRES_MS = 30000;  // a person has given up by then
   static constexpr uint32_t RUN_EXPIRES_MS = 5000;     // an old authorization must not unlock for somebody else
@@ -122,6 +126,8 @@ class AtClient {
   void unsubscribe_all();
   /// Reads every row again.
   void refresh();
+  /// Reads again what changes while the charger runs.
+  void poll() { this->next_poll_ = this->next_tick_ = this->now_; }
   void set_charging(bool charging);
 
   bool is_online() const { return this->online_; }
@@ -134,7 +140,8 @@ class AtClient {
   uint32_t counter(uint8_t counter) const { return this->counters_[counter]; }
 
  protected:
-  enum class State : uint8_t {
+  // Whole words: the chips' short load and store instructions know nothing else.
+  enum class State : uint32_t {
     SETTLING,   ///< after RDY, silent until deadline_
     CLEARING,   ///< `~` sent: exactly one ERROR answers it, whatever was pending
     CLEARED,    ///< results seen: waiting until no more come
@@ -142,7 +149,7 @@ class AtClient {
     READY,
   };
   /// By urgency: what a person asked for goes first.
-  enum class Task : uint8_t {
+  enum class Task : uint32_t {
     NONE,
     SUBSCRIBE,
     UNSUBSCRIBE,
@@ -202,12 +209,15 @@ class AtClient {
   // rows
   RowState &request_write_(uint8_t row);
   uint32_t wanted_period_(const CommandRow &command, const RowState &state) const;
-  void change_all_(uint16_t clear, uint16_t set, bool once = true);
+  void change_all_(uint16_t clear, uint16_t set, uint8_t kinds = 0xFF);
   TextSlot *find_slot_(uint8_t row);
+  void free_slot_(uint8_t row);
 
   AtClientListener *listener_;
   const CommandRow *rows_{nullptr};
   RowState *states_{nullptr};
+  State state_{State::CLEARING};
+  Task task_{Task::NONE};
   uint32_t now_{0};
   uint32_t push_ms_{0};
   uint32_t poll_ms_{60000};
@@ -219,11 +229,10 @@ class AtClient {
   uint32_t next_poll_{0};
   uint32_t uptime_{0};
   uint32_t uptime_at_{0};
+  uint32_t digest_{0};  // of the value lines of the read in flight
   uint8_t row_count_{0};
   uint8_t row_{NO_ROW};
   uint8_t silent_commands_{0};
-  State state_{State::CLEARING};
-  Task task_{Task::NONE};
   bool answered_{false};  // the value line of the command in flight has come; of a list: no line was damaged
   bool matched_{false};   // and it shows what was written
   bool online_{false};

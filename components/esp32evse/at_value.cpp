@@ -9,19 +9,19 @@ bool is_control(char character) {
   return byte < 0x20 || byte == 0x7F;
 }
 
-/// The largest value of an integer type of at most 32 bits.
-uint32_t maximum(char letter) {
+/// How many bits an integer type has less than 32 for its positive values.
+uint8_t missing_bits(char letter) {
   switch (letter) {
     case 'B':
-      return UINT8_MAX;
+      return 24;
     case 'H':
-      return UINT16_MAX;
+      return 16;
     case 'b':
-      return INT8_MAX;
+      return 25;
     case 'i':
-      return INT32_MAX;
+      return 1;
     default:
-      return UINT32_MAX;
+      return 0;
   }
 }
 
@@ -34,13 +34,13 @@ char *parse_integer(char *cursor, char letter, Field *field) {
   uint64_t value = 0;
   for (; *cursor >= '0' && *cursor <= '9'; cursor++) {
     const uint64_t next = value * 10 + static_cast<uint8_t>(*cursor - '0');
-    if (value > UINT64_MAX / 10 || next < value)
+    if (value >> 32 > UINT32_MAX / 10 || next < value)  // less could only wrap around to something small
       return nullptr;
     value = next;
   }
   // A signed type has one value more below zero than above.
   const uint32_t low = static_cast<uint32_t>(value) - (negative ? 1 : 0);
-  if (cursor == first || (letter != 'Q' && (value >> 32 != 0 || low > maximum(letter))))
+  if (cursor == first || (letter != 'Q' && (value >> 32 != 0 || low > UINT32_MAX >> missing_bits(letter))))
     return nullptr;
   field->number = negative ? -value : value;
   return cursor;
@@ -85,7 +85,6 @@ bool abbreviates(const char *name, size_t length, const char *command) {
 }  // namespace
 
 bool Values::parse(char *text, const char *signature) {
-  this->count_ = 0;
   bool optional = false;
   for (; *signature != '\0'; signature++) {
     if (*signature == '|') {
@@ -97,7 +96,6 @@ bool Values::parse(char *text, const char *signature) {
     if (this->count_ > 0 && *text++ != ',')
       return false;
     Field &field = this->fields_[this->count_++];
-    field = {};
     text = *signature == 's' ? parse_string(text, &field) : parse_integer(text, *signature, &field);
     if (text == nullptr || (*text != '\0' && *text != ','))
       return false;
@@ -152,9 +150,9 @@ const char *refuse_raw_command(const char *text, size_t length, bool force) {
   if (force || length < 3 || text[2] != '+')
     return nullptr;
   if (abbreviates(text + 3, end - 3, "SERIAL0") || abbreviates(text + 3, end - 3, "SERIAL1"))
-    return "reading or writing a serial port's settings can crash the charger";
+    return "serial settings can crash the charger";
   if (abbreviates(text + 3, end - 3, "SUB"))
-    return "a wrong subscription hangs the charger; use the subscribe actions";
+    return "it can hang the charger; use the subscribe actions";
   return nullptr;
 }
 

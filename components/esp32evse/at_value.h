@@ -23,7 +23,7 @@ class Values {
  public:
   static constexpr size_t MAX_FIELDS = 5;
 
-  /// Parses in place (strings lose their escapes). False if anything is not exactly as the signature says.
+  /// Parses in place (strings lose their escapes), once. False if anything is not exactly as the signature says.
   bool parse(char *text, const char *signature);
 
   const Field &operator[](size_t index) const { return this->fields_[index]; }

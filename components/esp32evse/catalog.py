@@ -50,10 +50,12 @@ FAULTS = (
 EMETER_MODES = ("dummy", "current", "current_voltage")
 EMETER_TYPES = ("none", "current", "current_voltage")
 
-# How the component keeps a command's values fresh when the user says nothing else.
+# How the component keeps a command's values fresh when the user says nothing else: none is shown that is older than 5 s.
+SLOW_INTERVAL_MS = 4200  # less than 5 s, also when a push is late and the charger rounds up; at_client.h has it, too
 PUSH = "push"  # subscribed all the time
-CHARGING = "charging"  # subscribed while energy flows, polled otherwise
-POLL = "poll"  # read every update_interval
+CHARGING = "charging"  # subscribed while energy flows, slowly otherwise
+SLOW = "slow"  # subscribed with SLOW_INTERVAL_MS, read when the state changes
+POLL = "poll"  # read every SLOW_INTERVAL_MS
 ONCE = "once"  # read after every start of the charger
 NEVER = "never"  # only when a person asks
 
@@ -101,7 +103,7 @@ class Command:
     access: str
     doc: str
     fields: tuple[Field, ...] = ()
-    refresh: str = POLL
+    refresh: str = SLOW
     stored: bool = False
     head: bool = False
     lines: bool = False
@@ -145,7 +147,7 @@ _SERIAL = "reading it can crash the charger and writing it always fails in these
 
 # Order matters a little: it is the order in which values are read after a start.
 COMMANDS: tuple[Command, ...] = (
-    Command("UPTIME", "R", "Time since the charger started", _number("u32", "s"), aliases=("uptime",)),
+    Command("UPTIME", "R", "Time since the charger started", _number("u32", "s"), POLL, aliases=("uptime",)),
     Command(
         "STATE", "R", "IEC 61851 state of the charging point",
         (Field("state", "u8", maximum=len(STATES) - 1, values=STATES),),
@@ -154,10 +156,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("ERROR", "R", "Fault bits, see FAULTS", _number("u32"), PUSH, role="ERROR", aliases=("error",)),
     Command("ENABLE", "RW", "Charging allowed; 1 after every start", _flag(), PUSH, role="ENABLE", aliases=("enable",)),
     Command("AVAILABLE", "RW", "Charging point in service; 1 after every start", _flag(), aliases=("available",)),
-    Command("PENDAUTH", "R", "A plugged vehicle waits for authorization", _flag(), PUSH, role="PENDAUTH", aliases=("pending_authorization",)),
+    Command("PENDAUTH", "R", "A plugged vehicle waits for authorization", _flag(), role="PENDAUTH", aliases=("pending_authorization",)),
     Command("REQAUTH", "RW", "Every session needs an authorization", _flag(), stored=True, aliases=("request_authorization",)),
     Command("AUTH", "X", "Grant authorization for 60 s", subscribable=False, refresh=NEVER),
-    Command("LIMREACH", "R", "A charging limit ended the session's charging", _flag(), PUSH, role="LIMREACH", aliases=("charging_limit_reached",)),
+    Command("LIMREACH", "R", "A charging limit ended the session's charging", _flag(), role="LIMREACH", aliases=("charging_limit_reached",)),
     Command("CHCUR", "RW", "Charging current; DEFCHCUR after every start, at most MAXCHCUR", _number("u16", "A/10", 60, 630), aliases=("charging_current",)),
     Command("DEFCHCUR", "RW", "Charging current after a start", _number("u16", "A/10", 60, 630), stored=True, aliases=("default_charging_current",)),
     Command("MAXCHCUR", "RW", "Largest current of the installation", _number("u8", "A", 6, 63), stored=True, aliases=("maximum_charging_current",)),
@@ -235,6 +237,9 @@ COMMAND = {command.name: command for command in COMMANDS}
 
 #: `esp32evse.<name>.subscribe` -> command name
 SUBSCRIBE_NAMES = {alias: command.name for command in COMMANDS for alias in command.aliases}
+
+#: What changes together with the state: with it they are as fast as it.
+FOLLOWS_STATE = ("PENDAUTH", "LIMREACH")
 
 #: What a charger start sets back, and what `keep_settings` puts again.
 LIVE_SETTINGS = ("ENABLE", "AVAILABLE", "CHCUR", "CONSUMLIM", "CHTIMELIM", "UNDERPOWERLIM")
@@ -498,8 +503,8 @@ SUBSCRIBE_MIN_MS = 100
 OPTIONS: tuple[Argument, ...] = (
     Argument("id", "ID", "name of this charger in actions and lambdas; needed with several chargers", ""),
     Argument("uart_id", "ID", "the UART, 115200 8N1, with tx and rx pins of its own", ""),
-    Argument("update_interval", "time", "how often values that are not subscribed are read, 10 s to 10 min", "60s"),
-    Argument("push_interval", "time", "period of the automatic subscriptions (state, enable, errors; the meter while charging), "
+    Argument("update_interval", "time", "how often everything that can change is read, whether it is subscribed or not, 10 s to 10 min", "60s"),
+    Argument("push_interval", "time", "period of the automatic subscriptions (state, enable, errors; the meter while charging; anything else is pushed every 4 s), "
              "100 ms to 60 s, or `never`; the charger rounds up to its own loop of 260 ms (100 ms in v2.1.1)", "250ms"),
     Argument("subscriptions", "map", "period or `never` for single values, with the names of the subscribe actions; stronger than push_interval", ""),
     Argument("keep_settings", "boolean", "after a restart of the charger put back what it held before and forgets: " + ", ".join(COMMAND[name].aliases[0] for name in LIVE_SETTINGS) + "; remembered as long as the node has power", "false"),

@@ -207,8 +207,13 @@ void Esp32Evse::on_lines_end([[maybe_unused]] uint8_t row, [[maybe_unused]] bool
 
 void Esp32Evse::follow_state(Esp32Evse &hub, const Values &values) {
   const auto known = static_cast<uint64_t>(ChargerState::UNKNOWN);
-  hub.situation_.state = values[0].number < known ? static_cast<ChargerState>(values[0].number) : ChargerState::UNKNOWN;
+  const ChargerState state =
+      values[0].number < known ? static_cast<ChargerState>(values[0].number) : ChargerState::UNKNOWN;
+  if (state == hub.situation_.state)
+    return;
+  hub.situation_.state = state;
   hub.client_.set_charging(hub.is_charging());
+  hub.client_.poll();  // much else has changed with it
 }
 
 /// With the session's events and the state's trigger, where they are configured.
@@ -320,9 +325,7 @@ void Esp32Evse::save_lifetime_(uint32_t step) {
 
 // --- what the client says ---------------------------------------------------------------------------------------------
 
-void Esp32Evse::on_unsupported(uint8_t row) {
-  ESP_LOGW(TAG, "This charger does not know %s: its entities stay unknown", this->rows_[row].name);
-}
+void Esp32Evse::on_unsupported(uint8_t row) { ESP_LOGW(TAG, "This charger does not know %s", this->rows_[row].name); }
 
 void Esp32Evse::on_done(uint8_t row, bool success) {
   if (success)

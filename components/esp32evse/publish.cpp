@@ -149,16 +149,16 @@ static void send(const Binding &binding, const char *text, size_t length) {
   send(static_cast<text_sensor::TextSensor *>(binding.entity), binding.every, text, length);
 }
 
-/// All fields with spaces between them.
-static size_t join(const Values &values, char *buffer, size_t size) {
+/// All fields with spaces between them, behind `prefix`.
+static size_t join(const Values &values, const char *prefix, char *buffer, size_t size) {
   size_t length = 0;
   for (size_t i = 0; i < values.size() && length < size; i++) {
-    const char *const space = i > 0 ? " " : "";
     if (values[i].text != nullptr) {
-      length += snprintf(buffer + length, size - length, "%s%s", space, values[i].text);
+      length += snprintf(buffer + length, size - length, "%s%s", prefix, values[i].text);
     } else {
-      length += snprintf(buffer + length, size - length, "%s%" PRIu32, space, static_cast<uint32_t>(values[i].number));
+      length += snprintf(buffer + length, size - length, "%s%" PRIu32, prefix, static_cast<uint32_t>(values[i].number));
     }
+    prefix = " ";
   }
   return length < size ? length : size - 1;
 }
@@ -181,7 +181,8 @@ void publish_text_sensor_name(const Binding &binding, const Esp32Evse & /*hub*/,
 
 void publish_text_sensor_join(const Binding &binding, const Esp32Evse & /*hub*/, const Values *values) {
   char buffer[LineFramer::MAX_LINE];
-  send(binding, values == nullptr ? nullptr : buffer, values == nullptr ? 0 : join(*values, buffer, sizeof(buffer)));
+  const size_t length = values == nullptr ? 0 : join(*values, "", buffer, sizeof(buffer));
+  send(binding, values == nullptr ? nullptr : buffer, length);
 }
 
 void publish_text_sensor_list(const Binding &binding, const Esp32Evse & /*hub*/, const Values *values) {
@@ -204,13 +205,13 @@ void publish_text_sensor_time(const Binding &binding, const Esp32Evse & /*hub*/,
 }
 
 void publish_text_sensor_lifetime(const Binding &binding, const Esp32Evse &hub, const Values *values) {
-  // Two parts, because not every target's printf knows 64 bits.
+  // Two parts, because not every target's printf knows 64 bits; `%.0` prints nothing for 0.
   const uint64_t energy = hub.get_lifetime_energy();
   const auto billions = static_cast<uint32_t>(energy / 1000000000);
   const auto rest = static_cast<uint32_t>(energy % 1000000000);
   char buffer[24];
-  const int length = billions > 0 ? snprintf(buffer, sizeof(buffer), "%" PRIu32 "%09" PRIu32, billions, rest)
-                                  : snprintf(buffer, sizeof(buffer), "%" PRIu32, rest);
+  const char *const format = billions > 0 ? "%" PRIu32 "%09" PRIu32 : "%.0" PRIu32 "%" PRIu32;
+  const int length = snprintf(buffer, sizeof(buffer), format, billions, rest);
   send(binding, values == nullptr ? nullptr : buffer, length);
 }
 
@@ -223,11 +224,7 @@ void publish_status(const Binding &binding, const Esp32Evse &hub, const Values *
 
 void ListTextSensor::add(const Values &values) {
   const char *const separator = this->length_ > 0 ? ", " : "";
-  char *const end = this->text_ + this->length_;
-  const size_t room = sizeof(this->text_) - this->length_;
-  const size_t length = snprintf(end, room, "%s", separator);
-  if (length < room)
-    this->length_ += length + join(values, end + length, room - length);
+  this->length_ += join(values, separator, this->text_ + this->length_, sizeof(this->text_) - this->length_);
 }
 
 void ListTextSensor::finish(bool complete) {

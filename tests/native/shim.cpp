@@ -122,8 +122,8 @@ std::string show(const Values &values, std::string signature) {
 // --- the client -------------------------------------------------------------------------------------------------------
 
 const std::map<std::string, Refresh> REFRESH = {
-    {"PUSH", Refresh::PUSH}, {"CHARGING", Refresh::CHARGING}, {"POLL", Refresh::POLL},
-    {"ONCE", Refresh::ONCE}, {"NEVER", Refresh::NEVER},
+    {"PUSH", Refresh::PUSH}, {"CHARGING", Refresh::CHARGING}, {"SLOW", Refresh::SLOW},
+    {"POLL", Refresh::POLL}, {"ONCE", Refresh::ONCE},         {"NEVER", Refresh::NEVER},
 };
 
 const std::map<std::string, uint8_t> TRAITS = {
