@@ -144,6 +144,15 @@ def names_array(id_: ID, suffix: str, names: tuple[str, ...]) -> MockObj:
     return cg.static_const_array(array_id, cg.ArrayInitializer(*names))
 
 
+def reserve_text(entity: catalog.Entity, variable: MockObj) -> None:
+    """Room for the longest text that the entity can show: nothing takes heap after setup."""
+    size = catalog.MAX_STRING_BYTES
+    if entity.convert == "join":
+        lines = catalog.COMMAND[entity.command].lines
+        size = RawExpression("MAX_STATE_LEN") if lines else catalog.MAX_LINE_BYTES
+    cg.add(variable.state.reserve(size))
+
+
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstring>
 
 #include "esp32evse.h"
 #include "esphome/core/defines.h"
@@ -100,7 +101,10 @@ class StringSelect final : public select::Select {
   StringSelect(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
 
  protected:
-  void control(size_t index) override { this->hub_->write_string(this->row_, this->option_at(index)); }
+  void control(size_t index) override {
+    const char *option = this->option_at(index);
+    this->hub_->write_string(this->row_, option, strlen(option));
+  }
 
   Esp32Evse *hub_;
   uint8_t row_;
@@ -113,7 +117,7 @@ class EvseText final : public text::Text {
   EvseText(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
 
  protected:
-  void control(const std::string &value) override { this->hub_->write_string(this->row_, value); }
+  void control(const std::string &value) override { this->hub_->write_string(this->row_, value.data(), value.size()); }
 
   Esp32Evse *hub_;
   uint8_t row_;

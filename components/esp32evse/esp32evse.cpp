@@ -84,10 +84,10 @@ void Esp32Evse::write_text_(uint8_t row, const AtText &argument, uint8_t provabl
   this->client_.loop(now);
 }
 
-void Esp32Evse::write_string(uint8_t row, const std::string &value) {
+void Esp32Evse::write_string(uint8_t row, const char *value, size_t length) {
   AtText argument;
-  argument.add_string(value.data(), value.size());
-  if (value.empty()) {
+  argument.add_string(value, length);
+  if (length == 0) {
     this->refuse_(row, "it must not be empty");
   } else {
     this->write_text_(row, argument, argument.length());
@@ -228,9 +228,9 @@ void Esp32Evse::follow_state_and_session(Esp32Evse &hub, const Values &values) {
 }
 
 #ifdef USE_EVENT
-static void trigger(event::Event *event, const char *type) {
+static void trigger(event::Event *event, const std::string *type) {
   if (event != nullptr)
-    event->trigger(type);
+    event->trigger(*type);
 }
 #define TRIGGER(event, type) trigger(event, type)
 #else
@@ -243,11 +243,11 @@ void Esp32Evse::on_session_events_(uint8_t events) {
   this->publish_from_(this->first_derived_);  // automations read the last session's entities
   if ((events & SessionTracker::FINISHED) != 0) {
     this->save_lifetime_(1);
-    TRIGGER(this->session_event_, "finished");
+    TRIGGER(this->session_event_, this->session_types_ + 1);
     this->end_callback_.call(static_cast<float>(this->session_.last_energy()), this->session_.last_duration());
   }
   if ((events & SessionTracker::STARTED) != 0) {
-    TRIGGER(this->session_event_, "started");
+    TRIGGER(this->session_event_, this->session_types_);
     this->start_callback_.call();
   }
 }
@@ -265,7 +265,7 @@ void Esp32Evse::follow_error_and_report(Esp32Evse &hub, const Values &values) {
   for (uint8_t bit = 0; bit < FAULT_COUNT; bit++) {
     if ((appeared >> bit & 1) == 0)
       continue;
-    TRIGGER(hub.fault_event_, fault_name(bit));
+    TRIGGER(hub.fault_event_, hub.fault_types_ + bit);
     hub.fault_callback_.call(StringRef(fault_name(bit)));
   }
 }
@@ -325,7 +325,7 @@ void Esp32Evse::save_lifetime_(uint32_t step) {
 
 // --- what the client says ---------------------------------------------------------------------------------------------
 
-void Esp32Evse::on_unsupported(uint8_t row) { ESP_LOGW(TAG, "This charger does not know %s", this->rows_[row].name); }
+void Esp32Evse::on_unsupported(uint8_t row) { ESP_LOGW(TAG, "This charger does not know %s: its entities stay unknown", this->rows_[row].name); }
 
 void Esp32Evse::on_done(uint8_t row, bool success) {
   if (success)

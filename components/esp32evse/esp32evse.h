@@ -36,8 +36,15 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   void set_keep_settings() { this->client_.set_keep_settings(); }
   void set_lifetime_key(uint32_t key) { this->lifetime_key_ = key; }
 #ifdef USE_EVENT
-  void set_session_event(event::Event *event) { this->session_event_ = event; }
-  void set_fault_event(event::Event *event) { this->fault_event_ = event; }
+  /// `types`: its event types in the catalog's order, made once because ESPHome takes them as strings.
+  void set_session_event(event::Event *event, const std::string *types) {
+    this->session_event_ = event;
+    this->session_types_ = types;
+  }
+  void set_fault_event(event::Event *event, const std::string *types) {
+    this->fault_event_ = event;
+    this->fault_types_ = types;
+  }
 #endif
 #ifdef USE_TIME
   void set_time(time::RealTimeClock *clock, uint8_t row) {
@@ -48,7 +55,7 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
 
   // what a person or an automation asks for
   void write(uint8_t row, uint32_t value);
-  void write_string(uint8_t row, const std::string &value);
+  void write_string(uint8_t row, const char *value, size_t length);
   void run(uint8_t row);
   void reset_total_energy(uint8_t row);
   void set_charging_current(uint8_t row, float ampere);
@@ -150,6 +157,8 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
 #ifdef USE_EVENT
   event::Event *session_event_{nullptr};
   event::Event *fault_event_{nullptr};
+  const std::string *session_types_{nullptr};
+  const std::string *fault_types_{nullptr};
 #endif
 #ifdef USE_TIME
   time::RealTimeClock *clock_{nullptr};

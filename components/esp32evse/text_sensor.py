@@ -30,7 +30,9 @@ CONFIG_SCHEMA = codegen.platform_schema(
 
 async def _new(entity, config, hub):
     if entity.convert != "name":
-        return await text_sensor.new_text_sensor(config)
+        variable = await text_sensor.new_text_sensor(config)
+        codegen.reserve_text(entity, variable)
+        return variable
     names = codegen.names_array(config[CONF_ID], "names", entity.options)
     return await text_sensor.new_text_sensor(config, names, len(entity.options))
 

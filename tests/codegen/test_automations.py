@@ -81,10 +81,10 @@ def commands(code: nodes.Code) -> set[str]:
 
 
 def with_clock_and_state(needed: Iterable[str]) -> set[str]:
-    """These commands, the clock that notices restarts, and the state that says when a value moves fast."""
+    """These commands, the clock that notices restarts, and the state with which others change."""
     wanted = {"UPTIME", *needed}
-    fast = any(catalog.COMMAND[command].refresh == "charging" for command in wanted)
-    return wanted | ({"STATE"} if fast else set())
+    follows = {c.name for c in catalog.COMMANDS if c.refresh == catalog.CHARGING}.union(catalog.FOLLOWS_STATE)
+    return wanted | ({"STATE"} if wanted & follows else set())
 
 
 def made(code: nodes.Code, kind: str) -> list[str]:
@@ -243,7 +243,7 @@ def test_no_name_subscribes_what_must_not_be() -> None:
 def test_condition(name: str, form: str) -> None:
     code = generated(f"if: {{condition: {form.format('esp32evse.' + name)}, then: [esp32evse.refresh]}}")
     assert made(code, "Condition") == [CONDITIONS[name]]
-    assert commands(code) == {"UPTIME", *by_name(catalog.CONDITIONS)[name].needs}
+    assert commands(code) == with_clock_and_state(by_name(catalog.CONDITIONS)[name].needs)
 
 
 # --- triggers ---------------------------------------------------------------------------------------------------------

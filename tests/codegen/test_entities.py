@@ -160,10 +160,10 @@ def alone(row: catalog.Entity) -> nodes.Code:
 
 
 def needed(row: catalog.Entity) -> set[str]:
-    """The clock that notices restarts, what the entity shows, and the state that says when a value moves fast."""
+    """The clock that notices restarts, what the entity shows, and the state with which others change."""
     commands = {"UPTIME", *row.commands}
-    fast = any(catalog.COMMAND[name].refresh == "charging" for name in commands)
-    return commands | ({"STATE"} if fast else set())
+    follows = {c.name for c in catalog.COMMANDS if c.refresh == catalog.CHARGING}.union(catalog.FOLLOWS_STATE)
+    return commands | ({"STATE"} if commands & follows else set())
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +221,10 @@ def test_counters_are_in_the_order_of_the_client() -> None:
 
 @pytest.mark.parametrize("row", catalog.entities("event"), ids=lambda row: row.key)
 def test_event_is_told_to_the_hub(row: catalog.Entity) -> None:
-    assert alone(row).statements(r"evse->set_\w+_event\(it\);") == [f"evse->set_{row.key}_event(it);"]
+    code = alone(row)
+    assert code.statements(r"evse->set_\w+_event\(.*\);") == [f"evse->set_{row.key}_event(it, it__types);"]
+    (types,) = re.findall(r"std::string it__types\[\] = \{(.*?)\};", code.globals, re.S)
+    assert tuple(re.findall(r'"(\w+)"', types)) == row.options
 
 
 @pytest.mark.parametrize("row", catalog.entities("button"), ids=lambda row: row.key)

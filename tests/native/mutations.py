@@ -66,7 +66,17 @@ MUTATIONS = (
         "read: one ERROR makes unsupported", CLIENT, "} else if ((flags & DOUBTED) == 0) {", "} else if (false) {"
     ),
     Mutation("read: noise makes unsupported", CLIENT, "if ((flags & KNOWN) != 0 || row", "if (row"),
-    Mutation("read: unsupported is polled", CLIENT, " || (flags & UNSUPPORTED) != 0)\n", ")\n"),
+    Mutation(
+        "read: unsupported is said again and again",
+        CLIENT,
+        "} else if ((flags & UNSUPPORTED) != 0) {",
+        "} else if (false) {",
+    ),
+    Mutation(
+        "read: unsupported is never asked again", CLIENT, "(flags & (UNSUPPORTED | SUB_REFUSED)) != 0)\n", "false)\n"
+    ),
+    Mutation("read: a fact is believed at once", CLIENT, "&& state.wanted != this->digest_", "&& false"),
+    Mutation("read: a fact's digest is a number's", CLIENT, "if (command.refresh != Refresh::ONCE)\n", ""),
     Mutation("list: complete without its last lines", CLIENT, "on_lines_end(row, complete)", "on_lines_end(row, true)"),
     Mutation("list: lines that nobody asked for", CLIENT, "command.has(LINES) && asked == Task::NONE", "false"),
     Mutation(
@@ -161,15 +171,26 @@ MUTATIONS = (
     Mutation(
         "subscription: of a list",
         CLIENT,
-        "if (command.has(LINES) || (flags & SUB_REFUSED) != 0)",
-        "if ((flags & SUB_REFUSED) != 0)",
+        "if (command.has(LINES) || (flags & (SUB_REFUSED | UNSUPPORTED)) != 0)",
+        "if ((flags & (SUB_REFUSED | UNSUPPORTED)) != 0)",
     ),
     Mutation(
         "subscription: lost and never missed",
         CLIENT,
-        "state.flags &= ~SUBSCRIBED;\n      this->states_[UPTIME_ROW]",
-        "this->states_[UPTIME_ROW]",
+        "this->change_all_(SUBSCRIBED, 0);  // what",
+        ";  // what",
     ),
+    Mutation(
+        "subscription: only the one that is missed is renewed",
+        CLIENT,
+        "this->change_all_(SUBSCRIBED, 0);  // what",
+        "state.flags &= ~SUBSCRIBED;  // what",
+    ),
+    Mutation("subscription: a slow one is missed too late", CLIENT, "limit = STALE_MS;", ""),
+    Mutation(
+        "subscription: the meter stays slow", CLIENT, "this->change_all_(0, SUB_CHANGED, 1", "this->change_all_(0, 0, 1"
+    ),
+    Mutation("subscription: refused for ever", CLIENT, "| SUB_REFUSED | SUB_CHANGED;", "| SUB_REFUSED;"),
     Mutation(
         "subscription: forgotten instead of stopped",
         CLIENT,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from components.esp32evse.catalog import WRITE_HOLDOFF_MS
-from tests.native import transcript
+from components.esp32evse.catalog import SLOW_INTERVAL_MS, WRITE_HOLDOFF_MS
+from tests.native import harness, transcript
 from tests.native.harness import Client, Event, Program
 
 PATHS = sorted(transcript.DIRECTORY.glob("*.txt"))
@@ -70,3 +71,8 @@ def test_client_needs_no_memory_of_earlier_clients(program: Program) -> None:
     """Two clients in a row behave alike: nothing is kept in statics."""
     first, second = (Client(program, ["UPTIME"]).start() for _ in range(2))
     assert first == second == [Event(0, "> ~\\n")]
+
+
+def test_the_slow_interval_is_the_catalogs() -> None:
+    header = (harness.COMPONENT / "at_client.h").read_text()
+    assert re.findall(r"(?:SLOW_MS|HEARTBEAT_MS) = (\d+);", header) == [str(SLOW_INTERVAL_MS)] * 2
