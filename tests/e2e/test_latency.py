@@ -1,7 +1,7 @@
-"""Latency and air time of the real node in the short form, about 50 s; and that what measures them measures right.
+"""Latency and air time of the real node in the short form, about a minute; and that what measures them measures right.
 
-The targets of ``tools.latency`` are for a quiet machine. Here each latency may take twice as long, because tests share
-the machine; air time is bytes, and gets no slack.
+The targets of ``tools.latency`` are for a quiet machine. Here each latency may take twice as long, and the faster of
+two starts counts, because tests share the machine; air time is bytes, and gets no slack.
 """
 
 from __future__ import annotations
