@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BOOT_S = 2.1  # until RDY, and the charging point behind it
 FLOOD_MS = 100
+TARGETS = ("", "", "CHCUR", "AUTH", "RST", "EMETERTOTCONSUM", "MAXCHCUR")  # whose answer goes wrong; "": the next one
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,12 @@ def _burst(act: Callable[[Faults, random.Random], object]) -> Callable[[Run, ran
     return order
 
 
-def _answers(act: Callable[[Faults, random.Random], object]) -> Callable[[Run, random.Random, float], float]:
-    """It happens to the next answers; the run notes when."""
+def _answers(kind: str) -> Callable[[Run, random.Random, float], float]:
+    """It happens to the next answers, or to those of one command; the run notes when."""
 
     def order(run: Run, dice: random.Random, at: float) -> float:
-        run.inject(at, lambda faults: act(faults, dice))
+        command, count = dice.choice(TARGETS), dice.randint(1, 4)
+        run.inject(at, lambda faults: getattr(faults, kind)(command=command, count=count))
         return at
 
     return order
@@ -136,12 +138,10 @@ def _wrap(run: Run, _dice: random.Random, at: float) -> float:
     return at
 
 
-def _late(faults: Faults, dice: random.Random) -> None:
-    faults.late_answer(dice.uniform(0.5, 10.0), count=dice.randint(1, 3))
-
-
-def _error_after_apply(faults: Faults, dice: random.Random) -> None:
-    faults.error_after_apply(count=dice.randint(1, 4))
+def _late(run: Run, dice: random.Random, at: float) -> float:
+    seconds, command, count = dice.uniform(0.5, 10.0), dice.choice(TARGETS), dice.randint(1, 3)
+    run.inject(at, lambda faults: faults.late_answer(seconds, command, count))
+    return at
 
 
 FAULTS = (
@@ -153,10 +153,10 @@ FAULTS = (
     Fault("line cut", "lines to the node end early", _burst(lambda f, d: f.cut_line(d.randint(0, 9))), lies=True),
     Fault("line glued", "lines to the node lose their end", _burst(lambda f, _: f.glue_lines())),
     Fault("long line", "of 130 to 3000 bytes to the node", _burst(lambda f, d: f.long_line(d.randint(130, 3000)))),
-    Fault("answer late", "one to three answers 0.5 to 10 s late", _answers(_late)),
-    Fault("answer missing", "executed, not answered", _answers(lambda f, d: f.missing_answer(count=d.randint(1, 4)))),
-    Fault("error after apply", "ERROR for a taken value", _answers(_error_after_apply)),
-    Fault("double error", "ERROR twice for one command", _answers(lambda f, d: f.double_error(count=d.randint(1, 4)))),
+    Fault("answer late", "one to three answers 0.5 to 10 s late", _late),
+    Fault("answer missing", "commands are executed but not answered", _answers("missing_answer")),
+    Fault("error after apply", "ERROR although the value was taken", _answers("error_after_apply")),
+    Fault("double error", "ERROR twice for one command", _answers("double_error")),
     Fault("reboot", "at any moment; RDY is lost in 3 of 10", _reboot),
     Fault("reboot in answer", "in the middle of an answer", _reboot_in_answer),
     Fault("reboot in write", "in the middle of a write, or between it and its answer", _reboot_in_write),

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evse_host.catalog import COMMAND, WRITE_HOLDOFF_MS
-from evse_host.simulator.charger import SERIAL_PORTS
+from evse_host.simulator import journal
+from evse_host.simulator.charger import INPUT_BUFFER_BYTES, SERIAL_PORTS
 from evse_host.simulator.interpreter import LISTS
-from evse_host.simulator.journal import OVERRUN
 from tools.fault_matrix.shown import CHECKED, is_true
 from tools.fault_matrix.wishes import RUN_ONCE, STORED, Wish
 
@@ -212,11 +212,22 @@ class Oracle:
         for wish in self.run.wishes:
             if self.fate(wish) == "lost":
                 self.complain("fate unknown", str(wish), f"wished at {wish.time:.3f} s")
-        sent = b"\n".join(self._lines)
         for violation in self.run.charger.journal.violations:
-            line = violation.line.rstrip(b"\n")
-            if line in sent if violation.kind == OVERRUN else line in self._lines:
+            if self._is_the_nodes(violation):
                 self.complain(f"charger: {violation.kind}", repr(violation.line), f"at {violation.time:.3f} s")
+
+    def _is_the_nodes(self, violation: journal.Violation) -> bool:
+        """Whether the node itself sent what the charger complains of; else the noise made it."""
+        if violation.kind == journal.OVERRUN:
+            return self._outstanding(violation.time) > INPUT_BUFFER_BYTES
+        return violation.line.rstrip(b"\n") in self._lines
+
+    def _outstanding(self, moment: float) -> int:
+        """How many bytes the node had sent without an answer."""
+        node = self.run.node
+        results = (time for time, data in node.received if time <= moment and (b"OK\n" in data or b"R\n" in data))
+        answered = max(results, default=0.0)
+        return sum(len(data) for time, data in node.sent if answered < time <= moment)
 
     def fate(self, wish: Wish) -> str:
         """`held`, `run`, `superseded` by a newer wish, `refused` as the node said, or `lost`."""

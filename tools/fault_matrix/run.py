@@ -158,7 +158,7 @@ class Run:
             self._in_answer = False
             self.restart()
         data = node.sent[-1][1] if node.sent and node.sent[-1][0] == node.now else b""
-        if self._in_write is not None and b"=" in data and b"SUB=" not in data:
+        if self._in_write is not None and data.startswith(b"AT+") and b"?" not in data and b"SUB=" not in data:
             node.at(node.now + node.to_charger.seconds_left(node.now) * self._in_write, self.restart)
             self._in_write = None
         if not self.charger.ready:
