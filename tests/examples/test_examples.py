@@ -11,8 +11,8 @@ from tools import docs
 
 catalog = docs.catalog
 
-#: The only node without Wi-Fi, key and password: a demonstration on the user's own computer.
-OPEN = {"host.yaml"}
+#: Nodes for a computer, without Wi-Fi.
+ON_A_COMPUTER = {"host.yaml"}
 
 WRAPPER = """
 esphome: {name: wrapper}
@@ -107,10 +107,10 @@ def test_nothing_is_open(resolved, name):
     config = resolved(name)
     secrets = configs.load(source("secrets.example.yaml"))
     assert "web_server" not in config
-    if name in OPEN:
+    assert config["api"]["encryption"]["key"] == secrets["api_encryption_key"]
+    if name in ON_A_COMPUTER:
         assert "host" in config and "wifi" not in config and "ota" not in config
         return
-    assert config["api"]["encryption"]["key"] == secrets["api_encryption_key"]
     passwords = [way["password"] for way in config["ota"] if way["platform"] == "esphome"]
     assert passwords == [secrets["ota_password"]]
     if "ap" in config["wifi"]:
@@ -133,7 +133,7 @@ def test_no_secret_stands_in_an_example():
 
 
 def test_boards(resolved):
-    variants = {resolved(name)["esp32"]["variant"] for name in configs.NAMES if name not in OPEN}
+    variants = {resolved(name)["esp32"]["variant"] for name in configs.NAMES if name not in ON_A_COMPUTER}
     assert variants == {"ESP32", "ESP32S3", "ESP32C3"}
 
 

@@ -1,0 +1,176 @@
+"""What the network can reach without a key or a password: nothing, in any example, in what `evse-host generate` makes,
+and in what the host tool listens on."""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from evse_host.cli.serving import parse_address
+from tests.examples import configs
+from tests.host.commands import run, start
+
+#: Every top-level key of the examples, and what it lets the network do. A new one has to be thought about here.
+HARMLESS = {
+    "esphome", "esp32", "esp8266", "rp2040", "host", "external_components", "substitutions", "logger", "packages",
+    "uart", "spi", "rc522_spi", "esp32evse", "script", "globals", "time", "light", "output", "preferences", "safe_mode",
+    "sensor", "binary_sensor", "text_sensor", "switch", "button", "number", "select", "text", "event", "psram",
+    "network", "socket", "runtime", "async_tcp", "mdns",
+}  # fmt: skip
+#: These listen. `guarded` says how each must be closed.
+LISTENING = {"api", "ota", "wifi", "captive_portal", "web_server_base", "web_server"}
+
+
+def guarded(config: dict) -> list[str]:
+    """What is open in a validated configuration; nothing, if all is well."""
+    found = [f"{key}: not known to be closed" for key in config if key not in HARMLESS | LISTENING]
+    key = config.get("api", {}).get("encryption", {}).get("key") if "api" in config else "none needed"
+    if not key or (key != "none needed" and len(base64.b64decode(key)) != 32):
+        found.append("api: no encryption key")
+    found += [f"ota {way['platform']}: no password" for way in config.get("ota", ()) if not _ota_closed(way)]
+    access_point = config.get("wifi", {}).get("ap")
+    if access_point is not None and len(access_point.get("password", "")) < 8:
+        found.append("wifi ap: no password")
+    if "captive_portal" in config and access_point is None:
+        found.append("captive_portal: without an access point that has a password")
+    if "web_server" in config and not config["web_server"].get("auth"):
+        found.append("web_server: no auth")
+    return found
+
+
+def _ota_closed(way: dict) -> bool:
+    """The portal's upload is reached through the access point only."""
+    return bool(way.get("password")) or way["platform"] == "web_server"
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    return configs.lay_out(tmp_path_factory.mktemp("checkout"))
+
+
+@pytest.mark.parametrize("name", configs.NAMES)
+def test_no_example_is_open(examples, name) -> None:
+    assert guarded(configs.resolved(examples / name)) == []
+
+
+@pytest.mark.parametrize(
+    ("removed", "added", "complaint"),
+    [
+        ("  encryption:\n    key: !secret api_encryption_key\n", "", "api: no encryption key"),
+        ("    password: !secret ota_password\n", "", "ota esphome: no password"),
+        ("logger:\n", "logger:\nweb_server:\n", "web_server: no auth"),
+        (
+            "logger:\n",
+            "logger:\nprometheus:\nweb_server: {auth: {username: a, password: b}}\n",
+            "prometheus: not known",
+        ),
+        ("  password: !secret wifi_password\n", "  password: !secret wifi_password\n  ap:\n", "wifi ap: no password"),
+    ],
+    ids=["api", "ota", "web_server", "unknown", "ap"],
+)
+def test_an_open_one_would_be_found(examples, removed, added, complaint) -> None:
+    text = (configs.EXAMPLES / "evse.yaml").read_text()
+    assert removed in text
+    file = examples / "open.yaml"
+    file.write_text(text.replace(removed, added, 1))
+    assert any(each.startswith(complaint) for each in guarded(configs.resolved(file)))
+
+
+# --- generate ---------------------------------------------------------------------------------------------------------
+
+ANSWERS = ("--single-phase", "--no-temperature-sensor", "--no-socket-lock", "--no-proximity", "--meter", "current")
+
+
+@pytest.mark.parametrize("board", ["esp32dev", "d1_mini", "rpipicow"])
+def test_no_generated_configuration_is_open(tmp_path, board) -> None:
+    pins = ("--tx", "GPIO4", "--rx", "GPIO5")
+    done = run(
+        "generate", "--board", board, *pins, "--offline", *ANSWERS, "--no-check", cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    file = tmp_path / "evse.yaml"
+    secrets = tmp_path / "secrets.yaml"
+    secrets.write_text(secrets.read_text().replace("REPLACE-ME", "replaced-me"))
+    assert guarded(configs.resolved(file)) == []
+
+
+def test_every_generated_secret_is_another(tmp_path) -> None:
+    made = set()
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
+        arguments = ("--board", "esp32dev", "--tx", "17", "--rx", "16", "--offline", *ANSWERS, "--no-check")
+        assert run("generate", *arguments, cwd=tmp_path / name, stdin=subprocess.DEVNULL).code == 0
+        lines = (tmp_path / name / "secrets.yaml").read_text().splitlines()
+        made |= {line for line in lines if "REPLACE-ME" not in line}
+    assert len(made) == 9
+
+
+# --- the host tool listens --------------------------------------------------------------------------------------------
+
+
+def test_a_port_without_a_host_is_of_this_computer() -> None:
+    assert parse_address("7000") == ("127.0.0.1", 7000)
+    assert parse_address(":7000") == ("127.0.0.1", 7000)
+    assert parse_address("0.0.0.0:7000") == ("0.0.0.0", 7000)  # who writes that means it
+
+
+def listening(pid: int) -> set[str]:
+    """Local addresses, as the kernel writes them, on which a process listens."""
+    sockets = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            sockets.add(str(entry.readlink()))
+        except OSError:
+            continue
+    found = set()
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            words = line.split()
+            if f"socket:[{words[9]}]" in sockets and words[3] in ("0A", "07"):  # TCP LISTEN, UDP
+                found.add(words[1].partition(":")[0])
+    return found
+
+
+LOOPBACK = "0100007F"
+
+
+@pytest.mark.parametrize("command", ["simulate --tcp 0", "replay session.txt --tcp 0", "proxy --listen 0"])
+def test_listeners_are_reached_from_this_computer_only(start_charger, tmp_path, command) -> None:
+    if "session.txt" in command:
+        file = tmp_path / "session.txt"
+        entries = "       0.000000 > AT\\n\n       0.001000 < \\nOK\\n\n"
+        file.write_text("# evse-host recording 1\n" + entries)
+        command = command.replace("session.txt", str(file))
+    port = ("--port", start_charger(baud_rate=None).path) if "proxy" in command else ()
+    with start(*port, *command.split()) as process:
+        stream = process.stderr if "proxy" in command else process.stdout
+        assert "socket://127.0.0.1:" in stream.readline()
+        assert listening(process.pid) == {LOOPBACK}
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def test_without_being_asked_nothing_listens(start_charger, tmp_path) -> None:
+    server = start_charger(baud_rate=None)
+    commands = [
+        ("simulate", "--link", str(tmp_path / "one")),
+        ("--port", server.path, "proxy", "--link", str(tmp_path / "two")),
+    ]
+    for command in commands:
+        with start(*command) as process:
+            (process.stderr if "proxy" in command else process.stdout).readline()
+            assert listening(process.pid) == set()
+            process.terminate()
+            process.communicate(timeout=10)
+
+
+def test_listening_can_be_seen() -> None:
+    """The proof that the tests above can fail."""
+    with socket.create_server(("0.0.0.0", 0)):
+        assert "00000000" in listening(os.getpid())
