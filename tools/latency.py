@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import statistics
 import sys
@@ -18,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from evse_host import catalog
-from evse_host.catalog import BAUD_RATE, ENTITIES, Entity
+from evse_host.catalog import BAUD_RATE, COMMAND, ENTITIES, Entity
 from tools import footprint, node, results
 from tools.host_node import NodeError
 from tools.latency_bench import (
@@ -47,7 +48,8 @@ COMMAND_TARGET_S = 0.050  # command to confirmed at the client, median, plus the
 AIR_TARGET = 0.03  # of the line, idle
 
 UPDATE_S = int({option.key: option.default for option in catalog.OPTIONS}["update_interval"].rstrip("s"))
-SLOW_S = 6.0  # what settings that are pushed slowly need at least
+SLOW_TURN_S = math.ceil(catalog.SLOW_INTERVAL_MS / 1000 / LOOP_S) * LOOP_S  # the charger rounds up to its loop
+FRESH_TARGET_S = 5.0  # no value is older
 REST_S = 0.4  # a command that follows another closely may find the API's batch already under way
 
 TEN = tuple(catalog.ENTITY[key] for key in footprint.TEN)
@@ -68,7 +70,7 @@ class Plan:
 
 
 LONG = Plan(10, max, 200, 200, 2, 2 * UPDATE_S, UPDATE_S, (BATCH_S, 0.0))
-SHORT = Plan(2, min, 16, 8, 0, 8, 0, (BATCH_S,))
+SHORT = Plan(2, min, 16, 8, 0, 2 * SLOW_TURN_S, 0, (BATCH_S,))
 
 
 # --- the node ---------------------------------------------------------------------------------------------------------
@@ -200,10 +202,12 @@ def measure(plan: Plan, seed: int, progress: Callable[[str], None] = lambda _: N
 
 
 def idle(bench: Bench, plan: Plan, name: str) -> Air:
-    """A stretch that is too short for a round of polls gets one a minute added: all that was asked since the start."""
-    start_up = bench.tap.traffic(0, bench.server.now)
-    asked = sum((start_up.asked + start_up.answered).values()) * BYTE_S / UPDATE_S
-    return listen(bench, plan.idle_s, name, AIR_TARGET, asked if plan.idle_s < UPDATE_S else 0.0)
+    """A stretch that is too short for a round of polls gets one a minute added: what was asked since the start, facts
+    left out."""
+    start = bench.tap.traffic(0, bench.server.now)
+    polled = [name for name, row in COMMAND.items() if row.refresh not in (catalog.ONCE, catalog.NEVER)]
+    extra = sum(start.asked[name] + start.answered[name] for name in polled) * BYTE_S / UPDATE_S
+    return listen(bench, plan.idle_s, name, AIR_TARGET, extra if plan.idle_s < UPDATE_S else 0.0)
 
 
 def _measure_answers(program: Path, plan: Plan, dice: random.Random, batch_s: float, measured: Measured) -> None:
@@ -221,13 +225,14 @@ def _measure_slow(program: Path, plan: Plan, dice: random.Random, measured: Meas
     with running(program, ENTITIES) as bench:
         told, asked = slow(bench, pushed=True), slow(bench, pushed=False)
         groups = (
-            ("pushed less often", told, plan.changes, SLOW_S),
+            ("pushed less often", told, plan.changes, SLOW_TURN_S),
             ("polled", asked, plan.slow_rounds * len(asked), UPDATE_S),
         )
         for kind, chosen, count, period in groups:
             if chosen:
                 samples = measure_rounds(bench, chosen, count, period, dice)
-                measured.add([Figure(f"change of a value that is {kind} to client", samples, [])])
+                title = f"change of a value that is {kind} to client"
+                measured.add([Figure(title, samples, [], FRESH_TARGET_S, max, f"worst: {FRESH_TARGET_S * 1000:.0f}")])
 
 
 def _measure_charging(program: Path, plan: Plan, dice: random.Random, measured: Measured) -> None:
@@ -271,8 +276,8 @@ def prepare() -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     extent = parser.add_mutually_exclusive_group()
-    extent.add_argument("--short", action="store_true", help="few samples, half a minute")
-    extent.add_argument("--long", action="store_true", help="at least 200 samples, some 20 minutes (default)")
+    extent.add_argument("--short", action="store_true", help="few samples, a minute")
+    extent.add_argument("--long", action="store_true", help="200 samples of each, half an hour (default)")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments (default 1)")
     parser.add_argument("--save", action="store_true", help="write docs/reliability/latency.json")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
