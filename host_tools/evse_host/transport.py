@@ -1,7 +1,7 @@
 """Serial ports of all kinds: device paths, COM names and pyserial's URLs (`socket://host:port`, `rfc2217://...`).
 
 Opening leaves DTR and RTS as the operating system sets them, both at once: boards with an automatic reset circuit
-reset only when one of them moves alone.
+reset only when one of them moves alone, as pyserial would move them.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ def open_port(name: str, baud_rate: int = BAUD_RATE) -> Transport:
     try:
         port = serial.serial_for_url(name, do_not_open=True)
         port.baudrate, port.timeout = baud_rate, READ_SLICE_S
+        port._update_dtr_state = port._update_rts_state = _leave_alone
         if "://" not in name:  # pyserial's URLs do without
             port.write_timeout = WRITE_TIMEOUT_S
             port.exclusive = True if os.name == "posix" else None  # Windows always does it
@@ -106,9 +107,15 @@ def open_port(name: str, baud_rate: int = BAUD_RATE) -> Transport:
     return Transport(port, name)
 
 
+def _leave_alone() -> None:
+    """In the place of what pyserial does to DTR and RTS when it opens a port."""
+
+
 def _remedy(name: str, error: Exception) -> str:
     code = getattr(error, "errno", None)
     text = _reason(error)
+    if code is None and "configure port" in text:
+        code = errno.ENOTTY
     if code is None and "lock" in text:
         code = errno.EAGAIN
     if code is None and "refused" in text:

@@ -122,6 +122,11 @@ def test_slow_round_trips_name_the_latency_timer(seconds, status):
     assert ("latency" in finding.do) == (status is not Status.OK)
 
 
+def test_a_slow_network_is_nothing_to_repair():
+    finding = judge_round_trips([exchange("good", 0.060)] * 20, 0.0023, network=True)
+    assert finding.status is Status.NOTE and "network" in finding.do and "latency" not in finding.do
+
+
 def test_the_distribution():
     times = distribution([float(value) for value in range(100, 0, -1)])
     assert times == {"count": 100, "min": 1, "median": 50.5, "p95": 96, "p99": 100, "max": 100}
@@ -324,10 +329,10 @@ def test_the_line_garbles_what_has_another_baud_rate():
 
 def test_over_tcp_only_the_other_end_knows_the_baud_rate():
     line = BenchLine()
-    assert "TCP" in examine(line, network=True)["baud rate"].seen
+    assert "TCP" in examine(line, fixed_rate=True)["baud rate"].seen
     silent = BenchLine()
     silent.faults.cable_out()
-    finding = examine(silent, network=True)["baud rate"]
+    finding = examine(silent, fixed_rate=True)["baud rate"]
     assert finding.data["tried"] == [115200] and "at the other end" in finding.do
 
 

@@ -11,6 +11,7 @@ import serial
 from evse_host import cli
 from evse_host.simulator import Charger, Faults
 
+from . import rfc2217_server
 from .bench_line import TrueBaudRateServer, applied_writes
 from .commands import COMMAND, environment, run
 
@@ -59,6 +60,16 @@ def test_the_baud_rate_that_was_asked_for_comes_first():
     with TrueBaudRateServer(9600) as server:
         done = doctor(server.path, "--baud", "9600", "--exchanges=5")
     assert done.code == 0 and "9600 Bd is right" in done.out
+
+
+def test_a_port_of_a_console_server_is_examined_like_one_of_this_computer(start_charger):
+    """Its baud rate is ours to choose; that a network is slower is no fault."""
+    server = start_charger()
+    with rfc2217_server.serving(server.path) as url:
+        code, findings = examine(url)
+    assert findings["baud rate"]["seen"] == "115200 Bd is right"
+    assert findings["round trip"]["status"] in ("ok", "note") and code == 0
+    assert server.charger.journal.writes() == [] and server.charger.subscriptions == []
 
 
 def test_silence_is_explained(start_charger):

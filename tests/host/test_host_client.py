@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import termios
 import time
 from types import SimpleNamespace
 
@@ -40,9 +42,21 @@ def test_opening_is_exclusive_and_never_touches_dtr_and_rts(port, mocker) -> Non
     rts.assert_not_called()
 
 
+def test_the_modem_lines_of_a_real_port_are_left_alone(start_charger, mocker) -> None:
+    """Not even set to what they are: that is one after the other."""
+    ioctl = mocker.patch("serial.serialposix.fcntl.ioctl", wraps=fcntl.ioctl)
+    with open_port(start_charger().path):
+        pass
+    modem = (termios.TIOCMBIS, termios.TIOCMBIC, termios.TIOCMSET)
+    assert [call.args for call in ioctl.call_args_list if call.args[1] in modem] == []
+    with serial.serial_for_url(start_charger().path):
+        assert any(call.args[1] in modem for call in ioctl.call_args_list), "pyserial by itself does"
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
+        (serial.SerialException("Could not configure port: (25, 'Inappropriate ioctl')"), "this is no serial port"),
         (serial.SerialException(errno.ENOENT, "no such file"), "no such file or directory: is it plugged in?"),
         (serial.SerialException(errno.EACCES, "permission denied"), "permission denied: not permitted; on Linux: sudo"),
         (serial.SerialException(errno.EBUSY, "busy"), "device or resource busy: another program has it open"),

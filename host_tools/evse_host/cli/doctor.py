@@ -52,8 +52,9 @@ def _findings(session: Session, exchanges: int, listen: float) -> Iterator[Findi
         yield Finding("port", Status.OK, f"{name} is there, permitted, and free", data={"port": name})
         line = TracedLine(transport) if session.verbose else transport
         doctor = Doctor(
-            line, session.baud_rate, listen=listen, exchanges=exchanges, network=name.startswith("socket://")
-        )
+            line, session.baud_rate, listen=listen, exchanges=exchanges,
+            network="://" in name, fixed_rate=name.startswith("socket://"),
+        )  # fmt: skip
         try:
             try:
                 yield from doctor.examine()

@@ -49,7 +49,11 @@ def _has_result(data: bytes) -> bool:
 
 
 class Doctor:
-    """``examine`` yields the findings as they come; ``leave`` puts the charger back as it was, call it always."""
+    """``examine`` yields the findings as they come; ``leave`` puts the charger back as it was, call it always.
+
+    ``listen`` are seconds before a byte is sent, ``network``: the port is not of this computer, ``fixed_rate``: nor is
+    its baud rate ours to choose.
+    """
 
     def __init__(
         self,
@@ -59,10 +63,12 @@ class Doctor:
         listen: float = LISTEN_S,
         exchanges: int = EXCHANGES,
         network: bool = False,
+        fixed_rate: bool = False,
     ) -> None:
         self._line, self._clock = line, clock
         self._wanted = self._baud_rate = baud_rate
-        self._listen_s, self._count, self._network = listen, exchanges, network
+        self._listen_s, self._count = listen, exchanges
+        self._network, self._fixed_rate = network, fixed_rate
         self._heard = b""  # everything that was received
         self._restarts = 0
         self._pushed: dict[str, int] = {}  # what came unasked
@@ -73,7 +79,7 @@ class Doctor:
         samples = list(self._find_baud_rate())
         kind = best(samples).kind
         yield judge_bytes(samples)
-        yield judge_baud_rate(samples, self._wanted, self._network)
+        yield judge_baud_rate(samples, self._wanted, self._fixed_rate)
         yield judge_lines(kind)
         if kind is not Kind.ANSWERS:
             yield judge_mode(kind, best(samples).data)
@@ -117,7 +123,7 @@ class Doctor:
 
     def _rates(self) -> list[int]:
         """The one that was asked for comes again at the end: the charger may have been deaf for a moment."""
-        others = [] if self._network else [rate for rate in BAUD_RATES if rate != self._wanted]
+        others = [] if self._fixed_rate else [rate for rate in BAUD_RATES if rate != self._wanted]
         return [self._wanted, *others, self._wanted]
 
     def _insist(self, sample: Sample) -> Iterator[Sample]:

@@ -76,8 +76,8 @@ def judge_bytes(samples: Sequence[Sample]) -> Finding:
     )  # fmt: skip
 
 
-def judge_baud_rate(samples: Sequence[Sample], wanted: int, network: bool = False) -> Finding:
-    """Is it the right baud rate, or which is? ``network``: the other end of a TCP connection decides."""
+def judge_baud_rate(samples: Sequence[Sample], wanted: int, fixed: bool = False) -> Finding:
+    """Is it the right baud rate, or which is? ``fixed``: the other end of a TCP connection decides."""
     found, tried = best(samples), sorted({sample.baud_rate for sample in samples})
     data = {"baud_rate": found.baud_rate if found.kind >= Kind.LOG else None, "tried": tried}
     rates = ", ".join(map(str, tried))
@@ -89,10 +89,10 @@ def judge_baud_rate(samples: Sequence[Sample], wanted: int, network: bool = Fals
             "baud rate", Status.PROBLEM, f"{what} at {rates} Bd",
             "an unusual baud rate, an inverted signal or noise" if found.kind is Kind.GARBAGE else "it cannot be found",
             "look up the charger's baud rate on its web page (serial settings) and give it " +
-            ("to the program at the other end" if network else "with --baud"), data,
+            ("to the program at the other end" if fixed else "with --baud"), data,
         )  # fmt: skip
     if found.baud_rate == wanted:
-        seen = "right at the other end of the TCP connection" if network else f"{wanted} Bd is right"
+        seen = "right at the other end of the TCP connection" if fixed else f"{wanted} Bd is right"
         return Finding("baud rate", Status.OK, seen, data=data)
     return Finding(
         "baud rate", Status.WARNING, f"the charger speaks {found.baud_rate} Bd, not {wanted} Bd",

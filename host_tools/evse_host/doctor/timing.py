@@ -44,7 +44,8 @@ def judge_round_trips(exchanges: Sequence[Exchange], wire_s: float, network: boo
         "a USB adapter: lower its latency timer, such as /sys/bus/usb-serial/devices/ttyUSB0/latency_timer to 1; a "
         "busy computer: stop what is busy"
     )  # fmt: skip
-    return Finding("round trip", Status.NOTE if late <= RTT_SLOW_S else Status.WARNING, seen, means, do, data)
+    status = Status.NOTE if network or late <= RTT_SLOW_S else Status.WARNING
+    return Finding("round trip", status, seen, means, do, data)
 
 
 def judge_errors(exchanges: Sequence[Exchange]) -> Finding:
