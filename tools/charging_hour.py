@@ -65,8 +65,10 @@ def write_texts(node: SteppedNode, minute: int) -> None:
         node.client.command("button.Refresh")
         node.run(3)
     node.client.action("set_static_ip", "192.168.100.200")
-    node.client.command("select.Charger time zone", ("Europe/Berlin", "America/Argentina/Buenos_Aires")[minute % 2])
-    node.client.command("select.Meter mode", ("dummy", "current")[minute % 2])
+    for zone, mode in (("Europe/Berlin", "current"), ("America/Argentina/Buenos_Aires", "dummy")):
+        node.client.command("select.Charger time zone", zone)
+        node.client.command("select.Meter mode", mode)
+        node.run(2)
 
 
 def fault(node: SteppedNode, minute: int) -> None:

@@ -20,7 +20,8 @@ OURS = "the component itself"
 STATES = "ESPHome's copy of a text state"
 #: Who works for the component, by the path of its source.
 HELPERS = (
-    (STATES, re.compile(r"/components/(text_sensor|text|select)/")),
+    (STATES, re.compile(r"/components/(text_sensor|text)/")),
+    ("ESPHome's copy of a select's option, gone in 2026.7", re.compile(r"/components/select/")),
     ("ESPHome's API, its queue", re.compile(r"/components/api/")),
     ("preferences of the host platform", re.compile(r"/components/host/preference")),
     ("the user's automations: copies of texts", re.compile(r"automation\.h|/main\.cpp|\.yaml|core/string_ref\.h")),

@@ -13,15 +13,6 @@ from tests.support import compilers
 from tools import charging_hour, cost, heap_watch, loop_profile
 from tools.heap_watch import OURS, STATES, Allocations, Frame
 
-# What is known to be missed today; the target stays 0, and each line goes when the component does without it.
-KNOWN_ALLOCATIONS = {
-    "trigger",  # ESPHome's Event::trigger() takes a std::string, and two of the names are longer than 15 bytes
-    "esp32evse::StringSelect::control",  # likewise the option of a select
-    "text_sensor::TextSensor::publish_state",
-    "text::Text::publish_state",
-    "select::Select::publish_state",
-}
-
 
 @pytest.fixture(scope="module")
 def program() -> Path:
@@ -38,18 +29,14 @@ def allocations(program: Path, tmp_path_factory: pytest.TempPathFactory) -> list
 
 
 def test_component_allocates_nothing_after_setup(allocations: list[Allocations]) -> None:
-    new = [each for each in allocations if each.party in (OURS, STATES) and _function(each) not in KNOWN_ALLOCATIONS]
-    assert [f"{each.count} x {each.site}" for each in new] == []
+    found = [f"{each.count} x {each.site}" for each in allocations if each.party in cost.MUST_BE_ZERO]
+    assert found == []
 
 
 def test_allocations_are_counted(allocations: list[Allocations]) -> None:
     """ESPHome's API allocates when a client connects, its preferences when the lifetime energy is saved."""
     assert any(each.party is None and "/components/api/" in each.site.place for each in allocations)
     assert any(each.party == "preferences of the host platform" for each in allocations)
-
-
-def _function(allocations: Allocations) -> str:
-    return str(allocations.site).partition(" (")[0]
 
 
 def test_loop_stays_within_its_budget_of_instructions(program: Path, tmp_path: Path) -> None:
