@@ -57,9 +57,9 @@ class History:
 def is_true(entity: catalog.Entity, shown: str | None, values: list) -> bool:
     """Whether the entity may show this text, if its command had these values; a number may lie between them."""
     expected = [_expected(entity, value) for value in values]
-    if shown is None or not isinstance(expected[-1], float):
-        return shown in expected
     numbers = [number for number in expected if isinstance(number, float)]
+    if shown is None or not numbers:
+        return shown in expected
     # A sensor leaves out changes below its last digit, and a float has 24 bits.
     digit = 0.501 / 10**entity.accuracy if entity.platform == "sensor" else 0.0
     number = datetime.fromisoformat(shown).timestamp() if entity.convert == "time" else float(shown)

@@ -83,6 +83,8 @@ def plan(life: Life, day: int) -> None:
     often(1, clock_jump)
     often(6, temperature)
     life.at(midnight + 3 * HOUR + life.dice.uniform(0, HOUR / 4), lambda: NIGHTS[day % len(NIGHTS)](life))
+    if day == 0:
+        life.at(HOUR, lambda: overnight(life))
     life.at(midnight + 7 * HOUR, lambda: unplug(life))
     life.at(midnight + 8 * HOUR + life.dice.uniform(0, HOUR), lambda: plug(life, 3, 16))
     life.at(midnight + 10 * HOUR, lambda: unplug(life))
