@@ -221,7 +221,8 @@ void AtClient::on_value_line_(char *line) {
   if (this->state_ == State::VERIFYING && strcmp(line, "VER") == 0)
     this->answered_ = true;
   for (uint8_t row = 0; row < this->row_count_; row++) {
-    if (strcmp(line, this->rows_[row].answer_name()) == 0) {
+    // A newer firmware may have mended the misspelled one.
+    if (strcmp(line, this->rows_[row].name) == 0 || strcmp(line, this->rows_[row].answer_name()) == 0) {
       this->on_row_values_(row, equals + 1);
       return;
     }
@@ -663,7 +664,7 @@ void AtClient::finish_(Outcome outcome) {
       this->echo_off_ = outcome == Outcome::SILENCE;
       break;
     case Task::UNSUBSCRIBE_ALL:
-      this->unsubscribe_all_ = !ok;
+      this->unsubscribe_all_ = outcome == Outcome::SILENCE;  // refused: one by one
       if (ok)
         this->change_all_(SUBSCRIBED, 0);
       break;

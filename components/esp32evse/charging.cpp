@@ -58,7 +58,8 @@ const char *describe(const Situation &situation) {
 uint8_t SessionTracker::on_state(ChargerState state) {
   const bool session = is_session(state);
   const bool first = !this->known_;
-  const bool other = this->active_ && session && (this->energy_fell_ || this->duration_fell_);
+  // One alone may have lost a digit on the line.
+  const bool other = this->active_ && session && this->energy_falls_ + this->duration_falls_ > 1;
   this->known_ = true;
   if (first) {
     this->active_ = session;
@@ -79,16 +80,18 @@ uint8_t SessionTracker::on_state(ChargerState state) {
 void SessionTracker::on_energy(uint32_t watt_hours) {
   if (!this->active_)
     return;
-  this->energy_fell_ = watt_hours < this->energy_;
-  if (!this->energy_fell_)
+  const bool fell = watt_hours < this->energy_;
+  this->energy_falls_ = fell ? this->energy_falls_ + 1 : 0;
+  if (!fell)
     this->energy_ = watt_hours;
 }
 
 void SessionTracker::on_duration(uint32_t seconds) {
   if (!this->active_)
     return;
-  this->duration_fell_ = seconds < this->duration_;
-  if (!this->duration_fell_)
+  const bool fell = seconds < this->duration_;
+  this->duration_falls_ = fell ? this->duration_falls_ + 1 : 0;
+  if (!fell)
     this->duration_ = seconds;
 }
 
@@ -101,8 +104,8 @@ void SessionTracker::finish_() {
 
 void SessionTracker::begin_() {
   this->active_ = true;
-  this->energy_fell_ = false;
-  this->duration_fell_ = false;
+  this->energy_falls_ = 0;
+  this->duration_falls_ = 0;
   this->energy_ = 0;
   this->duration_ = 0;
 }

@@ -55,8 +55,8 @@ class SessionTracker {
   uint32_t last_duration_{0};
   bool active_{false};
   bool known_{false};        // a state has been seen at all
-  bool energy_fell_{false};  // the values dropped: if the session does not end now, it is another one
-  bool duration_fell_{false};
+  uint8_t energy_falls_{0};  // in a row: if the session does not end now, it is another one
+  uint8_t duration_falls_{0};
   bool has_last_{false};
 };
 

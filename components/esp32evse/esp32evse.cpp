@@ -254,14 +254,13 @@ void Esp32Evse::on_session_events_(uint8_t events) {
 
 void Esp32Evse::follow_error(Esp32Evse &hub, const Values &values) {
   hub.situation_.faults = static_cast<uint8_t>(values[0].number);
-  hub.faults_known_ = true;
 }
 
 /// With the event and the trigger of new faults, where they are configured.
 void Esp32Evse::follow_error_and_report(Esp32Evse &hub, const Values &values) {
-  const uint8_t old = hub.faults_known_ ? hub.situation_.faults : 0xFF;
   follow_error(hub, values);
-  const uint8_t appeared = hub.situation_.faults & ~old;
+  const uint8_t appeared = hub.situation_.faults & ~hub.reported_faults_;
+  hub.reported_faults_ = hub.situation_.faults;
   for (uint8_t bit = 0; bit < FAULT_COUNT; bit++) {
     if ((appeared >> bit & 1) == 0)
       continue;
@@ -325,7 +324,9 @@ void Esp32Evse::save_lifetime_(uint32_t step) {
 
 // --- what the client says ---------------------------------------------------------------------------------------------
 
-void Esp32Evse::on_unsupported(uint8_t row) { ESP_LOGW(TAG, "This charger does not know %s: its entities stay unknown", this->rows_[row].name); }
+void Esp32Evse::on_unsupported(uint8_t row) {
+  ESP_LOGW(TAG, "This charger does not know %s: its entities stay unknown", this->rows_[row].name);
+}
 
 void Esp32Evse::on_done(uint8_t row, bool success) {
   if (success)

@@ -24,7 +24,8 @@ _OPEN_STRING = re.compile(r'(?s)"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[^,"]*')
 _OPEN_INTEGER = re.compile(r"-?[0-9]*")
 
 _NEVER_EMPTY = ("HOSTNAME", "INSTNAME", "TZ", "WIFISTASTATIC")  # the charger answers ERROR to an empty text
-_ANSWERS = {command.answer_name: command for command in COMMANDS}
+# A newer firmware may have mended the name that differs.
+_ANSWERS = {name: command for command in COMMANDS for name in (command.name, command.answer_name)}
 
 
 # --- events -----------------------------------------------------------------------------------------------------------

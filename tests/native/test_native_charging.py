@@ -139,8 +139,23 @@ def test_end_that_nobody_saw(program: Program) -> None:
     steps = [state(A), state(C2), energy(5000), duration(3600), energy(100), duration(60), state(C2)]
     assert track(program, *steps) == ["nothing", "started", "finished started", "last 5000 3600"]
     # The duration alone tells, too, when both sessions have used no energy.
-    steps = [state(A), state(B1), duration(3600), duration(5), state(B1)]
-    assert track(program, *steps) == ["nothing", "started", "finished started", "last 0 3600"]
+    steps = [state(A), state(B1), duration(3600), duration(5), state(B1), duration(6), state(B1)]
+    assert track(program, *steps) == ["nothing", "started", "nothing", "finished started", "last 0 3600"]
+
+
+def test_a_digit_lost_on_the_line_ends_no_session(program: Program) -> None:
+    steps = [
+        state(A),
+        state(C2),
+        energy(5000),
+        duration(3600),
+        energy(500),
+        state(C2),
+        energy(5001),
+        state(C2),
+        state(A),
+    ]
+    assert track(program, *steps) == ["nothing", "started", "nothing", "nothing", "finished", "last 5001 3600"]
 
 
 def test_session_that_was_there_before_the_node(program: Program) -> None:
