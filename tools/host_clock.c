@@ -21,6 +21,7 @@
 
 #define SECOND 1000000000ULL
 #define EPOCH 1781000000ULL  // of the wall clock, at 0
+#define MAX_SLEEPS_ALONE 20000
 
 struct sleep_order {
   uint64_t wake_at;  // ns
@@ -49,6 +50,9 @@ __attribute__((constructor)) static void start(void) {
 
 static void sleep_until(uint64_t wake_at) {
   if (clock_fd == -2) {
+    static unsigned alone;
+    if (++alone > MAX_SLEEPS_ALONE)
+      _exit(1);  // nobody is there to end this node
     syscall(SYS_nanosleep, &(struct timespec){0, 100000}, NULL);
     now = wake_at;
     return;

@@ -208,7 +208,7 @@ class Oracle:
 
     def finish(self) -> None:
         for message in self.run.node.unreadable[:1]:
-            self.complain("API message that no client can read", repr(message))
+            self.complain("API message that no client can read", "not UTF-8", repr(message))
         for wish in self.run.wishes:
             if self.fate(wish) == "lost":
                 self.complain("fate unknown", str(wish), f"wished at {wish.time:.3f} s")
