@@ -161,8 +161,6 @@ void step(Script &script) {
 
 }  // namespace
 
-extern "C" const char *__asan_default_options() { return "malloc_context_size=2:quarantine_size_mb=1"; }
-
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const Node NODE;
   NODE.reset();

@@ -26,11 +26,16 @@ class Watch {
   static constexpr uint32_t WRITE_ENDS_MS = 33000;
   static constexpr uint32_t RUN_WAITS_MS = 5200;  // and the same command may have been in flight before
   static constexpr uint32_t RUN_ENDS_MS = 28000;
+  static constexpr uint32_t LACKING_MS = 900;  // noise may look like a refusal, so it may be asked again
   static constexpr size_t MAX_COMMAND = 160;
   static constexpr uint8_t MAX_SENDS = 3;
 
   Watch(const std::vector<const Row *> &rows, uint32_t now, bool keeps_settings)
-      : rows_(rows), states_(rows.size()), ready_at_(now - HOLDOFF_MS), keeps_settings_(keeps_settings) {}
+      : rows_(rows),
+        states_(rows.size()),
+        started_at_(now),
+        ready_at_(now - HOLDOFF_MS),
+        keeps_settings_(keeps_settings) {}
 
   // --- what is asked for ----------------------------------------------------------------------------------------------
 
@@ -53,6 +58,7 @@ class Watch {
     this->raw_ = std::string(text) + "\n";
     this->raw_waits_ = true;
   }
+  void wish_refresh() { this->refreshes_++; }
   void wish_unsubscribe() { this->unsubscribe_asked_ = true; }
 
   // --- the line -------------------------------------------------------------------------------------------------------
@@ -77,7 +83,10 @@ class Watch {
   void on_raw_line(std::string_view line) {
     require(this->raw_in_flight_ && this->line_ == line, "a line of a raw command that was not one");
   }
-  void on_raw_result() { require(std::exchange(this->raw_waits_, false), "nobody waits for this result"); }
+  void on_raw_result() {
+    require(std::exchange(this->raw_waits_, false), "nobody waits for this result");
+    this->wish_refresh();
+  }
 
   // --- at any time ----------------------------------------------------------------------------------------------------
 
@@ -90,6 +99,7 @@ class Watch {
   bool is_waiting() const;
   void check_shown(uint8_t row, const Charger &charger) const;
   bool is_online() const { return this->online_; }
+  bool is_honest() const { return this->honest_; }
   uint32_t sent() const { return this->sent_; }
 
  private:
@@ -115,6 +125,7 @@ class Watch {
     bool run_waits{false};         // for its end
     bool run_in_flight{false};
     uint32_t run_at{0};
+    uint32_t vain_reads{0};
   };
 
   void on_line_(const ReferenceFramer::Line &line, uint32_t now);
@@ -138,7 +149,9 @@ class Watch {
   uint8_t line_row_{0xFF};
   std::string raw_;
   uint32_t now_{0};
+  uint32_t started_at_;
   uint32_t ready_at_;
+  uint32_t refreshes_{0};
   uint32_t error_at_{0};
   uint32_t heard_at_{0};
   uint32_t sent_{0};
@@ -229,7 +242,9 @@ inline void Watch::check_read_(std::string_view name) {
   const uint8_t row = this->row_of_(name);
   State &state = this->states_[row];
   require(this->rows_[row]->readable, "a read of what cannot be read");
-  require(!state.unsupported || state.wish || state.may_restore, "what the firmware lacks is asked again");
+  const uint32_t reasons = 2 + this->refreshes_ + (this->now_ - this->started_at_) / LACKING_MS;
+  if (state.unsupported && !state.wish && !state.may_restore)
+    require(++state.vain_reads <= reasons, "what the firmware lacks is asked again and again");
   this->read_row_ = row;
   state.shown_since_read = state.held = false;
 }
@@ -378,7 +393,8 @@ inline bool Watch::fulfils_(const Row &row, const Wish &wish, std::string_view t
     const std::string_view behind = text.substr(std::min(proven.size(), text.size()));
     return text.starts_with(proven) && (behind.empty() || behind.starts_with(','));
   }
-  const int64_t off = static_cast<int64_t>(fields[0].number - std::stoull(wish.argument));
+  // What can be written has 32 bits, and so many the client compares.
+  const int64_t off = static_cast<int64_t>(static_cast<uint32_t>(fields[0].number)) - std::stoll(wish.argument);
   const int64_t tolerance = (row.traits & esphome::esp32evse::CLOCK) != 0 ? 4 + (this->now_ - wish.time) / 1000 : 0;
   return off >= -tolerance && off <= tolerance;
 }
@@ -395,6 +411,7 @@ inline void Watch::on_values(uint8_t row, const esphome::esp32evse::Values &valu
   }
   State &state = this->states_[row];
   require(!state.wish || state.shown_since_read, "another value is told while a write is pending");
+  state.unsupported = false;
   state.shown = this->line_.substr(this->line_.find('=') + 1);
 }
 
@@ -455,7 +472,10 @@ inline void Watch::check_shown(uint8_t row, const Charger &charger) const {
   if (!known || state.unsupported || row == UPTIME)
     return;
   const auto held = find_row(meant.name);
-  require(held && state.shown == charger.value(*held), "another value than the charger's is shown");
+  require(held.has_value(), "a row that the charger does not know");
+  if (charger.lacks(*held))
+    return;
+  require(state.shown == charger.value(*held), "another value than the charger's is shown");
 }
 
 }  // namespace fuzz
