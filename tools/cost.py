@@ -237,7 +237,8 @@ TEXT = (
     "entity and an API client lives through sessions, faults, writes, restarts and texts of all lengths on a clock of "
     "its own; every allocation with the component on its call stack counts, by who asks for the memory. Instructions "
     "are counted by callgrind in the same node: the hub's loop() with all that it calls, publishing included, without "
-    "the UART driver and the log; they are the same on every run with the same compiler. The flood runs in real time."
+    "the UART driver and the log; they are the same in every run with the same compiler and C library. "
+    "The flood runs in real time."
 )
 
 

@@ -1,7 +1,7 @@
 """Instructions that one loop() of the hub takes, counted by valgrind's callgrind in a node out of real time.
 
 A loop's cost is that of Esp32Evse::loop() with everything it calls, publishing and queueing for the API included, but
-without the UART driver and without the log. It is the same in every run on every machine with the same compiler.
+without the UART driver and without the log. It is the same in every run; another compiler or C library gives others.
 """
 
 from __future__ import annotations
