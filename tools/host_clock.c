@@ -1,9 +1,9 @@
 // The time of a host node, given from outside: preloaded into a node's program by host_clock.py.
 //
 // The clock stands still while the node works and moves only while it sleeps: every sleep tells the other end of a
-// socket how long it wants to be and how many bytes the node has written to its serial port since the last one, and ends
-// when the other end answers with the new time. So a run takes as long as its work, not as its time, the charger is
-// exactly as fast as a real one, and the same run is the same again.
+// socket how long it wants to be and how many bytes the node has written to its serial port since the last one, and
+// ends when the other end answers with the new time. So a run takes as long as its work, not as its time, the charger
+// is exactly as fast as a real one, and the same run is the same again.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -53,7 +53,7 @@ static void sleep_until(uint64_t wake_at) {
     static unsigned alone;
     if (++alone > MAX_SLEEPS_ALONE)
       _exit(1);  // nobody is there to end this node
-    syscall(SYS_nanosleep, &(struct timespec){0, 100000}, NULL);
+    syscall(SYS_nanosleep, &(struct timespec) {0, 100000}, NULL);
     now = wake_at;
     return;
   }
@@ -99,7 +99,9 @@ int nanosleep(const struct timespec *wanted, struct timespec *left) {
   return 0;
 }
 
-int usleep(useconds_t wanted) { return nanosleep(&(struct timespec){wanted / 1000000, wanted % 1000000 * 1000L}, NULL); }
+int usleep(useconds_t wanted) {
+  return nanosleep(&(struct timespec) {wanted / 1000000, wanted % 1000000 * 1000L}, NULL);
+}
 
 // ESPHome's main loop sleeps here. What is there to be read does not shorten the sleep: the other end knows when it
 // sends something, and ends the sleep itself.
@@ -109,7 +111,7 @@ int select(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restric
   if (clock_fd != -1 && timeout != NULL) {
     sleep_until(now + nanoseconds(timeout->tv_sec, timeout->tv_usec * 1000));
   } else if (timeout != NULL) {
-    limit = (struct timespec){timeout->tv_sec, timeout->tv_usec * 1000};
+    limit = (struct timespec) {timeout->tv_sec, timeout->tv_usec * 1000};
   }
   return syscall(SYS_pselect6, count, in, out, errors, timeout == NULL ? NULL : &limit, NULL);
 }

@@ -279,6 +279,7 @@ class ClockedNode:
         os.write(self._master, data)
         deadline = time.monotonic() + STUCK_S
         while self._unread() < expected:
+            select.select([self._slave], [], [], STUCK_S)
             if time.monotonic() > deadline:
                 raise NodeError("the node does not read its serial port")
 
