@@ -16,7 +16,7 @@ Fields = tuple[Scalar, ...]
 _LINE_END = re.compile(rb"[\r\n]")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _STRING = re.compile(r'"((?:[^"\\]|\\[\\"n])*)"')
-_INTEGER = re.compile(r"-?[0-9]+")
+_INTEGER = re.compile(r"(-?)0*([0-9]+)")
 _ESCAPE = re.compile(r'\\([\\"n])')
 # A command line, however wrong: what is before its name, the name, and what is behind it.
 _SPOKEN = re.compile(r'(?is)([^"]*?(?:\AAT\+?|\bAT\+|(?=WIFISTA)))([A-Z0-9#$@_]*)(=?)(.*)')
@@ -164,9 +164,10 @@ def _parse_field(command: Command, column: Field, text: str, at: int) -> tuple[S
     if column.type == "str":
         return _ESCAPE.sub(lambda escape: escape[1].replace("n", "\n"), match[1]), match.end()
     low, high = INTEGER_RANGES[column.type]
-    number = int(match[0][:21])  # longer than any 64-bit number: the range refuses it
-    if not low <= number <= high or (match[0][0] == "-" and column.type[0] == "u"):
-        raise ValueError(f"{command.name}: {column.name} {match[0][:21]} is not {low} to {high}")
+    sign, digits = match[1], match[2][:21]  # longer than any 64-bit number: the range refuses it
+    number = int(sign + digits)
+    if not low <= number <= high or (sign and (number == 0 or column.type[0] == "u")):
+        raise ValueError(f"{command.name}: {column.name} {sign}{digits} is not {low} to {high}")
     return number, match.end()
 
 
