@@ -54,9 +54,9 @@ def test_loop_takes_a_bounded_part_of_a_backlog(program: Path, tmp_path: Path) -
 
 def test_flood_is_timed(program: Path, tmp_path: Path) -> None:
     """At full line rate the loop's share of the computer's time is small: it stays responsive."""
-    loops_per_s, average_ms, calmest_ms, longest_ms = cost.time_loops(program, tmp_path, 7)
+    loops_per_s, average_us, calmest_ms, longest_ms = cost.time_loops(program, tmp_path, 7)
     assert loops_per_s > 60
-    assert 0 < average_ms < 1
+    assert 0 < average_us < 1000
     assert calmest_ms <= longest_ms
 
 
