@@ -30,6 +30,7 @@ CONFIG = node.ROOT / "tools/demo.yaml"
 ALONE_RUNS = {"short": 1, "long": 5}
 MIXED_RUNS = {"short": 20, "long": 500}
 LENGTHS = {"short": SHORT, "long": LONG}
+EXPLAINED = 50  # runs
 AROUND_S = (6.0, 0.5)  # what --verbose shows before and after a violation
 TEXT = (
     "The real node on a pseudo terminal, its charger simulated byte for byte at 115200 baud, both on one clock. Every "
@@ -129,11 +130,18 @@ def show_run(program: Path, job: Job, length: Length) -> Report:
 def as_result(reports: list[Report], length: Length, arguments: argparse.Namespace, seconds: float) -> Result:
     low, high = length.mixed
     text = TEXT.format(writes=length.writes, alone=length.alone, low=low, high=high)
-    command = f"python -m tools.fault_matrix {'--long' if arguments.long else '--short'} --seed {arguments.seed}"
+    command = " ".join(["python -m tools.fault_matrix", *_options(arguments)])
     return Result(
         name="faults", order=1, title="Faults", command=command, text=text, tables=tables(reports),
         seconds=round(seconds, 1), seed=arguments.seed, missed=missed(reports),
     )  # fmt: skip
+
+
+def _options(arguments: argparse.Namespace) -> list[str]:
+    """What the same runs are called with."""
+    options = ["--long" if arguments.long else "--short", f"--seed {arguments.seed}"]
+    options += [f'--fault "{name}"' for name in arguments.fault or ()]
+    return options + ([f"--runs {arguments.runs}"] if arguments.runs is not None else [])
 
 
 def parse() -> argparse.Namespace:
@@ -173,7 +181,8 @@ def main() -> int:
         print(json.dumps([asdict(report) for report in reports], indent=1))
     else:
         print("\n\n".join(show(table) for table in result.tables))
-        print("\n".join(line for report in reports if report.violations for line in explain(report, form)))
+        bad = [report for report in reports if report.violations]
+        print("\n".join(line for report in bad[:EXPLAINED] for line in explain(report, form)))
     if arguments.save:
         print(save(result), file=sys.stderr)
     return 1 if result.missed else 0

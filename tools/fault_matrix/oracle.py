@@ -209,6 +209,8 @@ class Oracle:
     def finish(self) -> None:
         for message in self.run.node.unreadable[:1]:
             self.complain("API message that no client can read", "not UTF-8", repr(message))
+        if self.run.restarts and not self.run.node.values["sensor.Charger restarts"]:
+            self.complain("restart not noticed", "charger", f"{self.run.restarts} of them")
         for wish in self.run.wishes:
             if self.fate(wish) == "lost":
                 self.complain("fate unknown", str(wish), f"wished at {wish.time:.3f} s")

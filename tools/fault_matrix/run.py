@@ -62,6 +62,7 @@ class Run:
         self.wishes: list[Wish] = []
         self.story: list[tuple[float, str]] = []
         self.last_fault = 0.0
+        self.restarts = 0
         self.next_change = float("inf")
         self._agenda: list[tuple[float, Callable[[], None]]] = []
         self._lies: list[tuple[float, float]] = []
@@ -140,6 +141,7 @@ class Run:
     # --- faults that need to know what is on the wire
 
     def restart(self, rdy_seen: bool = True) -> None:
+        self.restarts += 1
         self.node.to_node.lose()
         self.faults.reboot(rdy_seen)
         self.tell(self.node.now, f"restart{'' if rdy_seen else ' without RDY'}")
