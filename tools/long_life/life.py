@@ -15,7 +15,7 @@ from pathlib import Path
 from evse_host.catalog import CHARGING, CHARGING_STATES, COMMAND, LIVE_SETTINGS, PUSH
 from evse_host.simulator import Car, Charger, Faults
 from tools.long_life import story
-from tools.long_life.oracle import PUSHED_S, REPEATED, SHOWN, History, Ledger, Orders, bound, is_true
+from tools.long_life.oracle import PUSHED_S, REPEATED, SHOWN, SLOW_S, History, Ledger, Orders, bound, is_true
 from tools.virtual_node import EPOCH, Rig, VirtualNode
 
 DAY_S = 86_400
@@ -89,7 +89,7 @@ class Life:
         heapq.heappush(self._events, (time, next(self._number), action))
 
     def run(self, progress: Callable[[str], None]) -> None:
-        self.at(CHECK_S, self._sample_before_check)
+        self.at(CHECK_S, self._prepare_check)
         for day in range(self.days):
             known = len(self.findings)
             story.plan(self, day)
@@ -192,13 +192,18 @@ class Life:
 
     # --- checks
 
-    def _sample_before_check(self) -> None:
+    def _prepare_check(self) -> None:
+        """The check must know what the charger held as long ago as a value may be old."""
+        self.history.sample()
+        self.at(self.now + SLOW_S - PUSHED_S, self._sample)
+        self.at(self.now + SLOW_S + 0.5, self._check)
+
+    def _sample(self) -> None:
         self.history.sample()
         self._was_charging = self._is_charging()
-        self.at(self.now + PUSHED_S + 0.5, self._check)
 
     def _check(self) -> None:
-        self.at(self.now + CHECK_S + self.dice.uniform(-5, 5), self._sample_before_check)
+        self.at(self.now + CHECK_S + self.dice.uniform(-5, 5), self._prepare_check)
         self._log += self.node.take_log()
         self._check_journal()
         self._check_wire()
@@ -235,7 +240,7 @@ class Life:
         return self.history.since(entity.command, self.now - bound(COMMAND[entity.command], charging))
 
     def _wrong(self, states: dict) -> list:
-        shown = [e for e in SHOWN if e.command != "TIME" or self._clock_settled]
+        shown = [e for e in SHOWN if e.command != "TIME" or not self._clock_was_wrong(self.now)]
         return [e for e in shown if not is_true(e, states[e.platform, e.name], self._allowed(e))]
 
     def _check_wire(self) -> None:
@@ -265,13 +270,13 @@ class Life:
         self.worst["total energy"] = max(self.worst["total energy"], total - shown)
         self._last_total = shown
 
-    @property
-    def _clock_settled(self) -> bool:
-        return self.now - self.clock_wrong_at > 2 * bound(COMMAND["TIME"], False)
+    def _clock_was_wrong(self, time: float) -> bool:
+        """By some event not long before, so that it may be set."""
+        return 0 <= time - self.clock_wrong_at <= 2 * SLOW_S
 
     def _check_clock(self) -> None:
         off = abs(self.charger.value("TIME")[0] - (EPOCH + self.now))
-        if self._clock_settled:
+        if not self._clock_was_wrong(self.now):
             self.worst["clock"] = max(self.worst["clock"], off)
             if off > CLOCK_SLACK_S:
                 self.find(f"the charger's clock is {off:.1f} s off")
@@ -318,7 +323,7 @@ class Life:
         if self.orders.allows(time, command):
             return
         value = command.partition("=")[2]
-        if name == "TIME" and abs(int(value) - (EPOCH + time)) <= CLOCK_SLACK_S and not self._clock_settled:
+        if name == "TIME" and abs(int(value) - (EPOCH + time)) <= CLOCK_SLACK_S and self._clock_was_wrong(time):
             self.counts["clock set"] += 1
         elif time < self.spoilt_until:
             self.counts["writes that the line has spoilt"] += 1

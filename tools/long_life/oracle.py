@@ -13,21 +13,18 @@ from evse_host.simulator import Charger
 
 #: s, how old the value that an entity shows may be.
 PUSHED_S = 2.0
-POLLED_S = 65.0  # update_interval, and the time to read everything
-HEARTBEAT_S = 7.0  # of UPTIME
+SLOW_S = 5.0
 
 READ = [command for command in COMMANDS if "R" in command.access and command.refresh != catalog.NEVER]
 REPEATED = [command for command in READ if command.refresh != catalog.ONCE]
 SHOWN = [e for e in ENTITIES if e.command and COMMAND[e.command] in READ and e.convert not in ("lifetime", "action")]
-HISTORY_S = 2 * POLLED_S
+HISTORY_S = 60.0
 
 
 def bound(command: catalog.Command, charging: bool) -> float:
     """How old (s) a value of this command may be."""
-    if command.name == "UPTIME":
-        return HEARTBEAT_S
     pushed = command.refresh == catalog.PUSH or (command.refresh == catalog.CHARGING and charging)
-    return PUSHED_S if pushed else POLLED_S
+    return PUSHED_S if pushed else SLOW_S
 
 
 class History:
