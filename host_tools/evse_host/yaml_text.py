@@ -11,4 +11,4 @@ def scalar(value: int | str) -> str:
         return str(value).lower()
     if isinstance(value, int):
         return str(value)
-    return yaml.safe_dump(value, default_style='"', allow_unicode=True, width=float("inf")).splitlines()[0]
+    return yaml.safe_dump(value, default_style='"', allow_unicode=value.isprintable(), width=float("inf")).splitlines()[0]
