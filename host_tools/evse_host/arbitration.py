@@ -59,6 +59,7 @@ class Arbiter:
         self._owner = ""  # whose command is in flight; empty: at most the companion's
         self._spoken: Spoken | None = None
         self._barrier = self._answered = False
+        self._barriers = 0  # of the owner's, without their ERROR
         self._until = NEVER
         self._unit = b""  # the line of the charger that is coming in
         self._raw: set[str] = set()  # who gets it byte by byte
@@ -208,6 +209,7 @@ class Arbiter:
 
     def _start(self, name: str, line: str, now: float, output: Output) -> None:
         self._owner, self._answered, self._barrier = name, False, line == BARRIER
+        self._barriers += self._barrier
         self._spoken = parse_command(line)
         self._until = now + _patience(self._spoken)
         output.to_charger.append((name, line.encode("utf-8", "surrogateescape") + b"\n"))
@@ -215,6 +217,7 @@ class Arbiter:
     def _release(self) -> None:
         self._owner, self._spoken, self._until = "", None, NEVER
         self._answered = self._barrier = False
+        self._barriers = 0
 
     # --- from the charger
 
@@ -265,6 +268,8 @@ class Arbiter:
                 self._until = NEVER
         elif ok and not self._barrier:
             self._release()
+        elif not ok and self._barriers > 1:
+            self._barriers -= 1  # its sender was impatient: the ERRORs of the others are still to come
         elif not ok:
             self._answered = True  # another ERROR may follow
             self._until = now + (QUIET_S if self._barrier else AFTER_ERROR_S)

@@ -144,6 +144,24 @@ def test_a_client_that_gave_up_may_send_its_barrier_at_once():
     assert table.sent() == b"AT\n"
 
 
+def test_every_barrier_of_an_impatient_client_is_answered_before_another_writes():
+    """A late ERROR that the next party took for its own would shift all answers by one."""
+    table = Table()
+    for _ in range(3):
+        table.client("a", b"~\n")
+        table.wait(0.5)
+    table.client("b", b"AT+CHCUR?\n")
+    assert table.sent() == b"~\n~\n~\n"
+    for _ in range(2):
+        table.says(b"\nERROR\n")
+        table.wait(0.2)
+        assert table.sent() == b""
+    table.says(b"\nERROR\n")
+    assert table.got["a"].count(b"ERROR") == 3 and b"ERROR" not in table.got["b"]
+    table.wait(0.1)
+    assert table.sent() == b"AT+CHCUR?\n"
+
+
 def test_a_begun_line_of_the_companion_is_ended_before_another_writes():
     table = Table()
     table.companion(b"AT+CHCUR=1")
