@@ -30,6 +30,8 @@ LATENCY_S = 0.05  # from the API to the wire
 UNCHANGED_S = 3.0
 SAMPLE_S = 0.05  # the charger's control loop turns every 0.1 s
 CHECK_S = 0.1
+NOTICED_S = 8.0  # long enough for the node to ask the charger for its uptime, twice
+OUTAGES = {"hung", "cable out"}  # restarts behind them are nobody's to count
 BYTE_S = 10 / 115200
 
 OLD = "older than 5 s"
@@ -68,6 +70,7 @@ class Oracle:
         self._sends: Counter[Wish] = Counter()
         self._sent_at: dict[str, list[float]] = defaultdict(list)
         self._read_since: dict[str, bool] = defaultdict(lambda: True)
+        self._boots: list[float] = []
         self._sampled = self._checked = self._ready = 0.0
 
     def complain(self, kind: str, what: str, text: str = "") -> None:
@@ -81,6 +84,8 @@ class Oracle:
         node, charger = self.run.node, self.run.charger
         if not charger.ready:
             self._ready = node.now
+        elif self._ready > max(self._boots, default=0.0):
+            self._boots.append(node.now)
         entries = len(charger.journal.entries)
         if entries != self._journal or node.now >= self._sampled + SAMPLE_S:
             self._journal, self._sampled = entries, node.now
@@ -209,14 +214,21 @@ class Oracle:
     def finish(self) -> None:
         for message in self.run.node.unreadable[:1]:
             self.complain("API message that no client can read", "not UTF-8", repr(message))
-        if self.run.restarts and not self.run.node.values["sensor.Charger restarts"]:
-            self.complain("restart not noticed", "charger", f"{self.run.restarts} of them")
+        self._check_restarts()
         for wish in self.run.wishes:
             if self.fate(wish) == "lost":
                 self.complain("fate unknown", str(wish), f"wished at {wish.time:.3f} s")
         for violation in self.run.charger.journal.violations:
             if self._is_the_nodes(violation):
                 self.complain(f"charger: {violation.kind}", repr(violation.line), f"at {violation.time:.3f} s")
+
+    def _check_restarts(self) -> None:
+        """Each that is followed by time enough to be noticed must have been counted."""
+        ends = [*self._boots[1:], self.run.node.now]
+        lasting = sum(end - begin >= NOTICED_S for begin, end in zip(self._boots, ends, strict=False))
+        counted = self.run.node.values["sensor.Charger restarts"]
+        if counted is not None and counted < lasting and not OUTAGES & set(self.run.names):
+            self.complain("restart not noticed", "charger", f"{lasting} of them, {counted:.0f} counted")
 
     def _is_the_nodes(self, violation: journal.Violation) -> bool:
         """Whether the node itself sent what the charger complains of; else the noise made it."""

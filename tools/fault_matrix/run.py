@@ -62,9 +62,9 @@ class Run:
         self.wishes: list[Wish] = []
         self.story: list[tuple[float, str]] = []
         self.last_fault = 0.0
-        self.restarts = 0
         self.next_change = float("inf")
         self._agenda: list[tuple[float, Callable[[], None]]] = []
+        self.names: list[str] = []  # of the faults
         self._lies: list[tuple[float, float]] = []
         self._in_answer = False
         self._in_write: float | None = None
@@ -98,6 +98,7 @@ class Run:
         self.planned_until = max(end, self.last_fault)
 
     def _plan_fault(self, name: str, at: float) -> None:
+        self.names.append(name)
         over = FAULT[name].order(self, self.dice, at)
         self.tell(at, f"FAULT {name}, until {over:.3f} s")
         self.last_fault = max(self.last_fault, over)
@@ -141,7 +142,6 @@ class Run:
     # --- faults that need to know what is on the wire
 
     def restart(self, rdy_seen: bool = True) -> None:
-        self.restarts += 1
         self.node.to_node.lose()
         self.faults.reboot(rdy_seen)
         self.tell(self.node.now, f"restart{'' if rdy_seen else ' without RDY'}")
