@@ -183,10 +183,6 @@ class Life:
         kind = KINDS.get(COMMAND[entity.command].refresh, "settings")
         self.latencies[kind].append(self.now - start)
 
-    def settle_journal(self) -> None:
-        """What has reached the charger is judged now."""
-        self._check_journal()
-
     def reset_total(self) -> None:
         self._total = self._last_total = 0
 
@@ -205,7 +201,7 @@ class Life:
     def _check(self) -> None:
         self.at(self.now + CHECK_S + self.dice.uniform(-5, 5), self._prepare_check)
         self._log += self.node.take_log()
-        self._check_journal()
+        self.judge_journal()
         self._check_wire()
         if not self.calm:
             return
@@ -303,7 +299,8 @@ class Life:
         if names != wanted:
             self.find(f"subscriptions differ: {sorted(names ^ wanted)}")
 
-    def _check_journal(self) -> None:
+    def judge_journal(self) -> None:
+        """What has reached the charger since the last time, and whether somebody asked for it."""
         journal = self.charger.journal
         for violation in journal.violations:
             if violation.time > self.spoilt_until:
@@ -323,12 +320,13 @@ class Life:
         if self.orders.allows(time, command):
             return
         value = command.partition("=")[2]
-        if name == "TIME" and abs(int(value) - (EPOCH + time)) <= CLOCK_SLACK_S and self._clock_was_wrong(time):
+        clock_set = name == "TIME" and value.isdigit() and abs(int(value) - (EPOCH + time)) <= CLOCK_SLACK_S
+        if clock_set and self._clock_was_wrong(time):
             self.counts["clock set"] += 1
         elif time < self.spoilt_until:
             self.counts["writes that the line has spoilt"] += 1
         elif any(
-            boot <= time <= max(boot, until) + 30 and (int(value),) in held.get(name, ())
+            boot <= time <= max(boot, until) + 30 and value in [f"{number}" for (number,) in held.get(name, ())]
             for boot, until, held in self._restores[-2:]
         ):
             self.counts["settings restored"] += 1
@@ -339,7 +337,7 @@ class Life:
 
     def _end_day(self, day: int) -> None:
         self._log += self.node.take_log()
-        self._check_journal()
+        self.judge_journal()
         self._check_sessions()
         self.orders.wishes[:] = [wish for wish in self.orders.wishes if wish.time > self.now - 60]
         del self._restores[:-2]

@@ -123,7 +123,7 @@ def look_after(life: Life, setting: Setting, value: int | str, asked, was_calm: 
     if not (was_calm and life.calm):
         life.counts["wishes in a disturbance"] += 1
         return
-    life.settle_journal()
+    life.judge_journal()
     entity = setting.entity
     row = life.charger.value(entity.command)
     shown = life.node.states()[entity.platform, entity.name]
