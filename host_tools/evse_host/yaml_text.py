@@ -11,4 +11,5 @@ def scalar(value: int | str) -> str:
         return str(value).lower()
     if isinstance(value, int):
         return str(value)
-    return yaml.safe_dump(value, default_style='"', allow_unicode=value.isprintable(), width=float("inf")).splitlines()[0]
+    readable = value.isprintable()
+    return yaml.safe_dump(value, default_style='"', allow_unicode=readable, width=float("inf")).splitlines()[0]
