@@ -22,7 +22,7 @@ import tempfile
 import termios
 import time
 import tty
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -148,6 +148,7 @@ def get_adds(runs: int = 5) -> float:
 # --- the proxy --------------------------------------------------------------------------------------------------------
 
 BLOCKS = 500
+WARM_UP = 100  # blocks that do not count: programs that have just started still import, and wait longer for their turn
 Ends = tuple[int, int]  # file descriptors: written to, read from
 
 
@@ -173,18 +174,21 @@ def crossing(ends: Ends, block: bytes) -> float:
     return seconds
 
 
-def added(proxied: Ends, control: Ends, count: int = BLOCKS) -> Added:
-    """One round of blocks of any bytes, each once over a bare pseudo terminal and once through the proxy, as fast as a
+def added(ways: Sequence[Ends], control: Ends, count: int = BLOCKS) -> list[Added]:
+    """What each way adds to the control: one round of blocks of any bytes, each over all of them in turn, as fast as a
     real line brings them."""
-    dice, differences = random.Random(1), []
-    for number in range(count):
+    dice, differences = random.Random(1), [[] for _ in ways]
+    for number in range(WARM_UP + count):
         block = dice.randbytes(1 + number % 40) + b"\n"
         bare = crossing(control, block)
-        through = crossing(proxied, block)
-        differences.append((through - bare) * 1000)
-        time.sleep(max(len(block) * BYTE_S - through, 0))
-    differences.sort()
-    return Added(statistics.median(differences), *(differences[int(share * count)] for share in (0.95, 0.99)))
+        for way, ends in zip(differences, ways, strict=True):
+            way.append((crossing(ends, block) - bare) * 1000)
+        time.sleep(len(block) * BYTE_S)
+    return [distribution(sorted(way[WARM_UP:])) for way in differences]
+
+
+def distribution(ordered: list[float]) -> Added:
+    return Added(statistics.median(ordered), *(ordered[int(share * len(ordered))] for share in (0.95, 0.99)))
 
 
 @contextmanager
@@ -219,15 +223,38 @@ def proxy(charger: str, *options: str) -> Iterator[int]:
                 process.terminate()
 
 
-def proxy_adds(count: int = BLOCKS) -> tuple[Added, Added]:
-    """To the charger, and from it."""
+#: The least that a program between two terminals can do.
+RELAY = """
+import os, select, sys
+left, right = (os.open(name, os.O_RDWR | os.O_NOCTTY) for name in sys.argv[1:])
+print(flush=True)
+while True:
+    for fd in select.select([left, right], [], [])[0]:
+        os.write(right if fd == left else left, os.read(fd, 4096))
+"""
+
+
+@contextmanager
+def relay(left: str, right: str) -> Iterator[None]:
+    with subprocess.Popen([sys.executable, "-c", RELAY, left, right], stdout=subprocess.PIPE) as process:
+        try:
+            process.stdout.readline()
+            yield
+        finally:
+            process.terminate()
+
+
+def proxy_adds(count: int = BLOCKS) -> dict[str, tuple[Added, Added]]:
+    """`to` and `from` the charger: what the proxy adds, and what the least program in its place does."""
     with (
-        raw_terminal() as (charger, _, name), raw_terminal() as (left, right, _), proxy(name) as companion
+        raw_terminal() as (charger, _, name), proxy(name) as companion,
+        raw_terminal() as (left, _, one), raw_terminal() as (right, _, other), relay(one, other),
+        raw_terminal() as (master, slave, _),
     ):  # fmt: skip
-        return (
-            added((companion, charger), (right, left), count),
-            added((charger, companion), (left, right), count),
-        )
+        return {
+            "to": tuple(added([(companion, charger), (left, right)], (slave, master), count)),
+            "from": tuple(added([(charger, companion), (right, left)], (master, slave), count)),
+        }
 
 
 # --- all of it --------------------------------------------------------------------------------------------------------
@@ -235,14 +262,17 @@ def proxy_adds(count: int = BLOCKS) -> tuple[Added, Added]:
 
 def measure(count: int = 500) -> dict[str, float]:
     """All figures; times in ms."""
-    to_charger, from_charger = proxy_adds()
     return {
         "help_ms": start_up("--help") * 1000,
         "ports_ms": start_up("ports") * 1000,
         "get_adds_ms": get_adds() * 1000,
         **speed(count),
-        **{f"proxy_to_charger_{key}_ms": value for key, value in vars(to_charger).items()},
-        **{f"proxy_from_charger_{key}_ms": value for key, value in vars(from_charger).items()},
+        **{
+            f"{what}_{way}_charger_{key}_ms": value
+            for way, both in proxy_adds().items()
+            for what, figures in zip(("proxy", "relay"), both, strict=True)
+            for key, value in vars(figures).items()
+        },
     }
 
 
@@ -263,9 +293,10 @@ def main() -> None:
     print(f"the line and the charger  {figures['ideal_ms']:6.0f} ms  ({figures['speed']:.1%} of the ideal)")
     print(f"a loop of bare reads      {figures['bare_ms']:6.0f} ms  ({figures['speed_bare']:.1%} of that)")
     for way in ("to", "from"):
-        median, p95, p99 = (figures[f"proxy_{way}_charger_{key}_ms"] for key in ("median", "p95", "p99"))
-        way = f"proxy, {way} the charger"
-        print(f"{way:25} {median:6.2f} ms  added, 95 % {p95:.2f} ms, 99 % {p99:.2f} ms (below 2)")
+        for what, remark in (("proxy", "below 2"), ("relay", "the least program in its place")):
+            median, p95, p99 = (figures[f"{what}_{way}_charger_{key}_ms"] for key in ("median", "p95", "p99"))
+            label = f"{what}, {way} the charger"
+            print(f"{label:25} {median:6.2f} ms  added, 95 % {p95:.2f} ms, 99 % {p99:.2f} ms ({remark})")
 
 
 if __name__ == "__main__":
