@@ -169,8 +169,16 @@ class Oracle:
 
     def _check_flash(self, name: str, wish: Wish, line: str) -> None:
         rows = list(self.run.history.rows(name, self.run.node.now - UNCHANGED_S, self.run.node.now))
-        if rows and all(row[: len(wish.row)] == wish.row for row in rows) and not self.run.lied_to(UNCHANGED_S):
+        unchanged = rows and all(row[: len(wish.row)] == wish.row for row in rows)
+        if unchanged and not self.run.lied_to(UNCHANGED_S) and not self._asked_in_vain(name, wish):
             self.complain("flash written with what it holds", line)
+
+    def _asked_in_vain(self, name: str, wish: Wish) -> bool:
+        """Twice, before it wrote: it could not know what the charger holds."""
+        node = self.run.node
+        asked = sum(data == f"AT+{name}?\n".encode() for moment, data in node.sent if moment >= wish.time)
+        told = b"".join(data for moment, data in node.received if moment >= wish.time)
+        return asked >= 2 and f"+{name}=".encode() not in told
 
     # --- what the node shows
 
@@ -202,7 +210,8 @@ class Oracle:
                 continue
             if now < self.run.next_change:
                 self.last_bad = now
-            if is_true(entity, shown, self.run.history, 0.0, now):
+            # An unknown that was the truth before the last fault is no old truth: it has not been read yet.
+            if is_true(entity, shown, self.run.history, self.run.last_fault if shown is None else 0.0, now):
                 kind = OLD
             else:
                 kind = UNKNOWN if shown is None or shown == OFFLINE.get(entity.key) else "never true"
