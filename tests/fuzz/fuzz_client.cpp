@@ -59,7 +59,8 @@ class Session final : public AtClientListener {
     if ((this->options_ & 4) != 0)
       this->client_.set_keep_settings();
     const uint8_t lacking = script.byte();
-    if ((lacking & 0x80) != 0)
+    this->lacking_ = (lacking & 0x80) != 0;
+    if (this->lacking_)
       this->charger_.lack(lacking & 7);
     this->client_.start(this->now_);
   }
@@ -325,11 +326,11 @@ class Session final : public AtClientListener {
     this->refresh_();
     this->pass_(RECOVERY_MS, 30);
     require(this->client_.is_online() && this->watch_.is_online(), "all is well, but the client is offline");
+    // A forged value of a command that the firmware lacks makes the client read everything again and again.
+    if (this->lacking_ && !this->watch_.is_honest())
+      return;
     for (uint8_t row = 0; row < this->row_count_(); row++)
       this->watch_.check_shown(row, this->charger_);
-    // A value that nobody can hold, forged for a command that the firmware lacks, makes the client ask for ever.
-    if (!this->watch_.is_honest())
-      return;
     const uint32_t before = this->watch_.sent();
     this->pass_(CALM_MS, 40);
     require(this->watch_.sent() - before <= 2U * this->row_count_() + 10, "the line is never calm");
@@ -343,6 +344,7 @@ class Session final : public AtClientListener {
   Watch watch_;
   AtClient client_{this};
   uint32_t passed_{0};
+  bool lacking_{false};
   uint8_t reaction_{REACT_NEVER};
   uint8_t reaction_row_{0};
   uint8_t reaction_value_{0};

@@ -135,7 +135,8 @@ def field_texts(draw, type_: str) -> bytes:
 OTHER_LINES = st.sampled_from(
     [b"OK", b"ERROR", b"RDY", b"OKAY", b"ok", b"~", b"AT+STATE?", b"ATE0", b"+NEWER=1", b"+STATE", b"=", b"+=",
      b"RDY\0", b"\0RDY",
-     b"x" * 127, b"x" * 128, b"x" * 129, b"+WIFISTASTATIC=1", b"E (123) wifi: lost", b"+RST=", b"+AUTH="]
+     b"x" * 127, b"x" * 128, b"x" * 129, b"+WIFISTASTATIC=1", b"E (123) wifi: lost", b"+RST=", b"+AUTH=",
+     b'+AUXOUTPUTS="a"', b'+AUXOUPUTS="a"']
 )  # fmt: skip
 LINE_ENDS = st.sampled_from([b"\n", b"\n", b"\r\n", b"\r", b"\n\0", b"\n\n\0\0"])
 MUTATIONS = st.sampled_from(["none", "none", "none", "lose", "change", "add", "cut", "twice"])

@@ -365,7 +365,7 @@ inline void Watch::on_value_line_(std::string_view name, std::string_view text) 
     this->sync_ = Sync::NAMED;
   for (size_t row = 0; row < this->rows_.size(); row++) {
     const Row &meant = *this->rows_[row];
-    if (name != meant.answer)
+    if (name != meant.answer && name != meant.name)
       continue;
     const bool ignored = (meant.traits & esphome::esp32evse::LINES) != 0;  // unless it was asked for
     this->line_fields_ = parse_reference(text, meant.signature);
