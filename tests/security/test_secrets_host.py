@@ -89,6 +89,22 @@ def test_no_recording_holds_it_in_whatever_pieces_it_comes(line: str, cuts: list
     assert not reveals("".join(codec.to_text(entry.data) for entry in entries))
 
 
+ECHOES = {
+    "cut by the first ERROR of an ambiguous name": (
+        MISTYPED["too short to be one"],
+        f'AT+WIFISTA=\nERROR\n1,"home","{SECRET}"\n\nERROR\n',
+    ),
+    "cut by a push, a byte lost": (RIGHT["the command"], f'AT+WIFI\n+STATE=0\nSTACFG1,"home","x{SECRET}"\n\nOK\n'),
+}
+
+
+@pytest.mark.parametrize(("line", "echo"), ECHOES.values(), ids=ECHOES.keys())
+def test_no_echo_in_pieces_is_recorded(line: str, echo: str) -> None:
+    recorder = Recorder()
+    entries = recorder.feed(">", line.encode() + b"\n", 0) + recorder.feed("<", echo.encode(), 1) + recorder.finish()
+    assert not reveals("".join(entry.text for entry in entries))
+
+
 def test_other_lines_are_recorded_whole() -> None:
     data = "".join(f"{line}\n" for line in HARMLESS.values()).encode()
     recorder = Recorder()
