@@ -22,6 +22,7 @@ SETTLED_S = 8.0  # after the node's start everything has been read
 QUIET_S = 40.0  # after the last fault, longer than a wish lives
 TAIL_CHANGES = (9.0, 17.0, 25.0)  # s after the last fault: somebody changes settings while nothing is wrong
 CAR_S = 25.0
+SCAN_S = 2.1  # the charger is deaf, whoever wished for it
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,8 @@ class Run:
         if self._in_write is not None and data.startswith(b"AT+") and b"?" not in data and b"SUB=" not in data:
             node.at(node.now + node.to_charger.seconds_left(node.now) * self._in_write, self.restart)
             self._in_write = None
+        if data == b"AT+WIFIAPSCAN\n":
+            self.touch(node.now + SCAN_S)
         if not self.charger.ready:
             self.touch(node.now)
 
