@@ -338,7 +338,8 @@ class Evse:
 
     def _ask(self, request: Request) -> Answer:
         """One request to its end."""
-        self._listen(0)  # a RDY that lies unread must be seen before anything is sent
+        while self._listen(0):  # a RDY that lies unread must be seen before anything is sent, and no old answer later
+            pass
         self._protocol.start(request, time.monotonic())
         self.last_answer = None
         try:
@@ -357,11 +358,13 @@ class Evse:
                 self._trace(">", data)
             self._transport.write(data)
 
-    def _listen(self, seconds: float) -> None:
-        self._pump(seconds)
+    def _listen(self, seconds: float) -> bool:
+        heard = self._pump(seconds)
         self._send()
+        return heard
 
-    def _pump(self, seconds: float) -> None:
+    def _pump(self, seconds: float) -> bool:
+        """Whether anything came."""
         data = self._transport.read(seconds)
         now = time.monotonic()
         if data and self._trace:
@@ -369,6 +372,7 @@ class Evse:
         asked = self._protocol.asked
         for event in self._protocol.receive(data, now) if data else self._protocol.advance(now):
             self._on_event(event, asked)
+        return bool(data)
 
     def _on_event(self, event: Event | Answer, asked: str) -> None:
         if isinstance(event, Answer):

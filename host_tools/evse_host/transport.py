@@ -57,8 +57,10 @@ class Transport:
             raise self._gone(error) from None
 
     def _read_waiting(self) -> bytes:
-        waiting = self._port.in_waiting
-        return self._port.read(min(waiting, CHUNK)) if waiting else b""
+        data = b""
+        while len(data) < CHUNK and (waiting := self._port.in_waiting):  # of a socket it says no more than 1
+            data += self._port.read(min(waiting, CHUNK))
+        return data
 
     def write(self, data: bytes) -> None:
         try:

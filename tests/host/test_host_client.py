@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import select
+import socket
 import termios
 import time
 from types import SimpleNamespace
@@ -17,7 +19,7 @@ from evse_host.catalog import COMMAND, ENTITIES
 from evse_host.client import Evse
 from evse_host.errors import NoAnswerError, PortError, RefusedError, UsageError
 from evse_host.settings import lookup
-from evse_host.simulator import Board, Car, Charger
+from evse_host.simulator import Board, Car, Charger, TcpServer
 from evse_host.transport import Transport, find_port, list_ports, open_port
 
 # --- ports, with pytest-mock ------------------------------------------------------------------------------------------
@@ -83,10 +85,24 @@ def test_a_port_that_goes_away(port, action: str) -> None:
         getattr(transport_, action)(*arguments)
 
 
-def test_read_gives_everything_that_is_there(port) -> None:
+def test_read_gives_everything_that_is_there(port, mocker) -> None:
     port.read.side_effect = [b"\n", b"+STATE=0\n"]
-    port.in_waiting = 9
+    type(port).in_waiting = mocker.PropertyMock(side_effect=[9, 0])
     assert Transport(port, "x").read(1) == b"\n+STATE=0\n"
+
+
+def test_what_was_said_to_others_is_no_answer() -> None:
+    """Of several clients of a proxy one is idle: what the charger said meanwhile, a whole sync too, lies unread."""
+    unread = b'\nERROR\n\n+VER="x"\n\nOK\n\n+UPTIME=3600\n\nOK\n\n+CHCUR=70\n\nOK\n'
+    with TcpServer(Charger()) as server, Evse.open(server.url) as evse:
+        line = evse._transport._port._socket
+        server.inject(lambda faults: faults.to_client_now(unread))
+        deadline = time.monotonic() + 10
+        while not select.select([line], [], [], 0.1)[0] or len(line.recv(1000, socket.MSG_PEEK)) < len(unread):
+            assert time.monotonic() < deadline
+        assert evse.get("CHCUR") == (320,)
+        assert evse.set("CHCUR", 100) == (100,) and evse.get("STATE") == (0,)
+    assert server.charger.journal.commands.count("AT+CHCUR?") == 2 and evse._protocol.resyncs == 1
 
 
 def info(device: str, vid: int | None = None, pid: int | None = None, description: str = "n/a"):
