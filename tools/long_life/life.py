@@ -63,6 +63,7 @@ class Life:
         self.latencies: defaultdict[str, list[float]] = defaultdict(list)
         self.growth: list[dict[str, int]] = []
         self.reboots = 0
+        self._restarts_found = 0
         self.clock_wrong_at = -DAY_S
         self.spoilt_until = 0.0  # until then, lost bytes may make one command of another
         self._disturbed_until = RECOVERY_S
@@ -285,9 +286,14 @@ class Life:
             if value < self._counters.get(name, 0):
                 self.find(f"counter {name} falls from {self._counters[name]:g} to {value:g}")
             self._counters[name] = value
-        if self._counters["restarts"] != self.reboots:
-            self.find(f"{self._counters['restarts']:g} restarts counted, {self.reboots} happened")
-            self.reboots = int(self._counters["restarts"])
+        if self.restarts_shown != self.reboots and self.restarts_shown != self._restarts_found:
+            self.find(f"{self.restarts_shown} restarts counted, {self.reboots} happened")
+            self._restarts_found = self.restarts_shown
+
+    @property
+    def restarts_shown(self) -> int:
+        """By the node's counter, when it was looked at last."""
+        return int(self._counters["restarts"])
 
     def _check_subscriptions(self) -> None:
         """Always the same ones, depending on whether energy flows."""
