@@ -112,6 +112,7 @@ bool AtClient::send_raw(const char *text, size_t length) {
   if (slot == nullptr || length > AtText::MAX_ARGUMENT || this->find_slot_(RAW_ROW) != nullptr)
     return false;
   slot->row = RAW_ROW;
+  this->raw_stamp_ = stamp(this->now_);
   slot->length = static_cast<uint8_t>(length);
   memcpy(slot->text, text, length);
   slot->text[length] = '\0';
@@ -221,8 +222,7 @@ void AtClient::on_value_line_(char *line) {
   if (this->state_ == State::VERIFYING && strcmp(line, "VER") == 0)
     this->answered_ = true;
   for (uint8_t row = 0; row < this->row_count_; row++) {
-    // A newer firmware may have mended the misspelled one.
-    if (strcmp(line, this->rows_[row].name) == 0 || strcmp(line, this->rows_[row].answer_name()) == 0) {
+    if (strcmp(line, this->rows_[row].answer_name()) == 0) {
       this->on_row_values_(row, equals + 1);
       return;
     }
@@ -247,7 +247,7 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
     this->on_damage_();
     return;
   }
-  this->answered_ |= asked != Task::NONE;
+  this->answered_ |= asked != Task::NONE && !command.has(LINES);  // a whole line does not make up for a lost one
   const auto number = static_cast<uint32_t>(values[0].number);
   state.flags = (state.flags | KNOWN) & ~UNSUPPORTED;
   if ((state.flags & PENDING) == 0) {
@@ -259,7 +259,8 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
     if (asked != Task::VERIFY)
       return;
     const uint32_t tolerance = command.has(CLOCK) ? 3 + since(state.stamp, this->now_) / 1000 : 0;
-    this->matched_ = slot != nullptr ? text_matches : distance(number, state.wanted) <= tolerance;
+    this->matched_ =
+        slot != nullptr ? text_matches : values[0].number >> 32 == 0 && distance(number, state.wanted) <= tolerance;
     if (!this->matched_)
       return;
   }
@@ -363,7 +364,8 @@ void AtClient::set_state_(State state) {
       this->listener_->on_transmit("~\n", 2);
       break;
     case State::CLEARED:
-      wait = QUIET_MS << this->silent_commands_;
+      // After a restart nothing old can come any more.
+      wait = this->settled_ ? QUIET_MS : QUIET_MS << this->silent_commands_;
       break;
     case State::VERIFYING:
       wait = ANSWER_TIMEOUT_MS;
@@ -553,6 +555,10 @@ void AtClient::start_next_() {
   Task task = Task::NONE;
   uint8_t row = NO_ROW;
   if (this->find_slot_(RAW_ROW) != nullptr) {
+    if (since(this->raw_stamp_, this->now_) > RUN_EXPIRES_MS) {
+      this->finish_raw_(false);  // it may be an authorization, too
+      return;
+    }
     task = Task::RAW;
     row = RAW_ROW;
   } else if (this->echo_off_) {
@@ -694,14 +700,13 @@ void AtClient::finish_read_(uint8_t row, Outcome outcome) {
       this->resync_();
   } else {
     flags &= ~DOUBTED;
-    if ((flags & KNOWN) != 0 || row == UPTIME_ROW) {
-      this->on_damage_();  // noise: a command does not vanish while the charger runs
-      if (row == UPTIME_ROW)
-        this->resync_();
+    if (row == UPTIME_ROW) {
+      this->resync_();
     } else {
       // Twice in a row: the firmware lacks the command, or answers in a form that is not known here.
       flags |= UNSUPPORTED;
-      this->listener_->on_unsupported(row);
+      if ((flags & KNOWN) == 0)  // else it is noise: a command does not vanish while the charger runs
+        this->listener_->on_unsupported(row);
     }
   }
   if (this->rows_[row].has(LINES))
@@ -713,7 +718,7 @@ void AtClient::finish_write_(uint8_t row, Outcome outcome) {
   if (outcome != Outcome::SILENCE && (flags & WRITE_WANTED) == 0)  // else it was an older wish
     flags |= outcome == Outcome::OK ? ACKED : REFUSED;
   // Only a read-back tells what became of it; without one it is not repeated.
-  if (this->rows_[row].has(UNPROVABLE))
+  if (this->rows_[row].has(UNPROVABLE) && (flags & WRITE_WANTED) == 0)
     this->end_request_(row, outcome == Outcome::OK);
 }
 
@@ -721,10 +726,12 @@ void AtClient::finish_verify_(uint8_t row, Outcome outcome) {
   RowState &state = this->states_[row];
   if (outcome == Outcome::SILENCE)
     return;
-  if (outcome == Outcome::OK && !this->answered_) {
+  if (!this->answered_) {
+    // Noise can turn the read into an ERROR, too: ask once more before anything is written.
     state.flags ^= DOUBTED;
     if ((state.flags & DOUBTED) != 0) {
-      this->resync_();
+      if (outcome == Outcome::OK)
+        this->resync_();
       return;
     }
   }

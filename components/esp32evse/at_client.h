@@ -119,7 +119,7 @@ class AtClient {
   bool write_text(uint8_t row, const AtText &argument, uint8_t provable, uint32_t now);
   /// Runs `AT+NAME` once; given up after RUN_EXPIRES_MS, never repeated.
   void run(uint8_t row, uint32_t now);
-  /// Sends one raw command that refuse_raw_command() has passed. False: no room now.
+  /// Sends one raw command that refuse_raw_command() has passed; given up after RUN_EXPIRES_MS. False: no room now.
   bool send_raw(const char *text, size_t length);
   /// `period_ms` 0 stops the subscription.
   void subscribe(uint8_t row, uint32_t period_ms);
@@ -140,8 +140,9 @@ class AtClient {
   uint32_t counter(uint8_t counter) const { return this->counters_[counter]; }
 
  protected:
-  // Whole words: the chips' short load and store instructions know nothing else.
-  enum class State : uint32_t {
+  using Word = uint32_t;  // for what is used most: the chips' short instructions load and store whole words only
+
+  enum class State : Word {
     SETTLING,   ///< after RDY, silent until deadline_
     CLEARING,   ///< `~` sent: exactly one ERROR answers it, whatever was pending
     CLEARED,    ///< results seen: waiting until no more come
@@ -149,7 +150,7 @@ class AtClient {
     READY,
   };
   /// By urgency: what a person asked for goes first.
-  enum class Task : uint32_t {
+  enum class Task : Word {
     NONE,
     SUBSCRIBE,
     UNSUBSCRIBE,
@@ -218,6 +219,19 @@ class AtClient {
   RowState *states_{nullptr};
   State state_{State::CLEARING};
   Task task_{Task::NONE};
+  Word row_{NO_ROW};
+  Word silent_commands_{0};
+  Word answered_{false};  // the value line of the command in flight has come; of a list: no line was damaged
+  Word safe_{false};      // the charger has certainly started long enough ago to be written to
+  Word settled_{false};   // this has been waited for, and nothing was missed since
+  Word work_{false};      // a row may have something to do
+  Word row_count_{0};
+  Word matched_{false};  // the value line shows what was written
+  Word hold_{false};     // until deadline_, a second ERROR may follow
+  Word echo_off_{true};
+  Word entered_{false};  // a listener may call back
+  Word online_{false};
+  Word automatic_{true};  // subscribe without being asked
   uint32_t now_{0};
   uint32_t push_ms_{0};
   uint32_t poll_ms_{60000};
@@ -229,24 +243,12 @@ class AtClient {
   uint32_t next_poll_{0};
   uint32_t uptime_{0};
   uint32_t uptime_at_{0};
-  uint32_t digest_{0};  // of the value lines of the read in flight
-  uint8_t row_count_{0};
-  uint8_t row_{NO_ROW};
-  uint8_t silent_commands_{0};
-  bool answered_{false};  // the value line of the command in flight has come; of a list: no line was damaged
-  bool matched_{false};   // and it shows what was written
-  bool online_{false};
-  bool safe_{false};     // the charger has certainly started long enough ago to be written to
-  bool settled_{false};  // this has been waited for, and nothing was missed since
+  uint32_t digest_{0};     // of the value lines of the read in flight
+  uint16_t raw_stamp_{0};  // of the request of a raw command
   bool uptime_known_{false};
   bool uptime_doubted_{false};  // the last one did not fit: read once more before believing it
-  bool entered_{false};         // a listener may call back
-  bool hold_{false};            // until deadline_, a second ERROR may follow
   bool charging_{false};
-  bool automatic_{true};  // subscribe without being asked
   bool keep_settings_{false};
-  bool work_{false};  // a row may have something to do
-  bool echo_off_{true};
   bool unsubscribe_all_{false};
   std::array<uint32_t, COUNTERS> counters_{};
   LineFramer framer_;

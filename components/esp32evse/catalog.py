@@ -64,7 +64,8 @@ NEVER = "never"  # only when a person asks
 class Field:
     """One value of a command, as it stands on the wire.
 
-    ``minimum`` and ``maximum`` bound what may be written, in wire units; the type bounds it otherwise.
+    ``minimum`` and ``maximum`` bound what may be written, in wire units; the type bounds it otherwise. The ``minimum``
+    of a string are bytes: with 1 the charger answers ERROR to an empty one.
     ``access`` is `RW`, `R` (never written) or `W` (answers an empty value).
     ``since_head`` marks a trailing field that released firmware neither answers nor accepts.
     """
@@ -138,6 +139,10 @@ def _string(name: str = "value") -> tuple[Field, ...]:
     return (Field(name, "str"),)
 
 
+def _filled(*names: str) -> tuple[Field, ...]:
+    return tuple(Field(name, "str", minimum=1) for name in names)
+
+
 def _phases(unit: str) -> tuple[Field, ...]:
     return tuple(Field(f"l{phase}", "u32", unit) for phase in (1, 2, 3))
 
@@ -185,14 +190,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("TEMP", "R", "Temperatures; meaningless with no sensor",
             (Field("count", "u8"), Field("high", "i32", "°C/100"), Field("low", "i32", "°C/100")), aliases=("temperature",)),
     Command("TIME", "RW", "Clock of the charger", _number("u64", "s"), tolerance=3, role="TIME", aliases=("device_time",)),
-    Command("TZ", "RW", "Time zone, IANA name", _string(), stored=True, head=True, aliases=("timezone",)),
+    Command("TZ", "RW", "Time zone, IANA name", _filled("value"), stored=True, head=True, aliases=("timezone",)),
     Command("TZRULE", "R", "Time zone, POSIX rule", _string(), head=True, aliases=("timezone_rule",)),
     Command("WIFISTACONN", "R", "Wi-Fi station connection", (Field("connected", "u8"), Field("rssi", "i8", "dBm")), aliases=("wifi_rssi", "wifi_connected")),
     Command("WIFISTACFG", "RW", "Wi-Fi station settings; trailing fields left out of a write keep their values",
             (Field("enabled", "u8", minimum=0, maximum=1), Field("ssid", "str"), Field("password", "str", access="W")),
             stored=True, verify=2, aliases=("wifi_sta_ssid",)),
     Command("WIFISTASTATIC", "RW", "Wi-Fi station static address",
-            (Field("enabled", "u8", minimum=0, maximum=1), Field("ip", "str"), Field("gateway", "str"), Field("netmask", "str"), Field("dns", "str", since_head=True)),
+            (Field("enabled", "u8", minimum=0, maximum=1), *_filled("ip", "gateway", "netmask"), Field("dns", "str", minimum=1, since_head=True)),
             stored=True, verify=5, aliases=("wifi_sta_static",)),
     Command("WIFISTAIP", "R", "Wi-Fi station address", _string("ip"), aliases=("wifi_sta_ip",)),
     Command("WIFISTAMAC", "R", "Wi-Fi station MAC", _string("mac"), ONCE, aliases=("wifi_sta_mac",)),
@@ -204,8 +209,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("WIFIAPSCAN", "X", "Scan for networks, about 2 s; the charger is deaf meanwhile",
             (Field("ssid", "str"), Field("auth", "u8"), Field("rssi", "i8", "dBm")), NEVER, lines=True, subscribable=False, role="WIFI_SCAN"),
     Command("HEAP", "R", "Heap of the charger", (Field("used", "u32", "B"), Field("total", "u32", "B")), aliases=("heap",)),
-    Command("HOSTNAME", "RW", "Host name, not empty", _string(), stored=True, aliases=("host_name",)),
-    Command("INSTNAME", "RW", "Instance name, not empty", _string(), stored=True, aliases=("instance_name",)),
+    Command("HOSTNAME", "RW", "Host name, not empty", _filled("value"), stored=True, aliases=("host_name",)),
+    Command("INSTNAME", "RW", "Instance name, not empty", _filled("value"), stored=True, aliases=("instance_name",)),
     Command("DEVNAME", "R", "Name of the board", _string(), ONCE, aliases=("device_name",)),
     Command("VER", "R", "Firmware version", _string(), ONCE, aliases=("version",)),
     Command("IDFVER", "R", "ESP-IDF version", _string(), ONCE, aliases=("idf_version",)),

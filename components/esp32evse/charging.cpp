@@ -53,13 +53,20 @@ const char *describe(const Situation &situation) {
   return STATE_TEXTS[static_cast<uint8_t>(situation.state)];
 }
 
+// --- CounterLine ------------------------------------------------------------------------------------------------------
+
+bool CounterLine::continues(uint32_t value) {
+  const uint32_t last = this->last_;
+  this->last_ = value;
+  return last == 0 || value - last <= MOST_STEP;  // what is less is far away, too
+}
+
 // --- SessionTracker ---------------------------------------------------------------------------------------------------
 
 uint8_t SessionTracker::on_state(ChargerState state) {
   const bool session = is_session(state);
   const bool first = !this->known_;
-  // One alone may have lost a digit on the line.
-  const bool other = this->active_ && session && this->energy_falls_ + this->duration_falls_ > 1;
+  const bool other = this->active_ && session && (this->energy_fell_ || this->duration_fell_);
   this->known_ = true;
   if (first) {
     this->active_ = session;
@@ -78,20 +85,18 @@ uint8_t SessionTracker::on_state(ChargerState state) {
 }
 
 void SessionTracker::on_energy(uint32_t watt_hours) {
-  if (!this->active_)
+  if (!this->active_ || !this->energy_line_.continues(watt_hours))
     return;
-  const bool fell = watt_hours < this->energy_;
-  this->energy_falls_ = fell ? this->energy_falls_ + 1 : 0;
-  if (!fell)
+  this->energy_fell_ = watt_hours < this->energy_;
+  if (!this->energy_fell_)
     this->energy_ = watt_hours;
 }
 
 void SessionTracker::on_duration(uint32_t seconds) {
-  if (!this->active_)
+  if (!this->active_ || !this->duration_line_.continues(seconds))
     return;
-  const bool fell = seconds < this->duration_;
-  this->duration_falls_ = fell ? this->duration_falls_ + 1 : 0;
-  if (!fell)
+  this->duration_fell_ = seconds < this->duration_;
+  if (!this->duration_fell_)
     this->duration_ = seconds;
 }
 
@@ -104,8 +109,10 @@ void SessionTracker::finish_() {
 
 void SessionTracker::begin_() {
   this->active_ = true;
-  this->energy_falls_ = 0;
-  this->duration_falls_ = 0;
+  this->energy_fell_ = false;
+  this->duration_fell_ = false;
+  this->energy_line_ = {};
+  this->duration_line_ = {};
   this->energy_ = 0;
   this->duration_ = 0;
 }
@@ -113,6 +120,8 @@ void SessionTracker::begin_() {
 // --- LifetimeEnergy ---------------------------------------------------------------------------------------------------
 
 void LifetimeEnergy::update(uint64_t total, uint32_t session) {
+  if (!this->line_.continues(total) && !this->reset_expected_)
+    return;
   const bool fell = total < this->memory_.shown;
   const bool taken_back = fell && !this->reset_expected_ && total + TOLERANCE_WH >= this->memory_.stored;
   if (!taken_back)

@@ -30,6 +30,18 @@ struct Situation {
 /// What is going on, in a person's words.
 const char *describe(const Situation &situation);
 
+/// A counter that comes over a line without checksum, where digits get lost: a value counts when it continues the one
+/// before it, right or wrong.
+class CounterLine {
+ public:
+  static constexpr uint32_t MOST_STEP = 1000;  ///< Wh or s between two values; after a gap it takes one value more
+
+  bool continues(uint32_t value);
+
+ protected:
+  uint32_t last_{0};  // 0: none, or a new beginning; the next one counts
+};
+
 /// Follows the charging session, because the charger zeroes its values the moment the session ends.
 class SessionTracker {
  public:
@@ -55,8 +67,10 @@ class SessionTracker {
   uint32_t last_duration_{0};
   bool active_{false};
   bool known_{false};        // a state has been seen at all
-  uint8_t energy_falls_{0};  // in a row: if the session does not end now, it is another one
-  uint8_t duration_falls_{0};
+  bool energy_fell_{false};  // the values dropped: if the session does not end now, it is another one
+  bool duration_fell_{false};
+  CounterLine energy_line_;
+  CounterLine duration_line_;
   bool has_last_{false};
 };
 
@@ -81,6 +95,7 @@ class LifetimeEnergy {
   void expect_reset(bool expected) { this->reset_expected_ = expected; }
 
  protected:
+  CounterLine line_;
   Memory memory_;
   bool reset_expected_{false};
 };

@@ -55,7 +55,7 @@ void Esp32Evse::loop() {
 }
 
 void Esp32Evse::dump_config() {
-  ESP_LOGCONFIG(TAG, "ESP32-EVSE charger: %u commands, %u entities", this->client_.row_count(), this->binding_count_);
+  ESP_LOGCONFIG(TAG, "%u commands, %u entities", this->client_.row_count(), this->binding_count_);
 }
 
 void Esp32Evse::on_shutdown() { this->save_lifetime_(1); }
@@ -74,12 +74,14 @@ void Esp32Evse::refuse_(uint8_t row, const char *reason) {
   this->client_.refresh();
 }
 
+static const char *const NOT_A_TEXT = "1 to 31 bytes, no control characters";
+
 void Esp32Evse::write_text_(uint8_t row, const AtText &argument, uint8_t provable) {
   const uint32_t now = App.get_loop_component_start_time();
   if (!argument.ok()) {
-    this->refuse_(row, "at most 31 bytes, no control characters");
+    this->refuse_(row, NOT_A_TEXT);
   } else if (!this->client_.write_text(row, argument, provable, now)) {
-    this->refuse_(row, "too many texts at once");
+    this->refuse_(row, "too many at once");
   }
   this->client_.loop(now);
 }
@@ -88,7 +90,7 @@ void Esp32Evse::write_string(uint8_t row, const char *value, size_t length) {
   AtText argument;
   argument.add_string(value, length);
   if (length == 0) {
-    this->refuse_(row, "it must not be empty");
+    this->refuse_(row, NOT_A_TEXT);
   } else {
     this->write_text_(row, argument, argument.length());
   }
@@ -324,9 +326,7 @@ void Esp32Evse::save_lifetime_(uint32_t step) {
 
 // --- what the client says ---------------------------------------------------------------------------------------------
 
-void Esp32Evse::on_unsupported(uint8_t row) {
-  ESP_LOGW(TAG, "This charger does not know %s: its entities stay unknown", this->rows_[row].name);
-}
+void Esp32Evse::on_unsupported(uint8_t row) { ESP_LOGW(TAG, "This charger does not know %s", this->rows_[row].name); }
 
 void Esp32Evse::on_done(uint8_t row, bool success) {
   if (success)

@@ -23,9 +23,7 @@ _SPOKEN = re.compile(r'(?is)([^"]*?(?:\AAT\+?|\bAT\+|(?=WIFISTA)))([A-Z0-9#$@_]*
 _OPEN_STRING = re.compile(r'(?s)"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[^,"]*')
 _OPEN_INTEGER = re.compile(r"-?[0-9]*")
 
-_NEVER_EMPTY = ("HOSTNAME", "INSTNAME", "TZ", "WIFISTASTATIC")  # the charger answers ERROR to an empty text
-# A newer firmware may have mended the name that differs.
-_ANSWERS = {name: command for command in COMMANDS for name in (command.name, command.answer_name)}
+_ANSWERS = {command.answer_name: command for command in COMMANDS}
 
 
 # --- events -----------------------------------------------------------------------------------------------------------
@@ -202,7 +200,7 @@ def format_argument(command: Command, values: Sequence[Scalar]) -> str:
 def _format_field(command: Command, column: Field, value: Scalar) -> str:
     key = command.name if len(command.fields) == 1 else f"{command.name} {column.name}"
     if column.type == "str":
-        if value == "" and command.name in _NEVER_EMPTY:
+        if value == "" and column.minimum:
             raise ValueError(f"{key}: it is empty, 1 to {MAX_STRING_BYTES} bytes are allowed")
         return _format_string(key, value, secret=column.access == "W")
     low, high = column.range

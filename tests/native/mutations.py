@@ -65,7 +65,7 @@ MUTATIONS = (
     Mutation(
         "read: one ERROR makes unsupported", CLIENT, "} else if ((flags & DOUBTED) == 0) {", "} else if (false) {"
     ),
-    Mutation("read: noise makes unsupported", CLIENT, "if ((flags & KNOWN) != 0 || row", "if (row"),
+    Mutation("read: noise makes unsupported", CLIENT, "if ((flags & KNOWN) == 0)", "if (true)"),
     Mutation(
         "read: unsupported is said again and again",
         CLIENT,
@@ -110,8 +110,8 @@ MUTATIONS = (
     Mutation(
         "write: older reads are told while it is pending",
         CLIENT,
-        "if ((state.flags & PENDING) == 0) {\n    state.wanted",
-        "if (true) {\n    state.wanted",
+        "if ((state.flags & PENDING) == 0) {\n    if",
+        "if (true) {\n    if",
     ),
     Mutation(
         "write: what was seen matches the newer wish, too",
@@ -150,7 +150,7 @@ MUTATIONS = (
     Mutation(
         "write: an unprovable one is repeated",
         CLIENT,
-        "if (this->rows_[row].has(UNPROVABLE))\n    this->end_request_(row, outcome",
+        "if (this->rows_[row].has(UNPROVABLE) && (flags & WRITE_WANTED) == 0)\n    this->end_request_(row, outcome",
         "if (false)\n    this->end_request_(row, outcome",
     ),
     Mutation(
@@ -222,8 +222,14 @@ MUTATIONS = (
     ),
     Mutation("framer: control bytes pass", FRAMER, "byte < 0x20 || byte == 0x7F ||", ""),
     Mutation("framer: the NUL behind RDY spoils a line", FRAMER, "if (byte == 0 && this->next_ == 0)", "if (false)"),
-    Mutation("values: 64 bits wrap around", VALUE, "value > UINT64_MAX / 10 || next < value", "false"),
-    Mutation("values: narrow types take anything", VALUE, "value >> 32 != 0 || low > maximum(letter)", "false"),
+    Mutation("values: 64 bits wrap around", VALUE, "value >> 32 > UINT32_MAX / 10 || next < value", "false"),
+    Mutation(
+        "values: narrow types take anything",
+        VALUE,
+        "value >> 32 != 0 || low > UINT32_MAX >> missing_bits(letter)",
+        "false",
+    ),
+    Mutation("values: what is not UTF-8 passes", VALUE, "*byte = '?';", ";"),
     Mutation("values: a missing field passes", VALUE, "if (*text == '\\0' && optional)", "if (*text == '\\0')"),
     Mutation("values: rubbish behind a field passes", VALUE, " || (*text != '\\0' && *text != ','))", ")"),
     Mutation(

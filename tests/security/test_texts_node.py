@@ -86,7 +86,7 @@ def test_wifi_network(node, attempt, text: str) -> None:
     if is_taken(text):
         attempt.is_taken("WIFISTACFG", f"AT+WIFISTACFG=1,{wire(text)}")
     else:
-        attempt.is_refused("WIFISTACFG not sent: at most 31 bytes, no control characters")
+        attempt.is_refused("WIFISTACFG not sent: 1 to 31 bytes, no control characters")
 
 
 @EVERY_TEXT
@@ -95,7 +95,7 @@ def test_wifi_password(node, attempt, text: str) -> None:
     if is_taken(text):
         attempt.is_taken("WIFISTACFG", f'AT+WIFISTACFG=1,"home",{wire(text)}')
     else:
-        attempt.is_refused("WIFISTACFG not sent: at most 31 bytes, no control characters")
+        attempt.is_refused("WIFISTACFG not sent: 1 to 31 bytes, no control characters")
 
 
 @pytest.mark.parametrize("text", ["31 bytes", "31 quotes", "31 backslashes", "closes the string"])
@@ -120,7 +120,7 @@ def test_address(node, attempt, field: str, text: str) -> None:
             "WIFISTASTATIC", f"AT+WIFISTASTATIC=1,{','.join(map(wire, shown))}", ok=text == "" and field == "dns"
         )
     else:
-        attempt.is_refused("WIFISTASTATIC not sent: at most 31 bytes, no control characters")
+        attempt.is_refused("WIFISTASTATIC not sent: 1 to 31 bytes, no control characters")
 
 
 @pytest.mark.parametrize("action", ["send_command", "force_command"])
