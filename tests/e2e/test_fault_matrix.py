@@ -10,17 +10,9 @@ import pytest
 from tools import host_clock
 from tools.fault_matrix.__main__ import explain
 from tools.fault_matrix.faults import FAULT
-from tools.fault_matrix.oracle import Violation
 from tools.fault_matrix.run import MIXED, SHORT, Run
 
 MIXTURES = range(1, 21)
-
-#: What today's component does not reach yet: (rule, what broke it, or "" for anything).
-KNOWN = {
-    ("flash written with what it holds", ""),  # after a read before the write that noise has turned into an ERROR
-    ("API message that no client can read", ""),  # a turned bit in a text makes it something else than UTF-8
-    ("unknown", "sensor.Socket lock minimum break"),  # a fact that two ERRORs in a row have met, is not read again
-}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,14 +20,9 @@ def clock():
     host_clock.build()
 
 
-def is_known(violation: Violation) -> bool:
-    return bool(KNOWN & {(violation.kind, ""), (violation.kind, violation.what)})
-
-
 def check(program, fault: str, seed: int) -> None:
     report = Run(fault, seed, SHORT).play(program)
-    found = [violation for violation in report.violations if not is_known(violation)]
-    assert not found, "\n".join(explain(report, "short"))
+    assert not report.violations, "\n".join(explain(report, "short"))
     assert report.fates.total() >= SHORT.writes and report.fates["held"] > SHORT.writes / 4
 
 

@@ -59,8 +59,7 @@ class Session final : public AtClientListener {
     if ((this->options_ & 4) != 0)
       this->client_.set_keep_settings();
     const uint8_t lacking = script.byte();
-    this->lacking_ = (lacking & 0x80) != 0;
-    if (this->lacking_)
+    if ((lacking & 0x80) != 0)
       this->charger_.lack(lacking & 7);
     this->client_.start(this->now_);
   }
@@ -232,7 +231,7 @@ class Session final : public AtClientListener {
       return;
     this->tell_("raw ", text);
     if (this->client_.send_raw(text.data(), text.size()))
-      this->watch_.wish_raw(text);
+      this->watch_.wish_raw(text, this->now_);
   }
 
   void subscribe_() {
@@ -326,9 +325,6 @@ class Session final : public AtClientListener {
     this->refresh_();
     this->pass_(RECOVERY_MS, 30);
     require(this->client_.is_online() && this->watch_.is_online(), "all is well, but the client is offline");
-    // A forged value of a command that the firmware lacks makes the client read everything again and again.
-    if (this->lacking_ && !this->watch_.is_honest())
-      return;
     for (uint8_t row = 0; row < this->row_count_(); row++)
       this->watch_.check_shown(row, this->charger_);
     const uint32_t before = this->watch_.sent();
@@ -344,7 +340,6 @@ class Session final : public AtClientListener {
   Watch watch_;
   AtClient client_{this};
   uint32_t passed_{0};
-  bool lacking_{false};
   uint8_t reaction_{REACT_NEVER};
   uint8_t reaction_row_{0};
   uint8_t reaction_value_{0};

@@ -16,6 +16,7 @@ from evse_host import codec
 from evse_host.catalog import COMMAND, INTEGER_RANGES
 from evse_host.codec import Damaged, Decoder, Other, Ready, Result, Value
 from tests.fuzz import targets
+from tests.support.text import shown_text
 
 Observe = Callable[[list[bytes]], list[str]]
 
@@ -106,7 +107,7 @@ def shown_line(text: str) -> str:
 
 
 def shown_field(value: int | str) -> str:
-    return str(value) if isinstance(value, int) else '"' + codec.to_bytes(value).hex()
+    return str(value) if isinstance(value, int) else '"' + shown_text(codec.to_bytes(value)).hex()
 
 
 # --- bytes that mean something, and nearly do -------------------------------------------------------------------------

@@ -54,7 +54,8 @@ class Watch {
     state.run_wanted = state.run_waits = true;
     state.run_at = now;
   }
-  void wish_raw(std::string_view text) {
+  void wish_raw(std::string_view text, uint32_t now) {
+    this->raw_at_ = now;
     this->raw_ = std::string(text) + "\n";
     this->raw_waits_ = true;
   }
@@ -99,7 +100,6 @@ class Watch {
   bool is_waiting() const;
   void check_shown(uint8_t row, const Charger &charger) const;
   bool is_online() const { return this->online_; }
-  bool is_honest() const { return this->honest_; }
   uint32_t sent() const { return this->sent_; }
 
  private:
@@ -152,6 +152,7 @@ class Watch {
   uint32_t started_at_;
   uint32_t ready_at_;
   uint32_t refreshes_{0};
+  uint32_t raw_at_{0};
   uint32_t error_at_{0};
   uint32_t heard_at_{0};
   uint32_t sent_{0};
@@ -210,6 +211,7 @@ inline void Watch::check_sync_(std::string_view data, uint32_t now) {
 
 inline void Watch::check_command_(std::string_view command, uint32_t now) {
   if (this->raw_waits_ && command.size() + 1 == this->raw_.size() && this->raw_.starts_with(command)) {
+    require(now - this->raw_at_ <= RUN_WAITS_MS, "a raw command long after it was asked for");
     this->raw_in_flight_ = true;
     this->raw_.clear();
     return;
@@ -393,8 +395,7 @@ inline bool Watch::fulfils_(const Row &row, const Wish &wish, std::string_view t
     const std::string_view behind = text.substr(std::min(proven.size(), text.size()));
     return text.starts_with(proven) && (behind.empty() || behind.starts_with(','));
   }
-  // What can be written has 32 bits, and so many the client compares.
-  const int64_t off = static_cast<int64_t>(static_cast<uint32_t>(fields[0].number)) - std::stoll(wish.argument);
+  const auto off = static_cast<int64_t>(fields[0].number - std::stoull(wish.argument));
   const int64_t tolerance = (row.traits & esphome::esp32evse::CLOCK) != 0 ? 4 + (this->now_ - wish.time) / 1000 : 0;
   return off >= -tolerance && off <= tolerance;
 }

@@ -1,0 +1,31 @@
+"""Bytes that are not UTF-8 in what the charger says: a client of the API must not be cut off."""
+
+from __future__ import annotations
+
+import pytest
+
+from evse_host.catalog import BAUD_RATE
+from evse_host.simulator import Charger, PtyServer
+from tools.host_node import Node
+
+#: name -> (what the charger shows, what Home Assistant sees)
+TEXTS = {
+    "a name of the air, in Latin 1": ("caf\udce9", "caf?"),
+    "a name cut inside a character": ("x" * 30 + "\udcc3", "x" * 30 + "?"),
+    "a flipped bit": ("ev\udcf3e", "ev?e"),
+    "UTF-8": ("Café 🚗", "Café 🚗"),
+}
+
+
+@pytest.mark.parametrize(("shown", "seen"), TEXTS.values(), ids=TEXTS.keys())
+def test_a_client_stays_connected_and_sees_text(security_program, tmp_path, shown: str, seen: str) -> None:
+    charger = Charger()
+    for name in ("INSTNAME", "HOSTNAME", "DEVNAME"):
+        charger.override(name, shown)
+    charger.override("WIFISTACFG", 1, shown, "")
+    with (
+        PtyServer(charger, baud_rate=BAUD_RATE) as server,
+        Node(security_program, server.path, tmp_path / "node") as node,
+    ):
+        for entity in ("Charger Wi-Fi network", "Board", "Charger instance name", "Charger host name"):
+            node.wait_for(entity, seen)
