@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python -m
 CPP := $(wildcard components/esp32evse/*.h components/esp32evse/*.cpp tests/*.cpp tests/*/*.cpp tests/*/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test footprint docs format lint clean
+.PHONY: help demo test footprint bench soak docs format lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -21,6 +21,16 @@ test: $(INSTALLED) ## all tests; ARGS goes to pytest
 
 footprint: $(INSTALLED) ## flash and RAM on 32-bit RISC-V against the budgets; needs the compilers of tools/debian-packages.txt
 	@$(RUN) tools.footprint $(ARGS)
+
+bench: $(INSTALLED) ## latency, air time and cost against their targets, about half an hour; ARGS=--short for minutes, ARGS=--save for docs/reliability
+	@$(RUN) tools.latency $(ARGS)
+	@$(RUN) tools.cost $(ARGS)
+
+soak: $(INSTALLED) ## faults, 30 days, fuzzing and hostile texts at length, an hour or more; ARGS=--save for docs/reliability. In short: make test
+	@$(RUN) tools.fault_matrix --long --jobs 2 $(ARGS)
+	@$(RUN) tools.long_life $(ARGS)
+	@$(RUN) tools.fuzz --long $(ARGS)
+	@$(RUN) tools.security $(ARGS)
 
 docs: $(INSTALLED) ## the pages and packages that are made from the catalog and by running evse-host
 	@$(RUN) tools.docs $(ARGS)

@@ -72,6 +72,7 @@ class HostProcess:
         self._process = subprocess.Popen(
             [str(self.program)], env={**os.environ, **settings}, cwd=self.directory, text=True, errors="replace",
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            restore_signals=False,  # a client that is gone must not end the node: Python ignores SIGPIPE
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read_log, args=(self._process,), daemon=True)
         self._reader.start()

@@ -44,7 +44,6 @@ MUTATIONS = (
     Mutation(
         "RDY: subscriptions are believed to last", CLIENT, "SUBSCRIBED | SUB_REFUSED | UNSUPPORTED", "UNSUPPORTED"
     ),
-    Mutation("RDY: unsupported for ever", CLIENT, "SUB_REFUSED | UNSUPPORTED | DOUBTED", "SUB_REFUSED | DOUBTED"),
     Mutation(
         "RDY: echo is believed to stay off", CLIENT, "this->echo_off_ = true;\n  if (ready_line)", "if (ready_line)"
     ),
