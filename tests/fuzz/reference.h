@@ -45,6 +45,36 @@ inline IntegerRange range_of(char letter) {
   }
 }
 
+/// UTF-8, up to forms that are longer than need be: each character's first byte tells how many follow it.
+inline bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const auto first = static_cast<uint8_t>(text[0]);
+    size_t following = 0;
+    if (first >= 0xC2 && first <= 0xDF)
+      following = 1;
+    else if (first >= 0xE0 && first <= 0xEF)
+      following = 2;
+    else if (first >= 0xF0 && first <= 0xF4)
+      following = 3;
+    else if (first >= 0x80)
+      return false;
+    if (text.size() <= following)
+      return false;
+    const std::string_view rest = text.substr(1, following);
+    if (!std::all_of(rest.begin(), rest.end(), [](char byte) { return (static_cast<uint8_t>(byte) >> 6) == 2; }))
+      return false;
+    text.remove_prefix(1 + following);
+  }
+  return true;
+}
+
+/// What is shown of a string: ESPHome's API could not carry anything but UTF-8.
+inline std::string shown(std::string text) {
+  for (size_t i = 0; !is_utf8(text); i++)
+    text[i] = static_cast<uint8_t>(text[i]) < 0x80 ? text[i] : '?';
+  return text;
+}
+
 /// Takes a quoted string from the front of `text`.
 inline std::optional<ReferenceField> take_string(std::string_view &text) {
   ReferenceField field;
@@ -54,6 +84,7 @@ inline std::optional<ReferenceField> take_string(std::string_view &text) {
   for (size_t i = 1; i < text.size(); i++) {
     if (text[i] == '"') {
       text.remove_prefix(i + 1);
+      field.text = shown(field.text);
       return field;
     }
     if (text[i] != '\\') {
