@@ -329,6 +329,7 @@ def test_number_is_no_address() -> None:
         ("AT+STATE?\\nAT+RST", "must be one line without control characters, but has '\\n'"),
         ("AT+STATE?\\r", "must be one line without control characters, but has '\\r'"),
         ("AT+\\0", "must be one line without control characters, but has '\\x00'"),
+        ("AT+EMETERC=AT+RST", "must be one command, but 'AT+EMETERC=AT+RST' holds another one behind its = or ?"),
         ("", "must have 2 to 127 bytes, not 0; UTF-8 counts in bytes"),
         ("AT+" + "X" * 125, "must have 2 to 127 bytes, not 128; UTF-8 counts in bytes"),
     ],
