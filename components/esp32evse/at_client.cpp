@@ -718,7 +718,7 @@ void AtClient::finish_write_(uint8_t row, Outcome outcome) {
   if (outcome != Outcome::SILENCE && (flags & WRITE_WANTED) == 0)  // else it was an older wish
     flags |= outcome == Outcome::OK ? ACKED : REFUSED;
   // Only a read-back tells what became of it; without one it is not repeated.
-  if (this->rows_[row].has(UNPROVABLE) && (flags & WRITE_WANTED) == 0)
+  if (this->rows_[row].has(UNPROVABLE))
     this->end_request_(row, outcome == Outcome::OK);
 }
 

@@ -149,7 +149,7 @@ MUTATIONS = (
     Mutation(
         "write: an unprovable one is repeated",
         CLIENT,
-        "if (this->rows_[row].has(UNPROVABLE) && (flags & WRITE_WANTED) == 0)\n    this->end_request_(row, outcome",
+        "if (this->rows_[row].has(UNPROVABLE))\n    this->end_request_(row, outcome",
         "if (false)\n    this->end_request_(row, outcome",
     ),
     Mutation(
