@@ -98,8 +98,7 @@ def _raw_command(value):
     value = one_line(CONF_COMMAND, 2, catalog.MAX_ARGUMENT_BYTES)(value)
     if not value.upper().startswith("AT"):
         raise cv.Invalid(f"{CONF_COMMAND} must begin with AT, as `AT+STATE?` does, not '{value}'")
-    # The charger gives up an ambiguous name at its `=` and takes what follows for another command.
-    if re.match(r"[^=?]*[=?]A", value.upper()):
+    if re.match(catalog.TWO_COMMANDS, value):
         raise cv.Invalid(f"{CONF_COMMAND} must be one command, but '{value}' holds another one behind its = or ?")
     return value
 

@@ -399,6 +399,7 @@ void AtClient::loop_unsynchronised_() {
 
 void AtClient::resync_() {
   this->counters_[RESYNCS]++;
+  this->next_poll_ = this->now_ + REPAIR_DELAY_MS;  // a late answer may have told what was true some seconds ago
   this->set_state_(State::CLEARING);
 }
 
@@ -484,6 +485,10 @@ void AtClient::tick_() {
     this->next_poll_ = this->now_ + this->poll_ms_;
     this->change_all_(SUB_REFUSED, DUE, CHANGING);
   }
+  // It may be an authorization, too. Looked for at every tick, because stamps wrap around after 70 minutes.
+  if (this->task_ != Task::RAW && this->find_slot_(RAW_ROW) != nullptr &&
+      since(this->raw_stamp_, this->now_) > RUN_EXPIRES_MS)
+    this->finish_raw_(false);
   for (uint8_t row = 0; row < this->row_count_; row++) {
     uint16_t &flags = this->states_[row].flags;
     if (heartbeat && (flags & (UNSUPPORTED | SUB_REFUSED)) != 0)
@@ -520,6 +525,7 @@ uint32_t AtClient::wanted_period_(const CommandRow &command, const RowState &sta
   if (command.refresh > Refresh::SLOW || !this->automatic_)
     return 0;
   const bool fast = command.refresh == Refresh::PUSH || (command.refresh == Refresh::CHARGING && this->charging_);
+  // 0, no automatic subscriptions at all, stays 0.
   return fast || this->push_ms_ - 1 >= SLOW_MS ? this->push_ms_ : SLOW_MS;
 }
 
@@ -555,10 +561,6 @@ void AtClient::start_next_() {
   Task task = Task::NONE;
   uint8_t row = NO_ROW;
   if (this->find_slot_(RAW_ROW) != nullptr) {
-    if (since(this->raw_stamp_, this->now_) > RUN_EXPIRES_MS) {
-      this->finish_raw_(false);  // it may be an authorization, too
-      return;
-    }
     task = Task::RAW;
     row = RAW_ROW;
   } else if (this->echo_off_) {

@@ -18,6 +18,8 @@ MAX_STRING_BYTES = 31  # one string field
 MAX_ARGUMENT_BYTES = 127  # everything behind the `=` of a write
 MAX_LINE_BYTES = 128  # one answer line
 MAX_SUBSCRIBE_PERIOD_MS = 42_949_671  # larger ones wrap to 0 in the charger
+#: The charger gives up an ambiguous name at its `=` and takes what follows for another command.
+TWO_COMMANDS = r"[^=?]*[=?][Aa]"
 WRITE_HOLDOFF_MS = 1000  # no write may reach the charger within this time after RDY
 
 #: Integer types of the wire, with their ranges. ``str`` is a quoted string of at most 31 bytes.

@@ -6,7 +6,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .catalog import COMMAND, COMMANDS, INTEGER_RANGES, MAX_ARGUMENT_BYTES, MAX_LINE_BYTES, MAX_STRING_BYTES
+from .catalog import (
+    COMMAND,
+    COMMANDS,
+    INTEGER_RANGES,
+    MAX_ARGUMENT_BYTES,
+    MAX_LINE_BYTES,
+    MAX_STRING_BYTES,
+    TWO_COMMANDS,
+)
 from .catalog import Command as Command
 from .catalog import Field as Field
 
@@ -235,8 +243,7 @@ def check_line(text: str) -> None:
         raise ValueError(f"{name}: a command begins with AT")
     if _CONTROL.search(data):
         raise ValueError(f"{name}: a command is one line without control characters")
-    # The charger gives up an ambiguous name at its `=` and takes what follows for another command.
-    if re.match(rb"[^=?]*[=?][Aa]", data):
+    if re.match(TWO_COMMANDS, text):
         raise ValueError(f"{name}: this is two commands")
     argument = data.partition(b"=")[2] or data
     if len(argument) > MAX_ARGUMENT_BYTES:

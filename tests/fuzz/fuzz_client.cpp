@@ -81,6 +81,7 @@ class Session final : public AtClientListener {
   }
   void on_values(uint8_t row, const Values &values) override {
     this->watch_.on_values(row, values);
+    this->tell_("shows ", this->table_.rows[row]->name);
     this->react_(REACT_VALUES, row);
   }
   void on_lines_end(uint8_t row, bool /*complete*/) override { this->react_(REACT_VALUES, row); }
@@ -180,7 +181,7 @@ class Session final : public AtClientListener {
   }
 
   void ask_number_(uint8_t row, uint32_t value) {
-    this->tell_("write ", this->table_.rows[row]->name);
+    this->tell_("write ", std::string(this->table_.rows[row]->name) + " " + std::to_string(value));
     this->watch_.wish(row, std::to_string(value), {}, this->now_);
     this->client_.write_number(row, value, this->now_);
   }

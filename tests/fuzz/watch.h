@@ -476,7 +476,10 @@ inline void Watch::check_shown(uint8_t row, const Charger &charger) const {
   require(held.has_value(), "a row that the charger does not know");
   if (charger.lacks(*held))
     return;
-  require(state.shown == charger.value(*held), "another value than the charger's is shown");
+  if (state.shown != charger.value(*held)) {
+    fprintf(stderr, "%s: shown %s, held %s\n", meant.name, state.shown.c_str(), charger.value(*held).c_str());
+    fail("another value than the charger's is shown");
+  }
 }
 
 }  // namespace fuzz

@@ -89,7 +89,8 @@ def test_every_text_in_every_field(command, field, text: str) -> None:
 @given(ANY_TEXT, ANY_TEXT)
 def test_two_texts_are_two_fields_of_one_command(ssid: str, password: str) -> None:
     argument = python_argument(COMMAND["WIFISTACFG"], (1, ssid, password))
-    assert (argument is not None) == (is_taken(ssid) and is_taken(password))
+    fits = len(f"1,{wire(ssid)},{wire(password)}".encode()) <= MAX_ARGUMENT_BYTES
+    assert (argument is not None) == (is_taken(ssid) and is_taken(password) and fits)
     if argument is not None:
         (entry,) = received(f"AT+WIFISTACFG={argument}\n".encode())
         assert entry.command == f"AT+WIFISTACFG={argument}"
