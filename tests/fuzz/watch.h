@@ -382,7 +382,7 @@ inline void Watch::on_value_line_(std::string_view name, std::string_view text) 
     if (state.wish && this->read_row_ == row && this->in_flight_)
       state.shown_since_read = this->fulfils_(meant, *state.wish, text, *this->line_fields_);
     if (this->keeps_settings_ && (meant.traits & esphome::esp32evse::LIVE) != 0)
-      state.kept.emplace_back(text);
+      state.kept.push_back(std::to_string((*this->line_fields_)[0].number));  // `00` is written as `0`
     return;
   }
 }

@@ -1,0 +1,90 @@
+"""What a charger shows at one moment, in the units that people use. Pure: no clock, no port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..catalog import CHARGING_STATES, STATES
+from ..codec import Fields, Scalar
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """``values``: AT name -> fields in wire units; a name is missing when this charger lacks it, or did not show it
+    yet.
+
+    While the charger is silent ``online`` is False and the values are the last ones known. Every property is None
+    where the value is missing.
+    """
+
+    online: bool = False
+    values: Mapping[str, Fields] = field(default_factory=dict)
+
+    def get(self, name: str, index: int = 0) -> Scalar | None:
+        """One field in wire units."""
+        fields = self.values.get(name, ())
+        return fields[index] if index < len(fields) else None
+
+    def flag(self, name: str) -> bool | None:
+        value = self.get(name)
+        return None if value is None else value == 1
+
+    @property
+    def state(self) -> str | None:
+        """IEC 61851 state: `A`, `B1` ... `F`."""
+        number = self.get("STATE")
+        return STATES[number] if number is not None and number < len(STATES) else None
+
+    @property
+    def charging(self) -> bool | None:
+        """Energy flows: C2 or D2."""
+        return None if self.state is None else self.state in CHARGING_STATES
+
+    @property
+    def faults(self) -> int | None:
+        """Bits, in the order of the catalog's FAULTS."""
+        return self.get("ERROR")
+
+    @property
+    def charging_current(self) -> float | None:
+        """Set point of the charging current, A."""
+        return self._scaled("CHCUR", 10)
+
+    @property
+    def power(self) -> int | None:
+        """W."""
+        return self.get("EMETERPOWER")
+
+    @property
+    def session_energy(self) -> int | None:
+        """Wh."""
+        return self.get("EMETERCONSUM")
+
+    @property
+    def total_energy(self) -> int | None:
+        """Wh."""
+        return self.get("EMETERTOTCONSUM")
+
+    @property
+    def voltages(self) -> tuple[float, ...] | None:
+        """L1 to L3, V."""
+        return self._phases("EMETERVOLTAGE")
+
+    @property
+    def currents(self) -> tuple[float, ...] | None:
+        """L1 to L3, A."""
+        return self._phases("EMETERCURRENT")
+
+    @property
+    def temperature(self) -> float | None:
+        """The highest, °C; None without a sensor."""
+        return self._scaled("TEMP", 100, 1) if self.get("TEMP") else None
+
+    def _scaled(self, name: str, divisor: int, index: int = 0) -> float | None:
+        value = self.get(name, index)
+        return None if value is None else value / divisor
+
+    def _phases(self, name: str) -> tuple[float, ...] | None:
+        fields = self.values.get(name)
+        return None if fields is None else tuple(value / 1000 for value in fields)
