@@ -324,7 +324,7 @@ class Session final : public AtClientListener {
     while (!this->charger_.is_up() || this->watch_.is_waiting())
       this->pass_(200, 40);
     this->refresh_();
-    this->pass_(RECOVERY_MS, 30);
+    this->pass_(RECOVERY_MS, 16);  // as often as ESPHome looks after it
     require(this->client_.is_online() && this->watch_.is_online(), "all is well, but the client is offline");
     for (uint8_t row = 0; row < this->row_count_(); row++)
       this->watch_.check_shown(row, this->charger_);
