@@ -1,0 +1,46 @@
+"""A simulated charger with its one owner, for every bridge.
+
+def test_power(server, charger):
+    server.inject(lambda faults: faults.change_setting("CHCUR", 100))   # somebody else changes it
+    wait_until(lambda: charger.snapshot.charging_current == 10)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from evse_host.bridge.charger import SharedCharger
+from evse_host.simulator import Car, Charger, PtyServer
+
+from .support import shared, wait_until
+
+
+@pytest.fixture
+def server() -> Iterator[PtyServer]:
+    """A simulated charger at which a car charges; its line is as fast as the computer."""
+    with PtyServer(Charger(car=Car(plugged=True))) as running:
+        yield running
+
+
+@pytest.fixture
+def charger(server: PtyServer, share: Callable[..., SharedCharger]) -> SharedCharger:
+    """Its owner, online."""
+    return share(server)
+
+
+@pytest.fixture
+def share() -> Iterator[Callable[..., SharedCharger]]:
+    """``share(server, name="charger", timeout=1.0)`` starts an owner, waits until it is online, stops it at the end."""
+    with ExitStack() as running:
+
+        def start(server: PtyServer, name: str = "charger", timeout: float = 1.0) -> SharedCharger:
+            owner = shared(server, name, timeout)
+            owner.start()
+            running.callback(owner.stop)
+            wait_until(lambda: owner.snapshot.online, "the charger is online")
+            return owner
+
+        yield start

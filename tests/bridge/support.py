@@ -1,0 +1,29 @@
+"""What the tests of all bridges share: waiting for a condition, and a charger that bridges can share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from evse_host.bridge.charger import SharedCharger
+from evse_host.client import Evse
+from evse_host.simulator import PtyServer
+
+T = TypeVar("T")
+
+WAIT_S = 15.0
+
+
+def wait_until(condition: Callable[[], T], what: str = "", timeout: float = WAIT_S) -> T:
+    """Waits until ``condition()`` is true and returns it; AssertionError after ``timeout`` s."""
+    deadline = time.monotonic() + timeout
+    while not (result := condition()):
+        assert time.monotonic() < deadline, f"not within {timeout} s: {what or condition}"
+        time.sleep(0.005)
+    return result
+
+
+def shared(server: PtyServer, name: str = "charger", timeout: float = 1.0) -> SharedCharger:
+    """A charger to share, not started; ``timeout`` (s) until a silent one is given up."""
+    return SharedCharger(lambda: Evse.open(server.path, timeout=timeout), name)
