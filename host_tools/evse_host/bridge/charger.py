@@ -7,6 +7,7 @@ ask for, one after the other, in the order in which they asked.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
@@ -241,14 +242,16 @@ _READ = tuple(
 _BY_NAME = {command.name: command for command in _READ}
 
 
-async def changes(charger: SharedCharger) -> AsyncIterator[Snapshot]:
-    """The snapshot now and every newer one; a slow reader gets the newest only."""
+async def changes(charger: SharedCharger, every: float | None = None) -> AsyncIterator[Snapshot]:
+    """The snapshot now and every newer one, with ``every`` at least one in so many seconds; a slow reader gets the
+    newest only."""
     loop, news = asyncio.get_running_loop(), asyncio.Event()
     forget = charger.listen(lambda _: loop.call_soon_threadsafe(news.set))
     try:
         while True:
             news.clear()
             yield charger.snapshot
-            await news.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), every)
     finally:
         forget()
