@@ -1,0 +1,236 @@
+"""The charger's REST JSON: what a snapshot shows, what may be written, and how."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from evse_host.bridge import rest
+from evse_host.bridge.snapshot import Snapshot
+from evse_host.catalog import FAULTS, STATES
+from evse_host.errors import UsageError
+
+VALUES = {
+    "STATE": (4,),
+    "ERROR": (0,),
+    "ENABLE": (1,),
+    "AVAILABLE": (1,),
+    "PENDAUTH": (0,),
+    "LIMREACH": (0,),
+    "CHCUR": (105,),
+    "MAXCHCUR": (32,),
+    "CONSUMLIM": (2_000,),
+    "CHTIMELIM": (7_200,),
+    "UNDERPOWERLIM": (500,),
+    "EMETERPOWER": (7_245,),
+    "EMETERVOLTAGE": (230_100, 229_900, 231_000),
+    "EMETERCURRENT": (10_500, 10_400, 10_300),
+    "EMETERSESTIME": (120,),
+    "EMETERCHTIME": (100,),
+    "EMETERCONSUM": (82,),
+    "EMETERTOTCONSUM": (1_234_649,),
+}
+
+
+def snapshot(**changed) -> Snapshot:
+    """A charger at work; ``NAME=None`` is a value that it does not show."""
+    values = {**VALUES, **changed}
+    return Snapshot(True, {name: fields for name, fields in values.items() if fields is not None})
+
+
+# --- what is read
+
+
+def test_the_whole_object():
+    assert rest.state_json(snapshot()) == {
+        "state": "C2",
+        "available": True,
+        "enabled": True,
+        "pendingAuth": False,
+        "limitReached": False,
+        "chargingCurrent": 10.5,
+        "consumptionLimit": 7_200_000,
+        "chargingTimeLimit": 7_200,
+        "underPowerLimit": 500,
+        "errors": None,
+        "sessionTime": 120,
+        "chargingTime": 100,
+        "consumption": 295_200,
+        "totalConsumption": 4_444_736_400,  # beyond 32 bits
+        "power": 7_245,
+        "voltage": [230.1, 229.9, 231.0],
+        "current": [10.5, 10.4, 10.3],
+    }
+
+
+@pytest.mark.parametrize("number", range(len(STATES)))
+def test_states(number):
+    assert rest.state_json(snapshot(STATE=(number,)))["state"] == STATES[number]
+
+
+def test_energy_is_exact_far_beyond_32_bits():
+    text = json.dumps(rest.state_json(snapshot(EMETERTOTCONSUM=(2**64 - 1,))))
+    assert f'"totalConsumption": {(2**64 - 1) * 3600},' in text
+
+
+def test_each_fault_has_its_name():
+    shown = [rest.state_json(snapshot(ERROR=(1 << bit,)))["errors"] for bit in range(len(FAULTS))]
+    assert shown == [
+        ["pilot_fault"], ["diode_short"], ["lock_fault"], ["unlock_fault"], ["rcm_triggered"], ["rcm_selftest_fault"],
+        ["temperature_high"], ["temperature_fault"],
+    ]  # fmt: skip
+
+
+def test_faults_together_and_one_of_later_firmware():
+    assert rest.state_json(snapshot(ERROR=(0b1_0000_1001,)))["errors"] == ["pilot_fault", "unlock_fault", "fault_8"]
+
+
+def test_what_the_charger_lacks_is_null():
+    shown = rest.state_json(snapshot(EMETERVOLTAGE=None, CONSUMLIM=None, EMETERTOTCONSUM=None, LIMREACH=None))
+    assert [shown[key] for key in ("voltage", "consumptionLimit", "totalConsumption", "limitReached")] == [None] * 4
+
+
+@pytest.mark.parametrize("missing", ["STATE", "ERROR"])
+def test_a_charger_without_a_state_is_not_known(missing):
+    assert rest.is_known(snapshot())
+    assert not rest.is_known(snapshot(**{missing: None}))
+    assert not rest.is_known(Snapshot(False, VALUES))
+
+
+# --- what is written
+
+
+def wire(key: str, text: str, **changed) -> int:
+    return rest.wire_value(rest.SETTING[key], rest.parse(text.encode()), snapshot(**changed))
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "expected"),
+    [
+        ("enabled", "true", 1),
+        ("enabled", " false\n", 0),
+        ("available", "true", 1),
+        ("chargingCurrent", "16", 160),
+        ("chargingCurrent", "10.5", 105),
+        ("chargingCurrent", "1.05e1", 105),
+        ("chargingCurrent", "10.7", 107),  # 10.7 * 10 is less than 107 in binary
+        ("chargingCurrent", "10.299999999999999", 103),
+        ("chargingCurrent", "10.347826086956522", 103),
+        ("chargingCurrent", "10.35", 104),
+        ("chargingCurrent", "6", 60),
+        ("chargingCurrent", "32.0", 320),
+        ("consumptionLimit", "10000000", 2_778),
+        ("consumptionLimit", "7200000", 2_000),
+        ("consumptionLimit", "1", 1),  # never 0, which is no limit
+        ("consumptionLimit", "0", 0),
+        ("consumptionLimit", "15461882262000", 2**32 - 1),
+        ("chargingTimeLimit", "7200", 7_200),
+        ("chargingTimeLimit", "7200.0", 7_200),
+        ("chargingTimeLimit", "-0", 0),
+        ("underPowerLimit", "65535", 65_535),
+    ],
+)
+def test_values_in_wire_units(key, text, expected):
+    assert wire(key, text) == expected
+
+
+@pytest.mark.parametrize("key", list(rest.SETTING))
+def test_what_is_shown_can_be_written_back(key):
+    shown = rest.state_json(snapshot())[key]
+    command = rest.SETTING[key].command
+    assert wire(key, json.dumps(shown)) == VALUES[command][0]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "reason"),
+    [
+        ("enabled", "1", "enabled: 1 is neither true nor false"),
+        ("enabled", '"true"', 'enabled: "true" is neither true nor false'),
+        ("enabled", "null", "enabled: null is neither true nor false"),
+        ("chargingCurrent", "5.99", "chargingCurrent: 5.99 is out of range, 6 to 32 A are allowed"),
+        ("chargingCurrent", "32.01", "chargingCurrent: 32.01 is out of range, 6 to 32 A are allowed"),
+        ("chargingCurrent", "-6", "chargingCurrent: -6 is out of range, 6 to 32 A are allowed"),
+        ("chargingCurrent", "1e400", "chargingCurrent: 1E+400 is out of range, 6 to 32 A are allowed"),
+        ("chargingCurrent", "true", "chargingCurrent: true is no number, 6 to 32 A are allowed"),
+        ("chargingCurrent", '"16"', 'chargingCurrent: "16" is no number, 6 to 32 A are allowed'),
+        ("chargingCurrent", "[16]", "chargingCurrent: [16] is no number, 6 to 32 A are allowed"),
+        ("consumptionLimit", "-1", "consumptionLimit: -1 is out of range, 0 to 15461882262000 Ws are allowed"),
+        ("consumptionLimit", "15461882262001", "consumptionLimit: 15461882262001 is out of range, 0 to 15461882262000 Ws"
+         " are allowed"),
+        ("chargingTimeLimit", "0.5", "chargingTimeLimit: 0.5 is no whole number, 0 to 4294967295 s are allowed"),
+        ("chargingTimeLimit", "4294967296", "chargingTimeLimit: 4294967296 is out of range, 0 to 4294967295 s are"
+         " allowed"),
+        ("underPowerLimit", "65536", "underPowerLimit: 65536 is out of range, 0 to 65535 W are allowed"),
+    ],
+)  # fmt: skip
+def test_wrong_values_say_what_is_allowed(key, text, reason):
+    with pytest.raises(UsageError) as error:
+        wire(key, text)
+    assert str(error.value) == reason
+
+
+def test_the_installation_bounds_the_current():
+    assert wire("chargingCurrent", "16", MAXCHCUR=(16,)) == 160
+    with pytest.raises(UsageError, match="6 to 16 A"):
+        wire("chargingCurrent", "16.1", MAXCHCUR=(16,))
+    assert wire("chargingCurrent", "63", MAXCHCUR=None) == 630
+
+
+def test_a_long_wrong_value_is_cut_in_the_message():
+    with pytest.raises(UsageError) as error:
+        wire("chargingCurrent", json.dumps("x" * 10_000))
+    assert len(str(error.value)) < 120
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"tru", b"16 A", b"NaN", b"Infinity", b"-Infinity", b"16,5", b"\xff", b"\xef\xbb\xbf16",
+        b'{"enabled":true', b"1e999999999999999999999", b"[" * 20_000, b"9" * 5_000,
+    ],
+)  # fmt: skip
+def test_what_is_not_json(body):
+    with pytest.raises(UsageError, match="not JSON"):
+        rest.parse(body)
+
+
+def test_a_key_that_comes_twice_is_refused():
+    with pytest.raises(UsageError, match="twice"):
+        rest.parse(b'{"enabled":true,"enabled":false}')
+
+
+# --- several at once
+
+
+def planned(**values) -> list[tuple[str, int]]:
+    return [(write.setting.command, write.value) for write in rest.plan(values, snapshot())]
+
+
+def test_charging_begins_only_when_the_rest_is_written():
+    values = {"available": True, "enabled": True, "underPowerLimit": 100, "chargingCurrent": Decimal("13.5")}
+    assert planned(**values) == [("CHCUR", 135), ("UNDERPOWERLIM", 100), ("ENABLE", 1), ("AVAILABLE", 1)]
+
+
+def test_charging_stops_before_anything_else_is_written():
+    assert planned(consumptionLimit=0, enabled=False, chargingCurrent=6) == [
+        ("ENABLE", 0), ("CHCUR", 60), ("CONSUMLIM", 0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("values", [{}, [], None, True, 16, "enabled"])
+def test_not_even_one_setting(values):
+    with pytest.raises(UsageError, match="at least one of enabled, available, chargingCurrent"):
+        rest.plan(values, snapshot())
+
+
+@pytest.mark.parametrize("key", ["state", "totalConsumption", "chargingcurrent", ""])
+def test_what_cannot_be_written(key):
+    with pytest.raises(UsageError, match=f'^"{key}": cannot be written'):
+        rest.plan({"enabled": True, key: 0}, snapshot())
+
+
+def test_one_wrong_value_spoils_the_whole_object():
+    with pytest.raises(UsageError, match="underPowerLimit"):
+        rest.plan({"enabled": True, "chargingCurrent": 10, "underPowerLimit": -1}, snapshot())
