@@ -1,0 +1,79 @@
+"""The web page: the charger at a glance, live, and what a person may do with it.
+
+The page writes through the REST API. What it shows comes as server-sent events from `api/v1/events`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse, Response, StreamingResponse
+
+from .charger import SharedCharger, changes
+from .page_view import view
+
+WEB = Path(__file__).with_name("web")
+FILES = {
+    "": ("index.html", "text/html"),
+    "page.css": ("page.css", "text/css"),
+    "page.js": ("page.js", "text/javascript"),
+    "icon.svg": ("icon.svg", "image/svg+xml"),
+}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+#: An event comes at least this often: it keeps the connection open, and a page that hears none knows that it is lost.
+EVERY_S = 5.0
+MOST_VIEWERS = 32  # each holds a connection open
+
+
+def add_page(app: FastAPI, charger: SharedCharger, prefix: str = "") -> None:
+    """Adds the page at ``prefix`` + "/". Its addresses are relative: it works behind a proxy, too."""
+    for path, (file, media_type) in FILES.items():
+        app.add_api_route(f"{prefix}/{path}", _file(file, media_type), include_in_schema=False)
+    app.add_api_route(f"{prefix}/api/v1/events", _events(charger), include_in_schema=False)
+
+
+def _file(name: str, media_type: str):
+    content = (WEB / name).read_bytes()
+
+    async def answer() -> Response:
+        return Response(content, media_type=media_type, headers=HEADERS)
+
+    return answer
+
+
+def _events(charger: SharedCharger):
+    viewers: set[object] = set()
+
+    async def answer() -> Response:
+        if len(viewers) >= MOST_VIEWERS:
+            return PlainTextResponse(f"{MOST_VIEWERS} pages are open already", 503)
+        return StreamingResponse(
+            _stream(charger, viewers),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"},
+        )
+
+    return answer
+
+
+async def _stream(charger: SharedCharger, viewers: set[object]) -> AsyncIterator[bytes]:
+    """One event for what is, and one for each change. A slow viewer gets the newest only."""
+    viewer = object()
+    viewers.add(viewer)
+    try:
+        async with aclosing(changes(charger, EVERY_S)) as snapshots:
+            async for snapshot in snapshots:
+                event = json.dumps(view(snapshot, charger.name, charger.error), separators=(",", ":"))
+                yield f"data: {event}\n\n".encode()
+    finally:
+        viewers.remove(viewer)

@@ -1,0 +1,335 @@
+"use strict";
+
+const SILENCE_MS = 12000; // the server says something every 5 s
+const RETRY_MS = 2000;
+const SETTLE_MS = 500; // a row of key presses is one wish
+const WRITE_MS = 20000; // the server itself gives up earlier
+
+const byId = (id) => document.getElementById(id);
+
+let latest = null; // the newest event
+let connected = null; // null: not yet
+let shownAt = null; // when the charger last said something
+let lostFocus = null;
+
+// --- what the page shows
+
+/** Touches nothing that stays: a live region would be read out again. */
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+const known = (value, text) => (value === null || value === undefined ? "–" : text(value));
+const short = (number) => String(Math.round(number * 1000) / 1000);
+const watts = (value) => (value < 1000 ? `${value} W` : `${(value / 1000).toFixed(value < 9995 ? 2 : 1)} kW`);
+const wattHours = (value) => (value < 1000 ? `${value} Wh` : `${(value / 1000).toFixed(value < 99995 ? 2 : 1)} kWh`);
+const amperes = (value) => `${value.toFixed(1)} A`;
+const volts = (value) => `${value.toFixed(0)} V`;
+
+function duration(seconds) {
+  const parts = [[Math.floor(seconds / 3600), "h"], [Math.floor(seconds / 60) % 60, "min"], [seconds % 60, "s"]];
+  const first = parts.findIndex(([count]) => count > 0);
+  if (first < 0) return "0 s";
+  return parts.slice(first, first + 2).map(([count, unit]) => `${count} ${unit}`).join(" ");
+}
+
+/** All of it: "1 h 0 min" would hide five seconds of a limit. */
+function exactDuration(seconds) {
+  const parts = [[Math.floor(seconds / 3600), "h"], [Math.floor(seconds / 60) % 60, "min"], [seconds % 60, "s"]];
+  return parts.filter(([count]) => count > 0).map(([count, unit]) => `${count} ${unit}`).join(" ");
+}
+
+const limit = (text) => (value) => `Now: ${value === 0 ? "no limit" : text(value)}`;
+
+function render() {
+  const live = connected === true && latest.online;
+  document.body.classList.toggle("old", !live);
+  setText(byId("link"), live ? "Live" : connected === null ? "Connecting …" : "Not live");
+  setText(byId("problem"), problem());
+  if (latest) renderCharger(live);
+  enableControls(live);
+}
+
+function problem() {
+  if (connected === null || (connected && latest.online)) return "";
+  const age = shownAt ? ` The values below are from ${shownAt.toLocaleTimeString()}.` : "";
+  if (!connected) return `The connection to this server is lost. Trying again …${age}`;
+  return `The charger does not answer: ${latest.error}.${age}`;
+}
+
+function renderCharger(live) {
+  setText(byId("name"), latest.name);
+  document.title = `${live ? latest.headline : "Not live"} – ${latest.name}`;
+  byId("now").className = live ? latest.kind : "";
+  setText(byId("headline"), latest.headline);
+  setText(byId("explanation"), latest.explanation);
+  setText(byId("power"), known(latest.power, watts));
+  renderFaults();
+  renderActions();
+  renderCurrent();
+  renderPhases("currents", latest.currents, amperes);
+  renderPhases("voltages", latest.voltages, volts);
+  setText(byId("session-energy"), known(latest.session_energy, wattHours));
+  setText(byId("session-time"), known(latest.session_time, duration));
+  setText(byId("charging-time"), known(latest.charging_time, duration));
+  setText(byId("energy-now"), known(latest.energy_limit, limit((wh) => `${short(wh / 1000)} kWh`)));
+  setText(byId("time-now"), known(latest.time_limit, limit(exactDuration)));
+  setText(byId("under-power-now"), known(latest.under_power_limit, limit((w) => `${w} W`)));
+  setText(byId("state"), known(latest.state, String));
+  setText(byId("temperature"), known(latest.temperature, (celsius) => `${celsius.toFixed(1)} °C`));
+  setText(byId("total-energy"), known(latest.total_energy, wattHours));
+  setText(byId("maximum-current"), known(latest.maximum_current, (ampere) => `${ampere} A`));
+  setText(byId("version"), known(latest.version, String));
+}
+
+function renderFaults() {
+  const box = byId("faults");
+  const text = JSON.stringify(latest.faults);
+  if (box.dataset.shown === text) return;
+  box.dataset.shown = text;
+  box.replaceChildren(...latest.faults.map(({ name, advice }) => {
+    const line = document.createElement("p");
+    const strong = document.createElement("strong");
+    strong.textContent = `Fault: ${name}`;
+    line.append(strong, document.createElement("br"), advice);
+    return line;
+  }));
+}
+
+function renderActions() {
+  const toggle = byId("toggle");
+  const authorize = byId("authorize");
+  setText(toggle, latest.enabled ? "Stop charging" : "Start charging");
+  toggle.classList.toggle("stop", latest.enabled === true);
+  if (!latest.pending_authorization && document.activeElement === authorize) toggle.focus();
+  authorize.hidden = !latest.pending_authorization;
+}
+
+function renderPhases(id, values, text) {
+  [...byId(id).cells].slice(1).forEach((cell, phase) => setText(cell, known(values && values[phase], text)));
+}
+
+function enableControls(live) {
+  const before = document.activeElement;
+  for (const control of document.querySelectorAll("main button, main input")) control.disabled = !live;
+  const current = live && latest.maximum_current !== null && latest.charging_current !== null;
+  for (const id of ["less", "current", "more"]) byId(id).disabled = !current;
+  byId("toggle").disabled = !live || latest.enabled === null;
+  if (before.disabled) lostFocus = before;
+  if (live && lostFocus && !lostFocus.disabled) {
+    if (document.activeElement === document.body) lostFocus.focus();
+    lostFocus = null;
+  }
+}
+
+// --- the connection to the server
+
+let source = null;
+let watchdog = 0;
+let retry = 0;
+
+function connect() {
+  disconnect();
+  source = new EventSource("api/v1/events");
+  source.onerror = lose;
+  source.onmessage = (event) => {
+    clearTimeout(watchdog);
+    watchdog = setTimeout(lose, SILENCE_MS);
+    latest = JSON.parse(event.data);
+    connected = true;
+    if (latest.online) shownAt = new Date();
+    else forgetWish();
+    render();
+  };
+  watchdog = setTimeout(lose, SILENCE_MS);
+}
+
+function disconnect() {
+  if (source) source.close();
+  source = null;
+  clearTimeout(watchdog);
+  clearTimeout(retry);
+}
+
+function lose() {
+  disconnect();
+  connected = false;
+  forgetWish();
+  render();
+  retry = setTimeout(connect, RETRY_MS);
+}
+
+/** Nobody looks: the connection is given back (a browser has six of them for all its tabs). */
+function lookAway() {
+  if (settling) sendCurrent();
+  disconnect();
+  connected = null;
+  render();
+}
+
+document.addEventListener("visibilitychange", () => (document.hidden ? lookAway() : connect()));
+
+// --- writes
+
+/** True if the charger took it; otherwise ``answer`` says why not. */
+async function write(path, value, answer, done) {
+  say(answer, "Sending …");
+  try {
+    const response = await fetch(`api/v1/state/${path}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: value === undefined ? undefined : JSON.stringify(value),
+      keepalive: true,
+      signal: AbortSignal.timeout(WRITE_MS),
+    });
+    if (!response.ok) {
+      say(answer, `Not done: ${await reason(response)}`, true);
+      return false;
+    }
+  } catch (error) {
+    say(answer, "The server did not answer. Look at what the charger shows before you try again.", true);
+    return false;
+  }
+  say(answer, done);
+  return true;
+}
+
+async function reason(response) {
+  return (await response.text()).trim() || `the server answered ${response.status}`;
+}
+
+function say(answer, text, bad = false) {
+  answer.classList.toggle("bad", bad);
+  setText(answer, text);
+}
+
+/** A second press while the first is on its way does nothing. */
+function onceAtATime(work) {
+  let busy = false;
+  return async (event) => {
+    event.preventDefault();
+    if (busy) return;
+    busy = true;
+    await work(event);
+    busy = false;
+  };
+}
+
+byId("toggle").addEventListener("click", onceAtATime(async () => {
+  const on = !latest.enabled;
+  if (await write("enabled", on, byId("now-answer"), on ? "Charging is allowed." : "Charging is stopped.")) {
+    latest.enabled = on;
+    render();
+  }
+}));
+
+byId("authorize").addEventListener("click", onceAtATime(async () => {
+  await write("authorize", undefined, byId("now-answer"), "Authorized.");
+}));
+
+// --- the charging current
+
+let wish = null; // A; what the person chose and the charger has not confirmed
+let settling = 0;
+let sending = false;
+let dragging = false;
+
+function renderCurrent() {
+  const range = byId("current");
+  const { charging_current: current, maximum_current: maximum } = latest;
+  setText(byId("current-hint"), maximum === null ? "The charger does not tell its largest current." :
+    `What the car may draw on each phase: 6 A to ${maximum} A.`);
+  if (maximum !== null && range.max !== String(maximum)) range.max = maximum;
+  if (wish === null && !dragging) range.value = current === null ? 6 : current;
+  const shown = wish === null ? current : wish;
+  const above = maximum !== null && shown > maximum ? ", above the charger's maximum" : "";
+  setText(byId("current-shown"), known(shown, amperes) + above);
+  range.setAttribute("aria-valuetext", known(shown, (ampere) => `${ampere.toFixed(1)} ampere`));
+}
+
+function choose(ampere) {
+  const range = byId("current");
+  range.value = ampere;
+  wish = Math.round(range.valueAsNumber * 10) / 10;
+  clearTimeout(settling);
+  settling = 0;
+  renderCurrent();
+}
+
+function settle() {
+  clearTimeout(settling);
+  settling = setTimeout(sendCurrent, SETTLE_MS);
+}
+
+function forgetWish() {
+  clearTimeout(settling);
+  settling = 0;
+  wish = null;
+}
+
+/** One write at a time; what was chosen meanwhile goes next. */
+async function sendCurrent() {
+  clearTimeout(settling);
+  settling = 0;
+  if (sending) return;
+  sending = true;
+  while (wish !== null && !settling) {
+    const ampere = wish;
+    const done = await write("charging-current", ampere, byId("current-answer"), `Set to ${amperes(ampere)}.`);
+    if (done) latest.charging_current = ampere;
+    if (wish === ampere) wish = null;
+  }
+  sending = false;
+  render();
+}
+
+function step(ampere) {
+  choose(byId("current").valueAsNumber + ampere);
+  settle();
+}
+
+byId("current").addEventListener("input", (event) => {
+  const ampere = event.target.valueAsNumber;
+  choose(dragging ? Math.round(ampere) : ampere); // a finger cannot aim at tenths
+});
+byId("current").addEventListener("change", settle);
+byId("current").addEventListener("pointerdown", () => (dragging = true));
+for (const end of ["pointerup", "pointercancel", "blur"]) {
+  window.addEventListener(end, () => (dragging = false));
+}
+byId("current").addEventListener("keydown", (event) => {
+  const ampere = { PageUp: 1, PageDown: -1 }[event.key];
+  if (ampere === undefined) return;
+  event.preventDefault();
+  step(ampere);
+});
+byId("less").addEventListener("click", () => step(-0.1));
+byId("more").addEventListener("click", () => step(0.1));
+
+// --- the limits
+
+/** A small limit must not become 0, which is none. */
+const whole = (number) => (number > 0 ? Math.max(1, Math.round(number)) : 0);
+
+/** ``scale`` makes the API's unit of the one that people enter. */
+function addLimit(id, path, scale, done) {
+  const input = byId(id);
+  const answer = byId(`${id}-answer`);
+  byId(`${id}-limit`).addEventListener("submit", onceAtATime(async () => {
+    const text = input.value.trim().replace(",", ".");
+    const good = /^\d+(\.\d+)?$/.test(text);
+    input.setAttribute("aria-invalid", String(!good));
+    if (!good) {
+      say(answer, "Please enter a number, 0 for no limit.", true);
+      input.focus();
+      return;
+    }
+    if (await write(path, scale(Number(text)), answer, "Done.")) input.value = "";
+  }));
+}
+
+addLimit("energy", "consumption-limit", (kWh) => whole(kWh * 1000) * 3600);
+addLimit("time", "charging-time-limit", (minutes) => whole(minutes * 60));
+addLimit("under-power", "under-power-limit", whole);
+
+connect();
