@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..catalog import CHARGING_STATES, STATES
+from ..catalog import CHARGING_STATES, COMMAND, STATES
 from ..codec import Fields, Scalar
+from ..errors import UsageError
+
+MIN_CURRENT, MAX_CURRENT = (limit // 10 for limit in COMMAND["CHCUR"].fields[0].range)  # A
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,18 @@ class Snapshot:
     def charging_current(self) -> float | None:
         """Set point of the charging current, A."""
         return self._scaled("CHCUR", 10)
+
+    @property
+    def maximum_current(self) -> int | None:
+        """The largest charging current of the installation, A."""
+        return self.get("MAXCHCUR")
+
+    def current_to_write(self, ampere: float) -> int:
+        """A charging current that somebody wishes, in wire units. Raises UsageError, which names the range."""
+        highest = self.maximum_current or MAX_CURRENT
+        if not MIN_CURRENT <= ampere <= highest:
+            raise UsageError(f"charging current {str(ampere)[:20]} A is out of range, {MIN_CURRENT} to {highest} A")
+        return round(ampere * 10)
 
     @property
     def power(self) -> int | None:

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "record": ("record", "Write a session to a text file."),
     "replay": ("replay", "Be the charger of a recording, or check one against the protocol."),
     "proxy": ("proxy", "Stand between charger and companion, show what they say, share the charger over TCP."),
+    "bridge": ("bridge", "Serve the charger to Home Assistant or ThingsBoard over MQTT."),
     "simulate": ("simulate", "Start simulated chargers, with a car to play."),
     "generate": ("generate", "Make an ESPHome configuration with what this charger supports."),
     "backup": ("backup", "Save the charger's settings as YAML."),

@@ -1,0 +1,190 @@
+"""A charger at an MQTT broker, for Home Assistant or for ThingsBoard."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from concurrent.futures import Future
+
+from ..codec import Fields
+from ..errors import UsageError
+from . import home_assistant, thingsboard
+from .charger import SharedCharger
+from .mqtt_link import Broker, Message, MqttLink
+from .snapshot import Snapshot
+
+INTERVAL_S, MIN_INTERVAL_S = 5.0, 1.0
+TELEMETRY_INTERVAL_S = 60.0
+
+
+def check_interval(seconds: float) -> float:
+    """Raises UsageError."""
+    if not seconds >= MIN_INTERVAL_S:
+        raise UsageError(f"interval {seconds:g} s is out of range, at least {MIN_INTERVAL_S:g} s")
+    return seconds
+
+
+class _Bridge:
+    """A link that looks after every change of the charger."""
+
+    def __init__(self, charger: SharedCharger, link: MqttLink) -> None:
+        self._charger, self._link = charger, link
+        self._forget = lambda: None
+
+    def start(self) -> None:
+        self._forget = self._charger.listen(lambda _: self._link.wake())
+        self._link.start()
+
+    def stop(self) -> None:
+        self._forget()
+        self._link.stop()
+
+    @property
+    def is_connected(self) -> bool:
+        return self._link.is_connected
+
+
+class HomeAssistantBridge(_Bridge):
+    """State, availability and discovery at the broker as they change; its commands to the charger.
+
+    ``identifier`` is the first part of all topics; ``interval`` (s) is how often the state is sent unchanged. Raises
+    UsageError for wrong ones.
+    """
+
+    def __init__(
+        self,
+        charger: SharedCharger,
+        broker: Broker,
+        identifier: str = "evse",
+        interval: float = INTERVAL_S,
+        discovery: bool = True,
+    ) -> None:
+        self._id = identifier = home_assistant.check_identifier(identifier)
+        self._interval, self._discovery = check_interval(interval), discovery
+        self._log = logging.getLogger(f"evse.{charger.name}.mqtt")
+        self._sent: dict[str, str] = {}
+        self._shown: Snapshot | None = None
+        self._due = 0.0
+        link = MqttLink(
+            broker, self._log, client_id=f"evse-host-{identifier}",
+            subscriptions=(
+                home_assistant.enabled_topic(identifier),
+                home_assistant.current_topic(identifier),
+                home_assistant.BIRTH_TOPIC,
+            ),
+            will=Message(home_assistant.availability_topic(identifier), home_assistant.OFFLINE, retain=True),
+            connected=self._send_all_again, turn=self._turn, received=self._received,
+        )  # fmt: skip
+        super().__init__(charger, link)
+
+    # --- in the link's thread
+
+    def _send_all_again(self) -> None:
+        self._sent.clear()
+        self._shown = None
+
+    def _send_state_again(self) -> None:
+        self._sent.pop(home_assistant.state_topic(self._id), None)
+        self._shown = None
+
+    def _turn(self) -> float:
+        """Sends what differs from what was sent."""
+        now = time.monotonic()
+        if now >= self._due:
+            self._send_state_again()
+        snapshot = self._charger.snapshot
+        if snapshot is self._shown:
+            return self._due
+        self._shown = snapshot
+        for topic, payload in home_assistant.messages(self._id, snapshot, self._discovery).items():
+            if self._sent.get(topic) != payload:
+                self._sent[topic] = payload
+                self._link.publish(Message(topic, payload, retain=True))
+                if topic == home_assistant.state_topic(self._id):
+                    self._due = now + self._interval
+        return self._due
+
+    def _received(self, topic: str, payload: bytes) -> None:
+        if topic == home_assistant.BIRTH_TOPIC:
+            if payload == home_assistant.BIRTH.encode():
+                self._log.info("Home Assistant has started")
+                self._send_all_again()
+        elif topic == home_assistant.enabled_topic(self._id):
+            self._write(topic, "ENABLE", int(home_assistant.parse_enabled(payload)))
+        elif topic == home_assistant.current_topic(self._id):
+            try:
+                tenths = self._charger.snapshot.current_to_write(home_assistant.parse_current(payload))
+            except UsageError as error:
+                self._log.warning("%s: %s", topic, error)
+                self._send_state_again()  # Home Assistant's slider jumps back
+            else:
+                self._write(topic, "CHCUR", tenths)
+
+    def _write(self, topic: str, name: str, value: int) -> None:
+        self._charger.set(name, value).add_done_callback(lambda future: self._written(topic, future))
+
+    def _written(self, topic: str, future: Future[Fields]) -> None:
+        """In the charger's thread."""
+        if (error := future.exception()) is not None:
+            self._log.warning("%s: %s", topic, error)
+        self._link.call(self._send_state_again)
+
+
+class ThingsBoardBridge(_Bridge):
+    """Telemetry every ``interval`` s, and with every return of broker or charger; answers every call."""
+
+    def __init__(self, charger: SharedCharger, broker: Broker, interval: float = TELEMETRY_INTERVAL_S) -> None:
+        if not broker.username:
+            raise UsageError("thingsboard: the device's access token is missing")
+        self._interval = check_interval(interval)
+        self._log = logging.getLogger(f"evse.{charger.name}.thingsboard")
+        self._due = 0.0
+        self._was_online = False
+        link = MqttLink(
+            broker, self._log, subscriptions=(f"{thingsboard.REQUEST_TOPIC}+",),
+            connected=self._send_now, turn=self._turn, received=self._received,
+        )  # fmt: skip
+        super().__init__(charger, link)
+
+    # --- in the link's thread
+
+    def _send_now(self) -> None:
+        self._due = 0.0
+
+    def _turn(self) -> float:
+        now, snapshot = time.monotonic(), self._charger.snapshot
+        returned = snapshot.online and not self._was_online
+        self._was_online = snapshot.online
+        if snapshot.online and (returned or now >= self._due):
+            self._due = now + self._interval
+            self._link.publish(Message(thingsboard.TELEMETRY_TOPIC, json.dumps(thingsboard.telemetry(snapshot))))
+        return self._due if snapshot.online else now + self._interval
+
+    def _received(self, topic: str, payload: bytes) -> None:
+        if not topic.startswith(thingsboard.REQUEST_TOPIC):
+            return
+        request = topic.removeprefix(thingsboard.REQUEST_TOPIC)
+        try:
+            call = thingsboard.parse_call(payload, self._charger.snapshot)
+        except UsageError as error:
+            self._refuse(request, error)
+            return
+        if isinstance(call, thingsboard.Read):
+            self._respond(request, value=call.value)
+            return
+        future = self._charger.set(call.name, call.value)
+        future.add_done_callback(lambda done: self._link.call(lambda: self._written(request, call, done)))
+
+    def _written(self, request: str, call: thingsboard.Write, done: Future[Fields]) -> None:
+        if (error := done.exception()) is not None:
+            self._refuse(request, error)
+        else:
+            self._respond(request, value=thingsboard.shown(call, done.result()[0]))
+
+    def _refuse(self, request: str, error: BaseException) -> None:
+        self._log.warning("request %s: %s", request, error)
+        self._respond(request, error=str(error))
+
+    def _respond(self, request: str, **answer: object) -> None:
+        self._link.publish(Message(f"{thingsboard.RESPONSE_TOPIC}{request}", json.dumps(answer)))

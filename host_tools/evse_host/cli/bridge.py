@@ -1,0 +1,109 @@
+"""`evse-host bridge mqtt`, `bridge thingsboard`"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from .bridging import needs, run_bridge, secret, shared_charger, wait_online
+from .session import Session
+
+DEFAULT_BROKER = "mqtt://192.168.1.10:1883"
+
+
+@click.group("bridge")
+def command() -> None:
+    """Serve the charger to Home Assistant (mqtt) or ThingsBoard over an MQTT broker, until Ctrl-C.
+
+    A broker or a charger that is away is tried again for ever.
+    """
+
+
+def _broker_options(function):
+    for option in (
+        click.option("--print", "only_print", is_flag=True, help="Print what would be sent now, and end."),
+        click.option("--ca-file", help="Certificate of the authority that signed the broker's; with mqtts://."),
+    ):
+        function = option(function)
+    return function
+
+
+@command.command("mqtt")
+@click.option("--broker", default=DEFAULT_BROKER, show_default=True, help="mqtt:// or mqtts://HOST[:PORT].")
+@click.option("--username", default="", help="Without one: anonymous.")
+@click.option("--password-file", help="Its first line is the password; or set EVSE_MQTT_PASSWORD.")
+@click.option("--identifier", default="evse", show_default=True, help="Letters and digits; begins all topics.")
+@click.option("--interval", type=float, default=5.0, show_default=True, help="Seconds between two states, at least 1.")
+@click.option("--discovery/--no-discovery", default=True, help="Make Home Assistant find the charger by itself.")
+@_broker_options
+@click.pass_obj
+def mqtt(
+    session: Session,
+    broker: str,
+    username: str,
+    password_file: str | None,
+    identifier: str,
+    interval: float,
+    discovery: bool,
+    ca_file: str | None,
+    only_print: bool,
+) -> int | None:
+    """State, availability and commands of the charger at an MQTT broker, found by Home Assistant.
+
+    Topics: IDENTIFIER/state, IDENTIFIER/availability, IDENTIFIER/enabled/set, IDENTIFIER/current/set (A).
+    """
+    from ..bridge import home_assistant
+
+    identifier = home_assistant.check_identifier(identifier)
+    if only_print:
+        _print(session, lambda snapshot: home_assistant.messages(identifier, snapshot, discovery))
+        return None
+    shells, link = _import()
+    password = secret(password_file, "EVSE_MQTT_PASSWORD") if username or password_file else ""
+    where = link.Broker.parse(broker, username, password, ca_file or "")
+    return run_bridge(
+        session, lambda charger: shells.HomeAssistantBridge(charger, where, identifier, interval, discovery)
+    )
+
+
+@command.command("thingsboard")
+@click.option("--broker", default=DEFAULT_BROKER, show_default=True, help="mqtt:// or mqtts://HOST[:PORT].")
+@click.option("--token-file", help="Its first line is the device's access token; or set EVSE_THINGSBOARD_TOKEN.")
+@click.option("--interval", type=float, default=60.0, show_default=True, help="Seconds between telemetry, at least 1.")
+@_broker_options
+@click.pass_obj
+def thingsboard(
+    session: Session, broker: str, token_file: str | None, interval: float, ca_file: str | None, only_print: bool
+) -> int | None:
+    """Telemetry of the charger for ThingsBoard, and answers to its remote procedure calls."""
+    from ..bridge import thingsboard as words
+
+    if only_print:
+        _print(session, lambda snapshot: {words.TELEMETRY_TOPIC: json.dumps(words.telemetry(snapshot))})
+        return None
+    shells, link = _import()
+    token = secret(token_file, "EVSE_THINGSBOARD_TOKEN")
+    where = link.Broker.parse(broker, token, ca_file=ca_file or "")
+    return run_bridge(session, lambda charger: shells.ThingsBoardBridge(charger, where, interval))
+
+
+def _import():
+    try:
+        from ..bridge import mqtt, mqtt_link
+    except ImportError:
+        raise needs("mqtt", "the MQTT bridge") from None
+    return mqtt, mqtt_link
+
+
+def _print(session: Session, messages) -> None:
+    """As `mosquitto_sub -v` shows them."""
+    charger = shared_charger(session)
+    charger.start()
+    try:
+        wait_online(charger)
+        found = messages(charger.snapshot)
+    finally:
+        charger.stop()
+    data = {topic: json.loads(payload) if payload.startswith("{") else payload for topic, payload in found.items()}
+    session.show(data, "\n".join(f"{topic} {payload}" for topic, payload in found.items()))

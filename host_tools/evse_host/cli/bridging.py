@@ -1,0 +1,80 @@
+"""What commands share that serve the charger to other systems, until they are ended."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from ..errors import NoAnswerError, UsageError
+from .session import Session
+
+ONLINE_TIMEOUT_S = 15.0
+MAX_SECRET_BYTES = 1000
+
+
+def needs(extra: str, what: str) -> UsageError:
+    """The one line for a package that is not installed."""
+    return UsageError(f"{what} needs more packages: pip install 'evse-host[{extra}]'")
+
+
+def secret(file: str | None, variable: str) -> str:
+    """The first line of a file, or the variable, or nothing. Raises UsageError."""
+    if not file:
+        return os.environ.get(variable, "")
+    try:
+        lines = Path(file).read_bytes()[:MAX_SECRET_BYTES].decode().splitlines()
+    except OSError as error:
+        raise UsageError(f"{file}: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file}: it is not UTF-8 text") from None
+    if not lines or not lines[0]:
+        raise UsageError(f"{file}: its first line is empty")
+    return lines[0]
+
+
+def log_to_stderr(verbose: bool) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("evse")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def shared_charger(session: Session):
+    """The owner of the charger's port, not started."""
+    from ..bridge.charger import SharedCharger
+
+    return SharedCharger(session.open)
+
+
+def wait_online(charger) -> None:
+    """Raises NoAnswerError."""
+    online = threading.Event()
+    forget = charger.listen(lambda snapshot: online.set() if snapshot.online else None)
+    try:
+        if not charger.snapshot.online and not online.wait(ONLINE_TIMEOUT_S):
+            raise NoAnswerError(charger.error)
+    finally:
+        forget()
+
+
+def run_bridge(session: Session, make: Callable) -> int:
+    """``make(charger)`` gives what has start() and stop(). Runs it until Ctrl-C, or SIGTERM, which is no failure."""
+    log_to_stderr(session.verbose)
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    charger = shared_charger(session)
+    bridge = make(charger)
+    with ExitStack() as running:
+        charger.start()
+        running.callback(charger.stop)
+        bridge.start()
+        running.callback(bridge.stop)
+        ended.wait()
+    return 0
