@@ -157,11 +157,11 @@ def test_what_is_shown_can_be_written_back(key):
         ("chargingCurrent", '"16"', 'chargingCurrent: "16" is no number, 6 to 32 A are allowed'),
         ("chargingCurrent", "[16]", "chargingCurrent: [16] is no number, 6 to 32 A are allowed"),
         ("consumptionLimit", "-1", "consumptionLimit: -1 is out of range, 0 to 15461882262000 Ws are allowed"),
-        ("consumptionLimit", "15461882262001", "consumptionLimit: 15461882262001 is out of range, 0 to 15461882262000 Ws"
-         " are allowed"),
+        ("consumptionLimit", "15461882262001",
+         "consumptionLimit: 15461882262001 is out of range, 0 to 15461882262000 Ws are allowed"),
         ("chargingTimeLimit", "0.5", "chargingTimeLimit: 0.5 is no whole number, 0 to 4294967295 s are allowed"),
-        ("chargingTimeLimit", "4294967296", "chargingTimeLimit: 4294967296 is out of range, 0 to 4294967295 s are"
-         " allowed"),
+        ("chargingTimeLimit", "4294967296",
+         "chargingTimeLimit: 4294967296 is out of range, 0 to 4294967295 s are allowed"),
         ("underPowerLimit", "65536", "underPowerLimit: 65536 is out of range, 0 to 65535 W are allowed"),
     ],
 )  # fmt: skip

@@ -138,7 +138,10 @@ class RestApi:
                 raise type(error)(f"{error}{_rest_of(writes, at)}") from None
 
     async def _set(self, write: rest.Write) -> None:
-        await asyncio.wrap_future(self._charger.set(write.setting.command, write.value))
+        try:
+            await asyncio.wrap_future(self._charger.set(write.setting.command, write.value))
+        except EvseError as error:
+            raise type(error)(f"{write.setting.key}: {error}") from None
 
     async def _answer(self, request: Request, work: Awaitable[None]) -> Response:
         try:
@@ -159,9 +162,8 @@ def _rest_of(writes: list[rest.Write], at: int) -> str:
     """What became of the other writes, if there are any."""
     if len(writes) == 1:
         return ""
-    done, left = ([write.setting.key for write in part] for part in (writes[:at], writes[at + 1 :]))
-    failed = writes[at].setting.key
-    return f"; failed: {failed}, written before: {', '.join(done) or 'none'}, not tried: {', '.join(left) or 'none'}"
+    done, left = (", ".join(write.setting.key for write in part) for part in (writes[:at], writes[at + 1 :]))
+    return f"; written before: {done or 'none'}; not tried: {left or 'none'}"
 
 
 # --- HTTP -------------------------------------------------------------------------------------------------------------

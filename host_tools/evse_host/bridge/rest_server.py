@@ -50,12 +50,10 @@ class RestServer:
     def start(self) -> None:
         """Returns when it answers. Raises PortError if the address cannot be had."""
         try:
-            family = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0][0]
-            self._socket = socket.create_server((self.host, self.port), family=family, backlog=MOST_CONNECTIONS)
+            self._socket = _listen(self.host, self.port)
         except OSError as error:
-            raise PortError(
-                f"cannot listen on {self.host}:{self.port}: {(error.strerror or str(error)).lower()}"
-            ) from None
+            reason = (error.strerror or str(error)).lower()
+            raise PortError(f"cannot listen on {self.host}:{self.port}: {reason}") from None
         self.port = self._socket.getsockname()[1]
         self._thread.start()
         self._server.ready.wait(START_S)
@@ -73,6 +71,19 @@ class RestServer:
             _log.exception("the web server has stopped")
         finally:
             self._server.ready.set()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """With the protocol named, asyncio sends what it has at once; else an answer in two pieces waits 40 ms."""
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 class _Server(uvicorn.Server):
