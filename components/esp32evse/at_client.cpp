@@ -630,7 +630,7 @@ uint32_t AtClient::prepare_(Task task, uint8_t row) {
     case Task::RUN:
       state.flags &= ~RUN_WANTED;
       if (command.has(LINES))
-        this->deadline_ += SLOW_TIMEOUT_MS;
+        this->deadline_ = this->now_ + SLOW_TIMEOUT_MS;
       break;
     default:
       state.flags &= ~DUE;
@@ -773,7 +773,8 @@ void AtClient::end_request_(uint8_t row, bool success) {
   RowState &state = this->states_[row];
   this->free_slot_(row);
   state.flags &= ~WRITE_FLAGS;
-  state.stamp = stamp(this->now_);
+  if ((state.flags & RUN_WANTED) == 0)  // else it was asked for again meanwhile, and waits since then
+    state.stamp = stamp(this->now_);
   if (!success)
     state.wanted = NO_VALUE;  // a wish that has failed is not to be restored
   if (!success || this->rows_[row].has(UNPROVABLE))

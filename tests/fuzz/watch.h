@@ -43,8 +43,10 @@ class Watch {
   void wish(uint8_t row, std::string_view argument, std::optional<size_t> provable, uint32_t now) {
     State &state = this->states_[row];
     const bool repeated = (this->rows_[row]->traits & esphome::esp32evse::UNPROVABLE) != 0 && state.wish;
-    if (repeated)
-      return;  // it has one value: one write serves both
+    if (repeated) {
+      state.wish->time = now;  // it has one value: one write serves both
+      return;
+    }
     state.wish = Wish{std::string(argument), provable, now};
     state.shown_since_read = false;
     state.held = false;

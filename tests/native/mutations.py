@@ -159,6 +159,18 @@ MUTATIONS = (
         "this->states_[row].flags |= ok ? 0 : RUN_WANTED;\n      break;",
     ),
     Mutation("run: never expires", CLIENT_H, "RUN_EXPIRES_MS = 5000", "RUN_EXPIRES_MS = 50000"),
+    Mutation(
+        "run: the second waits from the end of the first",
+        CLIENT,
+        "if ((state.flags & RUN_WANTED) == 0)  // else it was asked for again",
+        "// else it was asked for again",
+    ),
+    Mutation(
+        "late answer: what it told stays",
+        CLIENT,
+        "this->next_poll_ = this->now_ + REPAIR_DELAY_MS;  // a late",
+        "// a late",
+    ),
     Mutation("raw: never expires", CLIENT, "since(this->raw_stamp_, this->now_) > RUN_EXPIRES_MS", "false"),
     Mutation("silence: offline too late", CLIENT_H, "SILENT_COMMANDS_OFFLINE = 3", "SILENT_COMMANDS_OFFLINE = 4"),
     Mutation("silence: no back-off", CLIENT, "CLEAR_TIMEOUT_MS << this->silent_commands_", "CLEAR_TIMEOUT_MS"),
