@@ -93,13 +93,24 @@ def test_full_example_shows_every_option():
     assert set(shown) == {option.key for option in catalog.OPTIONS}
 
 
-@pytest.mark.parametrize("package", [name for name in configs.PACKAGES if name != "secured-node.yaml"])
+#: Other systems' ways to the charger: their entities are internal and have no names.
+INTERNAL = {"modbus-server.yaml", "mqtt.yaml"}
+
+
+@pytest.mark.parametrize("package", sorted(set(configs.PACKAGES) - {"secured-node.yaml"} - INTERNAL))
 def test_packages_use_the_names_of_the_catalog(package):
     for platform, blocks in configs.load(source(f"packages/{package}")).items():
         for block in blocks if platform in catalog.PLATFORMS else ():
             for key in set(block) - {"platform", "esp32evse_id"}:
                 assert block[key]["name"] == "${prefix}" + catalog.ENTITY[platform, key].name
                 assert block[key]["device_id"] == "${device}"
+
+
+@pytest.mark.parametrize("package", sorted(INTERNAL & set(configs.PACKAGES)))
+def test_packages_of_other_systems_add_nothing_to_home_assistants_entities(package):
+    for platform, blocks in configs.load(source(f"packages/{package}")).items():
+        for block in blocks if platform in catalog.PLATFORMS else ():
+            assert all("name" not in block[key] for key in set(block) - {"platform", "esp32evse_id"})
 
 
 @pytest.mark.parametrize("name", configs.NAMES)
