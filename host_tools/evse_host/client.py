@@ -60,6 +60,7 @@ class Evse:
         self._echo = False
         self._renew, self._pushed_at = False, 0.0
         self._last_shown: Fields = ()
+        self._woken = False
         self.last_answer: Answer | None = None
 
     @classmethod
@@ -308,7 +309,7 @@ class Evse:
         return answer
 
     def events(self, timeout: float | None = None) -> Iterator[Value | Ready]:
-        """Pushed values and restarts as they come, until nothing came for ``timeout`` s (None: for ever).
+        """Pushed values and restarts as they come, until nothing came for ``timeout`` s (None: for ever), or ``wake``.
 
         After a restart of the charger, and when its pushes stop, the subscriptions are made again.
         """
@@ -318,11 +319,18 @@ class Evse:
                 yield self._queue.popleft()
                 quiet_since = time.monotonic()
             now = time.monotonic()
-            if timeout is not None and now - quiet_since >= timeout:
+            if self._woken or (timeout is not None and now - quiet_since >= timeout):
+                self._woken = False
                 return
             left = NEVER if timeout is None else timeout - (now - quiet_since)
             self._listen(min(left, WAIT_S))
             self._keep_subscriptions()
+
+    def wake(self) -> None:
+        """Ends ``events`` of another thread, or the next one, when all that came has been fetched. The one method that
+        may be called from any thread."""
+        self._woken = True
+        self._transport.wake()
 
     def _keep_subscriptions(self) -> None:
         wanted = [name for name in self._subscriptions if COMMAND[name].subscribable]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,8 @@ from serial.tools import list_ports as serial_ports
 from .catalog import BAUD_RATE
 from .errors import PortError
 
-READ_SLICE_S = 0.01
+READ_SLICE_S = 0.01  # of ports that the operating system cannot wait for
+MAX_WAIT_S = 3600.0
 WRITE_TIMEOUT_S = 2.0
 CHUNK = 4096
 VARIABLE = "EVSE_PORT"
@@ -40,21 +43,28 @@ class Transport:
 
     def __init__(self, port: serial.SerialBase, name: str) -> None:
         self._port, self.name = port, name
+        self._waker = Waker(port)
 
     def read(self, timeout: float) -> bytes:
-        """What has come, at least one byte; empty after ``timeout`` s without any."""
+        """What has come, at least one byte; empty after ``timeout`` s without any, and after ``wake``."""
         deadline = time.monotonic() + timeout
         try:
             if timeout <= 0:
                 return self._read_waiting()
+            if not self._waker.wait(timeout):
+                return b""
             while True:
                 data = self._port.read(1)
                 if data:
                     return data + self._read_waiting()
-                if time.monotonic() >= deadline:
+                if time.monotonic() >= deadline or self._waker.woken():
                     return b""
         except (OSError, TypeError) as error:  # TypeError: pyserial, when another thread closes the port
             raise self._gone(error) from None
+
+    def wake(self) -> None:
+        """Ends the ``read`` of another thread, or the next one."""
+        self._waker.wake()
 
     def _read_waiting(self) -> bytes:
         data = b""
@@ -86,12 +96,50 @@ class Transport:
     def close(self) -> None:
         with contextlib.suppress(OSError):  # it is gone, which is what was wanted
             self._port.close()
+        self._waker.close()
 
     def __enter__(self) -> Transport:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Waker:
+    """Waits for a port or for another thread, without asking again and again where the operating system can do that:
+    not on Windows, and not for every URL."""
+
+    def __init__(self, port: serial.SerialBase) -> None:
+        self._ear, self._mouth = socket.socketpair()
+        self._ear.setblocking(False)
+        self._mouth.setblocking(False)
+        self._poll = None
+        with contextlib.suppress(OSError, AttributeError, TypeError):
+            poll = select.poll()
+            poll.register(port.fileno(), select.POLLIN)
+            poll.register(self._ear, select.POLLIN)
+            self._poll = poll
+
+    def wait(self, seconds: float) -> bool:
+        """Whether reading is worth while: False when woken, and after so many seconds."""
+        if self._poll is None:
+            return True
+        ready = [source for source, _ in self._poll.poll(min(seconds, MAX_WAIT_S) * 1000)]
+        return bool(ready) and not (self._ear.fileno() in ready and self.woken())
+
+    def woken(self) -> bool:
+        """Whether ``wake`` has been called since the last time."""
+        with contextlib.suppress(OSError):
+            return bool(self._ear.recv(CHUNK))
+        return False
+
+    def wake(self) -> None:
+        with contextlib.suppress(OSError):  # closed; or full, and it wakes up anyway
+            self._mouth.send(b"!")
+
+    def close(self) -> None:
+        self._ear.close()
+        self._mouth.close()
 
 
 def open_port(name: str, baud_rate: int = BAUD_RATE) -> Transport:

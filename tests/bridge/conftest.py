@@ -17,11 +17,15 @@ from evse_host.simulator import Car, Charger, PtyServer
 
 from .support import shared, wait_until
 
+CHARGING_S = 30.0  # how long, when a test begins
+
 
 @pytest.fixture
 def server() -> Iterator[PtyServer]:
     """A simulated charger at which a car charges; its line is as fast as the computer."""
-    with PtyServer(Charger(car=Car(plugged=True))) as running:
+    model = Charger(car=Car(plugged=True))
+    model.advance(CHARGING_S)
+    with PtyServer(model) as running:
         yield running
 
 

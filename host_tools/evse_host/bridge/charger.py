@@ -9,19 +9,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ..catalog import COMMANDS, ONCE, Command
+from ..catalog import NEVER as NEVER_READ
 from ..client import Evse
 from ..codec import Fields, Ready, Scalar, Value
-from ..errors import EvseError, NoAnswerError, RefusedError
-from ..steady import read_steady
+from ..errors import EvseError, NoAnswerError, PortError, RefusedError
+from ..protocol import Outcome
+from ..steady import TRIES, read_steady
+from .counters import COUNTERS, Counters
 from .snapshot import Snapshot
 
 FAST_MS = 250  # a change is told within half a second; the charger's push loop takes 260 ms
@@ -29,10 +32,13 @@ SLOW_MS = 2000
 #: What bridges show as it changes; the rest is pushed with SLOW_MS.
 FAST = ("STATE", "ERROR", "ENABLE", "AVAILABLE", "PENDAUTH", "LIMREACH", "CHCUR", "EMETERPOWER", "EMETERCURRENT",
         "EMETERCONSUM", "TEMP")  # fmt: skip
-SILENT_CHARGER_S = 2.0
-GATHER_S = 0.05  # pushes come in bursts: one snapshot for all of them
+LOST_PERIODS, LOST_S = 3, 1.0  # a subscription that is silent for longer is gone
+IDLE_S = 0.5
+GATHER_S = 0.025  # pushes come in bursts: one snapshot for all of them
+MAX_GATHER_S = 0.1
 JOB_EXPIRES_S = 10.0  # an old authorization must not unlock for somebody else
-BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+BACK_OFF_S = (0.5, 1.0, 2.0, 5.0)
+ENDS = "this program ends"
 
 T = TypeVar("T")
 Listener = Callable[[Snapshot], None]
@@ -43,6 +49,10 @@ class _Job:
     work: Callable[[Evse], object]
     asked_at: float
     future: Future = field(default_factory=Future)
+
+    def fail(self, error: Exception) -> None:
+        if self.future.set_running_or_notify_cancel():
+            self.future.set_exception(error)
 
 
 class SharedCharger:
@@ -55,24 +65,32 @@ class SharedCharger:
         self._log = logging.getLogger(f"evse.{name}")
         self._snapshot = Snapshot()
         self._listeners: list[Listener] = []
-        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._jobs: deque[_Job] = deque()
+        self._evse: Evse | None = None  # only while jobs are taken; with _jobs under the lock
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"evse-{name}", daemon=True)
+        self._failures = 0  # in a row
+        self._problem: type | None = None  # what was logged last
+        self._counters = Counters()
         self._periods: dict[str, int] = {}
         self._seen: dict[str, float] = {}
+        self._restarted = False
 
     # --- for bridges, from any thread
 
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ends the subscriptions and closes the port."""
+    def stop(self, *, wait: bool = True) -> None:
+        """Ends the subscriptions and closes the port. It may be called at any time, and twice."""
         self._stop.set()
-        if self._thread.is_alive():
+        with self._lock:
+            evse = self._evse
+        if evse:
+            evse.wake()
+        if wait and self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
-        self._fail_jobs("this program ends")
 
     @property
     def snapshot(self) -> Snapshot:
@@ -99,137 +117,217 @@ class SharedCharger:
     def submit(self, work: Callable[[Evse], T]) -> Future[T]:
         """``work`` is called with the open charger, in its thread. Without a charger the future fails at once."""
         job = _Job(work, time.monotonic())
-        if self._snapshot.online and not self._stop.is_set():
-            self._jobs.put(job)
+        with self._lock:
+            evse = self._evse
+            if evse:
+                self._jobs.append(job)
+        if evse:
+            evse.wake()
         else:
-            job.future.set_exception(NoAnswerError(f"{self.name} is offline: {self.error}"))
+            job.fail(self._offline_error())
         return job.future
 
-    def _forget(self, listener: Listener) -> None:
-        with self._lock:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
+    def _offline_error(self) -> NoAnswerError:
+        return NoAnswerError(f"{self.name} is offline: {self.error}")
 
-    # --- the thread
+    def _forget(self, listener: Listener) -> None:
+        with self._lock, contextlib.suppress(ValueError):
+            self._listeners.remove(listener)
+
+    # --- the thread: online and offline
 
     def _run(self) -> None:
-        failures = 0
         while not self._stop.is_set():
             try:
                 with self._open() as evse:
-                    self._begin(evse)
-                    failures = 0
-                    while not self._stop.is_set():
-                        self._step(evse)
+                    self._serve(evse)
             except EvseError as error:
-                self._go_offline(str(error))
-                self._stop.wait(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
-                failures += 1
+                self._go_offline(error)
+            self._stop.wait(BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)])
+            self._failures += 1
+        self._go_offline(None)
+
+    def _serve(self, evse: Evse) -> None:
+        """Until the charger is lost or not wanted any more; it is offline before the port is closed, which takes a
+        while when nobody answers."""
+        error = None
+        try:
+            self._begin(evse)
+            while not self._stop.is_set():
+                self._step(evse)
+        except EvseError as lost:
+            error = lost
+        except Exception as bug:
+            self._log.exception("an error in this program; connecting again")
+            error = bug
+        self._go_offline(error)
+
+    def _go_offline(self, error: Exception | None) -> None:
+        """``error`` None: we end."""
+        self.error = ENDS if error is None else " ".join(str(error).split()) or type(error).__name__
+        with self._lock:
+            jobs, self._evse = list(self._jobs), None
+            self._jobs.clear()
+        if error and type(error) is not self._problem:  # once, not with every attempt
+            self._log.warning("offline: %s", self.error)
+            self._problem = type(error)
         self._show(online=False)
+        for job in jobs:
+            job.fail(self._offline_error())
 
     def _begin(self, evse: Evse) -> None:
         """Reads all that can be read, then subscribes."""
-        values = {}
+        self._restarted = False
+        self._counters = Counters()
         self._periods, self._seen = {}, {}
-        for command in _READ:
-            try:
-                values[command.name] = read_steady(evse, command.name) if _is_fact(command) else evse.get(command.name)
-            except RefusedError:
-                continue  # this firmware or board lacks it
-            if self._stop.is_set():
-                return
-        self._log.info("online: %s", values.get("VER", ("?",))[0])
-        self._show(values, online=True)
-        self._subscribe(evse)
+        values = self._read_all(evse)
+        if self._stop.is_set():
+            return
+        self._log.info("online: firmware %s", values.get("VER", ("?",))[0])
+        self._failures, self._problem = 0, None
+        with self._lock:
+            self._evse = evse
+        self._replace(Snapshot(True, values))
+        self._subscribe(evse, [name for name in values if _BY_NAME[name].subscribable and not _is_fact(_BY_NAME[name])])
 
-    def _subscribe(self, evse: Evse) -> None:
-        for name in self._snapshot.values:
-            command = _BY_NAME[name]
-            if not command.subscribable or _is_fact(command):
-                continue
-            period = FAST_MS if name in FAST else SLOW_MS
-            try:
-                evse.subscribe(name, period)
-            except RefusedError:
-                continue  # noise; it was read, and the next renewal asks again
-            self._periods[name], self._seen[name] = period, time.monotonic()
+    def _read_all(self, evse: Evse) -> dict[str, Fields]:
+        values: dict[str, Fields] = {}
+        for command in [*_READ, *_READ]:  # noise may refuse what this charger has: the second time counts
+            if self._stop.is_set():
+                break
+            if command.name not in values:
+                with contextlib.suppress(RefusedError):
+                    values[command.name] = self._read(evse, command)
+        return {command.name: values[command.name] for command in _READ if command.name in values}
+
+    def _read(self, evse: Evse, command: Command) -> Fields:
+        if _is_fact(command):
+            return read_steady(evse, command.name)
+        fields = evse.get(command.name)
+        if command.name not in COUNTERS:
+            return fields
+        for _ in range(TRIES):
+            if self._counters.believes(command.name, fields):
+                return fields
+            fields = evse.get(command.name)
+        raise NoAnswerError(f"{command.name}: no two answers agree: the line is too noisy; see `evse-host doctor`")
+
+    # --- the thread: while online
 
     def _step(self, evse: Evse) -> None:
-        """Some pushes, one job."""
-        changed, restarted = {}, False
-        deadline = time.monotonic() + 2 * GATHER_S
-        for event in evse.events(GATHER_S):
-            if isinstance(event, Ready):
-                restarted = True
-            elif isinstance(event, Value) and event.name in self._snapshot.values:
-                self._seen[event.name] = time.monotonic()
-                changed[event.name] = event.fields
-            if time.monotonic() >= deadline or restarted:
-                break
-        if restarted:
+        """Some pushes, then all jobs."""
+        self._hear(evse)
+        if self._restarted:
             self._log.warning("the charger has restarted")
             self._begin(evse)
             return
-        self._show(changed, online=True)
         self._renew(evse)
-        self._work(evse)
+        while not self._restarted and (job := self._next_job()):
+            self._work(evse, job)
+
+    def _hear(self, evse: Evse) -> None:
+        """Waits for pushes, and for those that come with them."""
+        changed: dict[str, Fields] = {}
+        try:
+            for event in evse.events(IDLE_S):
+                self._take(event, changed)
+                break
+            deadline = time.monotonic() + MAX_GATHER_S
+            for event in evse.events(GATHER_S if changed else 0):
+                self._take(event, changed)
+                if self._restarted or time.monotonic() >= deadline:
+                    break
+        except RefusedError as error:
+            self._log.debug("%s", error)  # noise, when it was subscribed again; _renew repeats it
+        self._show(changed)
+
+    def _take(self, event: Value | Ready, changed: dict[str, Fields]) -> None:
+        if isinstance(event, Ready):
+            self._restarted = True
+        elif event.name in self._snapshot.values:
+            self._seen[event.name] = time.monotonic()
+            if self._counters.believes(event.name, event.fields):
+                changed[event.name] = event.fields
+
+    def _subscribe(self, evse: Evse, names: list[str]) -> None:
+        for name in names:
+            if self._stop.is_set():
+                return
+            period = FAST_MS if name in FAST else SLOW_MS
+            self._periods[name], self._seen[name] = period, time.monotonic()
+            with contextlib.suppress(RefusedError):  # noise, for it was read; _renew asks again
+                evse.subscribe(name, period)
 
     def _renew(self, evse: Evse) -> None:
         """A single subscription can get lost, and another program can end it."""
         now = time.monotonic()
-        if any(now - self._seen[name] > 3 * period / 1000 + 1 for name, period in self._periods.items()):
-            self._subscribe(evse)
+        lost = [
+            name
+            for name, period in self._periods.items()
+            if now - self._seen[name] > LOST_PERIODS * period / 1000 + LOST_S
+        ]
+        self._subscribe(evse, lost)
 
-    def _work(self, evse: Evse) -> None:
-        try:
-            job = self._jobs.get_nowait()
-        except queue.Empty:
+    def _next_job(self) -> _Job | None:
+        with self._lock:
+            return self._jobs.popleft() if self._jobs and not self._stop.is_set() else None
+
+    def _work(self, evse: Evse, job: _Job) -> None:
+        if time.monotonic() - job.asked_at > JOB_EXPIRES_S:
+            job.fail(NoAnswerError(f"{self.name} was busy for more than {JOB_EXPIRES_S:.0f} s; nothing was sent"))
             return
         if not job.future.set_running_or_notify_cancel():
             return
-        if time.monotonic() - job.asked_at > JOB_EXPIRES_S:
-            job.future.set_exception(NoAnswerError(f"{self.name} was busy for more than {JOB_EXPIRES_S:.0f} s"))
-            return
         try:
             result = job.work(evse)
-        except Exception as error:
+        except EvseError as error:
+            self._drain(evse)
             job.future.set_exception(error)
-            if isinstance(error, NoAnswerError) or not isinstance(error, EvseError):
-                self._log.warning("%s", error)
-            return
-        job.future.set_result(result)
+            if isinstance(error, PortError) or _is_silent(evse):
+                raise  # the jobs behind it shall not wait for it in vain
+        except Exception as error:
+            self._log.exception("an error in this program")
+            job.future.set_exception(error)
+        else:
+            self._drain(evse)
+            job.future.set_result(result)
 
     def _set(self, evse: Evse, name: str, values: tuple[Scalar, ...]) -> Fields:
         fields = evse.set(name, *values)
         self._log.info("%s is set", name)
-        if fields:
-            self._show({name: fields}, online=True)
+        self._drain(evse, {name: fields} if fields else {})
         return fields
 
-    def _go_offline(self, reason: str) -> None:
-        if self._snapshot.online or reason != self.error:
-            self._log.warning("offline: %s", reason)
-        self.error = reason
-        self._show(online=False)
-        self._fail_jobs(reason)
+    def _drain(self, evse: Evse, read_back: dict[str, Fields] | None = None) -> None:
+        """Shows what came while a job was done: older than what it read back, it must not be shown after that."""
+        changed: dict[str, Fields] = {}
+        for event in evse.events(0):
+            self._take(event, changed)
+        self._show({**changed, **(read_back or {})})
 
-    def _fail_jobs(self, reason: str) -> None:
-        while not self._jobs.empty():
-            job = self._jobs.get_nowait()
-            if job.future.set_running_or_notify_cancel():
-                job.future.set_exception(NoAnswerError(f"{self.name} is offline: {reason}"))
+    # --- what is shown
 
-    def _show(self, changed: dict[str, Fields] | None = None, *, online: bool) -> None:
+    def _show(self, changed: dict[str, Fields] | None = None, *, online: bool = True) -> None:
+        before = self._snapshot.values
+        new = {name: fields for name, fields in (changed or {}).items() if before.get(name) != fields}
+        self._replace(Snapshot(online, {**before, **new} if new else before))
+
+    def _replace(self, snapshot: Snapshot) -> None:
         """Tells the listeners if anything is new."""
-        before = self._snapshot
-        after = Snapshot(online, {**before.values, **(changed or {})})
-        if after == before:
+        if snapshot == self._snapshot:
             return
-        self._snapshot = after
+        self._snapshot = snapshot
         with self._lock:
             listeners = list(self._listeners)
         for listener in listeners:
-            listener(after)
+            try:
+                listener(snapshot)
+            except Exception:
+                self._log.exception("an error in a bridge")
+
+
+def _is_silent(evse: Evse) -> bool:
+    return evse.last_answer is not None and evse.last_answer.outcome is Outcome.NOT_SENT
 
 
 def _is_fact(command: Command) -> bool:
@@ -237,7 +335,7 @@ def _is_fact(command: Command) -> bool:
 
 
 _READ = tuple(
-    command for command in COMMANDS if "R" in command.access and command.refresh != "never" and not command.danger
+    command for command in COMMANDS if "R" in command.access and command.refresh != NEVER_READ and not command.danger
 )
 _BY_NAME = {command.name: command for command in _READ}
 
