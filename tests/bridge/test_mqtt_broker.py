@@ -1,0 +1,343 @@
+"""The bridge to Home Assistant at a real Mosquitto and a simulated charger."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from evse_host.bridge import mqtt_link
+from evse_host.bridge.mqtt import HomeAssistantBridge
+from evse_host.bridge.mqtt_link import Broker
+from evse_host.simulator import Car, Charger, PtyServer
+
+from . import home_assistant_model as model
+from .mqtt_support import Client, Mosquitto, needs_mosquitto
+from .support import wait_until
+
+pytestmark = needs_mosquitto
+
+LOGGER = "evse.charger.mqtt"
+
+
+@pytest.fixture
+def server() -> Iterator[PtyServer]:
+    """A simulated charger at which a car has been charging for a while."""
+    model = Charger(car=Car(plugged=True))
+    model.advance_to(30.0)
+    with PtyServer(model) as running:
+        yield running
+
+
+@pytest.fixture
+def broker(tmp_path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def client(broker) -> Iterator[Client]:
+    with Client(broker) as running:
+        yield running
+
+
+@pytest.fixture
+def start(charger, caplog) -> Iterator[Callable[..., HomeAssistantBridge]]:
+    """``start(uri, **options)`` starts a bridge, stopped at the end."""
+    caplog.set_level(logging.INFO, "evse")
+    with ExitStack() as running:
+
+        def begin(uri: str, username: str = "", password: str = "", **options) -> HomeAssistantBridge:
+            options.setdefault("interval", 3600)
+            bridge = HomeAssistantBridge(charger, Broker.parse(uri, username, password), **options)
+            bridge.start()
+            running.callback(bridge.stop)
+            return bridge
+
+        yield begin
+
+
+@pytest.fixture
+def bridge(start, broker, client) -> HomeAssistantBridge:
+    """Connected, and has said all."""
+    running = start(broker.uri)
+    client.wait("evse/availability", lambda heard: heard.payload == "online")
+    return running
+
+
+@pytest.fixture
+def lines(caplog) -> Callable[[str], list[str]]:
+    """``lines("lost")``: the log's lines with that text."""
+    return lambda text: [record.getMessage() for record in caplog.records if text in record.getMessage()]
+
+
+# --- what is at the broker --------------------------------------------------------------------------------------------
+
+
+def test_all_is_retained_for_who_comes_later(bridge, broker):
+    with Client(broker) as later:
+        availability = later.wait("evse/availability")
+        state = later.wait("evse/state")
+        wait_until(lambda: len([h for h in later.heard if h.topic.startswith("homeassistant/")]) == 8)
+    assert (availability.payload, availability.retained, state.retained) == ("online", True, True)
+    assert state.json["state"] == "C2" and state.json["charging"] is True
+    for heard in later.heard:
+        if heard.topic.startswith("homeassistant/"):
+            assert heard.retained
+            domain, config = model.check(heard.topic, heard.payload)
+            model.shown(domain, config, state.payload)
+
+
+def test_discovery_comes_before_the_state_and_availability_last(bridge, client):
+    topics = list(dict.fromkeys(heard.topic for heard in client.heard))
+    assert topics[-2:] == ["evse/state", "evse/availability"] and len(topics) == 10
+
+
+def test_a_change_is_there_within_half_a_second(bridge, client, server):
+    delays = []
+    for ampere in range(10, 19):
+        before = time.monotonic()
+        server.call(lambda model, wire=ampere * 10: model.set("CHCUR", wire))
+        delays.append(client.wait_state(current=float(ampere)).at - before)
+    assert statistics.median(delays) < 0.5, delays
+
+
+def test_nothing_is_sent_twice_but_after_the_interval(start, broker, client, server):
+    server.call(lambda model: [model.override(name, *model.value(name)) for name in ("TEMP", "EMETERPOWER")])
+    server.call(lambda model: model.override("EMETERCONSUM", 100))
+    start(broker.uri, interval=1.0, identifier="SLOW")
+    wait_until(lambda: len(client.on("slow/state")) >= 4)
+    last = client.on("slow/state")[-3:]
+    assert last[0].payload == last[1].payload == last[2].payload
+    assert 0.9 < last[1].at - last[0].at < 1.4 and 0.9 < last[2].at - last[1].at < 1.4
+    assert len(client.on("slow/availability")) == 1
+
+
+def test_a_changed_maximum_changes_the_slider(bridge, client, server):
+    before = len(client.heard)
+    server.call(lambda model: model.set("MAXCHCUR", 20))
+    config = client.wait("homeassistant/number/evse/charging_current_limit/config", after=before)
+    assert config.json["max"] == 20
+    assert [h.topic for h in client.heard[before:] if h.topic.startswith("homeassistant/")] == [config.topic]
+
+
+def test_without_discovery_nothing_is_said_to_home_assistant(start, broker, client):
+    start(broker.uri, discovery=False)
+    client.wait("evse/availability", lambda heard: heard.payload == "online")
+    client.publish("homeassistant/status", "online")
+    wait_until(lambda: len(client.on("evse/availability")) == 2)
+    assert [h.topic for h in client.heard if h.topic.startswith("homeassistant/")] == ["homeassistant/status"]
+
+
+def test_home_assistant_is_told_all_again_when_it_starts(bridge, client):
+    before = len(client.heard)
+    client.publish("homeassistant/status", "offline")
+    client.publish("homeassistant/status", "online")
+    client.wait("evse/availability", after=before)
+    topics = [heard.topic for heard in client.heard[before:]]
+    assert len([topic for topic in topics if topic.endswith("/config")]) == 8 and "evse/state" in topics
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+def test_home_assistant_switches_charging_off_and_on(bridge, client, server):
+    client.publish("evse/enabled/set", "OFF")
+    client.wait_state(enabled=False, charging=False)
+    assert server.call(lambda model: model.value("ENABLE")) == (0,)
+    before = len(client.heard)
+    client.publish("evse/enabled/set", "ON")
+    client.wait_state(enabled=True, after=before)
+
+
+def test_home_assistant_sets_the_current(bridge, client, server):
+    client.publish("evse/current/set", "10.5")
+    client.wait_state(current=10.5)
+    assert server.call(lambda model: model.value("CHCUR")) == (105,)
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        ("40", "evse/current/set: charging current 40.0 A is out of range, 6 to 32 A"),
+        ("5.9", "evse/current/set: charging current 5.9 A is out of range, 6 to 32 A"),
+        ("lots", "evse/current/set: charging current 'lots' is not a number of A"),
+        ("", "evse/current/set: charging current '' is not a number of A"),
+        (b"\xff\x00\xfe" * 30, "is not a number of A"),
+        ("9" * 100_000, "is not a number of A"),
+    ],
+)
+def test_a_rejected_current_lets_the_slider_jump_back(bridge, client, server, lines, payload, words):
+    before, written = len(client.heard), server.call(lambda model: list(model.journal.commands))
+    client.publish("evse/current/set", payload)
+    assert client.wait_state(after=before).json["current"] == 32
+    assert len(lines(words)) == 1 and max(map(len, lines("evse/current/set"))) < 200
+    new = server.call(lambda model: list(model.journal.commands))[len(written) :]
+    assert not any("CHCUR=" in command for command in new)
+    client.publish("evse/current/set", "16")  # it lives on
+    client.wait_state(current=16.0)
+
+
+def test_a_current_that_the_charger_refuses(bridge, client, server, lines):
+    """Somebody has lowered the maximum this moment."""
+    server.call(lambda model: model.override("MAXCHCUR", 32))
+    server.call(lambda model: (model.set("CHCUR", 100), model.set("MAXCHCUR", 13)))
+    client.wait_state(current=10.0)
+    before = len(client.heard)
+    client.publish("evse/current/set", "20")
+    assert client.wait_state(after=before).json["current"] == 10
+    assert lines("evse/current/set: CHCUR: the charger refuses 200")
+
+
+def test_a_retained_command_of_the_past_is_not_carried_out(broker, client, start, server, lines):
+    client.publish("evse/enabled/set", "OFF", retain=True)
+    client.publish("evse/current/set", "8", retain=True)
+    client.wait("evse/current/set")
+    start(broker.uri)
+    client.wait("evse/availability", lambda heard: heard.payload == "online")
+    client.publish("evse/current/set", "12", retain=True)  # arrives while the bridge is there
+    client.wait_state(current=12.0)
+    assert server.call(lambda model: model.value("ENABLE")) == (1,)
+    assert len(lines("of the past, ignored")) == 2
+
+
+def test_two_writers_at_once_end_with_one_truth(bridge, client, charger, server):
+    for round_ in range(5):
+        client.publish("evse/current/set", f"{10 + round_}")
+        charger.set("CHCUR", 200 + round_)
+    wait_until(lambda: len([c for c in server.call(lambda m: m.journal.commands) if "CHCUR=" in c]) == 10)
+    (last,) = wait_until(lambda: server.call(lambda model: model.value("CHCUR")))
+    wait_until(lambda: client.on("evse/state")[-1].json["current"] == last / 10)
+    written = [c for c in server.call(lambda m: m.journal.commands) if "CHCUR=" in c]
+    assert sorted(written) == sorted(
+        [f"AT+CHCUR={(10 + n) * 10}" for n in range(5)] + [f"AT+CHCUR={200 + n}" for n in range(5)]
+    )
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_silent_charger_is_offline_and_takes_no_command(bridge, client, server, lines):
+    server.inject(lambda faults: faults.cable_out())
+    client.wait("evse/availability", lambda heard: heard.payload == "offline")
+    state = client.wait_state(state="?").json
+    assert set(state.values()) == {"?", None}
+    client.publish("evse/enabled/set", "OFF")
+    wait_until(lambda: lines("evse/enabled/set: charger is offline"))
+    before = len(client.heard)
+    server.inject(lambda faults: faults.cable_in())
+    client.wait("evse/availability", lambda heard: heard.payload == "online", after=before)
+    client.wait_state(state="C2", enabled=True, after=before)
+    assert not any("ENABLE=" in command for command in server.call(lambda model: model.journal.commands))
+
+
+def test_a_charger_that_restarts(bridge, client, server):
+    client.publish("evse/enabled/set", "OFF")
+    client.wait_state(enabled=False)
+    before = len(client.heard)
+    server.inject(lambda faults: faults.reboot())
+    client.wait_state(enabled=True, after=before)
+    server.call(lambda model: model.set("CHCUR", 90))
+    client.wait_state(current=9.0, after=before)
+
+
+def test_a_broker_that_was_away_hears_what_is_so_now(bridge, broker, client, server, lines):
+    broker.stop()
+    wait_until(lambda: lines("is lost: it closed the connection"))
+    wait_until(lambda: lines("cannot be used: connection refused; trying again"))
+    server.call(lambda model: model.set("CHCUR", 110))
+    before = len(client.heard)
+    broker.start()
+    client.wait_state(current=11.0, after=before)
+    client.wait("evse/availability", lambda heard: heard.payload == "online", after=before)
+    wait_until(lambda: sum(h.topic.endswith("/config") for h in client.heard[before:]) >= 8)
+    assert len(lines("connected to broker")) == 1 and len(lines("trying again")) == 1
+    client.publish("evse/current/set", "12")
+    client.wait_state(current=12.0, after=before)
+
+
+def test_a_broker_that_is_not_there_yet(broker, start, lines):
+    broker.stop()
+    start(broker.uri)
+    wait_until(lambda: lines("cannot be used: connection refused; trying again"))
+    broker.start()
+    with Client(broker) as client:
+        client.wait("evse/availability", lambda heard: heard.payload == "online")
+
+
+def test_the_end_says_offline(bridge, client):
+    before = len(client.heard)
+    bridge.stop()
+    assert client.wait("evse/availability", after=before).payload == "offline"
+    assert not bridge.is_connected
+
+
+def test_stopping_waits_for_nobody(start, lines):
+    bridge = start("mqtt://192.0.2.1:1883")  # an address where nobody answers
+    before = time.monotonic()
+    bridge.stop()
+    assert time.monotonic() - before < 5
+
+
+def test_a_wrong_password_is_said_once_and_tried_again(tmp_path, start, lines, monkeypatch):
+    monkeypatch.setattr(mqtt_link, "BACK_OFF_S", (0.05,))
+    with Mosquitto(tmp_path, users={"evse": "right", "test": "test"}) as broker:
+        start(broker.uri, username="evse", password="wrong-secret")
+        log = tmp_path / "mosquitto.log"
+        wait_until(lambda: log.read_text().count("not authorised") >= 5)
+        assert len(lines("cannot be used: not authorized: wrong user name or password?; trying again")) == 1
+        assert not lines("connected") and not lines("wrong-secret")
+
+
+def test_the_right_password(tmp_path, start):
+    with (
+        Mosquitto(tmp_path, users={"evse": "right", "test": "test"}) as broker,
+        Client(broker, "test", "test") as client,
+    ):
+        start(broker.uri, username="evse", password="right")
+        client.wait("evse/availability", lambda heard: heard.payload == "online")
+
+
+def test_the_back_off_grows(start, broker, monkeypatch):
+    """Each connection that fails is followed by a longer wait; one that held starts anew."""
+    waits = []
+    bridge = start(broker.uri)
+    wait_until(lambda: bridge.is_connected)
+    broker.stop()
+    monkeypatch.setattr(mqtt_link, "BACK_OFF_S", _Noted(waits))
+    wait_until(lambda: len(waits) >= 6)
+    assert waits[:6] == sorted(waits[:6]) and waits[5] > waits[0]
+
+
+class _Noted(tuple):
+    """Waits of a back-off, as short as can be, and which of them were asked for."""
+
+    def __new__(cls, asked: list[int]):
+        new = super().__new__(cls, (0.01,) * 7)
+        new.asked = asked
+        return new
+
+    def __getitem__(self, index):
+        self.asked.append(index)
+        return super().__getitem__(index)
+
+
+def test_two_bridges_with_one_identifier_are_noticed(start, broker, client, lines):
+    start(broker.uri)
+    client.wait("evse/availability", lambda heard: heard.payload == "online")
+    start(broker.uri)
+    wait_until(lambda: lines("is another client with our name there?"))
+
+
+def test_noise_at_the_broker_ends_nothing(bridge, client):
+    for topic in ("evse/enabled/set", "evse/current/set", "homeassistant/status"):
+        for payload in (b"", b"\x00", b"\xff" * 1000, b"{" * 5000, "ü".encode()):
+            client.publish(topic, payload)
+    client.publish("evse/enabled/set", "on")
+    before = len(client.heard)
+    client.publish("evse/current/set", "7")
+    client.wait_state(current=7.0, enabled=True, after=before)
