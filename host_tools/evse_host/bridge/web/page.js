@@ -59,7 +59,7 @@ function problem() {
 
 function renderCharger(live) {
   setText(byId("name"), latest.name);
-  document.title = `${live ? latest.headline : "Not live"} – ${latest.name}`;
+  document.title = `${live ? latest.headline : "Not live"}: ${latest.name}`;
   byId("now").className = live ? latest.kind : "";
   setText(byId("headline"), latest.headline);
   setText(byId("explanation"), latest.explanation);

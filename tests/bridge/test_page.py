@@ -1,0 +1,401 @@
+"""The web page in a real browser, at a simulated charger."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from evse_host.simulator import Charger, PtyServer
+
+from .page_support import CONTRAST, DESKTOP, NARROW, PHONE, TARGETS, WAIT_MS, chromium, serving, text, wait_text
+from .support import wait_until
+
+LOST, SILENT = "The connection to this server is lost", "The charger does not answer"
+SILENCE_S = 3600
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def idle() -> Iterator[PtyServer]:
+    with PtyServer(Charger()) as running:
+        yield running
+
+
+@pytest.fixture
+def look(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """``look(url, **context's options)`` opens the page and waits until it is live; at the end it must have asked
+    nobody else, and have had no error of its own."""
+    contexts, errors, asked = [], [], []
+
+    def open_page(url: str, **options) -> Page:
+        contexts.append(browser.new_context(**{"viewport": PHONE, "reduced_motion": "reduce"} | options))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if "Policy" in said.text else None)
+        page.on("request", lambda request: asked.append((request.url, url)))
+        page.goto(f"{url}/")
+        wait_text(page, "link", "Live")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
+    assert [address for address, url in asked if not address.startswith(url)] == []
+
+
+@pytest.fixture
+def page(charger, look) -> Iterator[Page]:
+    """At a charger where a car is plugged in."""
+    with serving(charger) as server:
+        page = look(server.url)
+        yield page
+        page.close()  # or the server would wait for it
+
+
+def writes(server: PtyServer, name: str = "") -> list[str]:
+    return server.call(lambda charger: charger.journal.writes(name))
+
+
+def audit(page: Page) -> None:
+    """What a machine can find, in light and dark, on a phone and a desktop: axe's rules, the contrast of all texts,
+    target sizes, nothing wider than the screen."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page, options={"resultTypes": ["violations"]})
+        assert found.violations_count == 0, found.generate_report()
+        contrast = page.evaluate(CONTRAST, 4.5)
+        assert contrast["low"] == [] and contrast["count"] > 40
+    for size in (NARROW, PHONE, DESKTOP):
+        page.set_viewport_size(size)
+        assert page.evaluate(TARGETS, 44) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+# --- at a glance
+
+
+def test_a_session_live(idle, share, look) -> None:
+    """A car comes, draws energy on two phases, has a fault and leaves: all without a reload."""
+    with serving(share(idle)) as server:
+        page = look(server.url)
+        assert text(page, "headline") == "No car"
+        idle.call(lambda charger: setattr(charger.car, "phases", 2))
+        idle.call(lambda charger: charger.car.plug())
+        wait_text(page, "headline", "Charging")
+        wait_text(page, "power", "7.38 kW")
+        wait_text(page, "explanation", "on 2 phases")
+        assert page.locator("#currents td").all_inner_texts() == ["16.0 A", "16.0 A", "0.0 A"]
+        assert page.locator("#voltages td").all_inner_texts()[:2] == ["230 V", "231 V"]
+        wait_text(page, "session-energy", " Wh")
+        assert re.fullmatch(r"\d+ s", text(page, "charging-time"))
+        assert (text(page, "temperature"), text(page, "state")) == ("31.5 °C", "C2")
+        assert page.title() == "Charging: Simulated EVSE"
+
+        idle.call(lambda charger: charger.point.set_fault("rcm_triggered"))
+        wait_text(page, "faults", "Fault: Residual current")
+        wait_text(page, "headline", "Fault")
+        assert page.locator("#faults").get_attribute("role") == "alert"
+        wait_text(page, "power", "0 W")
+        idle.call(lambda charger: charger.override("ERROR", 0))
+        idle.call(lambda charger: charger.override("STATE", 0))
+        wait_text(page, "headline", "No car")
+        page.wait_for_function("() => document.getElementById('faults').textContent === ''")
+
+
+def test_texts_of_the_charger_are_texts(server, share, look) -> None:
+    name = "<img src=x onerror=alert(1)>"
+    server.call(lambda charger: charger.set("INSTNAME", name))
+    with serving(share(server)) as http:
+        page = look(http.url)
+        dialogs = []
+        page.on("dialog", lambda dialog: dialogs.append(dialog.dismiss()))
+        wait_text(page, "name", name)
+        assert text(page, "name") == name and page.title().endswith(name)
+        assert page.locator("img").count() == 0 and dialogs == []
+
+
+def test_the_policy_would_stop_a_script(charger, browser) -> None:
+    """Even if a text became HTML, it could not run, and could not load anything."""
+    with serving(charger) as server, browser.new_page() as page:
+        said = []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(server.url)
+        page.evaluate("""document.body.insertAdjacentHTML("beforeend",
+            '<img src="http://127.0.0.1:9/x"><button id="injected" onclick="window.evil = 1">x</button>')""")
+        page.evaluate("document.getElementById('injected').click()")
+        assert page.evaluate("window.evil") is None
+        assert sum("Content Security Policy" in text for text in said) >= 2
+
+
+# --- what a person does
+
+
+def test_stop_and_start(page, server) -> None:
+    wait_text(page, "toggle", "Stop charging")
+    page.click("#toggle")
+    wait_text(page, "now-answer", "Charging is stopped.")
+    wait_text(page, "headline", "Stopped")
+    assert writes(server) == ["AT+ENABLE=0"]
+    assert text(page, "toggle") == "Start charging"
+    page.click("#toggle")
+    server.wait_for(lambda charger: charger.point.enabled)
+    wait_text(page, "toggle", "Stop charging")
+
+
+def test_looking_writes_nothing(page, server) -> None:
+    page.reload()
+    wait_text(page, "link", "Live")
+    assert writes(server) == []
+
+
+def test_current_by_keyboard_is_one_write(page, server) -> None:
+    page.focus("#current")
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowDown", "PageDown"):
+        page.keyboard.press(key)
+    wait_text(page, "current-answer", "Set to 30.7 A.")
+    assert writes(server) == ["AT+CHCUR=307"]
+    page.keyboard.press("Home")
+    wait_text(page, "current-answer", "Set to 6.0 A.")
+    page.keyboard.press("PageUp")
+    wait_text(page, "current-shown", "7.0 A")
+    server.wait_for(lambda charger: charger.point.current == 70)
+
+
+def test_current_by_pointer_is_whole_amperes_in_one_write(page, server) -> None:
+    box = page.locator("#current").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] - 10, middle)
+    page.mouse.down()
+    for part in (0.8, 0.6, 0.5, 0.41):
+        page.mouse.move(box["x"] + box["width"] * part, middle)
+    assert writes(server) == []  # while it is held
+    page.mouse.up()
+    wait_text(page, "current-answer", "Set to ")
+    (write,) = writes(server)
+    assert write.endswith("0") and 130 <= int(write.removeprefix("AT+CHCUR=")) <= 190
+    page.click("#less")
+    wait_until(lambda: len(writes(server)) == 2)
+    assert int(writes(server)[1].removeprefix("AT+CHCUR=")) == int(write.removeprefix("AT+CHCUR=")) - 1
+
+
+def test_the_slider_ends_at_the_chargers_maximum(page, server) -> None:
+    assert page.locator("#current").get_attribute("max") == "32"
+    server.call(lambda charger: charger.set("MAXCHCUR", 16))
+    page.wait_for_function("() => document.getElementById('current').max === '16'")
+    assert text(page, "current-shown") == "32.0 A, above the charger's maximum"
+
+
+def test_a_refused_current_names_the_maximum(page, server) -> None:
+    """Somebody lowers the maximum while the page still shows the old one."""
+    page.evaluate("document.getElementById('current').max = 63")
+    page.evaluate("""() => {
+        const range = document.getElementById("current");
+        range.value = 40;
+        range.dispatchEvent(new Event("input"));
+        range.dispatchEvent(new Event("change"));
+    }""")
+    page.evaluate("document.getElementById('current').max = 63")
+    wait_text(page, "current-answer", "Not done")
+    assert "6 to 32 A" in text(page, "current-answer")
+    wait_text(page, "current-shown", "32.0 A")
+    assert writes(server) == []
+
+
+def test_authorize_only_what_waits(idle, share, look) -> None:
+    idle.call(lambda charger: charger.set("REQAUTH", 1))
+    with serving(share(idle)) as server:
+        page = look(server.url)
+        assert not page.is_visible("#authorize")
+        idle.call(lambda charger: charger.car.plug())
+        wait_text(page, "headline", "Waiting for authorization")
+        page.focus("#authorize")
+        page.keyboard.press("Enter")
+        wait_text(page, "now-answer", "Authorized.")
+        wait_text(page, "headline", "Charging")
+        assert not page.is_visible("#authorize")
+        assert page.evaluate("document.activeElement.id") == "toggle"  # the keyboard is not lost
+        assert idle.call(lambda charger: charger.journal.commands.count("AT+AUTH")) == 1
+
+
+def test_limits(page, server) -> None:
+    for id_, entered, written, shown in (
+        ("energy", "10,5", "AT+CONSUMLIM=10500", "Now: 10.5 kWh"),
+        ("energy", "0.0001", "AT+CONSUMLIM=1", "Now: 0.001 kWh"),  # 0 would be none
+        ("time", "90", "AT+CHTIMELIM=5400", "Now: 1 h 30 min"),
+        ("under-power", "500", "AT+UNDERPOWERLIM=500", "Now: 500 W"),
+    ):
+        page.fill(f"#{id_}", entered)
+        page.keyboard.press("Enter")
+        wait_text(page, f"{id_}-now", shown)
+        wait_text(page, f"{id_}-answer", "Done.")
+        assert writes(server)[-1] == written
+        assert page.input_value(f"#{id_}") == ""
+    page.fill("#energy", "0")
+    page.click("#energy-limit button")
+    wait_text(page, "energy-now", "Now: no limit")
+    assert len(writes(server)) == 5
+
+
+def test_what_is_no_number_is_not_sent(page, server) -> None:
+    for entered in ("", "-1", "ten", "1e3", "Infinity", "1,000,000"):
+        page.fill("#energy", entered)
+        page.click("#energy-limit button")
+        wait_text(page, "energy-answer", "Please enter a number")
+        assert page.get_attribute("#energy", "aria-invalid") == "true"
+        assert page.evaluate("document.activeElement.id") == "energy"
+        page.evaluate("byId('energy-answer').textContent = ''")
+    assert writes(server) == []
+
+
+def test_what_the_server_refuses_is_said_in_words(page, server) -> None:
+    page.fill("#under-power", "65536")
+    page.keyboard.press("Enter")
+    wait_text(page, "under-power-answer", "Not done: underPowerLimit: 65536 is out of range, 0 to 65535 W")
+    assert writes(server) == []
+
+
+# --- what goes wrong
+
+
+def test_a_silent_charger(page, server) -> None:
+    server.inject(lambda faults: faults.silence(SILENCE_S))
+    wait_text(page, "problem", SILENT)
+    assert "The values below are from" in text(page, "problem")
+    assert page.locator("body.old").count() == 1 and page.is_disabled("#toggle") and page.is_disabled("#current")
+    audit(page)
+    server.inject(lambda faults: faults.silence(0))
+    wait_text(page, "link", "Live")
+    assert text(page, "problem") == "" and page.is_enabled("#toggle") and page.locator("body.old").count() == 0
+
+
+def test_a_server_that_goes_and_comes_back(charger, look) -> None:
+    with serving(charger) as server:
+        page = look(server.url)
+        page.focus("#less")
+    wait_text(page, "problem", LOST)
+    assert page.locator("body.old").count() == 1 and page.is_disabled("#toggle")
+    assert page.evaluate("getComputedStyle(power).color") != page.evaluate("getComputedStyle(headline).color")
+    with serving(charger, port=server.port):
+        wait_text(page, "link", "Live")
+        assert text(page, "problem") == "" and page.is_enabled("#toggle")
+        assert page.evaluate("document.activeElement.id") == "less"  # a person at the keyboard goes on
+
+
+def test_a_connection_that_dies_without_a_word(page) -> None:
+    """As a phone that leaves the Wi-Fi: no error comes, only nothing."""
+    page.clock.install()
+    page.evaluate("connect()")  # its watchdog runs by that clock
+    wait_text(page, "link", "Live")
+    page.evaluate("source.onmessage = null")
+    page.clock.fast_forward(12_500)
+    wait_text(page, "problem", LOST)
+
+
+def test_an_unsent_wish_dies_with_the_connection(page, server) -> None:
+    page.clock.install()
+    page.focus("#current")
+    page.keyboard.press("ArrowLeft")
+    assert text(page, "current-shown") == "31.9 A"
+    page.evaluate("lose()")
+    page.clock.fast_forward(1000)
+    assert text(page, "current-shown") == "32.0 A" and writes(server) == []
+
+
+def test_a_write_without_an_answer(page, charger) -> None:
+    page.route("**/state/enabled", lambda route: route.abort())
+    page.click("#toggle")
+    wait_text(page, "now-answer", "The server did not answer. Look at what the charger shows")
+
+
+def test_a_hidden_page_gives_its_connection_back(page, charger) -> None:
+    """A browser has six connections for all its tabs."""
+    hide = "(hidden) => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });" \
+        " document.dispatchEvent(new Event('visibilitychange')); }"  # fmt: skip
+    page.evaluate(hide, True)
+    wait_until(lambda: not charger._listeners, "the connection is closed")
+    assert text(page, "problem") == ""
+    page.evaluate(hide, False)
+    wait_text(page, "link", "Live")
+
+
+def test_with_credentials(charger, look, server) -> None:
+    with serving(charger, ("user", "secret")) as http:
+        page = look(http.url, http_credentials={"username": "user", "password": "secret"})
+        page.click("#toggle")
+        wait_text(page, "toggle", "Start charging")
+    assert writes(server) == ["AT+ENABLE=0"]
+
+
+# --- for everybody
+
+
+def test_accessible(idle, share, look) -> None:
+    """Without a car; with a wrong entry, faults and an authorization to give; and cut off."""
+    owner = share(idle)
+    with serving(owner) as server:
+        page = look(server.url)
+        audit(page)
+        page.click("#energy-limit button")
+        for name, value in (("STATE", 1), ("PENDAUTH", 1), ("ERROR", 0x200 + 255)):
+            idle.call(lambda charger, row=(name, value): charger.override(*row))
+        page.wait_for_selector("#authorize:visible")
+        wait_text(page, "faults", "number 9")
+        audit(page)
+    wait_text(page, "problem", LOST)
+    audit(page)
+
+
+def test_language_and_live_regions(page) -> None:
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert page.locator("#headline").evaluate("node => node.closest('[role=status]') !== null")
+    assert page.get_by_role("slider", name="Charging current").count() == 1
+    for label in ("Energy limit, kWh", "Charging time limit, minutes", "Under-power limit, W"):
+        assert page.get_by_label(label, exact=True).count() == 1
+
+
+def test_a_live_region_is_touched_only_by_news(page) -> None:
+    """Otherwise a screen reader would read the same again, every five seconds."""
+    page.evaluate("""() => {
+        window.touched = 0;
+        const watch = new MutationObserver((changes) => (window.touched += changes.length));
+        for (const region of document.querySelectorAll("[role=status], [role=alert]")) {
+            watch.observe(region, { childList: true, characterData: true, subtree: true });
+        }
+        for (let i = 0; i < 5; i++) source.onmessage({ data: JSON.stringify({ ...latest, power: i }) });
+    }""")
+    assert page.evaluate("window.touched") == 0
+
+
+def test_keyboard_only(page) -> None:
+    """Tab comes to every control in the order of the page, and each shows that it has the focus."""
+    everything = page.evaluate("[...document.querySelectorAll('button, input')]"
+                               ".filter((x) => x.getClientRects().length).map((x) => x.id || x.ariaLabel)")  # fmt: skip
+    seen = []
+    for _ in everything:
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.id || document.activeElement.ariaLabel"))
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        assert page.evaluate("parseFloat(getComputedStyle(document.activeElement).outlineWidth)") >= 2
+    assert seen == everything and len(seen) >= 10
+
+
+def test_nothing_moves(page) -> None:
+    assert page.evaluate("document.getAnimations().length") == 0
+    assert (
+        page.evaluate("""[...document.querySelectorAll("*")].filter((node) => {
+        const { transitionDuration, animationName } = getComputedStyle(node);
+        return animationName !== "none" || /[1-9]/.test(transitionDuration);
+    }).length""")
+        == 0
+    )

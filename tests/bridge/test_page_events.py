@@ -1,0 +1,135 @@
+"""The page's files and its stream of events, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from evse_host.bridge import page
+from evse_host.bridge.snapshot import Snapshot
+
+from .page_support import serving
+from .support import wait_until
+
+
+@contextmanager
+def events(url: str) -> Iterator[Iterator[dict]]:
+    with httpx.stream("GET", f"{url}/api/v1/events", timeout=15) as response:
+        assert response.status_code == 200, response.read()
+        assert response.headers["content-type"].startswith("text/event-stream")
+        yield (json.loads(line[6:]) for line in response.iter_lines() if line.startswith("data: "))
+
+
+def status(url: str) -> int:
+    with httpx.stream("GET", f"{url}/api/v1/events", timeout=15) as response:
+        return response.status_code
+
+
+@pytest.fixture
+def url(charger) -> Iterator[str]:
+    with serving(charger) as server:
+        yield server.url
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("/", "text/html"), ("/page.css", "text/css"), ("/page.js", "text/javascript"), ("/icon.svg", "image/svg+xml")],
+)
+def test_files(url, path, kind) -> None:
+    answer = httpx.get(url + path)
+    assert answer.status_code == 200 and answer.headers["content-type"].startswith(kind)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_now_and_every_change(url, server) -> None:
+    with events(url) as news:
+        assert next(news)["maximum_current"] == 32
+        asked_at = time.monotonic()
+        server.call(lambda charger: charger.set("CHCUR", 100))
+        assert next(event for event in news if event["charging_current"] == 10)
+        assert time.monotonic() - asked_at < 1.5
+
+
+def test_a_quiet_stream_is_kept_alive(url, charger, monkeypatch) -> None:
+    monkeypatch.setattr(page, "EVERY_S", 0.05)
+    charger.stop()  # nothing changes any more
+    with events(url) as news:
+        first = next(news)
+        assert not first["online"]
+        assert next(news) == next(news) == first
+
+
+def test_a_viewer_that_leaves_makes_room(url, monkeypatch) -> None:
+    monkeypatch.setattr(page, "MOST_VIEWERS", 2)
+    with events(url) as one, events(url) as two:
+        assert next(one) and next(two)
+        refused = httpx.get(f"{url}/api/v1/events")
+        assert (refused.status_code, refused.text) == (503, "2 pages are open already")
+    wait_until(lambda: status(url) == 200, "there is room again")
+
+
+def test_viewers_that_never_read_leave_nothing_behind(url, charger) -> None:
+    address = (httpx.URL(url).host, httpx.URL(url).port)
+    for _ in range(20):
+        with socket.create_connection(address) as viewer:
+            viewer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # leaves with a reset
+            viewer.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert viewer.recv(12) == b"HTTP/1.1 200"
+    wait_until(lambda: not charger._listeners, "nobody listens to the charger")
+
+
+def test_the_server_stops_although_a_page_is_open(charger) -> None:
+    with serving(charger) as server, events(server.url) as news:
+        assert next(news)
+        started = time.monotonic()
+        server.stop()
+        assert time.monotonic() - started < 5
+    wait_until(lambda: not charger._listeners, "nobody listens to the charger")
+
+
+def test_a_slow_viewer_gets_the_newest_only() -> None:
+    class Fake:
+        name, error, snapshot = "x", "", Snapshot(True, {"CHCUR": (60,)})
+
+        def listen(self, listener):
+            self.tell = listener
+            return lambda: None
+
+    async def look() -> list[float]:
+        charger = Fake()
+        stream = page._stream(charger, set())
+        seen = [await anext(stream)]
+        for current in range(61, 200):
+            charger.snapshot = Snapshot(True, {"CHCUR": (current,)})
+            charger.tell(charger.snapshot)
+        seen.append(await anext(stream))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(stream), 0.05)
+        return [json.loads(event[6:])["charging_current"] for event in seen]
+
+    assert asyncio.run(look()) == [6.0, 19.9]
+
+
+def test_several_chargers_each_with_a_page(charger) -> None:
+    with serving({"garage": charger, "street": charger}) as server:
+        for name in ("garage", "street"):
+            assert "page.js" in httpx.get(f"{server.url}/{name}/").text
+            assert httpx.get(f"{server.url}/{name}/page.js").status_code == 200
+            with events(f"{server.url}/{name}") as news:
+                assert next(news)["name"] == "Simulated EVSE"
+
+
+def test_credentials_cover_page_and_events(charger) -> None:
+    with serving(charger, ("user", "secret")) as server:
+        for path in ("/", "/page.js", "/api/v1/events"):
+            assert httpx.get(server.url + path).status_code == 401
+        assert httpx.get(server.url, auth=("user", "secret")).status_code == 200
