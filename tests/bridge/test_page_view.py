@@ -11,11 +11,25 @@ from evse_host.bridge.snapshot import Snapshot
 from evse_host.catalog import FAULTS, STATES
 
 CALM = {
-    "STATE": (0,), "ERROR": (0,), "ENABLE": (1,), "AVAILABLE": (1,), "PENDAUTH": (0,), "LIMREACH": (0,),
-    "REQAUTH": (0,), "CHCUR": (160,), "MAXCHCUR": (32,), "EMETERPOWER": (0,), "EMETERCURRENT": (0, 0, 0),
-    "EMETERVOLTAGE": (0, 0, 0), "EMETERCONSUM": (0,), "EMETERCHTIME": (0,), "CONSUMLIM": (0,), "CHTIMELIM": (0,), "UNDERPOWERLIM": (0,),
+    "STATE": (0,),
+    "ERROR": (0,),
+    "ENABLE": (1,),
+    "AVAILABLE": (1,),
+    "PENDAUTH": (0,),
+    "LIMREACH": (0,),
+    "REQAUTH": (0,),
+    "CHCUR": (160,),
+    "MAXCHCUR": (32,),
+    "EMETERPOWER": (0,),
+    "EMETERCURRENT": (0, 0, 0),
+    "EMETERVOLTAGE": (0, 0, 0),
+    "EMETERCONSUM": (0,),
+    "EMETERCHTIME": (0,),
+    "CONSUMLIM": (0,),
+    "CHTIMELIM": (0,),
+    "UNDERPOWERLIM": (0,),
     "INSTNAME": ("Garage",),
-}  # fmt: skip
+}
 
 
 def snapshot(state: str, **values) -> Snapshot:
@@ -89,12 +103,22 @@ def test_a_fault_of_later_firmware_is_shown_with_its_number() -> None:
 def test_values_are_in_units_of_people() -> None:
     shown = view(
         snapshot(
-            "C2", CHCUR=165, EMETERPOWER=11040, EMETERCURRENT=(16000, 15900, 16100),
-            EMETERVOLTAGE=(230100, 231000, 229000), EMETERCONSUM=1234, EMETERTOTCONSUM=2**33,
-            EMETERSESTIME=4000, EMETERCHTIME=3000, TEMP=(2, -1250, -1300), CONSUMLIM=10000, CHTIMELIM=3600,
+            "C2",
+            CHCUR=165,
+            EMETERPOWER=11040,
+            EMETERCURRENT=(16000, 15900, 16100),
+            EMETERVOLTAGE=(230100, 231000, 229000),
+            EMETERCONSUM=1234,
+            EMETERTOTCONSUM=2**33,
+            EMETERSESTIME=4000,
+            EMETERCHTIME=3000,
+            TEMP=(2, -1250, -1300),
+            CONSUMLIM=10000,
+            CHTIMELIM=3600,
             UNDERPOWERLIM=500,
-        ), "x",
-    )  # fmt: skip
+        ),
+        "x",
+    )
     assert shown["charging_current"] == 16.5 and shown["maximum_current"] == 32
     assert shown["currents"] == (16.0, 15.9, 16.1) and shown["voltages"] == (230.1, 231.0, 229.0)
     assert (shown["power"], shown["session_energy"], shown["total_energy"]) == (11040, 1234, 2**33)
