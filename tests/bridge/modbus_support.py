@@ -127,8 +127,8 @@ def tcp_client(port: int) -> ModbusTcpClient:
     return client
 
 
-def rtu_client(bus: Bus) -> ModbusSerialClient:
-    client = ModbusSerialClient(bus.client_device, baudrate=BAUD_RATE, timeout=TIMEOUT_S, retries=0)
+def rtu_client(bus: Bus, **options) -> ModbusSerialClient:
+    client = ModbusSerialClient(bus.client_device, baudrate=BAUD_RATE, timeout=TIMEOUT_S, retries=0, **options)
     assert client.connect()
     return client
 
