@@ -1,0 +1,53 @@
+"""`evse-host modbus`"""
+
+from __future__ import annotations
+
+import click
+
+from ..errors import UsageError
+from .bridging import needs, run_bridge, shared_charger, wait_online
+from .serving import parse_address
+from .session import Session
+
+
+@click.command("modbus")
+@click.option("--tcp", metavar="[HOST:]PORT", help="Serve Modbus TCP there, such as 127.0.0.1:502; 0: any port.")
+@click.option("--rtu", metavar="DEVICE", help="Serve Modbus RTU on this serial port, such as /dev/ttyUSB1.")
+@click.option("--baud", type=click.IntRange(300, 4_000_000), default=9600, show_default=True, help="Of --rtu, 8N1.")
+@click.option("--unit", type=click.IntRange(1, 247), default=1, show_default=True, help="Unit of the charger.")
+@click.option("--print", "only_print", is_flag=True, help="Print the registers as they are now, and end.")
+@click.pass_obj
+def command(session: Session, tcp: str | None, rtu: str | None, baud: int, unit: int, only_print: bool) -> int | None:
+    """Serve the charger's Modbus registers, RTU or TCP, until Ctrl-C.
+
+    Modbus has no password: whoever reaches the address may write.
+    """
+    if only_print:
+        _print(session)
+        return None
+    if (tcp is None) == (rtu is None):
+        raise UsageError("--tcp or --rtu: choose one")
+    address = parse_address(tcp) if tcp is not None else None
+    try:
+        from ..bridge.modbus import ModbusRtu, ModbusTcp
+    except ImportError:
+        raise needs("modbus", "the Modbus bridge") from None
+
+    def make(charger):
+        return ModbusTcp({unit: charger}, *address) if address else ModbusRtu({unit: charger}, rtu, baud)
+
+    return run_bridge(session, make)
+
+
+def _print(session: Session) -> None:
+    from ..bridge import registers
+
+    charger = shared_charger(session)
+    charger.start()
+    try:
+        wait_online(charger)
+        values = registers.values(charger.snapshot)
+    finally:
+        charger.stop()
+    lines = (f"{register.address}  {value:<8} {register.doc}" for register, value in values.items())
+    session.show({register.address: value for register, value in values.items()}, "\n".join(lines))
