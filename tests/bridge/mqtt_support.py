@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 from dataclasses import dataclass
@@ -93,12 +94,14 @@ class Heard:
 class Client:
     """Hears everything; a context manager. Comes back when the broker does."""
 
-    def __init__(self, broker: Mosquitto, username: str = "", password: str = "") -> None:
+    def __init__(self, broker: Mosquitto, username: str = "", password: str = "", ca_file: Path | None = None) -> None:
         self.heard: list[Heard] = []
         versions = getattr(mqtt, "CallbackAPIVersion", None)
         self._client = mqtt.Client(*([versions.VERSION2] if versions else []))
         if username:
             self._client.username_pw_set(username, password)
+        if ca_file:
+            self._client.tls_set_context(ssl.create_default_context(cafile=ca_file))
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
         self._subscribed = False
         self._client.on_subscribe = self._on_subscribe

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from .bridging import needs, run_bridge, secret, shared_charger, wait_online
+from .bridging import needs, run_bridge, secret, snapshot_now
 from .session import Session
 
 DEFAULT_BROKER = "mqtt://192.168.1.10:1883"
@@ -98,12 +98,6 @@ def _import():
 
 def _print(session: Session, messages) -> None:
     """As `mosquitto_sub -v` shows them."""
-    charger = shared_charger(session)
-    charger.start()
-    try:
-        wait_online(charger)
-        found = messages(charger.snapshot)
-    finally:
-        charger.stop()
+    found = messages(snapshot_now(session))
     data = {topic: json.loads(payload) if payload.startswith("{") else payload for topic, payload in found.items()}
     session.show(data, "\n".join(f"{topic} {payload}" for topic, payload in found.items()))

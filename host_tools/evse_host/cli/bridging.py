@@ -64,6 +64,17 @@ def wait_online(charger) -> None:
         forget()
 
 
+def snapshot_now(session: Session):
+    """What the charger shows now. Raises NoAnswerError."""
+    charger = shared_charger(session)
+    charger.start()
+    try:
+        wait_online(charger)
+        return charger.snapshot
+    finally:
+        charger.stop()
+
+
 def run_bridge(session: Session, make: Callable) -> int:
     """``make(charger)`` gives what has start() and stop(). Runs it until Ctrl-C, or SIGTERM, which is no failure."""
     log_to_stderr(session.verbose)
