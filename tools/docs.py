@@ -15,6 +15,7 @@ from pathlib import Path
 import jinja2
 
 from evse_host import catalog
+from evse_host.bridge import registers
 from tools import results
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +27,7 @@ PAGES = {
     "automations.md.j2": "docs/automations.md",
     "full.yaml.j2": "example_configs/packages/full.yaml",
     "reliability.md.j2": "docs/reliability.md",
+    "modbus.md.j2": "docs/bridges/modbus.md",
 }
 
 REFRESH = {
@@ -106,6 +108,17 @@ def remarks(entity: catalog.Entity) -> str:
     return "; ".join(filter(None, notes))
 
 
+def writable(register: registers.Register) -> str:
+    """The numbers that a Modbus master may write."""
+    if "W" not in register.access:
+        return ""
+    fields = catalog.COMMAND[register.command].fields
+    if not fields:
+        return "1"
+    low, high = fields[0].range
+    return f"{low} to {high}" + (", at most register 304 * 10" if register.command == "CHCUR" else "")
+
+
 def environment() -> jinja2.Environment:
     """StrictUndefined: a template that asks for something that is not there fails."""
     env = jinja2.Environment(
@@ -116,11 +129,12 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     env.filters |= {"cell": cell, "number": number}
-    for helper in (source, refresh, accepts, kept, presentation, remarks):
+    for helper in (source, refresh, accepts, kept, presentation, remarks, writable):
         env.globals[helper.__name__] = helper
     env.globals["catalog"] = catalog
     env.globals["REFRESH"] = REFRESH
     env.globals["results"] = results.load()
+    env.globals["registers"] = registers
     return env
 
 

@@ -33,13 +33,11 @@ from ..transport import Transport, open_port
 from . import registers
 from .charger import SharedCharger
 from .modbus_frames import Request, RtuRequests, TcpRequests
-from .registers import Code, ModbusError, Write
+from .registers import ANSWER_S, MAX_MASTERS, Code, ModbusError, Write
 
 log = logging.getLogger("evse.modbus")
 
 UNITS = (1, 247)
-ANSWER_S = 2.0  # masters do not wait much longer
-MAX_MASTERS = 32
 CHUNK = 4096
 LISTEN_S = 0.5  # how long stopping may take
 CHARACTERS_OF_SILENCE = 3.5  # between the frames of a bus

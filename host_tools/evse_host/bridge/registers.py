@@ -15,6 +15,8 @@ from ..codec import format_argument, to_bytes
 from ..errors import EvseError, NoAnswerError, PortError, UsageError
 from .snapshot import Snapshot
 
+ANSWER_S = 2.0  # masters do not wait much longer
+MAX_MASTERS = 32
 MAX_READ = 125  # words in one answer
 MAX_WRITE = 123
 #: A temperature where no sensor is: below absolute zero, so that nobody takes it for one.
