@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import html
 import json
 import logging
@@ -19,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from ..errors import EvseError, MismatchError, NoAnswerError, PortError, RefusedError, UsageError
 from . import rest
 from .charger import SharedCharger
+from .page import add_page
 from .rest_guard import Credentials, Guard
 
 API = "/api/v1"
@@ -80,14 +80,7 @@ def _add_charger(app: FastAPI, charger: SharedCharger, prefix: str) -> None:
         app.add_api_route(
             f"{base}/{path}", api.post_action(action), methods=["POST"], summary=summary, responses=_RUN, **tag
         )
-    _add_page(app, charger, prefix)
-
-
-def _add_page(app: FastAPI, charger: SharedCharger, prefix: str) -> None:
-    with contextlib.suppress(ModuleNotFoundError):
-        from .page import add_page
-
-        add_page(app, charger, prefix)
+    add_page(app, charger, prefix)
 
 
 class RestApi:

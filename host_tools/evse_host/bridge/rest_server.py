@@ -57,6 +57,7 @@ class RestServer:
         self.port = self._socket.getsockname()[1]
         self._thread.start()
         self._server.ready.wait(START_S)
+        _log.info("listening on %s", self.url)
 
     def stop(self) -> None:
         """Ends every connection. May be called twice, and without a start."""

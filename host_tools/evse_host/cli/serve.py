@@ -1,0 +1,70 @@
+"""`evse-host serve`"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from ..errors import UsageError
+from .bridging import needs, run_bridge, secret, shared_charger, wait_online
+from .serving import parse_address
+from .session import Session
+
+PASSWORD = "EVSE_HTTP_PASSWORD"
+
+
+@click.command("serve")
+@click.option("--listen", metavar="[HOST:]PORT", default="127.0.0.1:8080", show_default=True,
+              help="0.0.0.0:8080 for the whole network; port 0: any.")  # fmt: skip
+@click.option("--user", default="", help="Ask for this name and a password (HTTP basic).")
+@click.option("--password-file", help=f"Its first line is the password; or set {PASSWORD}.")
+@click.option("--print", "only_print", is_flag=True, help="Print the state as the API shows it, and end.")
+@click.pass_obj
+def command(session: Session, listen: str, user: str, password_file: str | None, only_print: bool) -> int | None:
+    """Serve the charger's REST API and a web page, until Ctrl-C.
+
+    Addresses are those of the charger's own API, /api/v1/state and its writes; /api/v1/openapi.json describes them.
+    """
+    if only_print:
+        _print(session)
+        return None
+    host, port = parse_address(listen, "--listen")
+    credentials = _credentials(user, password_file)
+    try:
+        from ..bridge.rest_app import make_app
+        from ..bridge.rest_server import RestServer, is_loopback
+    except ImportError:
+        raise needs("serve", "the REST server") from None
+    if credentials is None and not is_loopback(host):
+        raise UsageError(
+            f"--listen {listen}: others than this computer are served only with credentials: "
+            f"add --user NAME and --password-file FILE (or {PASSWORD})"
+        )
+    return run_bridge(session, lambda charger: RestServer(make_app(charger, credentials), host, port))
+
+
+def _credentials(user: str, password_file: str | None) -> tuple[str, str] | None:
+    password = secret(password_file, PASSWORD)
+    if not user and not password:
+        return None
+    if not user:
+        raise UsageError("a password without --user NAME")
+    if not password:
+        raise UsageError(f"--user {user}: its password is missing: add --password-file FILE, or set {PASSWORD}")
+    if ":" in user:
+        raise UsageError(f"--user {user}: a name in HTTP has no colon")
+    return user, password
+
+
+def _print(session: Session) -> None:
+    from ..bridge import rest
+
+    charger = shared_charger(session)
+    charger.start()
+    try:
+        wait_online(charger)
+        state = rest.state_json(charger.snapshot)
+    finally:
+        charger.stop()
+    session.show(state, json.dumps(state, indent=2))
