@@ -132,10 +132,14 @@ def test_voltages_of_a_resting_meter_are_unknown() -> None:
 
 def test_nothing_is_invented() -> None:
     shown = view(Snapshot(), "garage", "no answer")
-    assert (shown["online"], shown["error"], shown["name"]) == (False, "no answer", "garage")
+    assert (shown["online"], shown["error"], shown["name"]) == (False, "No answer.", "garage")
     texts = ("online", "error", "name", "kind", "headline", "explanation", "faults")
     assert all(value is None for key, value in shown.items() if key not in texts)
     json.dumps(shown, allow_nan=False)
+
+
+def test_silence_is_said_once() -> None:
+    assert view(Snapshot(), "x", "the charger does not answer: is it on?")["error"] == "Is it on?"
 
 
 def test_an_old_error_is_not_told_while_online() -> None:

@@ -17,6 +17,8 @@ ADVICE = {
     "temperature_sensor": "A temperature sensor does not answer. If this stays, call an electrician.",
 }
 
+SILENT = "the charger does not answer"
+
 Words = tuple[str, str, str]
 
 
@@ -28,7 +30,7 @@ def view(snapshot: Snapshot, name: str, error: str = "") -> dict:
     kind, headline, explanation = words(snapshot)
     return {
         "online": snapshot.online,
-        "error": "" if snapshot.online else error,
+        "error": "" if snapshot.online else _sentence(error),
         "name": snapshot.get("INSTNAME") or name,
         "kind": kind,
         "headline": headline,
@@ -113,6 +115,12 @@ def _limit(snapshot: Snapshot) -> str:
     if 0 < (snapshot.get("CHTIMELIM") or 0) < (snapshot.get("EMETERCHTIME") or 0):
         return "This session's time limit is used up."
     return "The car took less than the under-power limit for a minute."
+
+
+def _sentence(error: str) -> str:
+    """The page has said already that the charger does not answer."""
+    text = error.removeprefix(f"{SILENT}: ")
+    return text[:1].upper() + text[1:] + ("" if text.endswith(("?", ".")) else ".")
 
 
 def _faults(bits: int) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ const SILENCE_MS = 12000; // the server says something every 5 s
 const RETRY_MS = 2000;
 const SETTLE_MS = 500; // a row of key presses is one wish
 const WRITE_MS = 20000; // the server itself gives up earlier
+const GOOD_NEWS_MS = 20000;
 
 const byId = (id) => document.getElementById(id);
 
@@ -45,16 +46,31 @@ function render() {
   const live = connected === true && latest.online;
   document.body.classList.toggle("old", !live);
   setText(byId("link"), live ? "Live" : connected === null ? "Connecting …" : "Not live");
-  setText(byId("problem"), problem());
+  renderBox("problem", problems());
   if (latest) renderCharger(live);
   enableControls(live);
 }
 
-function problem() {
-  if (connected === null || (connected && latest.online)) return "";
-  const age = shownAt ? ` The values below are from ${shownAt.toLocaleTimeString()}.` : "";
-  if (!connected) return `The connection to this server is lost. Trying again …${age}`;
-  return `The charger does not answer: ${latest.error}.${age}`;
+function problems() {
+  if (connected === null || (connected && latest.online)) return [];
+  const age = shownAt ? `The values below are from ${shownAt.toLocaleTimeString()}.` : "";
+  if (!connected) return [{ title: "The connection to this server is lost", text: `Trying again … ${age}` }];
+  return [{ title: "The charger does not answer", text: `${latest.error} ${age}` }];
+}
+
+/** ``items``: title and text each. Untouched as long as they stay the same. */
+function renderBox(id, items) {
+  const box = byId(id);
+  const shown = JSON.stringify(items);
+  if ((box.dataset.shown || "[]") === shown) return;
+  box.dataset.shown = shown;
+  box.replaceChildren(...items.map(({ title, text }) => {
+    const line = document.createElement("p");
+    const strong = document.createElement("strong");
+    strong.textContent = title;
+    line.append(strong, document.createElement("br"), text);
+    return line;
+  }));
 }
 
 function renderCharger(live) {
@@ -64,7 +80,7 @@ function renderCharger(live) {
   setText(byId("headline"), latest.headline);
   setText(byId("explanation"), latest.explanation);
   setText(byId("power"), known(latest.power, watts));
-  renderFaults();
+  renderBox("faults", latest.faults.map(({ name, advice }) => ({ title: `Fault: ${name}`, text: advice })));
   renderActions();
   renderCurrent();
   renderPhases("currents", latest.currents, amperes);
@@ -82,27 +98,22 @@ function renderCharger(live) {
   setText(byId("version"), known(latest.version, String));
 }
 
-function renderFaults() {
-  const box = byId("faults");
-  const text = JSON.stringify(latest.faults);
-  if (box.dataset.shown === text) return;
-  box.dataset.shown = text;
-  box.replaceChildren(...latest.faults.map(({ name, advice }) => {
-    const line = document.createElement("p");
-    const strong = document.createElement("strong");
-    strong.textContent = `Fault: ${name}`;
-    line.append(strong, document.createElement("br"), advice);
-    return line;
-  }));
-}
-
 function renderActions() {
   const toggle = byId("toggle");
   const authorize = byId("authorize");
-  setText(toggle, latest.enabled ? "Stop charging" : "Start charging");
+  const text = latest.enabled ? "Stop charging" : "Start charging";
+  if (toggle.textContent !== text) restBriefly(toggle);
+  setText(toggle, text);
   toggle.classList.toggle("stop", latest.enabled === true);
   if (!latest.pending_authorization && document.activeElement === authorize) toggle.focus();
+  if (latest.pending_authorization && authorize.hidden) restBriefly(authorize);
   authorize.hidden = !latest.pending_authorization;
+}
+
+/** What appears or changes under a person's finger does nothing for a moment. */
+function restBriefly(button) {
+  button.setAttribute("aria-disabled", "true");
+  setTimeout(() => button.removeAttribute("aria-disabled"), SETTLE_MS);
 }
 
 function renderPhases(id, values, text) {
@@ -195,12 +206,16 @@ async function write(path, value, answer, done) {
 }
 
 async function reason(response) {
-  return (await response.text()).trim() || `the server answered ${response.status}`;
+  const text = (await response.text()).trim().replace(/^\w+: /, ""); // the API's name of the value
+  return text || `the server answered ${response.status}`;
 }
 
+/** What went well is old news soon; what did not stays until the next try. */
 function say(answer, text, bad = false) {
   answer.classList.toggle("bad", bad);
   setText(answer, text);
+  clearTimeout(Number(answer.dataset.timer));
+  if (!bad) answer.dataset.timer = setTimeout(() => setText(answer, ""), GOOD_NEWS_MS);
 }
 
 /** A second press while the first is on its way does nothing. */
@@ -208,9 +223,9 @@ function onceAtATime(work) {
   let busy = false;
   return async (event) => {
     event.preventDefault();
-    if (busy) return;
+    if (busy || event.currentTarget.ariaDisabled) return;
     busy = true;
-    await work(event);
+    await work();
     busy = false;
   };
 }
@@ -244,6 +259,7 @@ function renderCurrent() {
   const shown = wish === null ? current : wish;
   const above = maximum !== null && shown > maximum ? ", above the charger's maximum" : "";
   setText(byId("current-shown"), known(shown, amperes) + above);
+  range.style.setProperty("--part", (range.valueAsNumber - 6) / (Number(range.max) - 6 || 1));
   range.setAttribute("aria-valuetext", known(shown, (ampere) => `${ampere.toFixed(1)} ampere`));
 }
 
@@ -315,11 +331,15 @@ const whole = (number) => (number > 0 ? Math.max(1, Math.round(number)) : 0);
 function addLimit(id, path, scale, done) {
   const input = byId(id);
   const answer = byId(`${id}-answer`);
+  input.addEventListener("input", () => {
+    input.removeAttribute("aria-invalid");
+    say(answer, "");
+  });
   byId(`${id}-limit`).addEventListener("submit", onceAtATime(async () => {
     const text = input.value.trim().replace(",", ".");
     const good = /^\d+(\.\d+)?$/.test(text);
-    input.setAttribute("aria-invalid", String(!good));
     if (!good) {
+      input.setAttribute("aria-invalid", "true");
       say(answer, "Please enter a number, 0 for no limit.", true);
       input.focus();
       return;
