@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -341,3 +342,33 @@ def test_noise_at_the_broker_ends_nothing(bridge, client):
     before = len(client.heard)
     client.publish("evse/current/set", "7")
     client.wait_state(current=7.0, enabled=True, after=before)
+
+
+CONNACK = b"\x20\x02\x00\x00"
+GARBAGE = {
+    "HTTP": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "a cut answer": b"\x20\x01\x00",
+    "an endless length": b"\x20\xff\xff\xff\xff\xff",
+    "a message with a topic longer than itself": CONNACK + b"\x30\x03\xff\xffa",
+    "a message without a topic": CONNACK + b"\x30\x00",
+    "a topic that is no UTF-8": CONNACK + b"\x30\x04\x00\x02\xff\xfe",
+    "an answer that nobody asked for": CONNACK + b"\x90\x01\x00",
+}
+
+
+def test_a_broker_that_talks_nonsense_is_tried_again(start, monkeypatch, lines):
+    monkeypatch.setattr(mqtt_link, "BACK_OFF_S", (0.01,))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(15)
+        bridge = start(f"mqtt://127.0.0.1:{listener.getsockname()[1]}")
+        for nonsense in GARBAGE.values():
+            line, _ = listener.accept()  # it came again
+            with line:
+                line.recv(1000)
+                line.sendall(nonsense)
+                line.shutdown(socket.SHUT_WR)
+                while line.recv(1000):
+                    pass
+        listener.accept()[0].close()
+        bridge.stop()
+    assert not lines("should not happen")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 
@@ -13,7 +14,7 @@ ONLINE, OFFLINE = "online", "offline"
 
 _BOOL = "{{{{ none if value_json.{0} is none else 'ON' if value_json.{0} else 'OFF' }}}}"
 
-#: (domain, slug, key of the state, what Home Assistant is told about it); the key picks the value.
+#: (domain, slug, key of the state, what Home Assistant is told about it)
 ENTITIES: tuple[tuple[str, str, str, dict[str, object]], ...] = (
     ("sensor", "state", "state", {"name": "State", "icon": "mdi:ev-station"}),
     ("sensor", "power", "power", {
@@ -76,17 +77,26 @@ def state(snapshot: Snapshot) -> dict[str, object]:
 
 def messages(identifier: str, snapshot: Snapshot, discovery: bool) -> dict[str, str]:
     """Topic -> payload of all that the broker is to retain, in the order in which it is sent."""
-    found = {}
-    for domain, slug, key, about in ENTITIES if discovery else ():
-        if domain != "number" or snapshot.maximum_current is not None:
-            config = _config(identifier, domain, slug, key, snapshot) | about
-            found[f"homeassistant/{domain}/{identifier}/{slug}/config"] = json.dumps(config, ensure_ascii=False)
+    found = dict(_discovery(identifier, snapshot.maximum_current)) if discovery else {}
     found[state_topic(identifier)] = json.dumps(state(snapshot))
     found[availability_topic(identifier)] = availability(snapshot)
     return found
 
 
-def _config(identifier: str, domain: str, slug: str, key: str, snapshot: Snapshot) -> dict[str, object]:
+@functools.lru_cache
+def _discovery(identifier: str, maximum: int | None) -> tuple[tuple[str, str], ...]:
+    """The number waits until the charger has told its range."""
+    return tuple(
+        (
+            f"homeassistant/{domain}/{identifier}/{slug}/config",
+            json.dumps(_config(identifier, domain, slug, key, maximum) | about, ensure_ascii=False),
+        )
+        for domain, slug, key, about in ENTITIES
+        if domain != "number" or maximum is not None
+    )
+
+
+def _config(identifier: str, domain: str, slug: str, key: str, maximum: int | None) -> dict[str, object]:
     name = f"{identifier}_{slug}"
     config: dict[str, object] = {
         "unique_id": name,
@@ -104,7 +114,7 @@ def _config(identifier: str, domain: str, slug: str, key: str, snapshot: Snapsho
     if domain == "switch":
         config |= {"command_topic": enabled_topic(identifier), "payload_on": "ON", "payload_off": "OFF"}
     if domain == "number":
-        config |= {"command_topic": current_topic(identifier), "min": MIN_CURRENT, "max": snapshot.maximum_current}
+        config |= {"command_topic": current_topic(identifier), "min": MIN_CURRENT, "max": maximum}
     return config
 
 

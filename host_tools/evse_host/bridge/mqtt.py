@@ -183,7 +183,7 @@ class ThingsBoardBridge(_Bridge):
             self._respond(request, value=thingsboard.shown(call, done.result()[0]))
 
     def _refuse(self, request: str, error: BaseException) -> None:
-        self._log.warning("request %s: %s", request, error)
+        self._log.warning("request %r: %s", request, error)
         self._respond(request, error=str(error))
 
     def _respond(self, request: str, **answer: object) -> None:

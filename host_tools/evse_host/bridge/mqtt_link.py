@@ -182,6 +182,8 @@ class MqttLink:
                 self._say_farewell()
         except (OSError, ValueError) as error:  # ValueError: a host name that cannot be one
             self._reason = _words(error)
+        except Exception as error:  # paho-mqtt trips over some packets that are none
+            self._reason = f"it sent what is no MQTT ({type(error).__name__})"
         self.is_connected = False
         lived = None if self._connected_at is None else time.monotonic() - self._connected_at
         if not self._stop.is_set():
@@ -221,6 +223,10 @@ class MqttLink:
             self._guarded(self._received, topic, payload)
         while not self._calls.empty():
             self._guarded(self._calls.get_nowait())
+        self._due = time.monotonic() + TURN_S
+        self._guarded(self._take_turn)
+
+    def _take_turn(self) -> None:
         self._due = self._turn()
 
     def _guarded(self, function: Callable[..., None], *arguments: object) -> None:
