@@ -83,8 +83,8 @@ def number(text: str) -> float:
 
 
 class Evcc:
-    """One charger of an evcc.yaml. ``place`` stands in for the address in it; ``mqtt`` has ``get(topic)`` and
-    ``publish(topic, payload)``."""
+    """One charger of an evcc.yaml. ``place`` stands in for the address in it; ``mqtt`` has
+    ``get(topic, timeout)`` and ``publish(topic, payload)``."""
 
     def __init__(self, config: str | dict, place: Callable[[str], str] = str, mqtt=None) -> None:
         (self.config,) = (yaml.safe_load(config) if isinstance(config, str) else config)["chargers"]
@@ -140,7 +140,7 @@ class Evcc:
 
     def _get(self, source: dict) -> str:
         if source["source"] == "mqtt":
-            text = self._mqtt.get(source["topic"])
+            text = self._mqtt.get(source["topic"], float(source["timeout"].removesuffix("s")))
         else:
             assert source["source"] == "http"
             text = self._request("GET", source, source["uri"], None)
