@@ -66,6 +66,9 @@ class Units:
             answer = self._execute(request)
         except ModbusError as error:
             answer, problem = ExceptionResponse(function & 0x7F, error.code), str(error)
+        except Exception as error:  # the line lives on, and the master is told
+            problem = f"{type(error).__name__}: {error}"
+            answer = ExceptionResponse(function & 0x7F, Code.DEVICE_FAILURE)
         self._tell((request.unit, *request.pdu[:3]), request.unit, problem)
         answer.dev_id, answer.transaction_id = request.unit, request.transaction
         return answer
@@ -150,7 +153,7 @@ class ModbusTcp:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise PortError(f"Modbus TCP {host}:{port}: {reason}") from None
-        threading.Thread(target=self._server.serve_forever, args=(0.1,), name="modbus-tcp", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(LISTEN_S,), name="modbus-tcp", daemon=True).start()
         log.info("Modbus TCP on %s", self.place)
 
     def stop(self) -> None:
@@ -234,7 +237,7 @@ class ModbusRtu:
 
     def start(self) -> None:
         """Raises PortError."""
-        self._transport = self._open()
+        self._transport = open_port(self.place, self._baud_rate)
         self._thread.start()
         log.info("Modbus RTU on %s, %d baud", self.place, self._baud_rate)
 
@@ -243,21 +246,16 @@ class ModbusRtu:
         if self._thread.is_alive():
             self._thread.join()
 
-    def _open(self) -> Transport:
-        transport = open_port(self.place, self._baud_rate)
-        transport.flush_input()
-        return transport
-
     def _run(self) -> None:
         failures, told = 0, ""
         while not self._stop.is_set():
             try:
-                with self._transport or self._open() as self._transport:
+                with self._transport or open_port(self.place, self._baud_rate) as transport:
                     if failures:
                         log.info("port %s is back", self.place)
                     failures, told = 0, ""
-                    self._serve(self._transport)
-            except PortError as error:
+                    self._serve(transport)
+            except Exception as error:  # a PortError, or what pyserial lets through when an adapter is pulled out
                 if str(error) != told:
                     log.warning("%s", error)
                 told = str(error)
