@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -21,11 +22,14 @@ CHARGING_S = 30.0  # how long, when a test begins
 
 
 @pytest.fixture
-def server() -> Iterator[PtyServer]:
-    """A simulated charger at which a car charges; its line is as fast as the computer."""
+def server(tmp_path: Path) -> Iterator[PtyServer]:
+    """A simulated charger at which a car charges; its line is as fast as the computer.
+
+    Behind a link: the number of a pseudo terminal is soon another's, and an owner opens its port again and again.
+    """
     model = Charger(car=Car(plugged=True))
     model.advance(CHARGING_S)
-    with PtyServer(model) as running:
+    with PtyServer(model, tmp_path / "charger-port") as running:
         yield running
 
 

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "proxy": ("proxy", "Stand between charger and companion, show what they say, share the charger over TCP."),
     "bridge": ("bridge", "Serve the charger to Home Assistant or ThingsBoard over MQTT."),
     "serve": ("serve", "Serve the charger's REST API, for EVCC and scripts, and a web page."),
+    "gateway": ("gateway", "Serve any number of chargers through all bridges at once."),
     "modbus": ("modbus", "Serve the charger's Modbus registers, RTU or TCP."),
     "simulate": ("simulate", "Start simulated chargers, with a car to play."),
     "generate": ("generate", "Make an ESPHome configuration with what this charger supports."),
