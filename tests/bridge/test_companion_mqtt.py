@@ -1,0 +1,363 @@
+"""The companion alone at a real Mosquitto: a real node with the package, ESPHome's own MQTT client over a socket."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import pytest
+
+from evse_host.bridge import home_assistant
+from evse_host.simulator import Car, Charger, PtyServer
+from tests.examples import configs
+from tools import node as nodes
+from tools.host_node import HostProcess, Node
+
+from . import companion_components
+from .companion_support import truth
+from .mqtt_support import Client, Mosquitto, needs_mosquitto
+from .support import wait_until
+
+pytestmark = needs_mosquitto
+
+CONFIG = nodes.ROOT / "tests/bridge/companion_mqtt.yaml"
+ID = "garage2"  # from Garage2 in the configuration
+STATE, AVAILABILITY = home_assistant.state_topic(ID), home_assistant.availability_topic(ID)
+ENABLED, CURRENT = home_assistant.enabled_topic(ID), home_assistant.current_topic(ID)
+USER, PASSWORD = "evse", "hunter-2-of-the-test"
+SOON_S = 0.5
+
+
+@pytest.fixture(scope="module")
+def program():
+    companion_components.lay_out()
+    return nodes.build(CONFIG)
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A simulated charger at which a car has been charging for a while."""
+    model = Charger(car=Car(plugged=True))
+    model.advance_to(30.0)
+    with PtyServer(model) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    with Mosquitto(tmp_path_factory.mktemp("broker"), users={USER: PASSWORD}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(broker):
+    with Client(broker, USER, PASSWORD) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def node(program, server, broker, client, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVSE_MQTT_PORT", str(broker.port))
+        patch.setenv("EVSE_MQTT_PASSWORD", PASSWORD)
+        with Node(program, server.path, tmp_path_factory.mktemp("node")) as running:
+            client.wait(AVAILABILITY, lambda heard: heard.payload == "online")
+            yield running
+
+
+@pytest.fixture
+def charger(server, node, client):
+    """The simulated charger in the state that most tests begin with, and the broker knows it."""
+    server.call(lambda charger: (charger.set("ENABLE", 1), charger.set("MAXCHCUR", 32), charger.set("CHCUR", 160)))
+    client.wait_state(STATE, after=len(client.heard), enabled=True, current=16.0)
+    server.call(lambda charger: charger.journal.clear())
+    return server
+
+
+def writes(server) -> list[str]:
+    return server.call(lambda charger: charger.journal.writes())
+
+
+def expected(server) -> dict[str, object]:
+    """What the host's bridge says of the charger: strings as they are, JSON as a value."""
+    return home_assistant.messages(ID, truth(server), discovery=True)
+
+
+def last(client, topic: str):
+    return client.on(topic)[-1]
+
+
+# --- what is at the broker --------------------------------------------------------------------------------------------
+
+
+def test_discovery_is_that_of_the_host_tool(node, client, server):
+    wanted = {topic: text for topic, text in expected(server).items() if topic.endswith("/config")}
+    assert len(wanted) == len(home_assistant.ENTITIES)
+    for topic, text in wanted.items():
+        heard = client.wait(topic)
+        assert heard.json == home_assistant.json.loads(text)
+
+
+def test_everything_is_retained_and_nothing_else_is_there(node, broker, client, server):
+    with Client(broker, USER, PASSWORD) as newcomer:
+        wait_until(lambda: len({heard.topic for heard in newcomer.heard if heard.retained}) == len(expected(server)))
+    assert {heard.topic for heard in client.heard} == set(expected(server))
+
+
+def test_the_state_is_that_of_the_host_tool(node, client, server):
+    def same() -> bool:
+        wanted, shown = home_assistant.state(truth(server)), last(client, STATE).json
+        moving = ("session_energy", "temperature")  # it runs, and the sensor has its own pace
+        return all(shown[key] == wanted[key] for key in wanted if key not in moving) and set(shown) == set(wanted)
+
+    wait_until(same, "the charger's state is at the broker")
+    shown, wanted = last(client, STATE).json, home_assistant.state(truth(server))
+    assert shown["state"] == "C2" and shown["charging"] is True and shown["power"] > 10_000
+    assert abs(shown["session_energy"] - wanted["session_energy"]) < 50
+    assert shown["temperature"] == pytest.approx(wanted["temperature"], abs=0.005)
+
+
+def test_it_is_sent_again_when_nothing_changes(node, client, server):
+    server.call(lambda charger: charger.car.unplug())
+    client.wait_state(STATE, state="A", power=0)
+    seen = len(client.heard)
+    first = client.wait(STATE, after=seen)
+    second = client.wait(STATE, lambda heard: heard.at > first.at)
+    assert second.payload == first.payload
+    server.call(lambda charger: charger.car.plug())
+    client.wait_state(STATE, after=seen, state="C2")
+
+
+def test_nothing_is_written_unasked(node, client, charger):
+    seen = len(client.heard)
+    client.wait(STATE, after=seen)
+    assert writes(charger) == []
+
+
+def test_a_change_is_at_the_broker_soon(client, charger):
+    delays = []
+    for tenths in (80, 90, 101, 110, 125, 130, 160):
+        seen = len(client.heard)
+        charger.call(lambda charger, tenths=tenths: charger.set("CHCUR", tenths))
+        begin = time.monotonic()
+        delays.append(client.wait_state(STATE, after=seen, current=tenths / 10).at - begin)
+    for enabled in (False, True):
+        seen = len(client.heard)
+        charger.call(lambda charger, enabled=enabled: charger.set("ENABLE", int(enabled)))
+        begin = time.monotonic()
+        delays.append(client.wait_state(STATE, after=seen, enabled=enabled).at - begin)
+    assert statistics.median(delays) < SOON_S, delays
+
+
+def test_a_fault(node, client, charger):
+    charger.call(lambda charger: (charger.car.unplug(), charger.point.set_fault("temperature_high")))
+    client.wait_state(STATE, error=True, state="E")
+    seen = len(client.heard)
+    charger.call(lambda charger: charger.point.clear_fault("temperature_high"))
+    client.wait_state(STATE, after=seen, error=False, state="A")
+    charger.call(lambda charger: charger.car.plug())
+
+
+def test_a_charger_without_a_temperature_sensor(node, client, charger):
+    seen = len(client.heard)
+    charger.call(lambda charger: charger.override("TEMP", 0, 0, 0))
+    client.wait_state(STATE, after=seen, temperature=None)
+    charger.call(lambda charger: charger.override("TEMP", 1, -550, -550))
+    client.wait_state(STATE, after=seen, temperature=-5.5)
+    charger.call(lambda charger: charger.override("TEMP"))
+
+
+def test_another_maximum_is_announced(node, client, charger):
+    topic = f"homeassistant/number/{ID}/charging_current_limit/config"
+    seen = len(client.heard)
+    charger.call(lambda charger: charger.set("MAXCHCUR", 20))
+    assert client.wait(topic, after=seen).json["max"] == 20
+    seen = len(client.heard)
+    charger.call(lambda charger: charger.set("MAXCHCUR", 32))
+    assert client.wait(topic, after=seen).json["max"] == 32
+
+
+def test_home_assistants_birth(node, client, charger):
+    client.publish(home_assistant.BIRTH_TOPIC, "offline")
+    seen = len(client.heard)
+    client.publish(home_assistant.BIRTH_TOPIC, "online")
+    for topic in expected(charger):
+        client.wait(topic, after=seen)
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("payload", ["ON", "on", "1", "true", "TRUE", "OFF", "0", "", " on", "nonsense"])
+def test_enabled(node, client, charger, payload):
+    wanted = home_assistant.parse_enabled(payload.encode())
+    charger.call(lambda charger: (charger.set("ENABLE", int(not wanted)), charger.journal.clear()))
+    seen = len(client.heard)
+    client.publish(ENABLED, payload)
+    charger.wait_for(lambda charger: charger.journal.writes("ENABLE") == [f"AT+ENABLE={int(wanted)}"])
+    client.wait_state(STATE, after=seen, enabled=wanted)
+
+
+@pytest.mark.parametrize("payload", ["6", "32", "10.5", " 7.3\n", "+16.", "12.34"])
+def test_current(node, client, charger, payload):
+    wire = truth(charger).current_to_write(home_assistant.parse_current(payload.encode()))
+    seen = len(client.heard)
+    client.publish(CURRENT, payload)
+    charger.wait_for(lambda charger: charger.journal.writes() == [f"AT+CHCUR={wire}"])
+    client.wait_state(STATE, after=seen, current=wire / 10)
+
+
+REJECTED = ["5.9", "32.1", "0", "-10", "1e1", "0x10", "nan", "inf", "", " ", "16 A", "1 6", "16,5", "--7", "16\0",
+            "9" * 400, "AT+RST", "ü"]  # fmt: skip
+
+
+@pytest.mark.parametrize("payload", REJECTED, ids=lambda payload: payload[:10])
+def test_rejected_current(node, client, charger, payload):
+    seen, lines = len(client.heard), len(node.log)
+    client.publish(CURRENT, payload)
+    client.wait_state(STATE, after=seen, current=16.0)
+    node.wait_for_log(r"evse\.mqtt.*current/set: ", start=lines)
+    client.publish(CURRENT, "8")
+    client.wait_state(STATE, after=seen, current=8.0)
+    assert writes(charger) == ["AT+CHCUR=80"]
+
+
+def test_a_current_that_the_charger_refuses(node, client, charger):
+    """Its maximum was lowered a moment ago, and nobody here knows."""
+    charger.call(lambda charger: (charger.set("MAXCHCUR", 20), charger.journal.clear()))
+    seen = len(client.heard)
+    client.publish(CURRENT, "30")
+    charger.wait_for(lambda charger: charger.journal.writes("CHCUR") == ["AT+CHCUR=300"])
+    client.wait_state(STATE, after=seen, current=16.0)
+    assert all(heard.json["current"] != 30 for heard in client.heard[seen:] if heard.topic == STATE)
+
+
+def test_two_writers_at_once(node, broker, client, charger):
+    with Client(broker, USER, PASSWORD) as other:
+        for tenths in range(60, 100, 4):
+            client.publish(CURRENT, str(tenths / 10))
+            other.publish(CURRENT, str(tenths / 10 + 0.2))
+        client.publish(ENABLED, "off")
+        charger.wait_for(lambda charger: charger.value("ENABLE") == (0,))
+
+    def agree() -> bool:
+        value = charger.call(lambda charger: charger.value("CHCUR")[0])
+        return last(client, STATE).json["current"] == value / 10 and last(client, STATE).json["enabled"] is False
+
+    wait_until(agree, "broker and charger agree")
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_silent_charger(node, client, charger):
+    seen = len(client.heard)
+    charger.inject(lambda faults: faults.cable_out())
+    client.wait(AVAILABILITY, lambda heard: heard.payload == "offline", after=seen)
+    unknown = client.wait_state(STATE, after=seen, state="?")
+    assert {value for key, value in unknown.json.items() if key != "state"} == {None}
+    client.publish(CURRENT, "8")
+    client.publish(ENABLED, "off")
+    node.wait_for_log("enabled/set: the charger does not answer")
+    seen = len(client.heard)
+    charger.inject(lambda faults: faults.cable_in())
+    client.wait(AVAILABILITY, lambda heard: heard.payload == "online", after=seen)
+    client.wait_state(STATE, after=seen, state="C2", enabled=True, current=16.0)
+    assert writes(charger) == []
+
+
+def test_a_restart_of_the_charger(node, client, charger):
+    seen = len(client.heard)
+    charger.inject(lambda faults: faults.reboot())
+    client.wait_state(STATE, after=seen, current=32.0)
+    assert writes(charger) == []
+
+
+def test_the_broker_goes_and_comes_back(node, broker, client, charger):
+    """It forgot what it had retained, and what it was told while it was away never acts."""
+    broker.stop()
+    charger.call(lambda charger: charger.set("CHCUR", 70))
+    node.wait_for_log("Disconnected|Lost client connection")
+    seen = len(client.heard)
+    broker.start()
+    client.wait_state(STATE, after=seen, current=7.0)
+    wait_until(lambda: set(expected(charger)) <= {heard.topic for heard in client.heard[seen:]})
+    client.publish(CURRENT, "9")
+    client.wait_state(STATE, after=seen, current=9.0)
+    assert writes(charger) == ["AT+CHCUR=90"]
+
+
+def test_no_password_is_in_the_log(node):
+    assert not any(PASSWORD in line for line in node.log)
+
+
+@pytest.fixture
+def start(program, broker, tmp_path, monkeypatch):
+    """``start(password)``: another node, without a charger, at a broker of its own."""
+    with Mosquitto(tmp_path, users={USER: PASSWORD}) as own, Client(own, USER, PASSWORD) as client:
+        process = HostProcess(program, "/nowhere/evse", tmp_path / "node")
+
+        def begin(password: str):
+            monkeypatch.setenv("EVSE_MQTT_PORT", str(own.port))
+            monkeypatch.setenv("EVSE_MQTT_PASSWORD", password)
+            process.start()
+            return process, client
+
+        yield begin
+        process.stop()
+
+
+def test_a_wrong_password(start):
+    """It keeps trying, every 5 s."""
+    process, _ = start("wrong")
+    refusal = "Disconnected: (Not Authorized|Malformed Credentials)"
+    process.wait_for_log(refusal)
+    again = len(process.log)
+    process.wait_for_log(refusal, start=again)
+    told = [line for line in process.log[again:] if "[mqtt" in line and "[C]" not in line]
+    assert len(told) < 10, told
+    assert process.running
+
+
+def test_the_last_will(start):
+    process, client = start(PASSWORD)
+    client.wait_state(STATE, state="?")
+    process.wait_for_log("Connected")
+    seen = len(client.heard)
+    process._process.kill()
+    client.wait(AVAILABILITY, lambda heard: heard.payload == "offline", after=seen)
+
+
+# --- configuration ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    return configs.lay_out(tmp_path_factory.mktemp("checkout"))
+
+
+def with_variable(examples, line: str):
+    text = (examples / "mqtt.yaml").read_text(encoding="utf-8")
+    wanted = examples / "changed.yaml"
+    wanted.write_text(text.replace("      mqtt_identifier: evse\n", f"      {line}\n"), encoding="utf-8")
+    return wanted
+
+
+@pytest.mark.parametrize("identifier", ["my-evse", "a b", "evse/x", "#", "über", '""'])
+def test_identifier_that_is_refused(examples, identifier):
+    valid, output = configs.validate(with_variable(examples, f'mqtt_identifier: "{identifier.strip(chr(34))}"'))
+    assert not valid
+    assert "mqtt_identifier must be a to z and 0 to 9" in output
+
+
+@pytest.mark.parametrize("interval", ["0.9", "0", "-5", "soon"])
+def test_interval_that_is_refused(examples, interval):
+    valid, output = configs.validate(with_variable(examples, f"mqtt_interval: {interval}"))
+    assert not valid
+    assert "mqtt_interval must be at least 1" in output
+
+
+def test_discovery_off(examples):
+    config = configs.resolved(with_variable(examples, "mqtt_discovery: false"))
+    (tick,) = [interval["then"][0]["lambda"] for interval in config["interval"]]
+    assert "if (false && announced" in tick
