@@ -75,11 +75,6 @@ def test_every_register_shows_what_the_charger_has(server, charger, client):
                 assert int.from_bytes(got, "big", signed=register.type == "i16") == want, register
 
 
-def test_a_frozen_charger_shows_below_zero(server, client):
-    server.call(lambda model: setattr(model.device, "temperatures", (-525, -1_250)))
-    wait_until(lambda: words(client, 402, 2) == [65_536 - 1_250, 65_536 - 525], timeout=30)
-
-
 @pytest.mark.parametrize("address", [99, 112, 113, 219, 301, 314, 421])
 def test_exception_2(client, address):
     assert code(client.read_holding_registers(address, device_id=1)) == Code.ILLEGAL_ADDRESS
