@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 FOLDER = Path(__file__).resolve().parents[2] / "example_configs" / "lorawan"
 SETTINGS = FOLDER / "rs485-ln.txt"
 DECODER = FOLDER / "the-things-network.js"
 VECTORS = json.loads((Path(__file__).parent / "lorawan_vectors.json").read_text(encoding="utf-8"))
+
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js: apt-get install nodejs")
 
 # The decoder runs alone, as it does in a network server: no modules, no console.
 _RUNNER = """

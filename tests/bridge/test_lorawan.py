@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from evse_host.bridge.modbus_frames import RtuRequests
 from evse_host.lorawan import LAYOUT, VERSION, decode_uplink
 
-from .lorawan_support import DECODER, SETTINGS, VECTORS, converter, crc, decode_in_javascript
+from .lorawan_support import DECODER, SETTINGS, VECTORS, converter, crc, decode_in_javascript, needs_node
 
 NAMES = [vector["name"] for vector in VECTORS]
 
@@ -33,11 +33,13 @@ def in_javascript() -> dict[str, dict]:
     return dict(zip(NAMES, decode_in_javascript(payloads), strict=True))
 
 
+@needs_node
 @pytest.mark.parametrize("vector", VECTORS, ids=NAMES)
 def test_javascript(vector, in_javascript):
     assert in_javascript[vector["name"]] == expected(vector)
 
 
+@needs_node
 def test_both_say_the_same_of_anything():
     dice = random.Random(1)
     payloads = [dice.randbytes(dice.randrange(60)) for _ in range(200)]

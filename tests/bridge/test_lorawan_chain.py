@@ -8,7 +8,7 @@ from evse_host.bridge.modbus import ModbusRtu
 from evse_host.catalog import STATES
 from evse_host.lorawan import decode_uplink
 
-from .lorawan_support import converter, decode_in_javascript
+from .lorawan_support import converter, decode_in_javascript, needs_node
 from .modbus_support import Bus, Wire, rtu_client
 from .support import wait_until
 
@@ -66,6 +66,7 @@ SCENES = {
 }  # fmt: skip
 
 
+@needs_node
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES.keys())
 def test_what_arrives_is_what_the_charger_has(server, charger, wire, scene):
     for name, values in scene.items():

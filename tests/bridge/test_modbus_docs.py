@@ -32,7 +32,9 @@ def test_every_register_has_its_row():
 
 
 def test_every_exception_has_its_row():
-    assert set(re.findall(r"^\| (\d+) (?:illegal|server|gateway)", PAGES["modbus.md"], re.MULTILINE)) == {str(code.value) for code in Code}
+    assert set(re.findall(r"^\| (\d+) (?:illegal|server|gateway)", PAGES["modbus.md"], re.MULTILINE)) == {
+        str(code.value) for code in Code
+    }
 
 
 def test_the_example_of_an_uplink():

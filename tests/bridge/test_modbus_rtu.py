@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evse_host.bridge.modbus import ModbusRtu
+from evse_host.bridge.modbus_frames import RtuRequests
 from evse_host.bridge.registers import Code
 from evse_host.errors import PortError
 
@@ -83,6 +84,7 @@ UNANSWERED = {
 
 @pytest.mark.parametrize("before", UNANSWERED.values(), ids=UNANSWERED.keys())
 def test_what_is_not_answered(server, wire, before):
+    assert RtuRequests({1}).feed(before) is None
     wire.send(before)
     wire.send(READ_CURRENT)
     assert wire.hear(7) == CURRENT
