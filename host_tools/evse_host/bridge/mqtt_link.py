@@ -18,7 +18,7 @@ import paho.mqtt.client as mqtt
 
 from ..errors import UsageError
 
-BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 STEADY_S = 10.0  # a connection that lived shorter does not start the back-off anew
 KEEP_ALIVE_S = 15  # a broker that is cut off is noticed within twice that
 TURN_S = 1.0
