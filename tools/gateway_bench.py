@@ -441,8 +441,8 @@ def table(figures: Figures) -> str:
             rows.append((text.format(place), shown, target))
     lines = [
         f"{figures.chargers} simulated chargers at which cars charge, all four bridges, Mosquitto on the same computer",
-        f"({os.cpu_count()} cores, {platform.machine()}). Each charger is asked by REST and by Modbus every {ASK_S:.0f} s,",
-        f"{PAGES} pages are open; processor over {figures.seconds:.0f} s, {figures.changes} changes and as many writes.",
+        f"({os.cpu_count()} cores, {platform.machine()}). Each charger is asked by REST and Modbus every {ASK_S:.0f} s",
+        f"and {PAGES} pages are open. Processor over {figures.seconds:.0f} s, {figures.changes} changes and writes.",
         f"{datetime.now(UTC).date().isoformat()}, Python {platform.python_version()}, {packages}.",
         "",
         "| | | target |",
