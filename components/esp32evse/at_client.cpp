@@ -121,6 +121,8 @@ bool AtClient::send_raw(const char *text, size_t length) {
 }
 
 void AtClient::subscribe(uint8_t row, uint32_t period_ms) {
+  if (this->rows_[row].refresh >= Refresh::ONCE)
+    return;  // there is never anything new
   RowState &state = this->states_[row];
   state.period = period_ms;
   state.flags = (state.flags | EXPLICIT | SUB_CHANGED) & ~SUB_REFUSED;
@@ -233,8 +235,8 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
   RowState &state = this->states_[row];
   const CommandRow &command = this->rows_[row];
   const Task asked = this->row_ == row ? this->task_ : Task::NONE;
-  if (command.has(LINES) && asked == Task::NONE)
-    return;
+  if (command.refresh >= Refresh::ONCE && asked == Task::NONE)
+    return;  // facts and lists are never pushed: only an answer that comes twice is believed
   const TextSlot *slot = this->find_slot_(row);
   const bool text_matches = slot != nullptr && strncmp(slot->text, text, slot->provable) == 0 &&
                             (text[slot->provable] == '\0' || text[slot->provable] == ',');

@@ -61,12 +61,29 @@ bool CounterLine::continues(uint32_t value) {
   return last == 0 || value - last <= MOST_STEP;  // what is less is far away, too
 }
 
+// --- SessionCounter ---------------------------------------------------------------------------------------------------
+
+void SessionCounter::update(uint32_t value) {
+  const uint32_t before = this->line_.last();
+  if (!this->line_.continues(value))
+    return;
+  const uint32_t believed = before == 0 ? value : before;
+  this->fell_ = believed < this->value_;
+  if (!this->fell_)
+    this->value_ = believed;
+}
+
+uint32_t SessionCounter::final_value() const {
+  const uint32_t last = this->line_.last();
+  return last - this->value_ <= LAST_STEP ? last : this->value_;
+}
+
 // --- SessionTracker ---------------------------------------------------------------------------------------------------
 
 uint8_t SessionTracker::on_state(ChargerState state) {
   const bool session = is_session(state);
   const bool first = !this->known_;
-  const bool other = this->active_ && session && (this->energy_fell_ || this->duration_fell_);
+  const bool other = this->active_ && session && (this->energy_.fell() || this->duration_.fell());
   this->known_ = true;
   if (first) {
     this->active_ = session;
@@ -74,47 +91,18 @@ uint8_t SessionTracker::on_state(ChargerState state) {
   }
   uint8_t events = NOTHING;
   if (this->active_ && (!session || other)) {
-    this->finish_();
+    this->last_energy_ = this->energy_.final_value();
+    this->last_duration_ = this->duration_.final_value();
+    this->has_last_ = true;
+    this->active_ = false;
     events |= FINISHED;
   }
   if (session && !this->active_) {
-    this->begin_();
+    this->active_ = true;
+    this->energy_ = this->duration_ = {};
     events |= STARTED;
   }
   return events;
-}
-
-void SessionTracker::on_energy(uint32_t watt_hours) {
-  if (!this->active_ || !this->energy_line_.continues(watt_hours))
-    return;
-  this->energy_fell_ = watt_hours < this->energy_;
-  if (!this->energy_fell_)
-    this->energy_ = watt_hours;
-}
-
-void SessionTracker::on_duration(uint32_t seconds) {
-  if (!this->active_ || !this->duration_line_.continues(seconds))
-    return;
-  this->duration_fell_ = seconds < this->duration_;
-  if (!this->duration_fell_)
-    this->duration_ = seconds;
-}
-
-void SessionTracker::finish_() {
-  this->last_energy_ = this->energy_;
-  this->last_duration_ = this->duration_;
-  this->has_last_ = true;
-  this->active_ = false;
-}
-
-void SessionTracker::begin_() {
-  this->active_ = true;
-  this->energy_fell_ = false;
-  this->duration_fell_ = false;
-  this->energy_line_ = {};
-  this->duration_line_ = {};
-  this->energy_ = 0;
-  this->duration_ = 0;
 }
 
 // --- LifetimeEnergy ---------------------------------------------------------------------------------------------------

@@ -30,16 +30,32 @@ struct Situation {
 /// What is going on, in a person's words.
 const char *describe(const Situation &situation);
 
-/// A counter that comes over a line without checksum, where digits get lost: a value counts when it continues the one
-/// before it, right or wrong.
+/// A counter that comes over a line without checksum, where digits get lost and doubled: a value counts when it
+/// continues the one before it, right or wrong.
 class CounterLine {
  public:
   static constexpr uint32_t MOST_STEP = 1000;  ///< Wh or s between two values; after a gap it takes one value more
 
   bool continues(uint32_t value);
+  uint32_t last() const { return this->last_; }
 
  protected:
   uint32_t last_{0};  // 0: none, or a new beginning; the next one counts
+};
+
+/// A counter of the running session, which believes a value when the next one continues it.
+class SessionCounter {
+ public:
+  static constexpr uint32_t LAST_STEP = 100;  ///< Wh or s; the very last value is followed by none
+
+  void update(uint32_t value);
+  bool fell() const { return this->fell_; }
+  uint32_t final_value() const;
+
+ protected:
+  CounterLine line_;
+  uint32_t value_{0};
+  bool fell_{false};
 };
 
 /// Follows the charging session, because the charger zeroes its values the moment the session ends.
@@ -50,27 +66,20 @@ class SessionTracker {
 
   /// What the change of state means. The first state known is no event.
   uint8_t on_state(ChargerState state);
-  void on_energy(uint32_t watt_hours);
-  void on_duration(uint32_t seconds);
+  void on_energy(uint32_t watt_hours) { this->energy_.update(watt_hours); }
+  void on_duration(uint32_t seconds) { this->duration_.update(seconds); }
   /// Of the session that has finished last, if one has.
   bool has_last() const { return this->has_last_; }
   uint32_t last_energy() const { return this->last_energy_; }
   uint32_t last_duration() const { return this->last_duration_; }
 
  protected:
-  void finish_();
-  void begin_();
-
-  uint32_t energy_{0};
-  uint32_t duration_{0};
+  SessionCounter energy_;
+  SessionCounter duration_;
   uint32_t last_energy_{0};
   uint32_t last_duration_{0};
   bool active_{false};
-  bool known_{false};        // a state has been seen at all
-  bool energy_fell_{false};  // the values dropped: if the session does not end now, it is another one
-  bool duration_fell_{false};
-  CounterLine energy_line_;
-  CounterLine duration_line_;
+  bool known_{false};  // a state has been seen at all
   bool has_last_{false};
 };
 

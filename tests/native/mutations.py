@@ -37,6 +37,15 @@ CHARGING = "charging.cpp"
 SURVIVES = "survives"
 
 MUTATIONS = (
+    Mutation(
+        "session: a value counts before the next one",
+        "charging.cpp",
+        "believed = before == 0 ? value : before",
+        "believed = before == 0 ? value : value",
+    ),
+    Mutation(
+        "session: the last value counts whatever it is", "charging.cpp", "<= LAST_STEP ? last", "<= 100000 ? last"
+    ),
     Mutation("RDY: too short a silence", CLIENT_H, "SETTLE_MS = 1200", "SETTLE_MS = 900"),
     Mutation(
         "RDY: no silence", CLIENT, "this->set_state_(State::SETTLING);\n  }\n  for", "this->resync_();\n  }\n  for"
@@ -170,6 +179,18 @@ MUTATIONS = (
         CLIENT,
         "this->next_poll_ = this->now_ + REPAIR_DELAY_MS;  // a late",
         "// a late",
+    ),
+    Mutation(
+        "facts: believed unasked",
+        CLIENT,
+        "if (command.refresh >= Refresh::ONCE && asked == Task::NONE)",
+        "if (command.has(LINES) && asked == Task::NONE)",
+    ),
+    Mutation(
+        "facts: subscribed to",
+        CLIENT,
+        "if (this->rows_[row].refresh >= Refresh::ONCE)\n    return;  // there is",
+        "// there is",
     ),
     Mutation("raw: never expires", CLIENT, "since(this->raw_stamp_, this->now_) > RUN_EXPIRES_MS", "false"),
     Mutation("silence: offline too late", CLIENT_H, "SILENT_COMMANDS_OFFLINE = 3", "SILENT_COMMANDS_OFFLINE = 4"),

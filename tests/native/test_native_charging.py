@@ -153,6 +153,14 @@ def test_a_lost_digit_ends_no_session(program: Program, wrong: int) -> None:
     assert track(program, *steps) == ["nothing", "started", "nothing", "nothing", "finished", "last 5002 3602"]
 
 
+def test_a_doubled_digit_is_never_believed(program: Program) -> None:
+    """It may be near enough to continue what was there before; what comes after it does not continue it."""
+    start = [state(A), state(C2), duration(9), duration(10), duration(111), duration(11), duration(11), state(C2)]
+    assert track(program, *start, duration(12), state(A)) == ["nothing", "started", "nothing", "finished", "last 0 12"]
+    end = [state(A), state(C2), duration(9), duration(10), duration(111), state(A)]
+    assert track(program, *end) == ["nothing", "started", "finished", "last 0 10"]
+
+
 def test_session_that_was_there_before_the_node(program: Program) -> None:
     steps = [state(C2), energy(5000), duration(3600), energy(5100), state(A)]
     assert track(program, *steps) == ["nothing", "finished", "last 5100 3600"]
