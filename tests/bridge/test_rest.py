@@ -6,10 +6,12 @@ import json
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from evse_host.bridge import rest
 from evse_host.bridge.snapshot import Snapshot
-from evse_host.catalog import FAULTS, STATES
+from evse_host.catalog import COMMAND, FAULTS, STATES
 from evse_host.errors import UsageError
 
 VALUES = {
@@ -234,3 +236,33 @@ def test_what_cannot_be_written(key):
 def test_one_wrong_value_spoils_the_whole_object():
     with pytest.raises(UsageError, match="underPowerLimit"):
         rest.plan({"enabled": True, "chargingCurrent": 10, "underPowerLimit": -1}, snapshot())
+
+
+# --- whatever comes
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.integers(0, 70_000)
+    | st.sampled_from([6.5, 16]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(list(rest.SETTING)) | st.text(), inner),
+)
+
+
+def allowed(writes: list[rest.Write]) -> bool:
+    ranges = {write: COMMAND[write.setting.command].fields[0].range for write in writes}
+    return all(low <= write.value <= high for write, (low, high) in ranges.items())
+
+
+@settings(deadline=None)
+@given(_JSON.map(lambda value: json.dumps(value).encode()) | st.binary())
+def test_any_body_is_refused_in_one_line_or_allowed(body):
+    try:
+        writes = rest.plan(rest.parse(body), snapshot())
+    except UsageError as error:
+        assert str(error).isprintable() and len(str(error)) < 200
+    else:
+        assert writes and allowed(writes)

@@ -442,6 +442,26 @@ def test_it_ends_with_a_client_connected(kept):
     server.stop()
 
 
+def test_an_answer_is_not_held_up(bench):
+    """Without TCP_NODELAY every answer but the first on a connection waits 40 ms for the client's acknowledgement."""
+    _, client = bench
+    seconds = [client.get(f"{API}/state").elapsed.total_seconds() for _ in range(20)]
+    assert min(seconds[1:]) < 0.03
+
+
+def test_a_mistake_of_ours_is_told_once_and_harms_nobody(kept, caplog):
+    app = make_app(kept[1])
+    app.add_api_route("/wrong", lambda: 1 // 0)
+    server = RestServer(app, port=0)
+    server.start()
+    try:
+        assert httpx.get(f"{server.url}/wrong").status_code == 500
+        assert httpx.get(f"{server.url}{API}/state").status_code == 200
+    finally:
+        server.stop()
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == ["GET /wrong failed"]
+
+
 def test_before_its_first_value_a_charger_is_offline():
     class Waiting:
         name, error, snapshot = "garage", "not connected yet", Snapshot()

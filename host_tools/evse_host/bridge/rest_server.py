@@ -37,7 +37,7 @@ class RestServer:
             server_header=False, proxy_headers=False, limit_concurrency=MOST_CONNECTIONS,
             timeout_graceful_shutdown=END_S,
         )  # fmt: skip
-        logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # it tells of its own start and end at length
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # at length about its own start and end
         self._server = _Server(config)
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
         self._socket: socket.socket | None = None
