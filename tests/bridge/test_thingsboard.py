@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -240,14 +241,20 @@ def test_telemetry_on_connection_and_every_interval(start, client, charger):
 
 
 @needs_mosquitto
-def test_telemetry_stops_with_the_charger_and_comes_back_with_it(start, client, server, charger):
-    start(interval=3600)
+@pytest.mark.parametrize("interval", [1.5, 3600])
+def test_telemetry_stops_with_the_charger_and_comes_back_with_it(start, client, server, charger, interval):
+    start(interval=interval)
     client.wait(TELEMETRY)
     server.inject(lambda faults: faults.cable_out())
     wait_until(lambda: not charger.snapshot.online)
-    assert len(client.on(TELEMETRY)) == 1
+    silent_since, before = time.monotonic(), len(client.on(TELEMETRY))
+    wait_until(lambda: time.monotonic() - silent_since > 2, "an interval has passed")
     server.inject(lambda faults: faults.cable_in())
-    wait_until(lambda: len(client.on(TELEMETRY)) == 2)
+    wait_until(lambda: charger.snapshot.online)
+    back_at = time.monotonic()
+    wait_until(lambda: len(client.on(TELEMETRY)) > before)
+    assert client.on(TELEMETRY)[before].at - back_at < 1, "not the next interval"
+    assert all(len(heard.json) == 15 for heard in client.on(TELEMETRY))
 
 
 @needs_mosquitto
