@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 
 import httpx
 import pytest
@@ -445,8 +446,12 @@ def test_it_ends_with_a_client_connected(kept):
 def test_an_answer_is_not_held_up(bench):
     """Without TCP_NODELAY every answer but the first on a connection waits 40 ms for the client's acknowledgement."""
     _, client = bench
-    seconds = [client.get(f"{API}/state").elapsed.total_seconds() for _ in range(20)]
-    assert min(seconds[1:]) < 0.03
+    seconds = []
+    for _ in range(20):
+        begin = time.perf_counter()
+        client.get(f"{API}/state")
+        seconds.append(time.perf_counter() - begin)
+    assert sorted(seconds)[5] < 0.03
 
 
 def test_a_mistake_of_ours_is_told_once_and_harms_nobody(kept, caplog):
