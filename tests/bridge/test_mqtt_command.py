@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from evse_host.simulator import Car, Charger, PtyServer
 from tests.host.commands import Command, environment, run
 
 from .mqtt_support import Client, Mosquitto, needs_mosquitto
@@ -65,6 +66,22 @@ def test_it_ends_even_when_charger_and_broker_are_away(server, broker):
         broker.stop()
         command.wait_for("is lost", err=True)
         assert command.end(signal.SIGTERM) == 0
+
+
+@needs_mosquitto
+def test_a_charger_that_is_not_there_yet_is_offline(broker, tmp_path):
+    with (
+        Client(broker) as client,
+        Command("--port", str(tmp_path / "evse"), "bridge", "mqtt", "--broker", broker.uri) as command,
+    ):
+        assert client.wait("evse/availability").payload == "offline"
+        assert client.wait("evse/state").json["state"] == "?"
+        model = Charger(car=Car(plugged=True))
+        with PtyServer(model, link=tmp_path / "evse"):  # somebody plugs the adapter in
+            client.wait("evse/availability", lambda heard: heard.payload == "online")
+            assert client.wait("homeassistant/number/evse/charging_current_limit/config").json["max"] == 32
+            assert command.end(signal.SIGTERM) == 0
+    assert sum("no such file or directory" in line for line in command.err) == 1
 
 
 # --- its options ------------------------------------------------------------------------------------------------------
