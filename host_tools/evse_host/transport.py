@@ -21,6 +21,14 @@ from serial.tools import list_ports as serial_ports
 from .catalog import BAUD_RATE
 from .errors import PortError
 
+try:
+    import termios
+except ImportError:  # Windows
+    termios = None
+
+#: No OSError; pyserial lets it through when an adapter is pulled out.
+TERMINAL_ERROR = termios.error if termios else OSError
+
 READ_SLICE_S = 0.01  # of ports that the operating system cannot wait for
 MAX_WAIT_S = 3600.0
 WRITE_TIMEOUT_S = 2.0
@@ -84,7 +92,7 @@ class Transport:
     def flush_input(self) -> None:
         try:
             self._port.reset_input_buffer()
-        except OSError as error:
+        except (OSError, TERMINAL_ERROR) as error:
             raise self._gone(error) from None
 
     def set_baud_rate(self, baud_rate: int) -> None:
@@ -152,7 +160,7 @@ def open_port(name: str, baud_rate: int = BAUD_RATE) -> Transport:
             port.write_timeout = WRITE_TIMEOUT_S
             port.exclusive = True if os.name == "posix" else None  # Windows always does it
         port.open()
-    except (OSError, ValueError) as error:
+    except (OSError, TERMINAL_ERROR, ValueError) as error:
         raise PortError(f"port {name}: {_remedy(name, error)}") from None
     return Transport(port, name)
 

@@ -85,6 +85,21 @@ def test_a_port_that_goes_away(port, action: str) -> None:
         getattr(transport_, action)(*arguments)
 
 
+def test_an_adapter_that_is_pulled_out_before_the_first_byte() -> None:
+    master, slave = os.openpty()
+    with open_port(os.ttyname(slave)) as transport_:
+        os.close(slave)
+        os.close(master)
+        with pytest.raises(PortError, match="lost"):
+            transport_.flush_input()
+
+
+def test_an_adapter_that_is_pulled_out_while_it_is_opened(port) -> None:
+    port.open.side_effect = termios.error(errno.EIO, "Input/output error")
+    with pytest.raises(PortError, match="Input/output error"):
+        open_port("/dev/ttyUSB0")
+
+
 def test_read_gives_everything_that_is_there(port, mocker) -> None:
     port.read.side_effect = [b"\n", b"+STATE=0\n"]
     type(port).in_waiting = mocker.PropertyMock(side_effect=[9, 0])
