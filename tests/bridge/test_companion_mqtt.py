@@ -25,6 +25,7 @@ ID = "garage2"  # from Garage2 in the configuration
 STATE, AVAILABILITY = home_assistant.state_topic(ID), home_assistant.availability_topic(ID)
 ENABLED, CURRENT = home_assistant.enabled_topic(ID), home_assistant.current_topic(ID)
 USER, PASSWORD = "evse", "hunter-2-of-the-test"
+INTERVAL_S = 8.0  # as configured
 SOON_S = 0.5
 
 
@@ -69,6 +70,7 @@ def node(program, server, broker, client, tmp_path_factory):
 def charger(server, node, client):
     """The simulated charger in the state that most tests begin with, and the broker knows it."""
     server.call(lambda charger: (charger.set("ENABLE", 1), charger.set("MAXCHCUR", 32), charger.set("CHCUR", 160)))
+    client.publish(CURRENT, "nonsense of the fixture")  # the state is sent again
     client.wait_state(STATE, after=len(client.heard), enabled=True, current=16.0)
     server.call(lambda charger: charger.journal.clear())
     return server
@@ -85,6 +87,13 @@ def expected(server) -> dict[str, object]:
 
 def last(client, topic: str):
     return client.on(topic)[-1]
+
+
+def ask(client, topic: str, payload: str, **state: object) -> None:
+    """Sends a command, and waits for the state that must come at once, not with the interval."""
+    seen, begin = len(client.heard), time.monotonic()
+    client.publish(topic, payload)
+    assert client.wait_state(STATE, after=seen, **state).at - begin < INTERVAL_S / 3
 
 
 # --- what is at the broker --------------------------------------------------------------------------------------------
@@ -124,6 +133,7 @@ def test_it_is_sent_again_when_nothing_changes(node, client, server):
     first = client.wait(STATE, after=seen)
     second = client.wait(STATE, lambda heard: heard.at > first.at)
     assert second.payload == first.payload
+    assert second.at - first.at == pytest.approx(INTERVAL_S, abs=2)
     server.call(lambda charger: charger.car.plug())
     client.wait_state(STATE, after=seen, state="C2")
 
@@ -171,10 +181,10 @@ def test_another_maximum_is_announced(node, client, charger):
     topic = f"homeassistant/number/{ID}/charging_current_limit/config"
     seen = len(client.heard)
     charger.call(lambda charger: charger.set("MAXCHCUR", 20))
-    assert client.wait(topic, after=seen).json["max"] == 20
+    client.wait(topic, lambda heard: heard.json["max"] == 20, after=seen)
     seen = len(client.heard)
     charger.call(lambda charger: charger.set("MAXCHCUR", 32))
-    assert client.wait(topic, after=seen).json["max"] == 32
+    client.wait(topic, lambda heard: heard.json["max"] == 32, after=seen)
 
 
 def test_home_assistants_birth(node, client, charger):
@@ -191,20 +201,19 @@ def test_home_assistants_birth(node, client, charger):
 @pytest.mark.parametrize("payload", ["ON", "on", "1", "true", "TRUE", "OFF", "0", "", " on", "nonsense"])
 def test_enabled(node, client, charger, payload):
     wanted = home_assistant.parse_enabled(payload.encode())
-    charger.call(lambda charger: (charger.set("ENABLE", int(not wanted)), charger.journal.clear()))
     seen = len(client.heard)
-    client.publish(ENABLED, payload)
-    charger.wait_for(lambda charger: charger.journal.writes("ENABLE") == [f"AT+ENABLE={int(wanted)}"])
-    client.wait_state(STATE, after=seen, enabled=wanted)
+    charger.call(lambda charger: charger.set("ENABLE", int(not wanted)))
+    if wanted:  # the fixture has enabled it
+        client.wait_state(STATE, after=seen, enabled=False)
+    ask(client, ENABLED, payload, enabled=wanted)
+    assert charger.call(lambda charger: charger.journal.writes("ENABLE")) == [f"AT+ENABLE={int(wanted)}"]
 
 
 @pytest.mark.parametrize("payload", ["6", "32", "10.5", " 7.3\n", "+16.", "12.34"])
 def test_current(node, client, charger, payload):
     wire = truth(charger).current_to_write(home_assistant.parse_current(payload.encode()))
-    seen = len(client.heard)
-    client.publish(CURRENT, payload)
-    charger.wait_for(lambda charger: charger.journal.writes() == [f"AT+CHCUR={wire}"])
-    client.wait_state(STATE, after=seen, current=wire / 10)
+    ask(client, CURRENT, payload, current=wire / 10)
+    assert writes(charger) == [f"AT+CHCUR={wire}"]
 
 
 REJECTED = ["5.9", "32.1", "0", "-10", "1e1", "0x10", "nan", "inf", "", " ", "16 A", "1 6", "16,5", "--7", "16\0",
@@ -213,22 +222,22 @@ REJECTED = ["5.9", "32.1", "0", "-10", "1e1", "0x10", "nan", "inf", "", " ", "16
 
 @pytest.mark.parametrize("payload", REJECTED, ids=lambda payload: payload[:10])
 def test_rejected_current(node, client, charger, payload):
-    seen, lines = len(client.heard), len(node.log)
-    client.publish(CURRENT, payload)
-    client.wait_state(STATE, after=seen, current=16.0)
-    node.wait_for_log(r"evse\.mqtt.*current/set: ", start=lines)
-    client.publish(CURRENT, "8")
-    client.wait_state(STATE, after=seen, current=8.0)
+    lines = len(node.log)
+    ask(client, CURRENT, payload, current=16.0)
+    node.wait_for_log(r"evse\.mqtt.*current/set: (?!'nonsense)", start=lines)
+    ask(client, CURRENT, "8", current=8.0)
     assert writes(charger) == ["AT+CHCUR=80"]
 
 
 def test_a_current_that_the_charger_refuses(node, client, charger):
     """Its maximum was lowered a moment ago, and nobody here knows."""
     charger.call(lambda charger: (charger.set("MAXCHCUR", 20), charger.journal.clear()))
-    seen = len(client.heard)
+    seen, begin = len(client.heard), time.monotonic()
     client.publish(CURRENT, "30")
     charger.wait_for(lambda charger: charger.journal.writes("CHCUR") == ["AT+CHCUR=300"])
-    client.wait_state(STATE, after=seen, current=16.0)
+    node.wait_for_log("did not take CHCUR")
+    after_refusal = len(client.heard)
+    assert client.wait_state(STATE, after=after_refusal, current=16.0).at - begin < INTERVAL_S / 3
     assert all(heard.json["current"] != 30 for heard in client.heard[seen:] if heard.topic == STATE)
 
 

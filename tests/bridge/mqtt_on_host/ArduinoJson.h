@@ -3,6 +3,10 @@
 // compile. It holds nothing: the package under test builds its own JSON, and ESPHome's discovery is switched off.
 #include <cstddef>
 
+struct JsonString {
+  JsonString(const char * /*text*/, size_t /*size*/, bool /*is_static*/) {}
+};
+
 struct JsonVariant {
   template<typename K> JsonVariant operator[](const K & /*key*/) const { return {}; }
   template<typename T> JsonVariant &operator=(const T & /*value*/) { return *this; }
