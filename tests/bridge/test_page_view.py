@@ -73,6 +73,8 @@ def test_words(state, values, kind, headline, explanation) -> None:
         ({"CONSUMLIM": 5000, "EMETERCONSUM": 5001}, "energy limit"),
         ({"CONSUMLIM": 5000, "EMETERCONSUM": 5000, "CHTIMELIM": 60, "EMETERCHTIME": 61}, "time limit"),
         ({"CONSUMLIM": 5000, "EMETERCONSUM": 4000, "UNDERPOWERLIM": 500}, "under-power limit"),
+        ({"CONSUMLIM": 0, "EMETERCONSUM": 4000, "CHTIMELIM": 60, "EMETERCHTIME": 61}, "time limit"),
+        ({"CHTIMELIM": 0, "EMETERCHTIME": 61, "UNDERPOWERLIM": 500}, "under-power limit"),
     ],
 )
 def test_the_limit_that_was_reached_is_named(values, which) -> None:

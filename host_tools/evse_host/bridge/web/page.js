@@ -27,18 +27,18 @@ const wattHours = (value) => (value < 1000 ? `${value} Wh` : `${(value / 1000).t
 const amperes = (value) => `${value.toFixed(1)} A`;
 const volts = (value) => `${value.toFixed(0)} V`;
 
+const inUnits = (seconds) =>
+  [[Math.floor(seconds / 3600), "h"], [Math.floor(seconds / 60) % 60, "min"], [seconds % 60, "s"]];
+const join = (parts) => parts.map(([count, unit]) => `${count} ${unit}`).join(" ");
+
 function duration(seconds) {
-  const parts = [[Math.floor(seconds / 3600), "h"], [Math.floor(seconds / 60) % 60, "min"], [seconds % 60, "s"]];
+  const parts = inUnits(seconds);
   const first = parts.findIndex(([count]) => count > 0);
-  if (first < 0) return "0 s";
-  return parts.slice(first, first + 2).map(([count, unit]) => `${count} ${unit}`).join(" ");
+  return first < 0 ? "0 s" : join(parts.slice(first, first + 2));
 }
 
 /** All of it: "1 h 0 min" would hide five seconds of a limit. */
-function exactDuration(seconds) {
-  const parts = [[Math.floor(seconds / 3600), "h"], [Math.floor(seconds / 60) % 60, "min"], [seconds % 60, "s"]];
-  return parts.filter(([count]) => count > 0).map(([count, unit]) => `${count} ${unit}`).join(" ");
-}
+const exactDuration = (seconds) => join(inUnits(seconds).filter(([count]) => count > 0));
 
 const limit = (text) => (value) => `Now: ${value === 0 ? "no limit" : text(value)}`;
 
@@ -173,6 +173,7 @@ function lose() {
 /** Nobody looks: the connection is given back (a browser has six of them for all its tabs). */
 function lookAway() {
   if (settling) sendCurrent();
+  else if (!sending) forgetWish();
   disconnect();
   connected = null;
   render();
@@ -223,7 +224,7 @@ function onceAtATime(work) {
   let busy = false;
   return async (event) => {
     event.preventDefault();
-    if (busy || event.currentTarget.ariaDisabled) return;
+    if (busy || event.currentTarget.getAttribute("aria-disabled")) return;
     busy = true;
     await work();
     busy = false;
@@ -245,7 +246,8 @@ byId("authorize").addEventListener("click", onceAtATime(async () => {
 // --- the charging current
 
 let wish = null; // A; what the person chose and the charger has not confirmed
-let settling = 0;
+let settling = 0; // the timer that will send it
+let settled = false; // it may be sent
 let sending = false;
 let dragging = false;
 
@@ -267,8 +269,7 @@ function choose(ampere) {
   const range = byId("current");
   range.value = ampere;
   wish = Math.round(range.valueAsNumber * 10) / 10;
-  clearTimeout(settling);
-  settling = 0;
+  unsettle();
   renderCurrent();
 }
 
@@ -277,19 +278,26 @@ function settle() {
   settling = setTimeout(sendCurrent, SETTLE_MS);
 }
 
-function forgetWish() {
+function unsettle() {
   clearTimeout(settling);
   settling = 0;
+  settled = false;
+}
+
+function forgetWish() {
+  unsettle();
   wish = null;
 }
 
-/** One write at a time; what was chosen meanwhile goes next. */
+/** One write at a time; what was chosen meanwhile goes next, once it has settled, too. */
 async function sendCurrent() {
   clearTimeout(settling);
   settling = 0;
+  settled = true;
   if (sending) return;
   sending = true;
-  while (wish !== null && !settling) {
+  while (settled && wish !== null) {
+    settled = false;
     const ampere = wish;
     const done = await write("charging-current", ampere, byId("current-answer"), `Set to ${amperes(ampere)}.`);
     if (done) latest.charging_current = ampere;
@@ -310,9 +318,13 @@ byId("current").addEventListener("input", (event) => {
 });
 byId("current").addEventListener("change", settle);
 byId("current").addEventListener("pointerdown", () => (dragging = true));
-for (const end of ["pointerup", "pointercancel", "blur"]) {
-  window.addEventListener(end, () => (dragging = false));
-}
+window.addEventListener("pointerup", () => (dragging = false));
+window.addEventListener("pointercancel", () => {
+  if (!dragging) return;
+  dragging = false; // the finger scrolled the page: that was no wish
+  forgetWish();
+  render();
+});
 byId("current").addEventListener("keydown", (event) => {
   const ampere = { PageUp: 1, PageDown: -1 }[event.key];
   if (ampere === undefined) return;
@@ -328,7 +340,7 @@ byId("more").addEventListener("click", () => step(0.1));
 const whole = (number) => (number > 0 ? Math.max(1, Math.round(number)) : 0);
 
 /** ``scale`` makes the API's unit of the one that people enter. */
-function addLimit(id, path, scale, done) {
+function addLimit(id, path, scale) {
   const input = byId(id);
   const answer = byId(`${id}-answer`);
   input.addEventListener("input", () => {
@@ -352,4 +364,4 @@ addLimit("energy", "consumption-limit", (kWh) => whole(kWh * 1000) * 3600);
 addLimit("time", "charging-time-limit", (minutes) => whole(minutes * 60));
 addLimit("under-power", "under-power-limit", whole);
 
-connect();
+if (!document.hidden) connect();
