@@ -327,6 +327,26 @@ def test_a_silent_charger(page, server) -> None:
     assert text(page, "problem") == "" and page.is_enabled("#toggle") and page.locator("body.old").count() == 0
 
 
+def test_a_charger_that_restarts(page, server) -> None:
+    """It forgets what was set, and the page shows what is."""
+    page.click("#toggle")
+    wait_text(page, "headline", "Stopped")
+    server.inject(lambda faults: faults.reboot())
+    wait_text(page, "toggle", "Stop charging")
+    wait_text(page, "link", "Live")
+    assert page.is_enabled("#current") and writes(server) == ["AT+ENABLE=0"]
+
+
+def test_two_people_see_the_same(page, server, look) -> None:
+    other = look(page.url.rstrip("/"), viewport=DESKTOP)
+    page.click("#toggle")
+    wait_text(other, "toggle", "Start charging")
+    other.click("#less")
+    wait_text(page, "current-shown", "31.9 A")
+    assert writes(server) == ["AT+ENABLE=0", "AT+CHCUR=319"]
+    other.close()
+
+
 def test_a_server_that_goes_and_comes_back(charger, look) -> None:
     with serving(charger) as server:
         page = look(server.url)
