@@ -171,6 +171,16 @@ def test_an_old_authorization_is_not_given(server, charger, monkeypatch):
     assert commands(server, "AT+AUTH") == []
 
 
+def test_a_flood_of_wishes_is_refused_at_once(server, charger):
+    go_on = block(charger)
+    wishes = [charger.set("CHCUR", 100) for _ in range(module.MAX_JOBS)]
+    with pytest.raises(NoAnswerError, match="is busy: 100 wait already; nothing was sent"):
+        charger.set("CHCUR", 110).result(0)
+    go_on.set()
+    assert len(wait(wishes, 20).done) == module.MAX_JOBS and wishes[0].result() == (100,)
+    assert "AT+CHCUR=110" not in commands(server, "AT+CHCUR=")
+
+
 def test_authorization_is_sent_once(server, charger):
     charger.run("AUTH").result(5)
     assert commands(server, "AT+AUTH") == ["AT+AUTH"]
@@ -218,6 +228,7 @@ def test_a_silent_charger_is_offline_and_comes_back(server, charger, caplog):
 
 
 def test_jobs_behind_a_silent_one_do_not_wait_for_it(server, charger):
+    charger.submit(lambda _: None).result(10)  # it has subscribed to everything
     server.inject(lambda faults: faults.cable_out())
     begin = time.monotonic()
     wishes = [charger.set("CHCUR", 100) for _ in range(20)]
@@ -388,10 +399,11 @@ def test_it_ends_at_any_moment(server, after, silent):
     assert subscriptions(server) == set()
 
 
-def test_it_may_be_stopped_by_a_listener(server, charger):
+def test_it_may_be_stopped_by_a_listener(server, charger, caplog):
     charger.listen(lambda _: charger.stop())
     charger.set("CHCUR", 100)
     wait_until(lambda: not charger._thread.is_alive())
+    assert "error" not in caplog.text
 
 
 def test_a_bug_in_the_way_is_told_and_survived(server, charger, monkeypatch, caplog):

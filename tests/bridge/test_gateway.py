@@ -226,6 +226,7 @@ def test_a_signal_ends_it_tidily(tmp_path, broker, servers, places, number):
             assert late.wait("garage/availability").payload == "offline", "retained"
         assert "Traceback" not in gateway.log and gateway.log.rstrip().endswith("evse.gateway: ended")
         assert "secret-token" not in gateway.log
+        assert "evse-host-garage closed its connection" not in (tmp_path / "mosquitto.log").read_text(), "no goodbye"
 
 
 def test_ctrl_c_ends_it_as_every_command(tmp_path, broker, servers, places):

@@ -133,7 +133,10 @@ HIDDEN = "hunter2"
     ],
 )
 def test_a_secret_in_the_file_is_refused_and_not_shown(lines):
-    assert all(HIDDEN not in problem for problem in problems(bridge(*lines)))
+    found = problems(bridge(*lines))
+    assert all(HIDDEN not in problem for problem in found)
+    if HIDDEN in lines[-1].partition("password: ")[2]:
+        assert "must be `!env NAME` or `!file PATH`" in found[0]
 
 
 def test_secrets_come_from_the_environment_or_a_file(tmp_path, monkeypatch):

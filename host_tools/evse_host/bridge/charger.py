@@ -37,6 +37,8 @@ IDLE_S = 0.5
 GATHER_S = 0.025  # pushes come in bursts: one snapshot for all of them
 MAX_GATHER_S = 0.1
 JOB_EXPIRES_S = 10.0  # an old authorization must not unlock for somebody else
+MAX_JOBS = 100  # that wait: whoever asks for more is told at once, instead of in ten seconds
+STOP_TIMEOUT_S = 15.0  # a name server that does not answer must not keep a program from its end
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0)
 ENDS = "this program ends"
 
@@ -90,7 +92,7 @@ class SharedCharger:
         if evse:
             evse.wake()
         if wait and self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join()
+            self._thread.join(STOP_TIMEOUT_S)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -115,16 +117,20 @@ class SharedCharger:
         return self.submit(lambda evse: evse.run(name))
 
     def submit(self, work: Callable[[Evse], T]) -> Future[T]:
-        """``work`` is called with the open charger, in its thread. Without a charger the future fails at once."""
+        """``work`` is called with the open charger, in its thread. Without a charger the future fails at once.
+
+        Cancelling the future before its turn means that nothing is sent."""
         job = _Job(work, time.monotonic())
         with self._lock:
-            evse = self._evse
-            if evse:
+            evse, busy = self._evse, len(self._jobs) >= MAX_JOBS
+            if evse and not busy:
                 self._jobs.append(job)
-        if evse:
-            evse.wake()
-        else:
+        if evse is None:
             job.fail(self._offline_error())
+        elif busy:
+            job.fail(NoAnswerError(f"{self.name} is busy: {MAX_JOBS} wait already; nothing was sent"))
+        else:
+            evse.wake()
         return job.future
 
     def _offline_error(self) -> NoAnswerError:
@@ -281,7 +287,6 @@ class SharedCharger:
         try:
             result = job.work(evse)
         except EvseError as error:
-            self._drain(evse)
             job.future.set_exception(error)
             if isinstance(error, PortError) or _is_silent(evse):
                 raise  # the jobs behind it shall not wait for it in vain
@@ -289,21 +294,16 @@ class SharedCharger:
             self._log.exception("an error in this program")
             job.future.set_exception(error)
         else:
-            self._drain(evse)
             job.future.set_result(result)
 
     def _set(self, evse: Evse, name: str, values: tuple[Scalar, ...]) -> Fields:
         fields = evse.set(name, *values)
         self._log.info("%s is set", name)
-        self._drain(evse, {name: fields} if fields else {})
-        return fields
-
-    def _drain(self, evse: Evse, read_back: dict[str, Fields] | None = None) -> None:
-        """Shows what came while a job was done: older than what it read back, it must not be shown after that."""
         changed: dict[str, Fields] = {}
-        for event in evse.events(0):
+        for event in evse.events(0):  # what came before the read-back must not be shown after it
             self._take(event, changed)
-        self._show({**changed, **(read_back or {})})
+        self._show({**changed, name: fields} if fields else changed)
+        return fields
 
     # --- what is shown
 
