@@ -179,8 +179,8 @@ def wire_value(setting: Setting, value: object, snapshot: Snapshot) -> int:
             raise UsageError(f"{setting.key}: {_shown(value)} is neither true nor false")
         return int(value)
     low, high = setting.range
-    if setting is CURRENT and snapshot.get("MAXCHCUR") is not None:
-        high = min(high, Decimal(snapshot.get("MAXCHCUR")))
+    if setting is CURRENT and snapshot.maximum_current is not None:
+        high = min(high, Decimal(snapshot.maximum_current))
     allowed = f"{low.normalize():f} to {high.normalize():f} {setting.unit} are allowed"
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise UsageError(f"{setting.key}: {_shown(value)} is no number, {allowed}")
