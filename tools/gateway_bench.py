@@ -114,6 +114,7 @@ class Figures:
     """``processor`` in percent of one core, over ``seconds``; memory in MB; times in ms."""
 
     chargers: int
+    load: float  # of the computer before it began: programs that wanted to run
     seconds: float
     processor: float
     memory: float
@@ -370,6 +371,7 @@ class Prober:
 
 
 def measure(count: int, seconds: float, changes: int) -> Figures:
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as running:
         folder = Path(name)
         chargers = Chargers(count, folder)
@@ -395,8 +397,8 @@ def measure(count: int, seconds: float, changes: int) -> Figures:
         prober.close()
         clients.end()
         return Figures(
-            count, seconds, round(processor, 1), round(memory / 1024, 1), threads, files, round(all_online, 1),
-            round(gateway.end(), 1), changes, *map(Times.of, (to_broker, to_rest, to_modbus, *writes)),
+            count, round(load, 1), seconds, round(processor, 1), round(memory / 1024, 1), threads, files,
+            round(all_online, 1), round(gateway.end(), 1), changes, *map(Times.of, (to_broker, to_rest, to_modbus, *writes)),
         )  # fmt: skip
 
 
@@ -421,28 +423,30 @@ def wait_for(condition: Callable[[], object], what: str, timeout: float = 15.0) 
 
 # --- telling ----------------------------------------------------------------------------------------------------------
 
-TARGETS = {"processor": 100.0, "change": 400.0, "write": 150.0}
-
 
 def table(figures: Figures) -> str:
     """Markdown."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("paho-mqtt", "uvicorn", "pymodbus"))
     rows = [
-        ("processor", f"{figures.processor:.0f} % of one core", f"below {TARGETS['processor']:.0f} %"),
+        ("processor", f"{figures.processor:.0f} % of one core", "below 100 %" + _missed(figures.processor >= 100)),
         ("memory, threads, open files", f"{figures.memory:.0f} MB, {figures.threads}, {figures.files}", ""),
         ("from its start until all chargers are online", f"{figures.all_online_s:.1f} s", ""),
         ("from SIGTERM to its end", f"{figures.end_s:.1f} s", ""),
     ]
-    for what, target, text in (("change", "95 % below 400 ms", "a change at the charger until {} shows it"),
-                               ("write", "median below 150 ms", "a write by {}, until it is confirmed")):  # fmt: skip
-        for key, place in (("broker", "the broker"), ("rest", "REST"), ("modbus", "Modbus")):
-            times = getattr(figures, f"{what}_{'to' if what == 'change' else 'by'}_{key}")
-            shown = f"{times.median:.0f} ms, 95 % {times.p95:.0f} ms, longest {times.worst:.0f} ms"
-            rows.append((text.format(place), shown, target))
+    for place, change, write in (
+        ("the broker", figures.change_to_broker, figures.write_by_broker),
+        ("REST", figures.change_to_rest, figures.write_by_rest),
+        ("Modbus", figures.change_to_modbus, figures.write_by_modbus),
+    ):
+        target = "95 % below 400 ms" + _missed(change.p95 >= 400)
+        rows.append((f"a change at the charger, until {place} shows it", _shown(change), target))
+        target = "median below 150 ms" + _missed(write.median >= 150)
+        rows.append((f"a write by {place}, until it is confirmed", _shown(write), target))
     lines = [
         f"{figures.chargers} simulated chargers at which cars charge, all four bridges, Mosquitto on the same computer",
         f"({os.cpu_count()} cores, {platform.machine()}). Each charger is asked by REST and Modbus every {ASK_S:.0f} s",
         f"and {PAGES} pages are open. Processor over {figures.seconds:.0f} s, {figures.changes} changes and writes.",
+        f"Load of the computer by other programs: {figures.load}.",
         f"{datetime.now(UTC).date().isoformat()}, Python {platform.python_version()}, {packages}.",
         "",
         "| | | target |",
@@ -450,6 +454,14 @@ def table(figures: Figures) -> str:
         *(f"| {' | '.join(row)} |" for row in rows),
     ]
     return "\n".join(lines)
+
+
+def _missed(missed: bool) -> str:
+    return ": **missed**" if missed else ""
+
+
+def _shown(times: Times) -> str:
+    return f"{times.median:.0f} ms, 95 % {times.p95:.0f} ms, longest {times.worst:.0f} ms"
 
 
 def save(figures: Figures) -> None:
