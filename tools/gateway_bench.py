@@ -398,7 +398,8 @@ def measure(count: int, seconds: float, changes: int) -> Figures:
         clients.end()
         return Figures(
             count, round(load, 1), seconds, round(processor, 1), round(memory / 1024, 1), threads, files,
-            round(all_online, 1), round(gateway.end(), 1), changes, *map(Times.of, (to_broker, to_rest, to_modbus, *writes)),
+            round(all_online, 1), round(gateway.end(), 1), changes,
+            *map(Times.of, (to_broker, to_rest, to_modbus, *writes)),
         )  # fmt: skip
 
 
