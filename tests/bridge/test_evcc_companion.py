@@ -41,7 +41,8 @@ def charger(start_charger):
 def evcc(charger, full_node_program, start_node):
     node = start_node(full_node_program, charger.path)
     with WebServer(node) as web, Evcc(OURS, lambda uri: uri.replace("http://EVSE_NODE", web.url)) as running:
-        wait_until(lambda: answers(running.status), "the node knows the charger")
+        asks = (running.status, running.power, running.energy, running.currents, running.voltages)
+        wait_until(lambda: all(map(answers, asks)) and running.enabled(), "the node knows the charger", timeout=30)
         yield running
 
 
@@ -69,8 +70,8 @@ def test_a_whole_session(charger, evcc):
     evcc.max_current(6)
     charger.wait_for(lambda it: it.value("CHCUR") == (60,))
     wait_until(lambda: evcc.currents() == [6, 0, 0], "the car follows", timeout=30)
-    assert evcc.power() == pytest.approx(1380, rel=0.05)
-    assert evcc.voltages()[0] == pytest.approx(230, rel=0.05)
+    wait_until(lambda: evcc.power() == pytest.approx(1380, rel=0.05))
+    wait_until(lambda: evcc.voltages()[0] == pytest.approx(230, rel=0.05))
     for wrong in (0, 5, 64):
         evcc.max_current(wrong)
     evcc.max_current(10)
