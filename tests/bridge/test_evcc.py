@@ -181,7 +181,7 @@ def test_a_whole_session(share):
         wait_until(lambda: evcc.currents() == [7.5, 0, 0], "the car follows")
         evcc.max_current(10)
         wait_until(lambda: evcc.currents()[0] == 10, "the car follows")
-        assert evcc.power() == pytest.approx(2300, rel=0.05)
+        wait_until(lambda: evcc.power() == pytest.approx(2300, rel=0.05))
         evcc.enable(False)
         wait_until(lambda: evcc.status() == "B" and evcc.power() == 0, "the car stops")
         server.call(lambda charger: charger.car.unplug())
