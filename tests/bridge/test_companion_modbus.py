@@ -137,6 +137,21 @@ def test_negative_temperatures(master, server):
     server.call(lambda charger: charger.override("TEMP"))
 
 
+def test_the_smallest_steps_of_the_meter(master, server):
+    for step in (1, 2):
+        millivolts, milliamperes = (230_000 + step, 229_500 + step, 65_537 + step), (16_000 + step, 70_000 + step, step)
+        server.call(lambda charger, volts=millivolts: charger.override("EMETERVOLTAGE", *volts))
+        server.call(lambda charger, amperes=milliamperes: charger.override("EMETERCURRENT", *amperes))
+        words = [word for value in (*millivolts, *milliamperes) for word in divmod(value, 0x10000)]
+        master.wait_for(207, *words)
+    server.call(lambda charger: (charger.override("EMETERVOLTAGE"), charger.override("EMETERCURRENT")))
+
+
+def test_input_registers_are_the_same(master):
+    answer = master.read_input_registers(304, count=1, device_id=1)
+    assert answer.registers == master.read(304) == [32]
+
+
 def test_faults(master, server):
     server.call(lambda charger: (charger.car.unplug(), charger.point.set_fault("temperature_high")))
     master.wait_for(100, ord("E") << 8, 0, 1 << 6)
