@@ -69,8 +69,8 @@ RowState &AtClient::request_write_(uint8_t row) {
   this->free_slot_(row);
   state.flags = (state.flags & ~WRITE_FLAGS) | WRITE_WANTED;
   state.stamp = stamp(this->now_);
-  if (this->row_ == row)
-    this->matched_ = false;  // what has been seen so far was compared with an older wish
+  if (this->row_ == row && this->task_ == Task::VERIFY)
+    this->task_ = Task::READ;  // its answer is compared with an older wish
   this->work_ = true;
   return state;
 }
@@ -362,7 +362,7 @@ void AtClient::set_state_(State state) {
       wait = SETTLE_MS;
       break;
     case State::CLEARING:
-      wait = CLEAR_TIMEOUT_MS << this->silent_commands_;
+      wait = CLEAR_TIMEOUT_MS * (this->silent_commands_ + 1);
       this->listener_->on_transmit("~\n", 2);
       break;
     case State::CLEARED:

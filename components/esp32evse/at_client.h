@@ -82,7 +82,7 @@ class AtClient {
   static constexpr uint32_t SETTLED_UPTIME_S = 6;      // older than that, a charger has certainly settled
   static constexpr uint32_t ANSWER_TIMEOUT_MS = 1000;  // the RCM self-test holds up an answer for 0.5 s
   static constexpr uint32_t SLOW_TIMEOUT_MS = 4000;    // Wi-Fi scan, which takes 2 s; raw commands
-  static constexpr uint32_t CLEAR_TIMEOUT_MS = 500;    // doubles with every silent command
+  static constexpr uint32_t CLEAR_TIMEOUT_MS = 500;    // more with every silent command, 2 s at most
   static constexpr uint32_t QUIET_MS = 40;             // no further result within this: none is left
   static constexpr uint32_t AFTER_ERROR_MS = 20;       // a second ERROR may follow
   static constexpr uint32_t UPTIME_TOLERANCE_S = 5;

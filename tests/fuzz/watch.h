@@ -371,7 +371,7 @@ inline void Watch::on_value_line_(std::string_view name, std::string_view text) 
     const Row &meant = *this->rows_[row];
     if (name != meant.answer && name != meant.name)
       continue;
-    const bool ignored = (meant.traits & esphome::esp32evse::LINES) != 0;  // while in step it does not matter
+    const bool ignored = meant.refresh >= esphome::esp32evse::Refresh::ONCE;  // while in step it does not matter
     this->line_fields_ = parse_reference(text, meant.signature);
     if (!this->line_fields_) {
       if (!ignored)

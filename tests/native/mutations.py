@@ -124,7 +124,7 @@ MUTATIONS = (
     Mutation(
         "write: what was seen matches the newer wish, too",
         CLIENT,
-        "this->matched_ = false;  // what has",
+        "this->task_ = Task::READ;  // its",
         "this->matched_ |= false;  // what has",
     ),
     Mutation("write: a password is proven by what can be read", CLIENT, " || (state.flags & ACKED) != 0;", " || true;"),
@@ -194,7 +194,7 @@ MUTATIONS = (
     ),
     Mutation("raw: never expires", CLIENT, "since(this->raw_stamp_, this->now_) > RUN_EXPIRES_MS", "false"),
     Mutation("silence: offline too late", CLIENT_H, "SILENT_COMMANDS_OFFLINE = 3", "SILENT_COMMANDS_OFFLINE = 4"),
-    Mutation("silence: no back-off", CLIENT, "CLEAR_TIMEOUT_MS << this->silent_commands_", "CLEAR_TIMEOUT_MS"),
+    Mutation("silence: no back-off", CLIENT, "CLEAR_TIMEOUT_MS * (this->silent_commands_ + 1)", "CLEAR_TIMEOUT_MS"),
     Mutation(
         "silence: not refreshed afterwards",
         CLIENT,
