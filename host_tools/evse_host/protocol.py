@@ -162,13 +162,15 @@ class Protocol:
             self._on_result(event.ok, now)
         elif isinstance(event, Value):
             self._hear(now)
-            self._values.append(event)
-            self._lines.append(event.text)
+            if self._sent_line:  # else it answers nothing, and pushes may come for months
+                self._values.append(event)
+                self._lines.append(event.text)
         elif isinstance(event, Other):
             self._on_other(event.text)
         else:
             self._clean = False
-            self._lines.append(to_text(event.raw))
+            if self._sent_line:
+                self._lines.append(to_text(event.raw))
 
     def _hear(self, now: float) -> None:
         if now - self._heard_at > HEARD_S:
@@ -176,7 +178,9 @@ class Protocol:
         self._heard_at = now
 
     def _on_other(self, text: str) -> None:
-        if not self._lines and self._sent_line and text.endswith(self._sent_line):
+        if not self._sent_line:
+            return
+        if not self._lines and text.endswith(self._sent_line):
             self._echo = True
         else:
             self._lines.append(text)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 import time
+import tracemalloc
 from concurrent.futures import CancelledError, wait
 
 import pytest
@@ -434,6 +435,23 @@ def test_waking_ends_the_waiting_for_pushes(server):
         assert list(evse.events(20)) == [] and time.monotonic() - begin < 5, "called before"
         assert evse.get("CHCUR") == (320,), "waking harms no question"
     evse.wake()
+
+
+def test_months_of_pushes_take_no_memory(server):
+    """Who only listens asks nothing that would begin anew."""
+    with Evse.open(server.path) as evse:
+        evse.get("STATE")
+        lines = b"\n+EMETERPOWER=3680\n\nnobody asked\n\n+STATE=x\n" * 1000
+        feed = lambda: evse._protocol.receive(lines, time.monotonic())  # noqa: E731
+        feed()
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(20):
+            feed()
+        grown = tracemalloc.get_traced_memory()[0] - before
+        tracemalloc.stop()
+        assert grown < 1_000_000
+        assert evse.get("CHCUR") == (320,)
 
 
 def test_waiting_costs_nothing(server):
