@@ -397,7 +397,7 @@ def _explain(error: dict) -> tuple[Place, str]:
         return (*place, "type"), f"{which}; {', '.join(BRIDGES)} are allowed"
     if error["type"] == "value_error":  # one of ours: it shows what may be shown
         return place, str(error["ctx"]["error"])
-    text = error["msg"].replace("Input should be", "must be").replace("a valid dictionary", "a mapping of names to values")
+    text = error["msg"].replace("Input should be", "must be").replace("a valid dictionary", "names with their values")
     shown = isinstance(value, str | int | float) and not {"tokens", "password"} & set(place)
     return place, f"{value!r}: {text}" if shown else text
 
