@@ -17,6 +17,7 @@ import pytest
 
 from evse_host.catalog import BAUD_RATE
 from evse_host.simulator import Charger, PtyServer
+from tests.support import ahead
 from tools import node
 from tools.host_node import Node
 
@@ -24,6 +25,12 @@ FULL_NODE = node.ROOT / "tools/demo.yaml"
 
 # Hypothesis keeps its examples where every other cache is.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(node.CACHE / "hypothesis"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session):
+    with ahead.building(len(session.items)):
+        return (yield)
 
 
 @pytest.fixture(scope="session")
