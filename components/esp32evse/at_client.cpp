@@ -544,7 +544,7 @@ AtClient::Task AtClient::row_task_(const CommandRow &command, const RowState &st
     return Task::NONE;
   if ((flags & DUE) != 0)
     return Task::READ;
-  if (command.has(LINES) || (flags & (SUB_REFUSED | UNSUPPORTED)) != 0)
+  if ((flags & (SUB_REFUSED | UNSUPPORTED)) != 0)
     return Task::NONE;
   const bool wanted = this->wanted_period_(command, state) > 0;
   if ((flags & SUB_CHANGED) == 0 && wanted == ((flags & SUBSCRIBED) != 0))

@@ -68,8 +68,8 @@ void SessionCounter::update(uint32_t value) {
   if (!this->line_.continues(value))
     return;
   const uint32_t believed = before == 0 ? value : before;
-  this->fell_ = believed < this->value_;
-  if (!this->fell_)
+  this->fell_ = value < this->value_;  // both are, for it is not less than the one before
+  if (believed > this->value_)
     this->value_ = believed;
 }
 

@@ -86,7 +86,9 @@ MUTATIONS = (
     Mutation("read: a fact is believed at once", CLIENT, "&& state.wanted != this->digest_", "&& false"),
     Mutation("read: a fact's digest is a number's", CLIENT, "if (command.refresh != Refresh::ONCE)\n", ""),
     Mutation("list: complete without its last lines", CLIENT, "on_lines_end(row, complete)", "on_lines_end(row, true)"),
-    Mutation("list: lines that nobody asked for", CLIENT, "command.has(LINES) && asked == Task::NONE", "false"),
+    Mutation(
+        "list: lines that nobody asked for", CLIENT, "command.refresh >= Refresh::ONCE && asked == Task::NONE", "false"
+    ),
     Mutation(
         "barrier: none after a time-out",
         CLIENT,
@@ -200,12 +202,6 @@ MUTATIONS = (
         CLIENT,
         "    this->refresh();\n    this->listener_->on_online(true);",
         "    this->listener_->on_online(true);",
-    ),
-    Mutation(
-        "subscription: of a list",
-        CLIENT,
-        "if (command.has(LINES) || (flags & (SUB_REFUSED | UNSUPPORTED)) != 0)",
-        "if ((flags & (SUB_REFUSED | UNSUPPORTED)) != 0)",
     ),
     Mutation(
         "subscription: lost and never missed",

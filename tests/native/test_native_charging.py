@@ -157,6 +157,9 @@ def test_a_doubled_digit_is_never_believed(program: Program) -> None:
     """It may be near enough to continue what was there before; what comes after it does not continue it."""
     start = [state(A), state(C2), duration(9), duration(10), duration(111), duration(11), duration(11), state(C2)]
     assert track(program, *start, duration(12), state(A)) == ["nothing", "started", "nothing", "finished", "last 0 12"]
+    # Nor is a lost one that the next value happens to continue.
+    lost = [state(A), state(C2), duration(599), duration(600), duration(60), duration(601), state(C2), state(A)]
+    assert track(program, *lost) == ["nothing", "started", "nothing", "finished", "last 0 601"]
     end = [state(A), state(C2), duration(9), duration(10), duration(111), state(A)]
     assert track(program, *end) == ["nothing", "started", "finished", "last 0 10"]
 
