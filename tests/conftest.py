@@ -27,6 +27,11 @@ FULL_NODE = node.ROOT / "tools/demo.yaml"
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(node.CACHE / "hypothesis"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need nodes of their own come when these have been built."""
+    items.sort(key=lambda item: "companion" in item.path.name)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session):
     with ahead.building(len(session.items)):

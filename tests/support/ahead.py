@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.bridge import companion_components
 from tests.fuzz import targets
 from tools import cost, footprint, node, virtual_node
 
@@ -34,6 +35,9 @@ def builds() -> Iterator[Callable[[], object]]:
     yield virtual_node.build
     yield cost.build
     yield lambda: footprint.measure_subjects(footprint.BUDGETS)
+    yield lambda: node.build(TESTS / "bridge/companion_modbus.yaml")
+    yield companion_components.lay_out
+    yield lambda: node.build(TESTS / "bridge/companion_mqtt.yaml")
 
 
 def _generate(path: Path) -> None:
