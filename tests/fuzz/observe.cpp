@@ -52,8 +52,8 @@ class Observer final : public AtClientListener, private AtClient {
       CommandRow &row = this->commands_.emplace_back();
       row.name = from.name;
       row.signature = from.signature;
-      row.refresh = Refresh::NEVER;
-      row.traits = from.traits & OTHER_ANSWER;  // lines of lists are told too, though nobody has asked
+      row.refresh = Refresh::POLL;  // told even if nobody has asked, unlike facts and lists
+      row.traits = from.traits & OTHER_ANSWER;
     }
     this->row_states_.resize(this->commands_.size());
     this->set_rows(this->commands_.data(), this->row_states_.data(), static_cast<uint8_t>(this->commands_.size()));
