@@ -20,15 +20,18 @@ HARMLESS = {
     "esphome", "esp32", "esp8266", "rp2040", "host", "external_components", "substitutions", "logger", "packages",
     "uart", "spi", "rc522_spi", "esp32evse", "script", "globals", "time", "light", "output", "preferences", "safe_mode",
     "sensor", "binary_sensor", "text_sensor", "switch", "button", "number", "select", "text", "event", "psram",
-    "network", "socket", "runtime", "async_tcp", "mdns",
+    "network", "socket", "runtime", "async_tcp", "mdns", "interval", "json",
+    "modbus", "modbus_server",  # on a wire, as the charger itself
 }  # fmt: skip
 #: These listen. `guarded` says how each must be closed.
 LISTENING = {"api", "ota", "wifi", "captive_portal", "web_server_base", "web_server"}
+#: These take commands from elsewhere.
+COMMANDED = {"mqtt"}
 
 
 def guarded(config: dict) -> list[str]:
     """What is open in a validated configuration; nothing, if all is well."""
-    found = [f"{key}: not known to be closed" for key in config if key not in HARMLESS | LISTENING]
+    found = [f"{key}: not known to be closed" for key in config if key not in HARMLESS | LISTENING | COMMANDED]
     key = config.get("api", {}).get("encryption", {}).get("key") if "api" in config else "none needed"
     if not key or (key != "none needed" and len(base64.b64decode(key)) != 32):
         found.append("api: no encryption key")
@@ -38,6 +41,8 @@ def guarded(config: dict) -> list[str]:
         found.append("wifi ap: no password")
     if "captive_portal" in config and access_point is None:
         found.append("captive_portal: without an access point that has a password")
+    if "mqtt" in config and not (config["mqtt"].get("username") and config["mqtt"].get("password")):
+        found.append("mqtt: no password")
     if "web_server" in config and not config["web_server"].get("auth"):
         found.append("web_server: no auth")
     return found
@@ -70,8 +75,9 @@ def test_no_example_is_open(examples, name) -> None:
             "prometheus: not known",
         ),
         ("  password: !secret wifi_password\n", "  password: !secret wifi_password\n  ap:\n", "wifi ap: no password"),
+        ("logger:\n", "logger:\nmqtt: {broker: 192.168.1.10}\n", "mqtt: no password"),
     ],
-    ids=["api", "ota", "web_server", "unknown", "ap"],
+    ids=["api", "ota", "web_server", "unknown", "ap", "mqtt"],
 )
 def test_an_open_one_would_be_found(examples, removed, added, complaint) -> None:
     text = (configs.EXAMPLES / "evse.yaml").read_text()
