@@ -22,8 +22,15 @@ class Attempt:
 
     def __init__(self, node, charger) -> None:
         self.node, self.charger = node, charger
+        self.start = len(node.log)
+        self._settle()  # nothing of the attempt before is still repeated
         charger.call(lambda charger: charger.journal.clear())
         self.start = len(node.log)
+
+    def _settle(self) -> None:
+        """Whatever was asked before has been sent by now."""
+        self.node.call_service("send_command", command="AT+VER?")
+        self.node.wait_for_log("on_command_result OK", start=self.start)
 
     def is_taken(self, command: str, line: str, ok: bool = True) -> None:
         """``line`` was received, whole and alone; once, unless the charger refuses it (``ok`` False)."""
@@ -37,8 +44,7 @@ class Attempt:
     def is_refused(self, pattern: str) -> None:
         """The log says why, and nothing of it was received."""
         self.node.wait_for_log(pattern, start=self.start)
-        self.node.call_service("send_command", command="AT+VER?")  # whatever was sent before it has arrived by now
-        self.node.wait_for_log("on_command_result OK", start=self.start)
+        self._settle()
         self.only_whole_commands()
         assert self.writes() == []
 
