@@ -64,6 +64,8 @@ bool CounterLine::continues(uint32_t value) {
 // --- SessionCounter ---------------------------------------------------------------------------------------------------
 
 void SessionCounter::update(uint32_t value) {
+  if (value == 0)
+    this->value_ = this->final_value();  // the end of the session, whose state may come later
   const uint32_t before = this->line_.last();
   if (!this->line_.continues(value))
     return;

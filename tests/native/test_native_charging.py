@@ -109,7 +109,7 @@ def test_session_from_plug_to_unplug(program: Program) -> None:
 
 @pytest.mark.parametrize("end", [A, E, F])
 def test_values_zeroed_before_or_after_the_state(program: Program, end: int) -> None:
-    start = [state(A), state(B1), state(C2), energy(5000), duration(3600)]
+    start = [state(A), state(B1), state(C2), energy(4999), energy(5000), duration(3599), duration(3600)]
     zeroed = [energy(0), duration(0)]
     events = ["nothing", "started", "nothing", "finished", "last 5000 3600"]
     assert track(program, *start, state(end), *zeroed) == events
