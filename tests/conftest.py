@@ -9,6 +9,7 @@ def test_power(full_node_program, start_charger, start_node):
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +23,9 @@ from tools import node
 from tools.host_node import Node
 
 FULL_NODE = node.ROOT / "tools/demo.yaml"
+
+# What a shell starts in the background ignores Ctrl-C, and so would every program that the tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Hypothesis keeps its examples where every other cache is.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(node.CACHE / "hypothesis"))

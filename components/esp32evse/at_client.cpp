@@ -481,6 +481,10 @@ void AtClient::tick_() {
   if (heartbeat) {
     this->next_heartbeat_ = this->now_ + HEARTBEAT_MS;
     this->states_[UPTIME_ROW].flags |= DUE;
+    this->renewed_ = (this->renewed_ + 1) % this->row_count_;
+    uint16_t &flags = this->states_[this->renewed_].flags;
+    if ((flags & SUBSCRIBED) != 0)
+      flags |= SUB_CHANGED;  // a digit of its period may have been lost on the way
     this->work_ = true;
   }
   if (reached(this->next_poll_, this->now_)) {
@@ -601,9 +605,13 @@ void AtClient::start_(Task task, uint8_t row) {
   this->answered_ = false;
   this->matched_ = false;
   this->deadline_ = this->now_ + (task == Task::RAW ? SLOW_TIMEOUT_MS : ANSWER_TIMEOUT_MS);
-  const char *name = row < this->row_count_ ? this->rows_[row].name : "";
+  const char *name = "";
+  uint32_t number = 0;
+  if (row < this->row_count_) {
+    name = this->rows_[row].name;
+    number = this->prepare_(task, row);
+  }
   const char *format = FORMATS[static_cast<uint32_t>(task)];
-  const uint32_t number = row < this->row_count_ ? this->prepare_(task, row) : 0;
   const TextSlot *slot = task == Task::WRITE || task == Task::RAW ? this->find_slot_(row) : nullptr;
   char line[MAX_COMMAND];
   int length;

@@ -95,7 +95,7 @@ class AtClient {
   static constexpr uint32_t RUN_EXPIRES_MS = 5000;     // an old authorization must not unlock for somebody else
   static constexpr uint32_t REPAIR_DELAY_MS = 1000;
   static constexpr uint32_t HEARD_MS = 1500;  // shorter than any restart
-  static constexpr uint32_t MAX_WATCHED_PERIOD_MS = 600000;
+  static constexpr uint32_t MAX_WATCHED_PERIOD_MS = 655360;
   static constexpr uint8_t SILENT_COMMANDS_OFFLINE = 3;  // not counted further
   static constexpr uint8_t MAX_SENDS = 3;
   static constexpr uint8_t MAX_REFUSALS = 2;
@@ -231,10 +231,11 @@ class AtClient {
   Word echo_off_{true};
   Word entered_{false};  // a listener may call back
   Word online_{false};
-  Word automatic_{true};  // subscribe without being asked
+  Word automatic_{true};      // subscribe without being asked
+  Word renewed_{UPTIME_ROW};  // whose subscription was repeated last
+  Word uptime_known_{false};
+  Word uptime_doubted_{false};  // the last one did not fit: read once more before believing it
   uint32_t now_{0};
-  uint32_t push_ms_{0};
-  uint32_t poll_ms_{60000};
   uint32_t deadline_{0};
   uint32_t heard_at_{0};
   uint32_t ready_at_{0};
@@ -243,10 +244,10 @@ class AtClient {
   uint32_t next_poll_{0};
   uint32_t uptime_{0};
   uint32_t uptime_at_{0};
-  uint32_t digest_{0};     // of the value lines of the read in flight
+  uint32_t digest_{0};  // of the value lines of the read in flight
+  uint32_t push_ms_{0};
+  uint32_t poll_ms_{60000};
   uint16_t raw_stamp_{0};  // of the request of a raw command
-  bool uptime_known_{false};
-  bool uptime_doubted_{false};  // the last one did not fit: read once more before believing it
   bool charging_{false};
   bool keep_settings_{false};
   bool unsubscribe_all_{false};

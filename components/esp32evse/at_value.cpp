@@ -137,7 +137,7 @@ AtText &AtText::add(const char *text) {
 }
 
 AtText &AtText::add_string(const char *text, size_t length) {
-  if (length > MAX_STRING)
+  if (length - 1 >= MAX_STRING)
     this->ok_ = false;
   this->put_('"');
   for (size_t i = 0; i < length && this->ok_; i++) {

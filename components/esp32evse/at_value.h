@@ -41,10 +41,10 @@ class AtText {
   static constexpr size_t MAX_STRING = 31;
 
   AtText &add(const char *text);
-  /// Quoted and escaped.
+  /// Quoted and escaped, 1 to 31 bytes.
   AtText &add_string(const char *text, size_t length);
 
-  /// False once a string was too long or held a control byte, or the whole did not fit.
+  /// False once a string was empty or too long or held a control byte, or the whole did not fit.
   bool ok() const { return this->ok_; }
   const char *data() const { return this->text_; }
   size_t length() const { return this->length_; }

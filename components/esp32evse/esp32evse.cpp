@@ -74,12 +74,10 @@ void Esp32Evse::refuse_(uint8_t row, const char *reason) {
   this->client_.refresh();
 }
 
-static const char *const NOT_A_TEXT = "1 to 31 bytes, no control characters";
-
 void Esp32Evse::write_text_(uint8_t row, const AtText &argument, uint8_t provable) {
   const uint32_t now = App.get_loop_component_start_time();
   if (!argument.ok()) {
-    this->refuse_(row, NOT_A_TEXT);
+    this->refuse_(row, "1 to 31 bytes, no control characters");
   } else if (!this->client_.write_text(row, argument, provable, now)) {
     this->refuse_(row, "too many at once");
   }
@@ -89,11 +87,7 @@ void Esp32Evse::write_text_(uint8_t row, const AtText &argument, uint8_t provabl
 void Esp32Evse::write_string(uint8_t row, const char *value, size_t length) {
   AtText argument;
   argument.add_string(value, length);
-  if (length == 0) {
-    this->refuse_(row, NOT_A_TEXT);
-  } else {
-    this->write_text_(row, argument, argument.length());
-  }
+  this->write_text_(row, argument, argument.length());
 }
 
 void Esp32Evse::run(uint8_t row) {
@@ -119,8 +113,11 @@ void Esp32Evse::set_wifi_station(uint8_t row, bool enabled, const std::string &s
   AtText argument;
   argument.add(enabled ? "1," : "0,").add_string(ssid.data(), ssid.size());
   const uint8_t provable = argument.length();  // the charger does not show the password
-  if (password != nullptr)
+  if (password != nullptr && password->empty()) {
+    argument.add(",\"\"");  // an open network
+  } else if (password != nullptr) {
     argument.add(",").add_string(password->data(), password->size());
+  }
   this->write_text_(row, argument, provable);
 }
 
@@ -326,12 +323,12 @@ void Esp32Evse::save_lifetime_(uint32_t step) {
 
 // --- what the client says ---------------------------------------------------------------------------------------------
 
-void Esp32Evse::on_unsupported(uint8_t row) { ESP_LOGW(TAG, "This charger does not know %s", this->rows_[row].name); }
+void Esp32Evse::on_unsupported(uint8_t row) { ESP_LOGW(TAG, "Charger has no %s", this->rows_[row].name); }
 
 void Esp32Evse::on_done(uint8_t row, bool success) {
   if (success)
     return;
-  ESP_LOGW(TAG, "The charger did not take %s", this->rows_[row].name);
+  ESP_LOGW(TAG, "Charger did not take %s", this->rows_[row].name);
   if (this->rows_[row].has(UNPROVABLE))
     this->lifetime_.expect_reset(false);
   this->forced_row_ = row;

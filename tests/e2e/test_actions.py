@@ -119,7 +119,13 @@ def test_a_new_password_for_the_same_network_is_written(node, charger):
     assert_written(charger, PASSWORD)
 
 
-@pytest.mark.parametrize("ssid", ["x" * 32, 'a"\nAT+RST\n', "bell\a"], ids=repr)
+def test_an_open_network_has_an_empty_password(node, charger):
+    node.call_service("set_wifi_station", ssid="open", password="")
+    charger.wait_for(lambda charger: charger.value("WIFISTACFG")[1] == "open")
+    assert writes(charger, "WIFISTACFG")[-1] == 'AT+WIFISTACFG=1,"open",""'
+
+
+@pytest.mark.parametrize("ssid", ["", "x" * 32, 'a"\nAT+RST\n', "bell\a"], ids=repr)
 def test_an_ssid_that_cannot_be_is_refused(node, charger, ssid):
     node.call_service("set_wifi_station", ssid=ssid, password=PASSWORD)
     node.wait_for_log("WIFISTACFG not sent")

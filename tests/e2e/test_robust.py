@@ -141,15 +141,15 @@ def test_noise_is_survived(node, charger):
 def test_older_firmware_leaves_its_entities_unknown_and_says_so_once(full_node_program, start_charger, start_node):
     charger = start_charger(Charger(firmware="v2.1.1"))
     node = start_node(full_node_program, charger.path)
-    node.wait_for_log("does not know TZ$")
-    node.wait_for_log("does not know TZRULE")
+    node.wait_for_log("has no TZ$")
+    node.wait_for_log("has no TZRULE")
     node.wait_for("text_sensor.Firmware version", "v2.1.1")
     for name in ("text_sensor.Charger time zone name", "select.Charger time zone", "text_sensor.Charger static DNS"):
         assert node.value(name) is None
     answered = node.value("sensor.Commands answered")
     node.command("button.Refresh")
     node.wait_for("sensor.Commands answered", lambda count: count > answered)
-    assert sum(line.endswith("does not know TZ") for line in node.log) == 1
+    assert sum(line.endswith("has no TZ") for line in node.log) == 1
 
 
 def test_a_restart_forgets_the_settings_and_the_node_leaves_it_at_that(node, charger):

@@ -71,7 +71,7 @@ void format(Script &script) {
     argument.add(",").add_string(copy.data(), copy.size());
     expected += "," + quoted(text);
     signature += "s";
-    possible &= text.size() <= MAX_STRING && !has_control(text);
+    possible &= !text.empty() && text.size() <= MAX_STRING && !has_control(text);
   }
   possible &= expected.size() <= MAX_ARGUMENT;
   require(argument.ok() == possible, possible ? "an argument is refused" : "an impossible argument passes");

@@ -198,7 +198,7 @@ TEXTS = st.text(max_size=40).map(codec.to_bytes) | st.binary(max_size=40)
 def test_texts_are_quoted_alike_or_refused_by_both(library: ctypes.CDLL, text: bytes) -> None:
     made = library.format_string(text, ctypes.c_size_t(len(text)))
     try:
-        argument = codec.format_argument(COMMAND["UNSUB"], [codec.to_text(text)])
+        argument = codec.format_argument(COMMAND["HOSTNAME"], [codec.to_text(text)])
     except ValueError:
         assert made is None
     else:

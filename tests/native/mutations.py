@@ -46,6 +46,10 @@ MUTATIONS = (
     Mutation(
         "session: the last value counts whatever it is", "charging.cpp", "<= LAST_STEP ? last", "<= 100000 ? last"
     ),
+    Mutation("session: zeros before the state forget the last value", "charging.cpp", "if (value == 0)", "if (false)"),
+    Mutation("subscription: never repeated", CLIENT, "flags |= SUB_CHANGED;  // a digit", "flags |= DUE;  // a digit"),
+    Mutation("subscription: always the first one is repeated", CLIENT, "(this->renewed_ + 1) %", "1 %"),
+    Mutation("text: an empty one is sent", "at_value.cpp", "length - 1 >= MAX_STRING", "length > MAX_STRING"),
     Mutation("RDY: too short a silence", CLIENT_H, "SETTLE_MS = 1200", "SETTLE_MS = 900"),
     Mutation(
         "RDY: no silence", CLIENT, "this->set_state_(State::SETTLING);\n  }\n  for", "this->resync_();\n  }\n  for"

@@ -185,7 +185,7 @@ def argument(program: Program, *values: int | bytes) -> str:
         ((0,), "0"),
         ((2**32 - 1,), "4294967295"),
         ((b"garage",), '"garage"'),
-        ((b"",), '""'),
+        ((b"",), "refused"),
         ((b'a"b',), r'"a\\"b"'),
         ((b"a\\b",), r'"a\\\\b"'),
         ((b"a\\",), r'"a\\\\"'),

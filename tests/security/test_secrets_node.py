@@ -121,7 +121,7 @@ def test_at_very_verbose_only_esphome_dumps_it(node, told) -> None:
 def test_the_component_names_what_it_refuses(node, told) -> None:
     text = "\n".join(node.log)
     assert "WIFISTACFG not sent: 1 to 31 bytes, no control characters" in text
-    assert "The charger did not take WIFISTACFG" in text
+    assert "Charger did not take WIFISTACFG" in text
 
 
 def _plain(lines: list[str]) -> list[str]:
