@@ -35,6 +35,7 @@ import paho.mqtt.client as mqtt
 from pymodbus.client import ModbusTcpClient
 
 from evse_host.simulator import Car, Charger, PtyServer
+from tools.host_node import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "bridges" / "gateway.md"
@@ -401,12 +402,6 @@ def measure(count: int, seconds: float, changes: int) -> Figures:
             round(all_online, 1), round(gateway.end(), 1), changes,
             *map(Times.of, (to_broker, to_rest, to_modbus, *writes)),
         )  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def can_connect(port: int) -> bool:

@@ -16,6 +16,7 @@ import pytest
 from evse_host.bridge.charger import SharedCharger
 from evse_host.simulator import Car, Charger, PtyServer
 
+from .mqtt_support import Client, Mosquitto
 from .support import shared, wait_until
 
 CHARGING_S = 30.0  # how long, when a test begins
@@ -52,3 +53,17 @@ def share() -> Iterator[Callable[..., SharedCharger]]:
             return owner
 
         yield start
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """It asks for no password."""
+    with Mosquitto(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def client(broker: Mosquitto) -> Iterator[Client]:
+    """It sees all that passes at the broker."""
+    with Client(broker) as running:
+        yield running

@@ -167,3 +167,11 @@ class Evcc:
         if answer.status_code not in (200, 204):
             raise EvccError(f"unexpected status: {answer.status_code} ({answer.reason_phrase}): {answer.text}")
         return answer.text
+
+
+def answers(ask: Callable[[], object]) -> bool:
+    try:
+        ask()
+    except EvccError:
+        return False
+    return True

@@ -15,17 +15,13 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 
+from tools.host_node import free_port
+
 from .support import wait_until
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 MOSQUITTO = shutil.which("mosquitto", path=PATH)
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="needs mosquitto: apt-get install mosquitto")
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 class Mosquitto:

@@ -11,7 +11,7 @@ import yaml
 from evse_host.simulator import Car, Charger
 from tests.examples import configs
 
-from .evcc_support import EXAMPLES, Evcc, EvccError, needs_jq
+from .evcc_support import EXAMPLES, Evcc, EvccError, answers, needs_jq
 from .support import wait_until
 from .web_server_support import SOURCE, WEB_SERVER, WebServer
 
@@ -44,14 +44,6 @@ def evcc(charger, full_node_program, start_node):
         asks = (running.status, running.power, running.energy, running.currents, running.voltages)
         wait_until(lambda: all(map(answers, asks)) and running.enabled(), "the node knows the charger", timeout=30)
         yield running
-
-
-def answers(ask) -> bool:
-    try:
-        ask()
-    except EvccError:
-        return False
-    return True
 
 
 @needs_jq

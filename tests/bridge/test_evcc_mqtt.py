@@ -10,7 +10,7 @@ from evse_host.bridge.mqtt import HomeAssistantBridge
 from evse_host.bridge.mqtt_link import Broker
 from evse_host.simulator import Car, Charger, PtyServer
 
-from .evcc_support import EXAMPLES, Evcc, EvccError, needs_jq
+from .evcc_support import EXAMPLES, Evcc, EvccError, answers, needs_jq
 from .mqtt_support import Client, Mosquitto, needs_mosquitto
 from .rest_support import orders, value
 from .support import wait_until
@@ -61,14 +61,6 @@ def evcc(plugin, bridge):
     with Evcc(OURS, mqtt=plugin) as running:
         wait_until(lambda: answers(running.status), "the state is at the broker")
         yield running
-
-
-def answers(ask) -> bool:
-    try:
-        ask()
-    except EvccError:
-        return False
-    return True
 
 
 def test_a_whole_session(server, evcc):

@@ -16,9 +16,10 @@ import pytest
 from pymodbus.client import ModbusTcpClient
 
 from evse_host.simulator import Car, Charger, PtyServer
+from tools.host_node import free_port
 
 from .gateway_support import GatewayProcess
-from .mqtt_support import Client, Mosquitto, free_port, needs_mosquitto
+from .mqtt_support import Client, Mosquitto, needs_mosquitto
 from .support import wait_until
 
 pytestmark = needs_mosquitto
@@ -38,12 +39,6 @@ def servers(tmp_path: Path) -> Iterator[dict[str, PtyServer]]:
         PtyServer(models["carport"], tmp_path / "port2") as carport,
     ):
         yield {"garage": garage, "carport": carport}
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path) as running:
-        yield running
 
 
 class Places:

@@ -14,7 +14,6 @@ import pytest
 from evse_host.bridge import mqtt_link
 from evse_host.bridge.mqtt import HomeAssistantBridge
 from evse_host.bridge.mqtt_link import Broker
-from evse_host.simulator import Car, Charger, PtyServer
 
 from . import home_assistant_model as model
 from .mqtt_support import Client, Mosquitto, needs_mosquitto
@@ -26,31 +25,10 @@ LOGGER = "evse.charger.mqtt"
 
 
 @pytest.fixture
-def server() -> Iterator[PtyServer]:
-    """A simulated charger at which a car has been charging for a while."""
-    model = Charger(car=Car(plugged=True))
-    model.advance_to(30.0)
-    with PtyServer(model) as running:
-        yield running
-
-
-@pytest.fixture
 def still(server) -> None:
     """Nothing changes at the charger by itself."""
     server.call(lambda model: [model.override(name, *model.value(name)) for name in ("TEMP", "EMETERPOWER")])
     server.call(lambda model: model.override("EMETERCONSUM", 100))
-
-
-@pytest.fixture
-def broker(tmp_path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def client(broker) -> Iterator[Client]:
-    with Client(broker) as running:
-        yield running
 
 
 @pytest.fixture

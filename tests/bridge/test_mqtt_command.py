@@ -19,12 +19,6 @@ from .support import wait_until
 SECRET = "correct-horse-battery"
 
 
-@pytest.fixture
-def broker(tmp_path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path) as running:
-        yield running
-
-
 def bridge(server, broker_uri: str, *options: str) -> Command:
     return Command("--port", server.path, "bridge", "mqtt", "--broker", broker_uri, *options)
 

@@ -21,7 +21,6 @@ from evse_host.bridge.snapshot import Snapshot
 from evse_host.bridge.thingsboard import Read, Write, parse_call
 from evse_host.catalog import STATES
 from evse_host.errors import UsageError
-from evse_host.simulator import Car, Charger, PtyServer
 from tests.host.commands import Command, environment, run
 
 from .mqtt_support import Client, Mosquitto, needs_mosquitto
@@ -134,28 +133,6 @@ def test_whatever_is_called_is_understood_or_refused(method: str, params):
 
 
 # --- at a broker ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def server() -> Iterator[PtyServer]:
-    """A simulated charger at which a car has been charging for a while."""
-    model = Charger(car=Car(plugged=True))
-    model.advance_to(30.0)
-    with PtyServer(model) as running:
-        yield running
-
-
-@pytest.fixture
-def broker(tmp_path) -> Iterator[Mosquitto]:
-    """It knows the device by its token, which is a user name without a password."""
-    with Mosquitto(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def client(broker) -> Iterator[Client]:
-    with Client(broker) as running:
-        yield running
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from ..client import Evse
 from ..errors import PortError, UsageError
+from ..secret_file import read_secret
 from .charger import SharedCharger
 from .gateway_config import (
     BridgeConfig,
@@ -26,7 +27,6 @@ from .gateway_config import (
     Secret,
     ThingsBoardConfig,
     parse_address,
-    read_secret,
 )
 from .modbus import ModbusRtu, ModbusTcp
 from .mqtt import HomeAssistantBridge, ThingsBoardBridge
@@ -109,7 +109,7 @@ class Gateway:
 
     def _secret(self, secret: Secret | None, file: str) -> str:
         if file:
-            secret = read_secret(self._folder / file)
+            return read_secret(self._folder / file)
         return secret.value if secret else ""
 
     def _path(self, file: str) -> str:

@@ -17,9 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ..catalog import BAUD_RATE
 from ..errors import EvseError, UsageError
+from ..secret_file import read_secret
+from . import home_assistant, thingsboard
 
 MAX_CHARGERS = 50  # tried with so many; more need more than one processor, and open files
-MAX_SECRET_BYTES = 1000
 Place = tuple[str | int, ...]  # a way through mappings and lists
 
 
@@ -85,7 +86,7 @@ class MqttConfig(_Mqtt):
     username: str = ""
     password: Secret | None = None
     password_file: str = ""
-    interval: float = Field(5.0, ge=1, le=86400)
+    interval: float = Field(home_assistant.INTERVAL_S, ge=1, le=86400)
     discovery: bool = True
 
     _no_plain_password = field_validator("password", mode="before")(_secret)
@@ -102,7 +103,7 @@ class MqttConfig(_Mqtt):
 class ThingsBoardConfig(_Mqtt):
     type: Literal["thingsboard"]
     tokens: dict[str, Secret] = Field(min_length=1)
-    interval: float = Field(60.0, ge=1, le=86400)
+    interval: float = Field(thingsboard.INTERVAL_S, ge=1, le=86400)
 
     @field_validator("tokens", mode="before")
     @classmethod
@@ -359,26 +360,13 @@ def _from_environment(loader: _Loader, node: yaml.Node) -> Secret:
 
 def _from_file(loader: _Loader, node: yaml.Node) -> Secret:
     try:
-        return read_secret(loader.folder / loader.construct_scalar(node))
+        return Secret(read_secret(loader.folder / loader.construct_scalar(node)))
     except EvseError as error:
         raise yaml.constructor.ConstructorError(problem=str(error), problem_mark=node.start_mark) from None
 
 
 _Loader.add_constructor("!env", _from_environment)
 _Loader.add_constructor("!file", _from_file)
-
-
-def read_secret(file: Path) -> Secret:
-    """The first line of a file. Raises UsageError."""
-    try:
-        lines = file.read_bytes()[:MAX_SECRET_BYTES].decode().splitlines()
-    except OSError as error:
-        raise UsageError(f"{file}: {(error.strerror or str(error)).lower()}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{file}: it is not UTF-8 text") from None
-    if not lines or not lines[0]:
-        raise UsageError(f"{file}: its first line is empty")
-    return Secret(lines[0])
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

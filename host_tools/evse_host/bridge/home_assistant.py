@@ -9,6 +9,7 @@ import re
 from ..errors import UsageError
 from .snapshot import MIN_CURRENT, Snapshot
 
+INTERVAL_S = 5.0  # between two states that are the same
 BIRTH_TOPIC, BIRTH = "homeassistant/status", "online"
 ONLINE, OFFLINE = "online", "offline"
 

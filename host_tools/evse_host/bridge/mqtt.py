@@ -14,8 +14,7 @@ from .charger import SharedCharger
 from .mqtt_link import Broker, Message, MqttLink
 from .snapshot import Snapshot
 
-INTERVAL_S, MIN_INTERVAL_S = 5.0, 1.0
-TELEMETRY_INTERVAL_S = 60.0
+MIN_INTERVAL_S = 1.0
 
 
 def check_interval(seconds: float) -> float:
@@ -57,7 +56,7 @@ class HomeAssistantBridge(_Bridge):
         charger: SharedCharger,
         broker: Broker,
         identifier: str = "evse",
-        interval: float = INTERVAL_S,
+        interval: float = home_assistant.INTERVAL_S,
         discovery: bool = True,
     ) -> None:
         self._id = identifier = home_assistant.check_identifier(identifier)
@@ -134,7 +133,7 @@ class HomeAssistantBridge(_Bridge):
 class ThingsBoardBridge(_Bridge):
     """Telemetry every ``interval`` s, and with every return of broker or charger; answers every call."""
 
-    def __init__(self, charger: SharedCharger, broker: Broker, interval: float = TELEMETRY_INTERVAL_S) -> None:
+    def __init__(self, charger: SharedCharger, broker: Broker, interval: float = thingsboard.INTERVAL_S) -> None:
         if not broker.username:
             raise UsageError("thingsboard: the device's access token is missing")
         self._interval = check_interval(interval)

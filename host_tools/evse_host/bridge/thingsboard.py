@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..errors import UsageError
 from .snapshot import Snapshot
 
+INTERVAL_S = 60.0
 TELEMETRY_TOPIC = "v1/devices/me/telemetry"
 REQUEST_TOPIC = "v1/devices/me/rpc/request/"  # and the number of the request
 RESPONSE_TOPIC = "v1/devices/me/rpc/response/"

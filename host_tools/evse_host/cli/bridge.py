@@ -6,6 +6,8 @@ import json
 
 import click
 
+from ..bridge import home_assistant
+from ..bridge import thingsboard as words
 from .bridging import needs, run_bridge, secret, snapshot_now
 from .session import Session
 
@@ -34,7 +36,13 @@ def _broker_options(function):
 @click.option("--username", default="", help="Without one: anonymous.")
 @click.option("--password-file", help="Its first line is the password; or set EVSE_MQTT_PASSWORD.")
 @click.option("--identifier", default="evse", show_default=True, help="Letters and digits; begins all topics.")
-@click.option("--interval", type=float, default=5.0, show_default=True, help="Seconds between two states, at least 1.")
+@click.option(
+    "--interval",
+    type=float,
+    default=home_assistant.INTERVAL_S,
+    show_default=True,
+    help="Seconds between two states, at least 1.",
+)
 @click.option("--discovery/--no-discovery", default=True, help="Make Home Assistant find the charger by itself.")
 @_broker_options
 @click.pass_obj
@@ -53,8 +61,6 @@ def mqtt(
 
     Topics: IDENTIFIER/state, IDENTIFIER/availability, IDENTIFIER/enabled/set, IDENTIFIER/current/set (A).
     """
-    from ..bridge import home_assistant
-
     identifier = home_assistant.check_identifier(identifier)
     if only_print:
         _print(session, lambda snapshot: home_assistant.messages(identifier, snapshot, discovery))
@@ -70,15 +76,15 @@ def mqtt(
 @command.command("thingsboard")
 @click.option("--broker", default=DEFAULT_BROKER, show_default=True, help="mqtt:// or mqtts://HOST[:PORT].")
 @click.option("--token-file", help="Its first line is the device's access token; or set EVSE_THINGSBOARD_TOKEN.")
-@click.option("--interval", type=float, default=60.0, show_default=True, help="Seconds between telemetry, at least 1.")
+@click.option(
+    "--interval", type=float, default=words.INTERVAL_S, show_default=True, help="Seconds between telemetry, at least 1."
+)
 @_broker_options
 @click.pass_obj
 def thingsboard(
     session: Session, broker: str, token_file: str | None, interval: float, ca_file: str | None, only_print: bool
 ) -> int | None:
     """Telemetry of the charger for ThingsBoard, and answers to its remote procedure calls."""
-    from ..bridge import thingsboard as words
-
     if only_print:
         _print(session, lambda snapshot: {words.TELEMETRY_TOPIC: json.dumps(words.telemetry(snapshot))})
         return None

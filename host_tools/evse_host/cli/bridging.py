@@ -12,10 +12,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ..errors import NoAnswerError, UsageError
+from ..secret_file import read_secret
 from .session import Session
 
 ONLINE_TIMEOUT_S = 15.0
-MAX_SECRET_BYTES = 1000
 
 
 def needs(extra: str, what: str) -> UsageError:
@@ -25,17 +25,7 @@ def needs(extra: str, what: str) -> UsageError:
 
 def secret(file: str | None, variable: str) -> str:
     """The first line of a file, or the variable, or nothing. Raises UsageError."""
-    if not file:
-        return os.environ.get(variable, "")
-    try:
-        lines = Path(file).read_bytes()[:MAX_SECRET_BYTES].decode().splitlines()
-    except OSError as error:
-        raise UsageError(f"{file}: {(error.strerror or str(error)).lower()}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{file}: it is not UTF-8 text") from None
-    if not lines or not lines[0]:
-        raise UsageError(f"{file}: its first line is empty")
-    return lines[0]
+    return read_secret(Path(file)) if file else os.environ.get(variable, "")
 
 
 def log_to_stderr(verbose: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..errors import UsageError
-from .bridging import needs, run_bridge, shared_charger, wait_online
+from .bridging import needs, run_bridge, snapshot_now
 from .serving import parse_address
 from .session import Session
 
@@ -42,12 +42,6 @@ def command(session: Session, tcp: str | None, rtu: str | None, baud: int, unit:
 def _print(session: Session) -> None:
     from ..bridge import registers
 
-    charger = shared_charger(session)
-    charger.start()
-    try:
-        wait_online(charger)
-        values = registers.values(charger.snapshot)
-    finally:
-        charger.stop()
+    values = registers.values(snapshot_now(session))
     lines = (f"{register.address}  {value:<8} {register.doc}" for register, value in values.items())
     session.show({register.address: value for register, value in values.items()}, "\n".join(lines))

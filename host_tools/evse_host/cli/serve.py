@@ -7,7 +7,7 @@ import json
 import click
 
 from ..errors import UsageError
-from .bridging import needs, run_bridge, secret, shared_charger, wait_online
+from .bridging import needs, run_bridge, secret, snapshot_now
 from .serving import parse_address
 from .session import Session
 
@@ -60,11 +60,5 @@ def _credentials(user: str, password_file: str | None) -> tuple[str, str] | None
 def _print(session: Session) -> None:
     from ..bridge import rest
 
-    charger = shared_charger(session)
-    charger.start()
-    try:
-        wait_online(charger)
-        state = rest.state_json(charger.snapshot)
-    finally:
-        charger.stop()
+    state = rest.state_json(snapshot_now(session))
     session.show(state, json.dumps(state, indent=2))
