@@ -8,6 +8,7 @@ import threading
 import time
 import tracemalloc
 from concurrent.futures import CancelledError, wait
+from types import SimpleNamespace
 
 import pytest
 
@@ -163,12 +164,14 @@ def test_a_cancelled_wish_is_never_sent(server, charger):
 
 
 def test_an_old_authorization_is_not_given(server, charger, monkeypatch):
+    """While a write that was asked for before it is still wanted."""
     go_on = block(charger)
-    wish = charger.run("AUTH")
-    monkeypatch.setattr(module, "JOB_EXPIRES_S", 0.0)
+    wish, write = charger.run("AUTH"), charger.set("CHCUR", 110)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + module.RUN_EXPIRES_S))
     go_on.set()
     with pytest.raises(NoAnswerError, match="nothing was sent"):
         wish.result(5)
+    assert write.result(5) == (110,)
     assert commands(server, "AT+AUTH") == []
 
 

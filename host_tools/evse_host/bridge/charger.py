@@ -36,7 +36,8 @@ LOST_PERIODS, LOST_S = 3, 1.0  # a subscription that is silent for longer is gon
 IDLE_S = 0.5
 GATHER_S = 0.025  # pushes come in bursts: one snapshot for all of them
 MAX_GATHER_S = 0.1
-JOB_EXPIRES_S = 10.0  # an old authorization must not unlock for somebody else
+JOB_EXPIRES_S = 10.0
+RUN_EXPIRES_S = 5.0  # as in the component: an old authorization must not unlock for somebody else
 MAX_JOBS = 100  # that wait: whoever asks for more is told at once, instead of in ten seconds
 STOP_TIMEOUT_S = 15.0  # a name server that does not answer must not keep a program from its end
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0)
@@ -49,6 +50,7 @@ Listener = Callable[[Snapshot], None]
 @dataclass
 class _Job:
     work: Callable[[Evse], object]
+    expires_s: float
     asked_at: float
     future: Future = field(default_factory=Future)
 
@@ -113,14 +115,14 @@ class SharedCharger:
         return self.submit(lambda evse: self._set(evse, name, values))
 
     def run(self, name: str) -> Future[None]:
-        """Runs AUTH or RST, once."""
-        return self.submit(lambda evse: evse.run(name))
+        """Runs AUTH or RST, once, within RUN_EXPIRES_S or not at all."""
+        return self.submit(lambda evse: evse.run(name), RUN_EXPIRES_S)
 
-    def submit(self, work: Callable[[Evse], T]) -> Future[T]:
+    def submit(self, work: Callable[[Evse], T], expires_s: float = JOB_EXPIRES_S) -> Future[T]:
         """``work`` is called with the open charger, in its thread. Without a charger the future fails at once.
 
         Cancelling the future before its turn means that nothing is sent."""
-        job = _Job(work, time.monotonic())
+        job = _Job(work, expires_s, time.monotonic())
         with self._lock:
             evse, busy = self._evse, len(self._jobs) >= MAX_JOBS
             if evse and not busy:
@@ -279,8 +281,8 @@ class SharedCharger:
             return self._jobs.popleft() if self._jobs and not self._stop.is_set() else None
 
     def _work(self, evse: Evse, job: _Job) -> None:
-        if time.monotonic() - job.asked_at > JOB_EXPIRES_S:
-            job.fail(NoAnswerError(f"{self.name} was busy for more than {JOB_EXPIRES_S:.0f} s; nothing was sent"))
+        if time.monotonic() - job.asked_at > job.expires_s:
+            job.fail(NoAnswerError(f"{self.name} was busy for more than {job.expires_s:.0f} s; nothing was sent"))
             return
         if not job.future.set_running_or_notify_cancel():
             return
