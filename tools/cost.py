@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from evse_host.catalog import BAUD_RATE
@@ -275,14 +275,7 @@ def main(command_line: list[str] | None = None) -> int:
         tables=[table for part in parts for table in part.tables], seconds=round(time.monotonic() - begin, 1),
         missed=[line for part in parts for line in part.missed],
     )  # fmt: skip
-    if arguments.save:
-        results.save(result)
-    if arguments.json:
-        print(json.dumps(asdict(result), indent=1))
-    else:
-        print("\n\n".join(results.show(table) for table in result.tables))
-    print("\n".join(result.missed), end="\n" if result.missed else "", file=sys.stderr)
-    return 1 if result.missed else 0
+    return results.tell(result, arguments.save, arguments.json)
 
 
 def _run(name: str, arguments: argparse.Namespace) -> Part:

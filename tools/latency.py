@@ -15,7 +15,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from evse_host import catalog
@@ -295,12 +295,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     found = result(measured, plan, arguments.seed, time.monotonic() - start)
-    if arguments.save:
-        results.save(found)
-    print(json.dumps(asdict(found)) if arguments.json else "\n\n".join(map(results.show, found.tables)))
-    for line in found.missed:
-        print(f"missed: {line}", file=sys.stderr)
-    return 1 if found.missed else 0
+    return results.tell(found, arguments.save, arguments.json)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What the measurements found: one JSON file each in docs/reliability, from which `make docs` writes
 docs/reliability.md. No figure there is written by hand.
 
-A measuring command saves with ``save`` when it is called with --save; without, it only prints.
+A measuring command ends with ``tell``: it prints, and saves if it is called with --save.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+import sys
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -87,3 +88,13 @@ def show(table: Table) -> str:
     widths = [max(len(row[at]) for row in rows) for at in range(len(table.columns))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([table.title, *lines] if table.title else lines)
+
+
+def tell(result: Result, to_file: bool, as_json: bool) -> int:
+    """Prints a result, saves it if wanted, and returns the exit code: 1 if a target was missed."""
+    if to_file:
+        save(result)
+    print(json.dumps(asdict(result)) if as_json else "\n\n".join(map(show, result.tables)))
+    for line in result.missed:
+        print(f"missed: {line}", file=sys.stderr)
+    return 1 if result.missed else 0

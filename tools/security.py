@@ -10,12 +10,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import re
 import sys
 import time
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
@@ -112,12 +111,7 @@ def main() -> int:
     chosen = "short" if arguments.short else "long"
     start = time.monotonic()
     found = result(measure(chosen, arguments.seed), chosen, arguments.seed, time.monotonic() - start)
-    if arguments.save:
-        results.save(found)
-    print(json.dumps(asdict(found)) if arguments.json else "\n\n".join(map(results.show, found.tables)))
-    for line in found.missed:
-        print(f"finding: {line}", file=sys.stderr)
-    return 1 if found.missed else 0
+    return results.tell(found, arguments.save, arguments.json)
 
 
 if __name__ == "__main__":

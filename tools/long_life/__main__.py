@@ -8,12 +8,10 @@ Exit code 1 with a line for each finding, or if something has grown. The same se
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 from tools import results
@@ -153,15 +151,7 @@ def main() -> int:
     if not 1 <= days <= 60:
         parser.error(f"--days {days}: 1 to 60 are allowed")
     result = live(days, arguments.seed)
-    if arguments.json:
-        print(json.dumps(asdict(result)))
-    else:
-        print("\n\n".join(map(results.show, result.tables)))
-    if arguments.save:
-        results.save(result)
-    for line in result.missed:
-        print(line, file=sys.stderr)
-    return 1 if result.missed else 0
+    return results.tell(result, arguments.save, arguments.json)
 
 
 if __name__ == "__main__":
