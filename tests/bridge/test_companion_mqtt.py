@@ -231,13 +231,16 @@ REJECTED = ["5.9", "32.1", "0", "-10", "1e1", "0x10", "nan", "inf", "", " ", "16
             "9" * 400, "AT+RST", "ü"]  # fmt: skip
 
 
-@pytest.mark.parametrize("payload", REJECTED, ids=lambda payload: payload[:10])
-def test_rejected_current(node, client, idle, payload):
-    lines = len(node.log)
-    ask(client, CURRENT, payload, current=16.0)
-    node.wait_for_log(r"evse\.mqtt.*current/set: (?!'nonsense)", start=lines)
-    ask(client, CURRENT, "8", current=8.0)
-    assert writes(idle) == ["AT+CHCUR=80"]
+def test_rejected_currents(node, client, idle):
+    shown, written = 16.0, []
+    for number, payload in enumerate(REJECTED):
+        lines = len(node.log)
+        ask(client, CURRENT, payload, current=shown)
+        node.wait_for_log(r"evse\.mqtt.*current/set: (?!'nonsense)", start=lines)
+        shown = 8.0 + number % 2  # the next one is taken as if nothing had been
+        ask(client, CURRENT, f"{shown:g}", current=shown)
+        written.append(f"AT+CHCUR={shown * 10:.0f}")
+        assert writes(idle) == written, repr(payload)
 
 
 def test_a_current_that_the_charger_refuses(node, client, charger):

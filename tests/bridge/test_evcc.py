@@ -37,7 +37,7 @@ def published() -> dict:
 
 @pytest.fixture(scope="module")
 def bench():
-    with PtyServer(Charger()) as server:
+    with PtyServer(Charger(), time_scale=4) as server:
         owner = shared(server)
         owner.start()
         wait_until(lambda: owner.snapshot.online)

@@ -100,8 +100,10 @@ def test_two_texts_are_two_fields_of_one_command(ssid: str, password: str) -> No
 
 @given(ANY_TEXT, ANY_TEXT)
 def test_the_component_writes_the_same(program: Program, ssid: str, password: str) -> None:
+    """But no empty one: an open network's password is none that anybody has typed."""
     values = (1, ssid, password)
-    assert cpp_argument(program, values) == _escaped(python_argument(COMMAND["WIFISTACFG"], values))
+    argument = python_argument(COMMAND["WIFISTACFG"], values) if ssid and password else None
+    assert cpp_argument(program, values) == _escaped(argument)
 
 
 def _escaped(argument: str | None) -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.bridge import companion_components
 from tests.fuzz import targets
-from tools import cost, footprint, node, virtual_node
+from tools import cost, esp32_warnings, footprint, node, virtual_node
 
 TESTS = Path(__file__).resolve().parents[1]
 DEMO = node.ROOT / "tools/demo.yaml"
@@ -30,6 +30,8 @@ def builds() -> Iterator[Callable[[], object]]:
     for name in ("e2e/actions.yaml", "e2e/minimal.yaml", "security/node.yaml"):
         yield lambda name=name: node.build(TESTS / name)
     yield lambda: node.build(DEMO, "sanitized")
+    for path in esp32_warnings.default_configs():
+        yield lambda path=path: _generate(path)
     for target in targets.TARGETS:
         yield lambda target=target: targets.build(target)
     yield virtual_node.build
