@@ -246,10 +246,12 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
   }
   Values values;
   if (!values.parse(text, command.signature)) {
-    this->on_damage_();
+    if ((state.flags & UNSUPPORTED) == 0)  // else it is this firmware's form, and asking again tells nothing more
+      this->on_damage_();
     return;
   }
-  this->answered_ |= asked != Task::NONE && !command.has(LINES);  // a whole line does not make up for a lost one
+  if (asked != Task::NONE && !command.has(LINES))
+    this->answered_ = true;  // a whole line does not make up for a lost one
   const auto number = static_cast<uint32_t>(values[0].number);
   state.flags = (state.flags | KNOWN) & ~UNSUPPORTED;
   if ((state.flags & PENDING) == 0) {

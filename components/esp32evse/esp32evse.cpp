@@ -349,7 +349,7 @@ void Esp32Evse::on_online(bool online) {
 }
 
 void Esp32Evse::on_reboot(bool ready_line) {
-  ESP_LOGW(TAG, "Charger has restarted");
+  ESP_LOGW(TAG, "Charger restarted");
   this->session_energy_ = 0;
   this->derived_dirty_ = true;
   if (ready_line)

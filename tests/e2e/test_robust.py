@@ -37,7 +37,7 @@ def restart(charger, **options):
 
 def test_after_rdy_the_line_is_silent_for_a_second(node, charger):
     restart(charger)
-    node.wait_for_log("Charger has restarted")
+    node.wait_for_log("Charger restarted")
     seen_at = charger.call(lambda charger: (charger.journal.clear(), charger.now)[1])
     node.command(CURRENT, 9.0)
     node.wait_for(CURRENT, 9.0)

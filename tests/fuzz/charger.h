@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,6 +39,7 @@ class Charger {
   static constexpr uint32_t SCAN_MS = 2000;
   static constexpr uint32_t PUSH_MS = 260;
   static constexpr size_t MOST_INPUT = 400;
+  static constexpr size_t MOST_LINE = 128;
 
   explicit Charger(uint32_t now) : now_(now), booted_at_(now - 3600000), busy_until_(now), next_push_(now) {
     for (size_t row = 0; row < ROW_COUNT; row++)
@@ -267,6 +269,8 @@ inline bool Charger::write_(size_t row, std::string_view argument) {
     const bool hidden = ROWS[row].provable > 0 && i >= ROWS[row].provable && ROWS[row].hides;
     value += (i > 0 ? "," : "") + (hidden ? "\"\"" : i < given.size() ? given[i] : held[i]);
   }
+  if (strlen("+=") + strlen(ROWS[row].name) + value.size() > MOST_LINE)
+    return false;  // it could not tell it any more
   this->values_[row] = value;
   return true;
 }

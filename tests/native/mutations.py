@@ -50,6 +50,12 @@ MUTATIONS = (
     Mutation("subscription: never repeated", CLIENT, "flags |= SUB_CHANGED;  // a digit", "flags |= DUE;  // a digit"),
     Mutation("subscription: always the first one is repeated", CLIENT, "(this->renewed_ + 1) %", "1 %"),
     Mutation("text: an empty one is sent", "at_value.cpp", "length - 1 >= MAX_STRING", "length > MAX_STRING"),
+    Mutation(
+        "value: an unknown form is asked for every second",
+        CLIENT,
+        "if ((state.flags & UNSUPPORTED) == 0)  // else",
+        "if (true)  // else",
+    ),
     Mutation("RDY: too short a silence", CLIENT_H, "SETTLE_MS = 1200", "SETTLE_MS = 900"),
     Mutation(
         "RDY: no silence", CLIENT, "this->set_state_(State::SETTLING);\n  }\n  for", "this->resync_();\n  }\n  for"
