@@ -95,6 +95,7 @@ class AtClient {
   static constexpr uint32_t RUN_EXPIRES_MS = 5000;     // an old authorization must not unlock for somebody else
   static constexpr uint32_t REPAIR_DELAY_MS = 1000;
   static constexpr uint32_t HEARD_MS = 1500;  // shorter than any restart
+  // Stamps wrap around after 70 minutes; round in binary, which takes less flash.
   static constexpr uint32_t MAX_WATCHED_PERIOD_MS = 655360;
   static constexpr uint8_t SILENT_COMMANDS_OFFLINE = 3;  // not counted further
   static constexpr uint8_t MAX_SENDS = 3;
