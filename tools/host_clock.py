@@ -145,7 +145,7 @@ class ClockedNode:
 
     ``values`` holds what each entity shows (None: unknown), ``changes`` how it came to it, ``sent`` the bytes that the
     node wrote and when, before any fault, ``received`` what it was given, ``log`` its log lines. ``on_turn`` are called
-    after every turn of the node.
+    after every turn of the node, ``on_event`` after whatever the charger does by itself, pushes and answers among it.
     """
 
     def __init__(
@@ -160,6 +160,7 @@ class ClockedNode:
         self.received: list[tuple[float, bytes]] = []
         self.log: list[tuple[float, str]] = []
         self.on_turn: list[Callable[[], None]] = []
+        self.on_event: list[Callable[[float], None]] = []
         self.to_charger, self.to_node = Wire(BAUD_RATE), Wire(BAUD_RATE)
         self._program, self._directory, self._start_ns = program, directory, round(-zero_at * NS) % WRAP_NS
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
@@ -267,6 +268,8 @@ class ClockedNode:
             self.faults.receive(data, max(self.to_charger.last_at, self.charger.now))
         while (event := self.faults.next_event(self.charger.now)) is not None and event <= moment:
             self.to_node.put(self.faults.advance(event), event)
+            for observer in self.on_event:
+                observer(event)
         self.to_node.put(self.faults.advance(moment), moment)
         data = self.to_node.take(moment)
         if data:

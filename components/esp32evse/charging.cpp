@@ -53,31 +53,23 @@ const char *describe(const Situation &situation) {
   return STATE_TEXTS[static_cast<uint8_t>(situation.state)];
 }
 
-// --- CounterLine ------------------------------------------------------------------------------------------------------
-
-bool CounterLine::continues(uint32_t value) {
-  const uint32_t last = this->last_;
-  this->last_ = value;
-  return last == 0 || value - last <= MOST_STEP;  // what is less is far away, too
-}
-
 // --- SessionCounter ---------------------------------------------------------------------------------------------------
 
 void SessionCounter::update(uint32_t value) {
   if (value == 0)
     this->value_ = this->final_value();  // the end of the session, whose state may come later
-  const uint32_t before = this->line_.last();
-  if (!this->line_.continues(value))
+  const uint32_t last = this->last_;
+  this->last_ = value;
+  if (value < last || (last < this->value_ && value - last > MOST_STEP))
     return;
-  const uint32_t believed = before == 0 ? value : before;
+  const uint32_t believed = last == 0 ? value : last;
   this->fell_ = value < this->value_;  // both are, for it is not less than the one before
   if (believed > this->value_)
     this->value_ = believed;
 }
 
 uint32_t SessionCounter::final_value() const {
-  const uint32_t last = this->line_.last();
-  return last - this->value_ <= LAST_STEP ? last : this->value_;
+  return this->last_ - this->value_ <= LAST_STEP ? this->last_ : this->value_;
 }
 
 // --- SessionTracker ---------------------------------------------------------------------------------------------------
@@ -110,15 +102,18 @@ uint8_t SessionTracker::on_state(ChargerState state) {
 // --- LifetimeEnergy ---------------------------------------------------------------------------------------------------
 
 void LifetimeEnergy::update(uint64_t total, uint32_t session) {
-  if (!this->line_.continues(total) && !this->reset_expected_)
+  const bool reset = (this->reset_expected_ || this->memory_.shown == NONE) && total < this->memory_.shown;
+  const uint64_t believed = reset ? total : this->last_;
+  this->last_ = total;
+  if (total < believed)
     return;
-  const bool fell = total < this->memory_.shown;
-  const bool taken_back = fell && !this->reset_expected_ && total + TOLERANCE_WH >= this->memory_.stored;
-  if (!taken_back)
-    this->memory_.shown = total;
-  if (fell)
+  if (believed < this->memory_.shown) {
+    if (!reset && (total - believed > TOLERANCE_WH || believed + TOLERANCE_WH >= this->memory_.stored))
+      return;
     this->reset_expected_ = false;
-  this->memory_.stored = total > session ? total - session : 0;
+  }
+  this->memory_.shown = believed;
+  this->memory_.stored = believed > session ? believed - session : 0;
 }
 
 }  // namespace esphome::esp32evse

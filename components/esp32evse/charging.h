@@ -30,30 +30,19 @@ struct Situation {
 /// What is going on, in a person's words.
 const char *describe(const Situation &situation);
 
-/// A counter that comes over a line without checksum, where digits get lost and doubled: a value counts when it
-/// continues the one before it, right or wrong.
-class CounterLine {
- public:
-  static constexpr uint32_t MOST_STEP = 1000;  ///< Wh or s between two values; after a gap it takes one value more
-
-  bool continues(uint32_t value);
-  uint32_t last() const { return this->last_; }
-
- protected:
-  uint32_t last_{0};  // 0: none, or a new beginning; the next one counts
-};
-
-/// A counter of the running session, which believes a value when the next one continues it.
+/// A counter of the running session. It comes over a line without checksum, where digits get lost and doubled: a value
+/// is believed when the next one continues it.
 class SessionCounter {
  public:
-  static constexpr uint32_t LAST_STEP = 100;  ///< Wh or s; the very last value is followed by none
+  static constexpr uint32_t MOST_STEP = 1000;  ///< Wh or s from a value that fell to the one that continues it
+  static constexpr uint32_t LAST_STEP = 100;   ///< Wh or s; the very last value is followed by none
 
   void update(uint32_t value);
   bool fell() const { return this->fell_; }
   uint32_t final_value() const;
 
  protected:
-  CounterLine line_;
+  uint32_t last_{0};  // 0: none, or a new beginning; the next one counts
   uint32_t value_{0};
   bool fell_{false};
 };
@@ -83,17 +72,18 @@ class SessionTracker {
   bool has_last_{false};
 };
 
-/// The lifetime energy counter, kept from falling.
+/// The lifetime energy counter, kept from falling; a value is believed when the next one continues it, see above.
 ///
 /// The charger stores its counter when a session ends. A restart takes the running session back, and Home Assistant
 /// would see a falling meter. Such a fall lands at the stored value or above; any deeper one is a reset by a person.
 class LifetimeEnergy {
  public:
   static constexpr uint32_t TOLERANCE_WH = 1000;  // energy and session are not read at the same moment
+  static constexpr uint64_t NONE = UINT64_MAX;    // higher than any: the first value is taken as a reset is
 
   struct Memory {
-    uint64_t shown{0};   ///< what was last shown
-    uint64_t stored{0};  ///< what the charger falls back to
+    uint64_t shown{NONE};  ///< what was last shown
+    uint64_t stored{0};    ///< what the charger falls back to
   };
 
   void restore(const Memory &memory) { this->memory_ = memory; }
@@ -104,7 +94,7 @@ class LifetimeEnergy {
   void expect_reset(bool expected) { this->reset_expected_ = expected; }
 
  protected:
-  CounterLine line_;
+  uint64_t last_{NONE};
   Memory memory_;
   bool reset_expected_{false};
 };

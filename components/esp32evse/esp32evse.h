@@ -148,7 +148,7 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   uint8_t reported_faults_{0xFF};  // what is there at first is no news
   uint32_t lifetime_key_{0};
   uint32_t session_energy_{0};
-  uint64_t saved_energy_{0};
+  uint64_t saved_energy_{LifetimeEnergy::NONE};
   Situation situation_;
   SessionTracker session_;
   LifetimeEnergy lifetime_;

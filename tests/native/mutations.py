@@ -1,6 +1,6 @@
 """Breaks the C++ on purpose, one place after the other, and sees that some test fails each time.
 
-    python -m tests.native.mutations [WORD ...]      only those whose description contains a word; about 8 s each
+    python -m tests.native.mutations [WORD ...]      only those whose description contains a word; half a minute each
 
 Exits with 1 if a mutation survives or no longer fits the code.
 """
@@ -39,14 +39,12 @@ SURVIVES = "survives"
 MUTATIONS = (
     Mutation(
         "session: a value counts before the next one",
-        "charging.cpp",
-        "believed = before == 0 ? value : before",
-        "believed = before == 0 ? value : value",
+        CHARGING,
+        "last == 0 ? value : last;",
+        "value;",
     ),
-    Mutation(
-        "session: the last value counts whatever it is", "charging.cpp", "<= LAST_STEP ? last", "<= 100000 ? last"
-    ),
-    Mutation("session: zeros before the state forget the last value", "charging.cpp", "if (value == 0)", "if (false)"),
+    Mutation("session: the last value counts whatever it is", CHARGING, "value_ <= LAST_STEP", "value_ <= 100000"),
+    Mutation("session: zeros before the state forget the last value", CHARGING, "if (value == 0)", "if (false)"),
     Mutation("subscription: never repeated", CLIENT, "flags |= SUB_CHANGED;  // a digit", "flags |= DUE;  // a digit"),
     Mutation("subscription: always the first one is repeated", CLIENT, "(this->renewed_ + 1) %", "1 %"),
     Mutation("text: an empty one is sent", "at_value.cpp", "length - 1 >= MAX_STRING", "length > MAX_STRING"),
@@ -237,9 +235,7 @@ MUTATIONS = (
         "period <= MAX_WATCHED_PERIOD_MS",
     ),
     Mutation("subscription: automatic ones come back", CLIENT, "this->automatic_ = false;", ""),
-    Mutation(
-        "damage: not repaired", CLIENT, "this->next_poll_ = this->now_ + REPAIR_DELAY_MS;", "this->next_poll_ += 0;"
-    ),
+    Mutation("damage: not repaired", CLIENT, "    this->next_poll_ = this->now_ + REPAIR_DELAY_MS;\n}", "    ;\n}"),
     Mutation("echo: not noticed", CLIENT, 'strncmp(line, "AT", 2) == 0', "false"),
     Mutation(
         "automation: enters the client twice",
@@ -274,7 +270,7 @@ MUTATIONS = (
     Mutation(
         "argument: a backslash is not escaped", VALUE, "text[i] == '\"' || text[i] == '\\\\')\n", "text[i] == '\"')\n"
     ),
-    Mutation("argument: 32 bytes", VALUE, "length > MAX_STRING", "length > MAX_STRING + 1"),
+    Mutation("argument: 32 bytes", VALUE, "length - 1 >= MAX_STRING", "length - 1 > MAX_STRING"),
     Mutation("argument: control bytes pass", VALUE, "if (is_control(text[i]))\n      this->ok_ = false;", ""),
     Mutation("raw: small letters are harmless", VALUE, "upper(*name++) != *command++", "*name++ != *command++"),
     Mutation("raw: a second command passes", VALUE, "upper(text[end + 1]) == 'A'", "false"),
@@ -285,11 +281,21 @@ MUTATIONS = (
         "    this->active_ = session;\n    return NOTHING;",
         "    this->active_ = false;",
     ),
-    Mutation("session: zeroed values are the last ones", CHARGING, "if (!this->energy_fell_)", "if (true)"),
-    Mutation("session: a missed end is missed", CHARGING, "(this->energy_fell_ || this->duration_fell_)", "false"),
-    Mutation("lifetime: a restart's fall is shown", CHARGING, "total + TOLERANCE_WH >= this->memory_.stored", "false"),
+    Mutation("session: a lost digit counts", CHARGING, "value < last || (", "("),
+    Mutation("session: what follows a lost digit proves it", CHARGING, "value - last > MOST_STEP", "false"),
+    Mutation("session: values may not be far apart", CHARGING, "last < this->value_ &&", "true &&"),
+    Mutation("session: a missed end is missed", CHARGING, "(this->energy_.fell() || this->duration_.fell())", "false"),
+    Mutation("lifetime: believed at once", CHARGING, "reset ? total : this->last_;", "total;"),
+    Mutation("lifetime: the first one waits", CHARGING, " || this->memory_.shown == NONE)", ")"),
+    Mutation("lifetime: a spike serves for a reset", CHARGING, " && total < this->memory_.shown;", ";"),
+    Mutation("lifetime: a lost digit counts", CHARGING, "if (total < believed)", "if (false)"),
+    Mutation("lifetime: what follows a lost digit proves it", CHARGING, "total - believed > TOLERANCE_WH ||", ""),
+    Mutation("lifetime: a reset serves for ever", CHARGING, "this->reset_expected_ = false;", ";"),
     Mutation(
-        "lifetime: a reset elsewhere is not shown", CHARGING, "total + TOLERANCE_WH >= this->memory_.stored", "true"
+        "lifetime: a restart's fall is shown", CHARGING, "believed + TOLERANCE_WH >= this->memory_.stored", "false"
+    ),
+    Mutation(
+        "lifetime: a reset elsewhere is not shown", CHARGING, "believed + TOLERANCE_WH >= this->memory_.stored", "true"
     ),
     Mutation(
         "status: charging waits for authorization",

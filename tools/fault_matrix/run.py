@@ -203,6 +203,7 @@ class Run:
     def _live(self) -> None:
         node = self.node
         node.on_turn += [self._watch_wire, self.oracle.watch]
+        node.on_event.append(self.history.sample)  # what it tells while the current rises is true for a moment only
         for at, act in self._agenda:
             node.at(at, act)
         node.run_until(self.planned_until)
