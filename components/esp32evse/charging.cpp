@@ -60,10 +60,10 @@ void SessionCounter::update(uint32_t value) {
     this->value_ = this->final_value();  // the end of the session, whose state may come later
   const uint32_t last = this->last_;
   this->last_ = value;
-  if (value < last || (last < this->value_ && value - last > MOST_STEP))
+  if (value < last)
     return;
   const uint32_t believed = last == 0 ? value : last;
-  this->fell_ = value < this->value_;  // both are, for it is not less than the one before
+  this->fell_ = value < this->value_;  // both are, for the one before is not higher
   if (believed > this->value_)
     this->value_ = believed;
 }

@@ -34,8 +34,7 @@ const char *describe(const Situation &situation);
 /// is believed when the next one continues it.
 class SessionCounter {
  public:
-  static constexpr uint32_t MOST_STEP = 1000;  ///< Wh or s from a value that fell to the one that continues it
-  static constexpr uint32_t LAST_STEP = 100;   ///< Wh or s; the very last value is followed by none
+  static constexpr uint32_t LAST_STEP = 100;  ///< Wh or s; the very last value is followed by none
 
   void update(uint32_t value);
   bool fell() const { return this->fell_; }
