@@ -22,15 +22,17 @@ test: $(INSTALLED) ## all tests; ARGS goes to pytest
 footprint: $(INSTALLED) ## flash and RAM on 32-bit RISC-V against the budgets; needs the compilers of tools/debian-packages.txt
 	@$(RUN) tools.footprint $(ARGS)
 
-bench: $(INSTALLED) ## latency, air time and cost against their targets, about half an hour; ARGS=--short for minutes, ARGS=--save for docs/reliability
+bench: $(INSTALLED) ## latency, air time and cost against their targets, about ten minutes; at length: make soak
 	@$(RUN) tools.latency $(ARGS)
 	@$(RUN) tools.cost $(ARGS)
 
-soak: $(INSTALLED) ## faults, 30 days, fuzzing and hostile texts at length, an hour or more; ARGS=--save for docs/reliability. In short: make test
+soak: $(INSTALLED) ## faults, 30 days, fuzzing, hostile texts and latency at length, an hour and a half; ARGS=--save for docs/reliability. In short: make test
 	@$(RUN) tools.fault_matrix --long --jobs 2 $(ARGS)
 	@$(RUN) tools.long_life $(ARGS)
 	@$(RUN) tools.fuzz --long $(ARGS)
 	@$(RUN) tools.security $(ARGS)
+	@$(RUN) tools.latency --long $(ARGS)
+	@$(RUN) tools.cost $(ARGS)
 
 docs: $(INSTALLED) ## the pages and packages that are made from the catalog and by running evse-host
 	@$(RUN) tools.docs $(ARGS)

@@ -1,4 +1,4 @@
-"""How fast values and commands are, and how much of the line they take: `python -m tools.latency [--short]`.
+"""How fast values and commands are, and how much of the line they take: `python -m tools.latency [--short|--long]`.
 
 A real host node on a simulated charger whose bytes take as long as on a real line. Beside each figure stands the ideal:
 the bytes that were really on the line at 115200 baud, the charger's own time, and its push loop; nothing for the node.
@@ -57,8 +57,10 @@ TEN = tuple(catalog.ENTITY[key] for key in footprint.TEN)
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured: numbers of samples, and seconds of air time. ``start`` tells which of the starts counts."""
+    """How much is measured with ``option``: numbers of samples, and seconds of air time. ``start`` tells which of the
+    starts counts."""
 
+    option: str
     starts: int
     start: Statistic
     changes: int
@@ -69,8 +71,9 @@ class Plan:
     batches: tuple[float, ...]
 
 
-LONG = Plan(10, max, 200, 200, 2, 2 * UPDATE_S, UPDATE_S, (BATCH_S, 0.0))
-SHORT = Plan(2, min, 16, 8, 0, 2 * SLOW_TURN_S, 0, (BATCH_S,))
+LONG = Plan("--long", 10, max, 200, 200, 2, 2 * UPDATE_S, UPDATE_S, (BATCH_S, 0.0))
+BENCH = Plan("", 4, max, 60, 60, 1, UPDATE_S, UPDATE_S / 2, (BATCH_S, 0.0))
+SHORT = Plan("--short", 2, min, 16, 8, 0, 2 * SLOW_TURN_S, 0, (BATCH_S,))
 
 
 # --- the node ---------------------------------------------------------------------------------------------------------
@@ -191,7 +194,7 @@ def measure(plan: Plan, seed: int, progress: Callable[[str], None] = lambda _: N
     progress("air time")
     with running(program, ENTITIES) as bench:
         measured.air.append(idle(bench, plan, "all entities, idle"))
-    if plan is LONG:
+    if plan is not SHORT:
         progress("values that are pushed less often or polled")
         _measure_slow(program, plan, dice, measured)
         progress("charging")
@@ -263,7 +266,7 @@ TEXT = (
 
 
 def result(measured: Measured, plan: Plan, seed: int, seconds: float) -> results.Result:
-    command = "python -m tools.latency" + (" --short" if plan is SHORT else "") + f" --seed {seed}"
+    command = f"python -m tools.latency {plan.option} --seed {seed}".replace("  ", " ")
     return results.Result("latency", 3, "Latency and air time", command, TEXT, measured.tables(), seconds, seed,
                           measured.missed())  # fmt: skip
 
@@ -276,14 +279,16 @@ def prepare() -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     extent = parser.add_mutually_exclusive_group()
-    extent.add_argument("--short", action="store_true", help="few samples, a minute")
-    extent.add_argument("--long", action="store_true", help="200 samples of each, half an hour (default)")
+    extent.add_argument(
+        "--short", action="store_true", help="few samples, a minute; 60 of each, 10 minutes, if neither"
+    )
+    extent.add_argument("--long", action="store_true", help="200 samples of each, half an hour")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments (default 1)")
     parser.add_argument("--save", action="store_true", help="write docs/reliability/latency.json")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     arguments = parser.parse_args()
     prepare()
-    plan = SHORT if arguments.short else LONG
+    plan = SHORT if arguments.short else LONG if arguments.long else BENCH
     start = time.monotonic()
 
     def progress(text: str) -> None:

@@ -357,7 +357,7 @@ ENTITIES: tuple[Entity, ...] = (
     _sensor("emeter_charging_time", "Charging time", "EMETERCHTIME", "s", "duration", "total_increasing"),
     _sensor("energy_consumption", "Session energy", "EMETERCONSUM", "Wh", "energy", "total_increasing", notes="falls to 0 with each session"),
     _sensor("total_energy_consumption", "Total energy", "EMETERTOTCONSUM", "Wh", "energy", "total_increasing", convert="lifetime", needs=("EMETERCONSUM",),
-            notes="never falls except after a reset, although the charger takes back a running session when it restarts; above 16 777 216 Wh a float keeps every second Wh, "
+            notes="never falls except after a reset, although the charger takes back a running session when it restarts; a value is shown when the next one continues it; above 16 777 216 Wh a float keeps every second Wh, "
                   "above 33 554 432 Wh every fourth: the text sensor of the same name is exact"),
     _sensor("voltage_l1", "Voltage L1", "EMETERVOLTAGE", "V", "voltage", field="l1", scale=3, accuracy=1),
     _sensor("voltage_l2", "Voltage L2", "EMETERVOLTAGE", "V", "voltage", field="l2", scale=3, accuracy=1),
@@ -408,7 +408,7 @@ ENTITIES: tuple[Entity, ...] = (
     # text sensors
     _text("state", "State", "STATE", convert="name", options=STATES, icon="mdi:ev-station", notes="IEC 61851 state: " + ", ".join(STATES)),
     _text("status", "Status", convert="derived", needs=("STATE", "ERROR", "ENABLE", "PENDAUTH", "LIMREACH"), icon="mdi:ev-station", notes="what is going on, in words"),
-    _fact("total_energy_consumption", "Total energy exact", "EMETERTOTCONSUM", convert="lifetime", needs=("EMETERCONSUM",), icon="mdi:counter", notes="Wh, every digit; never falls except after a reset"),
+    _fact("total_energy_consumption", "Total energy exact", "EMETERTOTCONSUM", convert="lifetime", needs=("EMETERCONSUM",), icon="mdi:counter", notes="Wh, every digit; otherwise like the sensor"),
     _fact("device_name", "Board", "DEVNAME", icon="mdi:developer-board"),
     _fact("device_time", "Charger time", "TIME", convert="time", device_class="timestamp", notes="UTC, ISO 8601"),
     _fact("timezone", "Charger time zone name", "TZ", icon="mdi:map-clock"),
