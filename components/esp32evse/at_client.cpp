@@ -479,7 +479,9 @@ void AtClient::step_() {
 
 void AtClient::tick_() {
   this->next_tick_ = this->now_ + TICK_MS;
-  const bool heartbeat = reached(this->next_heartbeat_, this->now_);
+  // The charger pushes a loop's time after a command: one that comes right behind a push delays nothing.
+  const bool heard = this->now_ - this->heard_at_ < TICK_MS;
+  const bool heartbeat = reached(this->next_heartbeat_, this->now_ + heard * EARLY_MS);
   if (heartbeat) {
     this->next_heartbeat_ = this->now_ + HEARTBEAT_MS;
     this->states_[UPTIME_ROW].flags |= DUE;

@@ -88,6 +88,7 @@ class AtClient {
   static constexpr uint32_t UPTIME_TOLERANCE_S = 5;
   // Nothing may be shown that is older than 5 s: less than that, also when a push is late and the charger rounds up.
   static constexpr uint32_t HEARTBEAT_MS = 4200;
+  static constexpr uint32_t EARLY_MS = 256;  // about the charger's loop, in which it pushes
   static constexpr uint32_t SLOW_MS = 4200;
   static constexpr uint32_t STALE_MS = 4700;
   static constexpr uint32_t TICK_MS = 50;

@@ -45,6 +45,8 @@ MUTATIONS = (
     ),
     Mutation("session: the last value counts whatever it is", CHARGING, "value_ <= LAST_STEP", "value_ <= 100000"),
     Mutation("session: zeros before the state forget the last value", CHARGING, "if (value == 0)", "if (false)"),
+    Mutation("heartbeat: waits for no push", CLIENT, "heard * EARLY_MS", "(heard || true) * EARLY_MS"),
+    Mutation("heartbeat: in the middle between two pushes", CLIENT, "heard * EARLY_MS", "(heard && false) * EARLY_MS"),
     Mutation("subscription: never repeated", CLIENT, "flags |= SUB_CHANGED;  // a digit", "flags |= DUE;  // a digit"),
     Mutation("subscription: always the first one is repeated", CLIENT, "(this->renewed_ + 1) %", "1 %"),
     Mutation("text: an empty one is sent", "at_value.cpp", "length - 1 >= MAX_STRING", "length > MAX_STRING"),
