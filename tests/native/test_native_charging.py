@@ -168,6 +168,8 @@ def test_values_of_a_session_may_be_far_apart(program: Program) -> None:
     """At 43 kW, asked every hour."""
     steps = [step for hour in range(1, 5) for step in (energy(43_000 * hour), duration(3600 * hour))]
     assert track(program, state(A), state(C2), *steps, *steps[-2:], state(A))[-1] == "last 172000 14400"
+    # The very last one has none that continues it.
+    assert track(program, state(A), state(C2), *steps, state(A))[-1] == "last 129000 10800"
 
 
 def test_session_that_was_there_before_the_node(program: Program) -> None:
