@@ -289,6 +289,12 @@ MUTATIONS = (
         "    this->active_ = false;",
     ),
     Mutation("session: a lost digit counts", CHARGING, "if (value < last)", "if (false)"),
+    Mutation(
+        "session: values may not be far apart",
+        CHARGING,
+        "if (value < last)",
+        "if (value < last || (last != 0 && value - last > 1000))",
+    ),
     Mutation("session: a lost digit is a fall", CHARGING, "= value < this->value_", "= last < this->value_"),
     Mutation("session: a missed end is missed", CHARGING, "(this->energy_.fell() || this->duration_.fell())", "false"),
     Mutation("lifetime: believed at once", CHARGING, "reset ? total : this->last_;", "total;"),
