@@ -145,6 +145,13 @@ void AtClient::set_charging(bool charging) {
     this->change_all_(0, SUB_CHANGED, 1 << static_cast<uint8_t>(Refresh::CHARGING));
 }
 
+bool AtClient::find_wish(uint8_t row, uint32_t *value) const {
+  if (!this->is_pending(row))
+    return false;
+  *value = this->states_[row].wanted;
+  return true;
+}
+
 bool AtClient::is_pending(uint8_t row) const { return (this->states_[row].flags & PENDING) != 0; }
 
 /// Clears and sets flags of all rows whose kind of refresh is among `kinds`, one bit each.
@@ -301,7 +308,7 @@ void AtClient::on_uptime_(uint32_t uptime) {
       this->on_reboot_(false);
   }
   this->uptime_doubted_ = false;
-  this->uptime_known_ = true;
+  this->uptime_known_ = this->met_ = true;
   this->uptime_ = uptime;
   this->uptime_at_ = this->now_;
   if (this->safe_ || this->state_ != State::READY)
@@ -419,7 +426,10 @@ void AtClient::on_silence_() {
 }
 
 void AtClient::on_reboot_(bool ready_line) {
-  this->counters_[REBOOTS]++;
+  const bool first = ready_line && !this->met_;
+  const Restart restart = first ? Restart::FIRST_READY : ready_line ? Restart::READY : Restart::MISSED;
+  this->met_ = true;
+  this->counters_[REBOOTS] += first ? 0 : 1;
   this->uptime_known_ = false;
   this->settled_ = false;
   this->safe_ = false;
@@ -440,7 +450,7 @@ void AtClient::on_reboot_(bool ready_line) {
     state.flags |= VERIFY_WANTED | CHECK_FIRST;
   }
   this->change_all_(SUBSCRIBED | SUB_REFUSED | UNSUPPORTED | DOUBTED | KNOWN, DUE);
-  this->listener_->on_reboot(ready_line);
+  this->listener_->on_restart(restart);
 }
 
 // --- one command at a time --------------------------------------------------------------------------------------------
@@ -515,7 +525,7 @@ void AtClient::watch_row_(uint8_t row) {
   if ((state.flags & REQUESTED) != 0) {
     if (age > ((state.flags & RUN_WANTED) != 0 ? RUN_EXPIRES_MS : WRITE_EXPIRES_MS)) {
       state.flags &= ~RUN_WANTED;
-      this->end_request_(row, false);
+      this->end_request_(row, (state.flags & SENDS) != 0 ? WishEnd::UNANSWERED : WishEnd::EXPIRED);
     }
   } else if ((state.flags & SUBSCRIBED) != 0 && this->state_ == State::READY && this->task_ == Task::NONE) {
     const uint32_t period = this->wanted_period_(this->rows_[row], state);
@@ -655,6 +665,18 @@ uint32_t AtClient::prepare_(Task task, uint8_t row) {
   return 0;
 }
 
+/// Of what no read-back can show.
+WishEnd AtClient::answered_end(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::OK:
+      return WishEnd::HELD;
+    case Outcome::ERROR:
+      return WishEnd::REFUSED;
+    default:
+      return WishEnd::UNANSWERED;
+  }
+}
+
 void AtClient::finish_(Outcome outcome) {
   const Task task = this->task_;
   const uint8_t row = this->row_;
@@ -676,7 +698,7 @@ void AtClient::finish_(Outcome outcome) {
       break;
     case Task::RUN:
       this->ready_at_ = this->now_;  // the charger may have been busy and pushed nothing
-      this->end_request_(row, ok);
+      this->end_request_(row, answered_end(outcome));
       break;
     case Task::RAW:
       this->ready_at_ = this->now_;
@@ -722,7 +744,7 @@ void AtClient::finish_read_(uint8_t row, Outcome outcome) {
       // Twice in a row: the firmware lacks the command, or answers in a form that is not known here.
       flags |= UNSUPPORTED;
       if ((flags & KNOWN) == 0)  // else it is noise: a command does not vanish while the charger runs
-        this->listener_->on_unsupported(row);
+        this->listener_->on_lacking(row);
     }
   }
   if (this->rows_[row].has(LINES))
@@ -735,7 +757,7 @@ void AtClient::finish_write_(uint8_t row, Outcome outcome) {
     flags |= outcome == Outcome::OK ? ACKED : REFUSED;
   // Only a read-back tells what became of it; without one it is not repeated.
   if (this->rows_[row].has(UNPROVABLE))
-    this->end_request_(row, outcome == Outcome::OK);
+    this->end_request_(row, answered_end(outcome));
 }
 
 void AtClient::finish_verify_(uint8_t row, Outcome outcome) {
@@ -756,11 +778,11 @@ void AtClient::finish_verify_(uint8_t row, Outcome outcome) {
   state.flags &= ~(VERIFY_WANTED | CHECK_FIRST);
   const uint16_t limit = (state.flags & REFUSED) != 0 ? MAX_REFUSALS * ONE_SEND : MAX_SENDS * ONE_SEND;
   if (this->matched_ && proven) {
-    this->end_request_(row, true);
+    this->end_request_(row, WishEnd::HELD);
   } else if ((state.flags & WRITE_WANTED) != 0 || (state.flags & SENDS) < limit) {
     state.flags |= WRITE_WANTED;
   } else {
-    this->end_request_(row, false);
+    this->end_request_(row, (state.flags & REFUSED) != 0 ? WishEnd::REFUSED : WishEnd::DIFFERENT);
   }
 }
 
@@ -783,7 +805,8 @@ void AtClient::finish_raw_(bool ok) {
   this->listener_->on_raw_result(ok);
 }
 
-void AtClient::end_request_(uint8_t row, bool success) {
+void AtClient::end_request_(uint8_t row, WishEnd end) {
+  const bool success = end == WishEnd::HELD;
   RowState &state = this->states_[row];
   this->free_slot_(row);
   state.flags &= ~WRITE_FLAGS;
@@ -794,7 +817,7 @@ void AtClient::end_request_(uint8_t row, bool success) {
   if (!success || this->rows_[row].has(UNPROVABLE))
     state.flags |= DUE;  // publishes what the charger really holds
   this->work_ = true;
-  this->listener_->on_done(row, success);
+  this->listener_->on_wish_end(row, end);
 }
 
 }  // namespace esphome::esp32evse

@@ -55,18 +55,37 @@ struct RowState {
 /// What the diagnostic entities count, in the catalog's order.
 enum Counter : uint8_t { ANSWERED, FAILED, TIMED_OUT, RESYNCS, REBOOTS, DISCARDED, COUNTERS };
 
+/// How a wish (a write or a run) ends. Whatever is not HELD differs from what was asked for, and a client has to see it.
+enum class WishEnd : uint8_t {
+  HELD,        ///< a read-back shows it, or the charger said OK to what no read-back can show
+  SATURATED,   ///< held, but what was asked for lay outside the range: the nearest value inside
+  REFUSED,     ///< the charger answered ERROR
+  DIFFERENT,   ///< the charger took it and shows another value
+  UNANSWERED,  ///< sent, but whether it was heard nobody knows
+  EXPIRED,     ///< not sent: the charger was silent for too long
+  NO_ROOM,     ///< not sent: too many wishes at once
+  INVALID,     ///< not sent: the charger could not take it
+};
+
+/// How a restart of the charger was noticed.
+enum class Restart : uint8_t {
+  FIRST_READY,  ///< its first RDY since the node started: not known to be a restart
+  READY,        ///< RDY
+  MISSED,       ///< its uptime went back
+};
+
 class AtClientListener {
  public:
   virtual void on_transmit(const char *data, size_t length) = 0;
   virtual void on_values(uint8_t row, const Values &values) = 0;
   /// The lines of a row with the trait LINES have been given to on_values(); all of them, if `complete`.
   virtual void on_lines_end(uint8_t row, bool complete) = 0;
-  virtual void on_unsupported(uint8_t row) = 0;
-  /// A write or run has ended: the charger shows the value or said OK; or it refused, lost or never answered it.
-  virtual void on_done(uint8_t row, bool success) = 0;
+  /// The charger's firmware answers the command with ERROR. It turns unknown; once it answers, on_values() comes.
+  virtual void on_lacking(uint8_t row) = 0;
+  /// The wish for this row has ended. Where it is not held, what the charger holds follows by on_values().
+  virtual void on_wish_end(uint8_t row, WishEnd end) = 0;
   virtual void on_online(bool online) = 0;
-  /// The charger has restarted; `ready_line` tells whether its RDY was seen.
-  virtual void on_reboot(bool ready_line) = 0;
+  virtual void on_restart(Restart restart) = 0;
   virtual void on_raw_line(const char *line, size_t length) = 0;
   virtual void on_raw_result(bool success) = 0;
 };
@@ -138,6 +157,8 @@ class AtClient {
     return this->state_ == State::READY ? this->task_ != Task::NONE || this->work_ : this->silent_commands_ == 0;
   }
   bool is_pending(uint8_t row) const;
+  /// The number that is wished for, if one is; relative steps build on it.
+  bool find_wish(uint8_t row, uint32_t *value) const;
   uint8_t row_count() const { return this->row_count_; }
   uint32_t counter(uint8_t counter) const { return this->counters_[counter]; }
 
@@ -201,13 +222,14 @@ class AtClient {
   Task row_task_(const CommandRow &command, const RowState &state) const;
   void start_(Task task, uint8_t row);
   uint32_t prepare_(Task task, uint8_t row);
+  static WishEnd answered_end(Outcome outcome);
   void finish_(Outcome outcome);
   void finish_read_(uint8_t row, Outcome outcome);
   void finish_write_(uint8_t row, Outcome outcome);
   void finish_verify_(uint8_t row, Outcome outcome);
   void finish_subscription_(uint8_t row, Outcome outcome, bool subscribed);
   void finish_raw_(bool ok);
-  void end_request_(uint8_t row, bool success);
+  void end_request_(uint8_t row, WishEnd end);
 
   // rows
   RowState &request_write_(uint8_t row);
@@ -235,6 +257,7 @@ class AtClient {
   Word online_{false};
   Word automatic_{true};      // subscribe without being asked
   Word renewed_{UPTIME_ROW};  // whose subscription was repeated last
+  Word met_{false};  // RDY or an uptime has come: what restarts from now on is no start
   Word uptime_known_{false};
   Word uptime_doubted_{false};  // the last one did not fit: read once more before believing it
   uint32_t now_{0};

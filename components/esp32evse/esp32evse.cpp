@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "entities.h"
-#include "esphome/core/application.h"
+#include "esphome/core/hal.h"
 #include "esphome/core/log.h"
 
 namespace esphome::esp32evse {
@@ -32,11 +32,11 @@ void Esp32Evse::setup() {
       this->saved_energy_ = memory.shown;
     }
   }
-  this->client_.start(App.get_loop_component_start_time());
+  this->client_.start(millis());
 }
 
 void Esp32Evse::loop() {
-  const uint32_t now = App.get_loop_component_start_time();
+  const uint32_t now = millis();
   uint8_t buffer[MAX_BYTES_PER_LOOP];
   const size_t length = std::min(this->available(), sizeof(buffer));
   if (length > 0 && this->read_array(buffer, length))
@@ -63,23 +63,23 @@ void Esp32Evse::on_shutdown() { this->save_lifetime_(1); }
 // --- requests ---------------------------------------------------------------------------------------------------------
 
 void Esp32Evse::write(uint8_t row, uint32_t value) {
-  const uint32_t now = App.get_loop_component_start_time();
+  const uint32_t now = millis();
   this->client_.write_number(row, value, now);
   this->client_.loop(now);
 }
 
-void Esp32Evse::refuse_(uint8_t row, const char *reason) {
+void Esp32Evse::refuse_(uint8_t row, WishEnd end, const char *reason) {
   ESP_LOGW(TAG, "%s not sent: %s", this->rows_[row].name, reason);
-  this->forced_row_ = row;
+  this->on_wish_end(row, end);
   this->client_.refresh();
 }
 
 void Esp32Evse::write_text_(uint8_t row, const AtText &argument, uint8_t provable) {
-  const uint32_t now = App.get_loop_component_start_time();
+  const uint32_t now = millis();
   if (!argument.ok()) {
-    this->refuse_(row, "1 to 31 bytes, no control characters");
+    this->refuse_(row, WishEnd::INVALID, "1 to 31 bytes, no control characters");
   } else if (!this->client_.write_text(row, argument, provable, now)) {
-    this->refuse_(row, "too many at once");
+    this->refuse_(row, WishEnd::NO_ROOM, "too many at once");
   }
   this->client_.loop(now);
 }
@@ -91,7 +91,7 @@ void Esp32Evse::write_string(uint8_t row, const char *value, size_t length) {
 }
 
 void Esp32Evse::run(uint8_t row) {
-  const uint32_t now = App.get_loop_component_start_time();
+  const uint32_t now = millis();
   this->client_.run(row, now);
   this->client_.loop(now);
 }
@@ -136,7 +136,7 @@ void Esp32Evse::set_static_ip(uint8_t row, bool enabled, const std::string &ip, 
 void Esp32Evse::write_time(uint8_t row, time::RealTimeClock *clock) {
   const ESPTime time = clock->utcnow();
   if (!time.is_valid()) {
-    this->refuse_(row, "the time source has no time yet");
+    this->refuse_(row, WishEnd::INVALID, "the time source has no time yet");
     return;
   }
   this->write(row, static_cast<uint32_t>(time.timestamp));
@@ -144,7 +144,7 @@ void Esp32Evse::write_time(uint8_t row, time::RealTimeClock *clock) {
 #endif
 
 void Esp32Evse::send_command(const std::string &command, bool force) {
-  const uint32_t now = App.get_loop_component_start_time();
+  const uint32_t now = millis();
   const char *reason = refuse_raw_command(command.data(), command.size(), force);
   if (reason == nullptr && !this->client_.send_raw(command.data(), command.size()))
     reason = "another one is under way";
@@ -323,12 +323,34 @@ void Esp32Evse::save_lifetime_(uint32_t step) {
 
 // --- what the client says ---------------------------------------------------------------------------------------------
 
-void Esp32Evse::on_unsupported(uint8_t row) { ESP_LOGW(TAG, "Charger has no %s", this->rows_[row].name); }
+void Esp32Evse::on_lacking(uint8_t row) { ESP_LOGW(TAG, "Charger has no %s", this->rows_[row].name); }
 
-void Esp32Evse::on_done(uint8_t row, bool success) {
-  if (success)
+/// Why a wish has not come true, in a person's words.
+static const char *reason_of(WishEnd end) {
+  switch (end) {
+    case WishEnd::SATURATED:
+      return "out of range, the nearest value was set";
+    case WishEnd::REFUSED:
+      return "the charger refused it";
+    case WishEnd::DIFFERENT:
+      return "the charger shows another value";
+    case WishEnd::UNANSWERED:
+      return "the charger did not answer";
+    case WishEnd::EXPIRED:
+      return "the charger was silent for too long";
+    case WishEnd::NO_ROOM:
+      return "too many wishes at once";
+    case WishEnd::INVALID:
+      return "the charger cannot take it";
+    default:
+      return "";
+  }
+}
+
+void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
+  if (end == WishEnd::HELD)
     return;
-  ESP_LOGW(TAG, "Charger did not take %s", this->rows_[row].name);
+  ESP_LOGW(TAG, "Charger did not take %s: %s", this->rows_[row].name, reason_of(end));
   if (this->rows_[row].has(UNPROVABLE))
     this->lifetime_.expect_reset(false);
   this->forced_row_ = row;
@@ -348,11 +370,15 @@ void Esp32Evse::on_online(bool online) {
   this->disconnect_callback_.call();
 }
 
-void Esp32Evse::on_reboot(bool ready_line) {
-  ESP_LOGW(TAG, "Charger restarted");
+void Esp32Evse::on_restart(Restart restart) {
+  if (restart == Restart::FIRST_READY) {
+    ESP_LOGI(TAG, "Charger started");
+  } else {
+    ESP_LOGW(TAG, "Charger restarted");
+  }
   this->session_energy_ = 0;
   this->derived_dirty_ = true;
-  if (ready_line)
+  if (restart != Restart::MISSED)
     this->ready_callback_.call();
 }
 

@@ -20,6 +20,12 @@
 
 namespace esphome::esp32evse {
 
+/// What a wished charging current below 6 A becomes.
+enum class BelowMinimum : uint8_t {
+  MINIMUM,  ///< 6 A
+  PAUSE,    ///< ENABLE=0; a later current that is possible enables again
+};
+
 class Esp32Evse final : public AtClientListener, public Component, public uart::UARTDevice {
  public:
   void setup() override;
@@ -34,6 +40,8 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   void set_push_interval(uint32_t push_ms) { this->client_.set_push_interval(push_ms); }
   void set_update_interval(uint32_t poll_ms) { this->client_.set_poll_interval(poll_ms); }
   void set_keep_settings() { this->client_.set_keep_settings(); }
+  /// What a charging current below 6 A means; IEC 61851 has none.
+  void set_below_minimum(BelowMinimum meaning) { this->below_minimum_ = meaning; }
   void set_lifetime_key(uint32_t key) { this->lifetime_key_ = key; }
 #ifdef USE_EVENT
   /// `types`: its event types in the catalog's order, made once because ESPHome takes them as strings.
@@ -77,6 +85,8 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   bool is_authorization_pending() const { return this->situation_.pending_authorization; }
   bool is_authorized() const { return this->is_vehicle_connected() && !this->is_authorization_pending(); }
   ChargerState get_state() const { return this->situation_.state; }
+  /// Somebody has asked to write this row, and the charger has not shown it yet.
+  bool is_pending(uint8_t row) const { return this->client_.is_pending(row); }
 
   // for the entities
   const Situation &get_situation() const { return this->situation_; }
@@ -124,17 +134,17 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   void on_transmit(const char *data, size_t length) override;
   void on_values(uint8_t row, const Values &values) override;
   void on_lines_end(uint8_t row, bool complete) override;
-  void on_unsupported(uint8_t row) override;
-  void on_done(uint8_t row, bool success) override;
+  void on_lacking(uint8_t row) override;
+  void on_wish_end(uint8_t row, WishEnd end) override;
   void on_online(bool online) override;
-  void on_reboot(bool ready_line) override;
+  void on_restart(Restart restart) override;
   void on_raw_line(const char *line, size_t length) override;
   void on_raw_result(bool success) override;
 
   void on_session_events_(uint8_t events);
   void save_lifetime_(uint32_t step);
   void write_text_(uint8_t row, const AtText &argument, uint8_t provable);
-  void refuse_(uint8_t row, const char *reason);
+  void refuse_(uint8_t row, WishEnd end, const char *reason);
   void publish_from_(uint8_t first);
 
   const CommandRow *rows_{nullptr};
@@ -143,6 +153,7 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   uint8_t first_derived_{0};
   uint8_t active_phases_{0};
   uint8_t forced_row_{NO_ROW};
+  BelowMinimum below_minimum_{BelowMinimum::MINIMUM};
   bool forcing_{false};
   bool derived_dirty_{false};
   uint8_t reported_faults_{0xFF};  // what is there at first is no news

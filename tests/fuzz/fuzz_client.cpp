@@ -85,8 +85,9 @@ class Session final : public AtClientListener {
     this->react_(REACT_VALUES, row);
   }
   void on_lines_end(uint8_t row, bool /*complete*/) override { this->react_(REACT_VALUES, row); }
-  void on_unsupported(uint8_t row) override { this->watch_.on_unsupported(row); }
-  void on_done(uint8_t row, bool success) override {
+  void on_lacking(uint8_t row) override { this->watch_.on_unsupported(row); }
+  void on_wish_end(uint8_t row, WishEnd end) override {
+    const bool success = end == WishEnd::HELD;
     this->tell_(success ? "done " : "failed ", this->table_.rows[row]->name);
     this->watch_.on_done(row, success);
     this->react_(REACT_DONE, row);
@@ -96,8 +97,8 @@ class Session final : public AtClientListener {
     this->watch_.on_online(online);
     this->react_(REACT_ONLINE, 0);
   }
-  void on_reboot(bool ready_line) override {
-    this->tell_("", ready_line ? "reboot" : "reboot missed");
+  void on_restart(Restart restart) override {
+    this->tell_("", restart != Restart::MISSED ? "reboot" : "reboot missed");
     this->watch_.on_reboot();
     this->react_(REACT_ONLINE, 0);
   }

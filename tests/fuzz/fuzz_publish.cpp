@@ -154,9 +154,9 @@ void step(Script &script) {
   else if (what == 5)
     hub.on_online(script.flag());
   else if (what == 6)
-    hub.on_reboot(script.flag());
+    hub.on_restart(static_cast<Restart>(script.below(3)));
   else
-    hub.on_done(row, script.flag());
+    hub.on_wish_end(row, static_cast<WishEnd>(script.below(8)));
 }
 
 }  // namespace

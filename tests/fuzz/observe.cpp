@@ -71,11 +71,11 @@ class Observer final : public AtClientListener, private AtClient {
     this->keep_();
   }
   void on_lines_end(uint8_t, bool) override {}
-  void on_unsupported(uint8_t) override {}
-  void on_done(uint8_t, bool) override {}
+  void on_lacking(uint8_t) override {}
+  void on_wish_end(uint8_t, WishEnd) override {}
   void on_online(bool) override {}
-  void on_reboot(bool ready_line) override {
-    this->told += ready_line ? "ready\n" : "";
+  void on_restart(Restart restart) override {
+    this->told += restart != Restart::MISSED ? "ready\n" : "";
     this->keep_();
   }
   void on_raw_line(const char *line, size_t length) override {

@@ -170,14 +170,14 @@ MUTATIONS = (
     Mutation(
         "write: an unprovable one is repeated",
         CLIENT,
-        "if (this->rows_[row].has(UNPROVABLE))\n    this->end_request_(row, outcome",
-        "if (false)\n    this->end_request_(row, outcome",
+        "if (this->rows_[row].has(UNPROVABLE))\n    this->end_request_(row, answered",
+        "if (false)\n    this->end_request_(row, answered",
     ),
     Mutation(
         "run: repeated after silence",
         CLIENT,
-        "this->end_request_(row, ok);\n      break;",
-        "this->states_[row].flags |= ok ? 0 : RUN_WANTED;\n      break;",
+        "this->end_request_(row, answered_end(outcome));\n      break;",
+        "this->states_[row].flags |= outcome == Outcome::OK ? 0 : RUN_WANTED;\n      break;",
     ),
     Mutation("run: never expires", CLIENT_H, "RUN_EXPIRES_MS = 5000", "RUN_EXPIRES_MS = 50000"),
     Mutation(

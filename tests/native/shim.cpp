@@ -146,10 +146,12 @@ class Session final : public AtClientListener {
   void on_lines_end(uint8_t row, bool complete) override {
     this->say_("lines_end " + this->names_[row] + " " + outcome(complete));
   }
-  void on_unsupported(uint8_t row) override { this->say_("unsupported " + this->names_[row]); }
-  void on_done(uint8_t row, bool success) override { this->say_("done " + this->names_[row] + " " + outcome(success)); }
+  void on_lacking(uint8_t row) override { this->say_("unsupported " + this->names_[row]); }
+  void on_wish_end(uint8_t row, WishEnd end) override {
+    this->say_("done " + this->names_[row] + " " + outcome(end == WishEnd::HELD));
+  }
   void on_online(bool online) override { this->say_(online ? "online" : "offline"); }
-  void on_reboot(bool ready_line) override { this->say_(ready_line ? "reboot ready" : "reboot missed"); }
+  void on_restart(Restart restart) override { this->say_(restart != Restart::MISSED ? "reboot ready" : "reboot missed"); }
   void on_raw_line(const char *line, size_t length) override { this->say_("raw_line " + escape(line, length)); }
   void on_raw_result(bool success) override { this->say_(std::string("raw_result ") + outcome(success)); }
 
