@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 RUN := $(VENV)/bin/python -m
-CPP := $(wildcard components/esp32evse/*.h components/esp32evse/*.cpp tests/*.cpp tests/*/*.cpp tests/*/*.h)
+CPP := $(wildcard components/esp32evse/*.h components/esp32evse/*.cpp tests/*.cpp tests/*/*.cpp tests/*/*.h tools/*/*.cpp)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test footprint bench soak docs format lint clean
@@ -14,29 +14,29 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: $(INSTALLED) ## the full example on a simulated charger, live; ARGS=--once for one picture, PORT=/dev/ttyUSB0 for a real charger
-	@$(RUN) tools.demo $(if $(PORT),--port $(PORT)) $(ARGS)
+	@$(RUN) tools demo $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: $(INSTALLED) ## all tests; ARGS goes to pytest
 	@$(RUN) pytest $(ARGS)
 
 footprint: $(INSTALLED) ## flash and RAM on 32-bit RISC-V against the budgets; needs the compilers of tools/debian-packages.txt
-	@$(RUN) tools.footprint $(ARGS)
+	@$(RUN) tools footprint $(ARGS)
 
 bench: $(INSTALLED) ## latency, air time and cost against their targets, about ten minutes; at length: make soak
-	@$(RUN) tools.latency $(ARGS)
-	@$(RUN) tools.cost $(ARGS)
+	@$(RUN) tools latency $(ARGS)
+	@$(RUN) tools cost $(ARGS)
 
 soak: $(INSTALLED) ## faults, 30 days, fuzzing, hostile texts and latency at length, an hour and a half; ARGS=--save for docs/reliability. In short: make test
-	@$(RUN) tools.fault_matrix --long --jobs 2 $(ARGS)
-	@$(RUN) tools.long_life $(ARGS)
-	@$(RUN) tools.fuzz --long $(ARGS)
-	@$(RUN) tools.security $(ARGS)
-	@$(RUN) tools.latency --long $(ARGS)
-	@$(RUN) tools.cost $(ARGS)
+	@$(RUN) tools fault-matrix --long --jobs 2 $(ARGS)
+	@$(RUN) tools long-life $(ARGS)
+	@$(RUN) tools fuzz --long $(ARGS)
+	@$(RUN) tools security $(ARGS)
+	@$(RUN) tools latency --long $(ARGS)
+	@$(RUN) tools cost $(ARGS)
 
 docs: $(INSTALLED) ## the pages and packages that are made from the catalog and by running evse-host
-	@$(RUN) tools.docs $(ARGS)
-	@$(RUN) tools.host_docs $(ARGS)
+	@$(RUN) tools docs $(ARGS)
+	@$(RUN) tools host-docs $(ARGS)
 
 format: $(INSTALLED) ## lay out Python and C++
 	@$(RUN) ruff check --fix --quiet . || true

@@ -19,10 +19,10 @@ import pytest
 from evse_host.catalog import BAUD_RATE
 from evse_host.simulator import Charger, PtyServer
 from tests.support import ahead
-from tools import node
-from tools.host_node import Node
+from tools.build import node
+from tools.run.host_node import Node
 
-FULL_NODE = node.ROOT / "tools/demo.yaml"
+FULL_NODE = node.ROOT / "tools/run/demo.yaml"
 
 # What a shell starts in the background ignores Ctrl-C, and so would every program that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

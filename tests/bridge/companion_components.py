@@ -11,7 +11,7 @@ from pathlib import Path
 
 import esphome.components
 
-from tools import node as nodes
+from tools.build import node as nodes
 
 OURS = Path(__file__).parent / "mqtt_on_host"
 TARGET = nodes.CACHE / "components"  # named in companion_mqtt.yaml

@@ -15,7 +15,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 
-from tools.host_node import free_port
+from tools.run.host_node import free_port
 
 from .support import wait_until
 

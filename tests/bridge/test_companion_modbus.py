@@ -12,8 +12,8 @@ from evse_host.bridge import registers
 from evse_host.bridge.registers import REGISTERS, Code
 from evse_host.simulator import Car, Charger, PtyServer
 from tests.examples import configs
-from tools import node as nodes
-from tools.host_node import Node
+from tools.build import node as nodes
+from tools.run.host_node import Node
 
 from .companion_support import Cable, truth
 from .support import wait_until

@@ -10,8 +10,8 @@ import pytest
 from evse_host.bridge import home_assistant
 from evse_host.simulator import Car, Charger, PtyServer
 from tests.examples import configs
-from tools import node as nodes
-from tools.host_node import HostProcess, Node
+from tools.build import node as nodes
+from tools.run.host_node import HostProcess, Node
 
 from . import companion_components
 from .companion_support import truth

@@ -16,7 +16,7 @@ import pytest
 from pymodbus.client import ModbusTcpClient
 
 from evse_host.simulator import Car, Charger, PtyServer
-from tools.host_node import free_port
+from tools.run.host_node import free_port
 
 from .gateway_support import GatewayProcess
 from .mqtt_support import Client, Mosquitto, needs_mosquitto

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tools import gateway_bench
-from tools.gateway_bench import Times
+from tools.measure import gateway_bench
+from tools.measure.gateway_bench import Times
 
 from .mqtt_support import needs_mosquitto
 

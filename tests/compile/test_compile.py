@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import node
+from tools.build import node
 
 BOARDS = sorted(path for path in Path(__file__).parent.glob("*.yaml") if path.name != "common.yaml")
 

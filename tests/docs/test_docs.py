@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.examples import configs
-from tools import docs
+from tools.docs import pages as docs
 
 catalog = docs.catalog
 

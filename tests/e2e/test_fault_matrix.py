@@ -1,4 +1,4 @@
-"""Every fault in brief, alone and in mixtures; `python -m tools.fault_matrix --help` for more of it, and to see a run.
+"""Every fault in brief, alone and in mixtures; `python -m tools fault-matrix --help` for more of it, and to see a run.
 
 A run takes about a second: node and charger share a clock that does not wait.
 """
@@ -10,10 +10,10 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from tools import host_clock
-from tools.fault_matrix.__main__ import explain, play
-from tools.fault_matrix.faults import FAULT
-from tools.fault_matrix.run import MIXED, SHORT, Report
+from tools.run import host_clock
+from tools.soak.fault_matrix.__main__ import explain, play
+from tools.soak.fault_matrix.faults import FAULT
+from tools.soak.fault_matrix.run import MIXED, SHORT, Report
 
 JOBS = [*((fault, 1) for fault in FAULT), *((MIXED, seed) for seed in range(1, 21))]
 

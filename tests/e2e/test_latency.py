@@ -1,7 +1,7 @@
 """Latency and air time of the real node in the short form, about a minute; and that what measures them measures right.
 
-The targets of ``tools.latency`` are for a quiet machine. Here each latency may take twice as long, and the faster of
-two starts counts, because tests share the machine; air time is bytes, and gets no slack.
+The targets of ``tools.measure.latency`` are for a quiet machine. Here each latency may take twice as long, and the
+faster of two starts counts, because tests share the machine; air time is bytes, and gets no slack.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import pytest
 
 from evse_host import catalog
 from evse_host.simulator import Charger
-from tools import latency, results
-from tools.latency_bench import is_valid, new_charger, probes, settable, shown
-from tools.latency_figures import Air, Figure, Measured, percentile_95, split
-from tools.tap import BYTE_S, Tap, Traffic
+from tools.measure import latency, results
+from tools.measure.latency_bench import is_valid, new_charger, probes, settable, shown
+from tools.measure.latency_figures import Air, Figure, Measured, percentile_95, split
+from tools.run.tap import BYTE_S, Tap, Traffic
 
 SLACK = 2.0
 

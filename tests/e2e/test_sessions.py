@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evse_host.simulator import Board, Car, Charger
-from tools.host_node import Node
+from tools.run.host_node import Node
 
 TOTAL = "text_sensor.Total energy exact"
 

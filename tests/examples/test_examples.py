@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.examples import configs
-from tools import docs
+from tools.docs import pages as docs
 
 catalog = docs.catalog
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.fuzz import targets
 from tests.native.mutations import CHARGING, FRAMER, MUTATIONS, VALUE, Mutation
-from tools import fuzz
+from tools.soak import fuzz
 
 SECONDS = 15
 

@@ -1,6 +1,6 @@
 """Builds the fuzzers, one program for each fuzz_*.cpp, with clang's libFuzzer and both sanitizers.
 
-Everything that they know about the charger's commands is written from the catalog. `python -m tools.fuzz` runs them.
+Everything that they know about the charger's commands is written from the catalog. `python -m tools fuzz` runs them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from components.esp32evse import codegen
 from components.esp32evse.catalog import COMMANDS, Command
-from tools import node
+from tools.build import node
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

@@ -13,7 +13,7 @@ import pytest
 
 from tests.fuzz import targets
 from tests.support.compilers import require
-from tools import fuzz
+from tools.soak import fuzz
 
 #: The part of the branches that is reached at least, or the fuzzer knocks at a closed door.
 REACHED = {"values": 0.45, "client": 0.5, "publish": 0.2}
@@ -29,7 +29,7 @@ def clang() -> None:
 def test_nothing_is_found(target: str) -> None:
     kept = targets.read_corpus(target)
     outcome = fuzz.fuzz(target, f"-max_total_time={max(1, SECONDS // len(targets.TARGETS))}", seed=1)
-    assert outcome.cause == "", f"python -m tools.fuzz {target} --replay {outcome.finding}"
+    assert outcome.cause == "", f"python -m tools fuzz {target} --replay {outcome.finding}"
     assert outcome.runs > len(kept) > 0
     assert outcome.covered > outcome.edges * REACHED[target]
 

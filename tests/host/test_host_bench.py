@@ -1,4 +1,4 @@
-"""How fast the host tool is, with room for a busy computer; `python -m tools.host_bench` prints the exact figures.
+"""How fast the host tool is, with room for a busy computer; `python -m tools host-bench` prints the exact figures.
 
 Every figure is measured once: what fails here is at least twice as slow as it should be.
 """
@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tools import host_bench
+from tools.measure import host_bench
 
 
 @pytest.mark.parametrize("word", ["--help", "ports"])

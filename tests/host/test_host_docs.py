@@ -7,7 +7,7 @@ import re
 import pytest
 
 from evse_host.cli import COMMANDS
-from tools import host_docs
+from tools.docs import host_pages as host_docs
 
 EXAMPLE = "# A page\n\n```console\n$ echo 12.5 ms\n9.1 ms\n$ echo done\ndone\n```\n\nThe end.\n"
 
@@ -52,7 +52,7 @@ def test_a_changed_output_is_found_and_written(page, capsys):
     assert host_docs.main(["--check"]) == 1
     error = capsys.readouterr().err
     assert "-old" in error and "+done" in error
-    assert error.endswith("page.md is not current: run python -m tools.host_docs\n")
+    assert error.endswith("page.md is not current: run python -m tools host-docs\n")
     assert host_docs.main([]) == 0
     assert page.read_text() == EXAMPLE.replace("9.1 ms", "12.5 ms")
 

@@ -1,6 +1,6 @@
 """A day of the full node in virtual time, and the moment when its millisecond clock wraps around.
 
-`python -m tools.long_life` lives thirty days. Takes 20 s, and a minute more where the node has not been built yet.
+`python -m tools long-life` lives thirty days. Takes 20 s, and a minute more where the node has not been built yet.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from evse_host.simulator import Charger, Faults
-from tools.long_life.life import WRAP_MS, Life
-from tools.virtual_node import EPOCH, Rig, VirtualNode, build
+from tools.run.virtual_node import EPOCH, Rig, VirtualNode, build
+from tools.soak.long_life.life import WRAP_MS, Life
 
 STAMP_MS = 64  # the client counts some times in these units, so two clocks to compare must agree in the rest
 

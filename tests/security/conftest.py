@@ -8,8 +8,8 @@ import pytest
 
 from evse_host.catalog import BAUD_RATE
 from evse_host.simulator import Charger, PtyServer
-from tools import node as nodes
-from tools.host_node import Node
+from tools.build import node as nodes
+from tools.run.host_node import Node
 
 CONFIG = Path(__file__).with_name("node.yaml")
 

@@ -6,7 +6,7 @@ import pytest
 
 from evse_host.catalog import BAUD_RATE
 from evse_host.simulator import Charger, PtyServer
-from tools.host_node import Node
+from tools.run.host_node import Node
 
 #: name -> (what the charger shows, what Home Assistant sees)
 TEXTS = {

@@ -14,10 +14,12 @@ from pathlib import Path
 
 from tests.bridge import companion_components
 from tests.fuzz import targets
-from tools import cost, esp32_warnings, footprint, node, virtual_node
+from tools.build import esp32_warnings, node
+from tools.measure import cost, footprint
+from tools.run import virtual_node
 
 TESTS = Path(__file__).resolve().parents[1]
-DEMO = node.ROOT / "tools/demo.yaml"
+DEMO = node.ROOT / "tools/run/demo.yaml"
 WORTH_IT = 1000  # tests
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support import compilers
-from tools import esp32_warnings, footprint
+from tools.build import esp32_warnings
+from tools.measure import footprint
 
 
 def test_flash_and_ram_are_within_the_budgets(capsys: pytest.CaptureFixture) -> None:

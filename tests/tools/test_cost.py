@@ -1,4 +1,4 @@
-"""What the component costs at run time: the short form of `python -m tools.cost`, about 30 s and the node's build.
+"""What the component costs at run time: the short form of `python -m tools cost`, about 30 s and the node's build.
 
 Flash and RAM have a test of their own, test_budgets.py.
 """
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import compilers
-from tools import charging_hour, cost, heap_watch, loop_profile
-from tools.heap_watch import OURS, STATES, Allocations, Frame
+from tools.measure import charging_hour, cost, heap_watch, loop_profile
+from tools.measure.heap_watch import OURS, STATES, Allocations, Frame
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 from aioesphomeapi import BinarySensorInfo, ButtonInfo, EventInfo, NumberInfo, SensorInfo, TextSensorInfo
 
 from evse_host import catalog
-from tools import demo
-from tools.host_node import NodeError, free_port
+from tools.run import demo
+from tools.run.host_node import NodeError, free_port
 
 POWER = SensorInfo(name="Power", unit_of_measurement="W", accuracy_decimals=0)
 VOLTAGE = SensorInfo(name="Voltage", unit_of_measurement="V", accuracy_decimals=1)

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tools import node
-from tools.host_node import free_port
+from tools.build import node
+from tools.run.host_node import free_port
 
 
 def start(*arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", "tools.demo", *arguments], cwd=node.ROOT, text=True,
+        [sys.executable, "-m", "tools", "demo", *arguments], cwd=node.ROOT, text=True,
         env={**os.environ, "PYTHONPATH": f"{node.ROOT}:{node.ROOT}/host_tools"},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip

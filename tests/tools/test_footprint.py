@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tools import footprint
+from tools.measure import footprint
 
 MAP = """\
 Discarded input sections

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from evse_host.simulator import Car, Charger
-from tools.host_clock import ClockedNode, _read_varint, _varint
-from tools.host_node import NodeError
+from tools.run.host_clock import ClockedNode, _read_varint, _varint
+from tools.run.host_node import NodeError
 
 CURRENT = "number.Charging current"
 

@@ -7,7 +7,8 @@ import struct
 import pytest
 from aioesphomeapi import Event, SensorInfo, SensorState, SwitchInfo, SwitchState, TextSensorState
 
-from tools import host_node, offline_platformio
+from tools.build import offline_platformio
+from tools.run import host_node
 
 
 @pytest.mark.parametrize("decimal", [0.0, 230.1, 16_777_215.0, 16_777_218.0, 33_554_436.0, -40.25, 1e-3])

@@ -1,0 +1,61 @@
+"""Runs what depends on ESPHome against the newest one: every example, every board, the component's code and its errors.
+
+    python -m tools newest-esphome [--python python3.13] [--pre]      exits with pytest's code
+
+ESPHome from 2026.10 on needs Python 3.12 or newer, which the machine's own Python need not be. The newest release, or
+with `--pre` the newest beta, goes from PyPI into an environment of its own under .cache/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.build import node
+
+ENVIRONMENT = node.CACHE / "newest-esphome"
+TESTS = ("tests/codegen", "tests/examples", "tests/compile")
+OLDEST_PYTHON = (3, 12)
+NEW_BUILD_SYSTEM = "2026.10.0"
+
+
+def install(python: str, beta: bool) -> Path:
+    """Make the environment, or bring it up to date; returns its Python. Raises node.BuildError."""
+    oldest = ".".join(map(str, OLDEST_PYTHON))
+    check = f"import sys; sys.exit(sys.version_info < {OLDEST_PYTHON})"
+    _run([python, "-c", check], f"--python {python} must be a Python of at least {oldest}")
+    _run([python, "-m", "venv", ENVIRONMENT], "the environment could not be made")
+    newest = ENVIRONMENT / "bin/python"
+    pip = [newest, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
+    _run([*pip, "--editable", f"{node.ROOT}[dev]"], "the tools could not be installed")
+    _run([*pip, *(["--pre"] if beta else []), f"esphome>={NEW_BUILD_SYSTEM}"], "ESPHome could not be installed")
+    return newest
+
+
+def _run(command: list, failure: str) -> None:
+    try:
+        subprocess.run(list(map(str, command)), check=True)
+    except (OSError, subprocess.CalledProcessError):
+        raise node.BuildError(failure) from None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Test against the newest ESPHome.")
+    parser.add_argument(
+        "--python", default=sys.executable, help="Python 3.12 or newer; default: the one that runs this"
+    )
+    parser.add_argument("--pre", action="store_true", help="a beta, if it is newer")
+    arguments = parser.parse_args()
+    try:
+        newest = install(arguments.python, arguments.pre)
+    except node.BuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    subprocess.run([newest, "-m", "esphome", "version"], check=True)
+    return subprocess.run([newest, "-m", "pytest", "-q", *TESTS], cwd=node.ROOT, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,273 @@
+"""What must hold in every run, judged by the bytes that the node sent and by what the charger really held."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evse_host.catalog import COMMAND, WRITE_HOLDOFF_MS
+from evse_host.simulator import journal
+from evse_host.simulator.charger import INPUT_BUFFER_BYTES, SERIAL_PORTS
+from evse_host.simulator.interpreter import LISTS
+from tools.soak.fault_matrix.shown import CHECKED, is_true
+from tools.soak.fault_matrix.wishes import RUN_ONCE, STORED, Wish
+
+if TYPE_CHECKING:
+    from tools.soak.fault_matrix.run import Run
+
+FRESH_S = 5.0  # a shown value must have been true this recently
+API_DELAY_S = 0.15  # the API collects states for 100 ms, the node's loop takes 16 ms
+UNKNOWN_S = 10.0  # after the last fault; then every entity must show something again
+HOLDOFF_S = WRITE_HOLDOFF_MS / 1000
+WISH_EXPIRES_S = 30.0
+RUN_EXPIRES_S = 5.0
+GRACE_S = 1.2  # an answer that is waited for, and the rounding of the node's stamps
+MAX_SENDS = 3
+LATENCY_S = 0.05  # from the API to the wire
+UNCHANGED_S = 3.0
+SAMPLE_S = 0.05  # the charger's control loop turns every 0.1 s
+CHECK_S = 0.1
+NOTICED_S = 8.0  # long enough for the node to ask the charger for its uptime, twice
+OUTAGES = {"hung", "cable out"}  # restarts behind them are nobody's to count
+BYTE_S = 10 / 115200
+
+OLD = "older than 5 s"
+UNKNOWN = "unknown"
+OFFLINE = {"connected": False, "timeout_fault": True, "status": "Charger not responding"}
+HARMLESS = ("", "~", "ATE0", "AT", 'AT+UNSUB=""')
+READ = re.compile(r"AT\+([A-Z0-9]+)\?")
+SUBSCRIPTION = re.compile(r'AT\+(?:SUB="\+([A-Z0-9]+)",(\d+)|UNSUB="\+([A-Z0-9]+)")')
+WRITE = re.compile(r"AT\+([A-Z0-9]+)(?:=(.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Violation:
+    """``kind`` is a few words, the same for the same rule; ``what`` names the entity or the command."""
+
+    time: float
+    kind: str
+    what: str
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.time:8.3f} s  {self.kind}: {self.what}  {self.text}".rstrip()
+
+
+class Oracle:
+    """Watches a run. ``violations`` has one entry for each rule and each thing that broke it."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.violations: list[Violation] = []
+        self.last_bad = 0.0  # when an entity was unknown or wrong for the last time
+        self._seen: set[tuple[str, str]] = set()
+        self._sent = self._changes = self._journal = 0
+        self._line = b""
+        self._lines: set[bytes] = set()
+        self._sends: Counter[Wish] = Counter()
+        self._sent_at: dict[str, list[float]] = defaultdict(list)
+        self._read_since: dict[str, bool] = defaultdict(lambda: True)
+        self._boots: list[float] = []
+        self._sampled = self._checked = self._ready = 0.0
+
+    def complain(self, kind: str, what: str, text: str = "") -> None:
+        if (kind, what) not in self._seen:
+            self._seen.add((kind, what))
+            self.violations.append(Violation(self.run.node.now, kind, what, text))
+
+    # --- after every turn of the node
+
+    def watch(self) -> None:
+        node, charger = self.run.node, self.run.charger
+        if not charger.ready:
+            self._ready = node.now
+        elif self._ready > max(self._boots, default=0.0):
+            self._boots.append(node.now)
+        entries = len(charger.journal.entries)
+        if entries != self._journal or node.now >= self._sampled + SAMPLE_S:
+            self._journal, self._sampled = entries, node.now
+            self.run.history.sample(node.now)
+        if node.now >= self._checked + CHECK_S:
+            self._checked = node.now
+            self._check_entities(node.now)
+        for moment, data in node.sent[self._sent :]:
+            self._check_bytes(moment, data)
+        for change in node.changes[self._changes :]:
+            self._check_done(change.name, change.value)
+        self._sent, self._changes = len(node.sent), len(node.changes)
+
+    # --- what the node sends
+
+    def _check_bytes(self, moment: float, data: bytes) -> None:
+        *lines, self._line = (self._line + data).split(b"\n")
+        for line in lines:
+            self._lines.add(line)
+            arrives = moment + (len(line) + 1) * BYTE_S
+            self._check_line(line.decode("utf-8", "backslashreplace"), arrives)
+
+    def _check_line(self, line: str, arrives: float) -> None:
+        if line in HARMLESS:
+            return
+        if read := READ.fullmatch(line):
+            self._check_read(read[1], line)
+        elif subscription := SUBSCRIPTION.fullmatch(line):
+            name = subscription[1] or subscription[3]
+            if name not in COMMAND or name in LISTS or (subscription[2] and int(subscription[2]) < 100):
+                self.complain("forbidden subscription", line)
+        elif write := WRITE.fullmatch(line):
+            self._check_write(write[1], line, arrives)
+        else:
+            self.complain("garbage sent", line)
+
+    def _check_read(self, name: str, line: str) -> None:
+        if name not in COMMAND or "R" not in COMMAND[name].access or name in SERIAL_PORTS:
+            self.complain("read that nobody needs", line)
+        self._read_since[name] = True
+
+    def _check_write(self, name: str, line: str, arrives: float) -> None:
+        if "=" in line and self.run.charger.ready and arrives < self._ready + HOLDOFF_S:
+            self.complain("write within 1 s of RDY", line, f"{arrives - self._ready:.3f} s after it")
+        wish = self._cause(name, line)
+        if wish is None:
+            return
+        self._sends[wish] += 1
+        pressed = sum(other.line == line and other.time <= self.run.node.now for other in self.run.wishes)
+        sent = sum(count for other, count in self._sends.items() if other.line == line)
+        if name in RUN_ONCE and sent > pressed:
+            self.complain("done more often than asked", line, f"{sent} instead of {pressed}")
+        if self._sends[wish] > MAX_SENDS or self._is_blind(name, line, wish):
+            self.complain("repeated blindly", line)
+        self._read_since[name] = False
+        self._sent_at[line].append(self.run.node.now)
+        if name in STORED and name not in RUN_ONCE and wish.row:
+            self._check_flash(name, wish, line)
+
+    def _is_blind(self, name: str, line: str, wish: Wish) -> bool:
+        """Sent again although nobody has asked for it again, nor the charger been asked what became of it."""
+        before = self._sent_at[line][-1:]
+        return bool(before) and not self._read_since[name] and wish.time < before[0] - LATENCY_S
+
+    def _cause(self, name: str, line: str) -> Wish | None:
+        """The wish that a write comes of; complains if there is none, or a newer one."""
+        now = self.run.node.now
+        of_row = [wish for wish in self.run.wishes if wish.command == name and wish.line and wish.time <= now]
+        of_line = [wish for wish in of_row if wish.line == line]
+        others = [wish for wish in of_row if wish.line != line and wish.time < now - LATENCY_S]
+        if not of_line:
+            self.complain("command that nobody asked for", line)
+            return None
+        expires = RUN_EXPIRES_S if "=" not in line else WISH_EXPIRES_S
+        newest = of_line[-1]
+        if now - newest.time > expires + GRACE_S:
+            self.complain("wish fulfilled too late", line, f"{now - newest.time:.1f} s after it")
+        if any(wish.time > newest.time + LATENCY_S for wish in others):
+            self.complain("older wish after a newer one", line)
+        return newest
+
+    def _check_flash(self, name: str, wish: Wish, line: str) -> None:
+        rows = list(self.run.history.rows(name, self.run.node.now - UNCHANGED_S, self.run.node.now))
+        unchanged = rows and all(row[: len(wish.row)] == wish.row for row in rows)
+        if unchanged and not self.run.lied_to(UNCHANGED_S) and not self._asked_in_vain(name, wish):
+            self.complain("flash written with what it holds", line)
+
+    def _asked_in_vain(self, name: str, wish: Wish) -> bool:
+        """Twice, before it wrote: it could not know what the charger holds."""
+        node = self.run.node
+        asked = sum(data == f"AT+{name}?\n".encode() for moment, data in node.sent if moment >= wish.time)
+        told = b"".join(data for moment, data in node.received if moment >= wish.time)
+        return asked >= 2 and f"+{name}=".encode() not in told
+
+    # --- what the node shows
+
+    def _check_done(self, name: str, value: object) -> None:
+        """A shown wish is a promise that the charger has it."""
+        now = self.run.node.now
+        wishes = [wish for wish in self.run.wishes if wish.row and wish.value is not None and wish.time <= now]
+        wish = next((wish for wish in reversed(wishes) if f"{wish.entity.platform}.{wish.entity.name}" == name), None)
+        if wish is None or wish.value != value or self.run.lied_to(FRESH_S):
+            return
+        if not self._held(wish, now - FRESH_S, now):
+            held = list(self.run.history.rows(wish.command, now - FRESH_S, now))
+            self.complain("reported done but not held", str(wish), f"the charger held {held}")
+
+    def _held(self, wish: Wish, begin: float, end: float) -> bool:
+        rows = self.run.history.rows(wish.command, begin, end)
+        return any(row[: len(wish.row)] == wish.row for row in rows)
+
+    def _check_entities(self, now: float) -> None:
+        """From the last fault on: who shows something that the charger has not held for five seconds?"""
+        calm = now - self.run.last_fault
+        if calm < 0:
+            return
+        begin = now - FRESH_S - API_DELAY_S
+        for entity in CHECKED:
+            name = f"{entity.platform}.{entity.name}"
+            shown = self.run.node.values.get(name)
+            if is_true(entity, shown, self.run.history, begin, now):
+                continue
+            if now < self.run.next_change:
+                self.last_bad = now
+            # An unknown that was the truth before the last fault is no old truth: it has not been read yet.
+            if is_true(entity, shown, self.run.history, self.run.last_fault if shown is None else 0.0, now):
+                kind = OLD
+            else:
+                kind = UNKNOWN if shown is None or shown == OFFLINE.get(entity.key) else "never true"
+            if calm > (UNKNOWN_S if kind == UNKNOWN else FRESH_S + API_DELAY_S):
+                self.complain(kind, name, f"shows {shown!r}")
+
+    # --- at the end
+
+    def finish(self) -> None:
+        for message in self.run.node.unreadable[:1]:
+            self.complain("API message that no client can read", "not UTF-8", repr(message))
+        self._check_restarts()
+        for wish in self.run.wishes:
+            if self.fate(wish) == "lost":
+                self.complain("fate unknown", str(wish), f"wished at {wish.time:.3f} s")
+        for violation in self.run.charger.journal.violations:
+            if self._is_the_nodes(violation):
+                self.complain(f"charger: {violation.kind}", repr(violation.line), f"at {violation.time:.3f} s")
+
+    def _check_restarts(self) -> None:
+        """Each that is followed by time enough to be noticed must have been counted."""
+        ends = [*self._boots[1:], self.run.node.now]
+        lasting = sum(end - begin >= NOTICED_S for begin, end in zip(self._boots, ends, strict=False))
+        counted = self.run.node.values["sensor.Charger restarts"]
+        if counted is not None and counted < lasting and not OUTAGES & set(self.run.names):
+            self.complain("restart not noticed", "charger", f"{lasting} of them, {counted:.0f} counted")
+
+    def _is_the_nodes(self, violation: journal.Violation) -> bool:
+        """Whether the node itself sent what the charger complains of; else the noise made it."""
+        if violation.kind == journal.OVERRUN:
+            return self._outstanding(violation.time) > INPUT_BUFFER_BYTES
+        return violation.line.rstrip(b"\n") in self._lines
+
+    def _outstanding(self, moment: float) -> int:
+        """How many bytes the node had sent without an answer."""
+        node = self.run.node
+        results = (time for time, data in node.received if time <= moment and (b"OK\n" in data or b"R\n" in data))
+        answered = max(results, default=0.0)
+        return sum(len(data) for time, data in node.sent if answered < time <= moment)
+
+    def fate(self, wish: Wish) -> str:
+        """`held`, `run`, `superseded` by a newer wish, `refused` as the node said, or `lost`."""
+        end = wish.time + WISH_EXPIRES_S + GRACE_S
+        if wish.line and wish.row and self._held(wish, wish.time, end):
+            return "held"
+        if not wish.command or (wish.command in RUN_ONCE and self._ran(wish)):
+            return "run"
+        newer = (other for other in self.run.wishes if other.command == wish.command and wish.time <= other.time)
+        if any(other is not wish and other.time <= end for other in newer):
+            return "superseded"
+        said = (f"did not take {wish.command}", f"{wish.command} not sent", f"'{wish.entity.name}' - Value set")
+        return "refused" if any(text in line for line in self._log(wish.time, end + 10.0) for text in said) else "lost"
+
+    def _ran(self, wish: Wish) -> bool:
+        """A press while the same command is on its way counts as one with it."""
+        return any(wish.time - GRACE_S <= time <= wish.time + WISH_EXPIRES_S for time in self._sent_at[wish.line])
+
+    def _log(self, begin: float, end: float) -> Iterator[str]:
+        return (line for moment, line in self.run.node.log if begin <= moment <= end)

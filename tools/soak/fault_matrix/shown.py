@@ -1,0 +1,146 @@
+"""What an entity has to show for what the charger holds, by the catalog alone."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from evse_host.catalog import CHARGING_STATES, COMMAND, ENTITIES, FAULTS, SESSION_STATES, STATES, Entity
+from tools.soak.fault_matrix.history import History, Row
+
+ACTIVE_PHASE_MA = 500
+STATE_TEXTS = {
+    "A": "No vehicle connected", "B1": "Vehicle connected", "B2": "Waiting for vehicle", "C1": "Stopping",
+    "C2": "Charging", "D1": "Stopping", "D2": "Charging", "E": "Fault", "F": "Not available",
+}  # fmt: skip
+FAULT_TEXTS = {"rcm_self_test": "Fault: RCM self-test", "temperature_high": "Fault: temperature high"}
+
+# Whatever they show, nothing of the charger contradicts it.
+UNCHECKED = [entity for entity in ENTITIES if entity.convert in ("counter", "action") or entity.platform == "event"]
+CHECKED = [entity for entity in ENTITIES if entity not in UNCHECKED]
+
+
+def same(entity: Entity, shown: Any, expected: Any) -> bool:
+    """Numbers may be off by half of the last digit that is shown: smaller changes are not sent."""
+    if isinstance(shown, float) and expected is not None:
+        half = 0.5 * 10**-entity.accuracy if entity.platform == "sensor" else 0.0
+        return math.isclose(shown, expected, rel_tol=1e-6, abs_tol=half + 1e-6)
+    return shown == expected
+
+
+def is_true(entity: Entity, shown: Any, history: History, begin: float, now: float) -> bool:
+    """Whether the charger's values between ``begin`` and ``now`` allow the entity to show this."""
+    return any(same(entity, shown, value) for value in possible(entity, history, begin, now))
+
+
+def possible(entity: Entity, history: History, begin: float, now: float) -> Iterator[Any]:
+    """Everything that the entity may show, the likeliest first."""
+    if entity.convert == "lifetime":
+        yield from _lifetime(entity, history, begin, now)
+    elif entity.key in ("last_session_energy", "last_session_duration"):
+        yield from _last_session(entity, history, now)
+    elif entity.command:
+        known = entity.command in history.spans
+        rows = history.rows(entity.command, begin, now)
+        yield from (_of_row(entity, row) for row in rows) if known else (None,)
+    else:
+        yield from _derived(entity, history, begin, now)
+
+
+def _of_row(entity: Entity, row: Row | list[Row]) -> Any:
+    if COMMAND[entity.command].lines:
+        return ", ".join(" ".join(map(str, line)) for line in row)
+    value = row[entity.field_index] if entity.field_index < len(row) else None
+    return _CONVERTERS[entity.platform](entity, row, value)
+
+
+def _sensor(entity: Entity, row: Row, value: Any) -> float | None:
+    return None if entity.convert == "gated" and not row[0] else value / 10**entity.scale
+
+
+def _binary(entity: Entity, _row: Row, value: Any) -> bool | None:
+    if value is None:
+        return None
+    return bool(value >> entity.bit & 1) if entity.convert == "bit" else bool(value)
+
+
+def _text(entity: Entity, row: Row, value: Any) -> str | None:
+    if entity.convert == "join":
+        return " ".join(map(str, row))
+    if entity.convert == "name":
+        return entity.options[value]
+    if entity.convert == "time":
+        return datetime.fromtimestamp(value, UTC).isoformat()
+    return value
+
+
+def _select(entity: Entity, _row: Row, value: Any) -> str | None:
+    if entity.convert == "value":
+        return entity.options[value]
+    return value if value in entity.options else None
+
+
+_CONVERTERS: dict[str, Callable[[Entity, Row, Any], Any]] = {
+    "sensor": _sensor,
+    "binary_sensor": _binary,
+    "text_sensor": _text,
+    "switch": lambda _entity, _row, value: bool(value),
+    "number": lambda entity, _row, value: value / entity.multiplier,
+    "select": _select,
+    "text": lambda _entity, _row, value: value,
+}
+
+
+def _lifetime(entity: Entity, history: History, begin: float, now: float) -> Iterator[Any]:
+    """Never falls with the charger: what was held before and is not less than what is held now may stay."""
+    recent = [row[0] for row in history.rows(entity.command, begin, now)]
+    older = [row[0] for row in history.rows(entity.command, -math.inf, now)]
+    for value in recent + [value for value in older if recent and value >= min(recent)]:
+        yield float(value) if entity.platform == "sensor" else str(value)
+
+
+def _last_session(entity: Entity, history: History, now: float) -> Iterator[Any]:
+    """Some value of some session; the charger does not keep it."""
+    yield None
+    name = "EMETERCONSUM" if entity.key == "last_session_energy" else "EMETERSESTIME"
+    yield from (float(row[0]) for row in history.rows(name, -math.inf, now))
+
+
+def _derived(entity: Entity, history: History, begin: float, now: float) -> Iterator[Any]:
+    """Its inputs come one after the other, so every combination of recent ones is allowed."""
+    choices = [list(history.rows(name, begin, now)) for name in entity.needs]
+    for rows in itertools.product(*choices):
+        yield _DERIVED[entity.key](*(row[0] if len(row) == 1 else row for row in rows))
+
+
+def _vehicle(state: int) -> bool | None:
+    name = STATES[state]
+    return name in SESSION_STATES if name not in ("E", "F") else None
+
+
+def _status(state: int, errors: int, enabled: int, waiting: int, limit: int) -> str:
+    for bit, (key, text) in enumerate(FAULTS):
+        if errors >> bit & 1:
+            return FAULT_TEXTS.get(key, f"Fault: {text[0].lower()}{text[1:]}")
+    name = STATES[state]
+    if name in SESSION_STATES and name not in CHARGING_STATES:
+        for reason, words in ((waiting, "Waiting for authorization"), (limit, "Charging limit reached")):
+            if reason:
+                return words
+        if not enabled:
+            return "Paused"
+    return STATE_TEXTS[name]
+
+
+_DERIVED: dict[str, Callable[..., Any]] = {
+    "connected": lambda: True,
+    "timeout_fault": lambda: False,
+    "active_phases": lambda currents: float(sum(current > ACTIVE_PHASE_MA for current in currents)),
+    "vehicle_connected": _vehicle,
+    "charging": lambda state: STATES[state] in CHARGING_STATES,
+    "fault": lambda state, errors: STATES[state] == "E" or errors != 0,
+    "status": _status,
+}

@@ -1,0 +1,389 @@
+"""The days of a node and its charger, in virtual time, under the eyes of the oracle."""
+
+from __future__ import annotations
+
+import gc
+import heapq
+import random
+import re
+import resource
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+from evse_host.catalog import CHARGING, CHARGING_STATES, COMMAND, LIVE_SETTINGS, PUSH
+from evse_host.simulator import Car, Charger, Faults
+from tools.run.virtual_node import EPOCH, Rig, VirtualNode
+from tools.soak.long_life import story
+from tools.soak.long_life.oracle import PUSHED_S, REPEATED, SHOWN, SLOW_S, History, Ledger, Orders, bound, is_true
+
+DAY_S = 86_400
+CHECK_S = 60.0
+RECOVERY_S = 5.0  # after a fault everything must be right again
+BOOT_S = 2.0
+STEP_S = 0.26  # a turn of the charger's push loop
+WRAP_MS = 2**32
+LIFETIME_SLACK_WH = 15  # 2 s at 22 kW
+CLOCK_SLACK_S = 3
+SESSION_SLACK_WH = 3
+DISTURBED_SESSION_S = 700  # the longest cut of the line, and more
+MOST_WH_PER_S = 8
+MOST_FINDINGS = 20
+REPEATED_S = 300  # a subscription with every heartbeat: 61 rows every 4.2 s
+SESSION_END = re.compile(r"session_end (\d+) (\d+)")
+KINDS = {PUSH: "pushed values", CHARGING: "meter values"}
+
+
+def resident_bytes() -> int:
+    """Of this process, now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+class Life:
+    """``run`` lives ``days`` days from midnight on. The node's millisecond clock wraps around at ``wrap_at`` (s).
+
+    Afterwards ``findings`` holds what went wrong, one line each, ``counts`` what happened how often, ``worst`` the
+    largest of several deviations, ``latencies`` (s) of other parties' changes, and ``growth`` a row for each day.
+    """
+
+    def __init__(self, library: Path, home: Path, days: int, seed: int) -> None:
+        self.days, self.seed = days, seed
+        self.dice = random.Random(seed)
+        self.charger = Charger(car=Car(), epoch=EPOCH)
+        self.faults = Faults(self.charger, seed)
+        self.wrap_at = days // 2 * DAY_S + 19 * 3600
+        clock_ms = WRAP_MS - self.wrap_at * 1000 + self.dice.randrange(64)
+        self.node = VirtualNode(library, home, clock_ms, seed)
+        self.rig = Rig(self.node, self.faults)
+        self.history, self.orders = History(self.charger), Orders()
+        self.ledger = Ledger(self.charger, lambda: self.calm)
+        self.findings: list[str] = []
+        self.counts: Counter[str] = Counter()
+        self.worst: defaultdict[str, float] = defaultdict(float)
+        self.latencies: defaultdict[str, list[float]] = defaultdict(list)
+        self.growth: list[dict[str, int]] = []
+        self.reboots = 0
+        self._restarts_found = 0
+        self.clock_wrong_at = -DAY_S
+        self.spoilt_until = 0.0  # until then, lost bytes may make one command of another
+        self._disturbed_until = RECOVERY_S
+        self._checked_at = 0.0
+        self._restores: list[tuple[float, float, dict[str, list]]] = []
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._number = count()
+        self._was_charging = False
+        self._total = self._last_total = 0
+        self._counters: dict[str, float] = {}
+        self._subscriptions: dict[bool, dict[str, int]] = {}
+        self._too_fast: dict[str, float] = {}  # name: seen first
+        self._log: list[str] = []
+        self.ledger.listen()
+        for command in REPEATED:
+            self.node.watch(command.name)
+
+    # --- time
+
+    @property
+    def now(self) -> float:
+        return self.rig.now
+
+    def at(self, time: float, action: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (time, next(self._number), action))
+
+    def run(self, progress: Callable[[str], None]) -> None:
+        self.at(CHECK_S, self._prepare_check)
+        for day in range(self.days):
+            known = len(self.findings)
+            story.plan(self, day)
+            self._live_to((day + 1) * DAY_S)
+            self._end_day(day)
+            progress(f"day {day + 1} of {self.days}: {len(self.findings)} findings, {self.growth[-1]}")
+            for finding in self.findings[known:]:
+                progress(finding)
+
+    def _live_to(self, end: float) -> None:
+        while self._events and self._events[0][0] <= end and len(self.findings) < MOST_FINDINGS:
+            time, _, action = heapq.heappop(self._events)
+            self.rig.run_to(max(time, self.now))
+            action()
+        self.rig.run_to(max(end, self.now))
+
+    # --- what the story tells
+
+    def disturb(self, what: str, seconds: float = 0.0) -> None:
+        """Something goes wrong for ``seconds`` from now on: values may be wrong until a little later."""
+        self.counts[what] += 1
+        self.history.sample()
+        self._disturbed_until = max(self._disturbed_until, self.now + seconds + RECOVERY_S)
+
+    @property
+    def calm(self) -> bool:
+        return self.now > self._disturbed_until
+
+    def find(self, what: str) -> None:
+        self.findings.append(f"day {self.now / DAY_S:.5f} ({self.now:.3f} s): {what}")
+
+    def end_session(self) -> None:
+        """The car leaves now."""
+        self.history.sample()
+        self._note_total()
+        self.charger.car.unplug()
+
+    def before_reboot(self) -> None:
+        """What is true just before a start of the charger, which forgets it."""
+        self.ledger.note()
+        self.history.sample()
+        self._note_total()
+        self.reboots += 1
+        held = {name: self.history.since(name, self.now - bound(COMMAND[name], False)) for name in LIVE_SETTINGS}
+        self._restores.append((self.now, self._disturbed_until, held))
+
+    def run_to_restart(self) -> None:
+        """The charger has been told to restart: lives on until it does."""
+        self.rig.run_to(self.now + 1)
+        restart_at = self.charger.restart_at
+        if restart_at is None:
+            self.find("the charger was told to restart, and does not")
+            return
+        self.rig.run_to(restart_at - 0.04)
+        self.before_reboot()
+        self.rig.run_to(restart_at)
+        self.after_reboot()
+
+    def after_reboot(self) -> None:
+        self.ledger.listen()
+        self.at(self.now + 30, self._check_kept)
+
+    def _check_kept(self) -> None:
+        """`keep_settings`: the charger has back what it held, and nobody changes anything at this hour."""
+        if not self.calm:
+            return
+        _, _, held = self._restores[-1]
+        for name in LIVE_SETTINGS:
+            if self.charger.value(name) not in held[name]:
+                self.find(f"after a restart {name} is {self.charger.value(name)}, before it was {held[name]}")
+            self.counts["settings kept over a restart"] += 1
+
+    def check_offline(self, seconds: float) -> None:
+        """After ten seconds of silence nothing may look as if it were true."""
+        states = self.node.states()
+        if seconds >= 60 and (
+            states["binary_sensor", "Charger connected"] != "0" or states["sensor", "Power"] is not None
+        ):
+            self.find(f"{seconds} s without a word from the charger, and the node shows values")
+        self.counts["checks while the line is cut"] += 1
+
+    def watch_arrival(self, entity, limit: float) -> None:
+        """Lives on until the entity shows what the charger holds now, which must be within ``limit`` s."""
+        start = self.now
+        value = self.charger.value(entity.command)
+        while not is_true(entity, self.node.states()[entity.platform, entity.name], [value]):
+            if self.now - start > limit and self.calm:
+                self.find(f"{entity.name} does not show {value} after {limit} s")
+                return
+            self.rig.run_to(self.now + 0.02)
+        kind = KINDS.get(COMMAND[entity.command].refresh, "settings")
+        self.latencies[kind].append(self.now - start)
+
+    def reset_total(self) -> None:
+        self._total = self._last_total = 0
+
+    # --- checks
+
+    def _prepare_check(self) -> None:
+        """The check must know what the charger held as long ago as a value may be old."""
+        self.history.sample()
+        self.at(self.now + SLOW_S - PUSHED_S, self._sample)
+        self.at(self.now + SLOW_S + 0.5, self._check)
+
+    def _sample(self) -> None:
+        self.history.sample()
+        self._was_charging = self._is_charging()
+
+    def _check(self) -> None:
+        self.at(self.now + CHECK_S + self.dice.uniform(-5, 5), self._prepare_check)
+        self._log += self.node.take_log()
+        self.judge_journal()
+        self._check_wire()
+        if not self.calm:
+            return
+        self.counts["checks of all entities"] += 1
+        states = self._check_entities()
+        self._check_total(int(states["text_sensor", "Total energy exact"]))
+        self._check_clock()
+        self._check_counters(states)
+        self._check_subscriptions()
+
+    def _is_charging(self) -> bool:
+        return self.charger.point.state in CHARGING_STATES
+
+    def _check_entities(self) -> dict:
+        """Wrong for longer than a push may take is a finding."""
+        start = self.now
+        while True:
+            self.history.sample()
+            states = self.node.states()
+            wrong = self._wrong(states)
+            if not wrong or self.now - start > PUSHED_S:
+                break
+            self.rig.run_to(self.now + STEP_S)
+        self.counts["comparisons of an entity"] += len(SHOWN)
+        for entity in wrong:
+            truth = self._allowed(entity)
+            self.find(f"{entity.platform} {entity.name} shows {states[entity.platform, entity.name]}, true is {truth}")
+        return states
+
+    def _allowed(self, entity) -> list:
+        charging = self._was_charging and self._is_charging()
+        return self.history.since(entity.command, self.now - bound(COMMAND[entity.command], charging))
+
+    def _wrong(self, states: dict) -> list:
+        shown = [e for e in SHOWN if e.command != "TIME" or not self._clock_was_wrong(self.now)]
+        return [e for e in shown if not is_true(e, states[e.platform, e.name], self._allowed(e))]
+
+    def _check_wire(self) -> None:
+        """No value stays away from the line for longer than its bound, from one check to the next."""
+        undisturbed = self._disturbed_until < self._checked_at
+        self._checked_at = self.now
+        for command in REPEATED:
+            if not undisturbed:
+                self.node.forgive(command.name)
+            gap = self.node.take_longest(command.name)
+            kind = {"UPTIME": "uptime"}.get(command.name, KINDS.get(command.refresh, "settings"))
+            self.worst[kind] = max(self.worst[kind], gap if undisturbed else 0.0)
+            if undisturbed and gap > bound(command, False):
+                self.find(f"no line of {command.name} for {gap:.1f} s")
+
+    def _note_total(self) -> int:
+        """The most that the charger's counter has shown."""
+        self._total = max(self._total, self.charger.value("EMETERTOTCONSUM")[0])
+        return self._total
+
+    def _check_total(self, shown: int) -> None:
+        total = self._note_total()
+        if shown < self._last_total:
+            self.find(f"total energy falls from {self._last_total} to {shown} Wh")
+        if not total - LIFETIME_SLACK_WH <= shown <= total:
+            self.find(f"total energy shows {shown} Wh, true is {total} Wh")
+        self.worst["total energy"] = max(self.worst["total energy"], total - shown)
+        self._last_total = shown
+
+    def _clock_was_wrong(self, time: float) -> bool:
+        """By some event not long before, so that it may be set."""
+        return 0 <= time - self.clock_wrong_at <= 2 * SLOW_S
+
+    def _check_clock(self) -> None:
+        off = abs(self.charger.value("TIME")[0] - (EPOCH + self.now))
+        if not self._clock_was_wrong(self.now):
+            self.worst["clock"] = max(self.worst["clock"], off)
+            if off > CLOCK_SLACK_S:
+                self.find(f"the charger's clock is {off:.1f} s off")
+
+    def _check_counters(self, states: dict) -> None:
+        names = ("answered", "failed", "timed out", "restarts")
+        keys = ("Commands answered", "Commands failed", "Commands timed out", "Charger restarts")
+        for name, key in zip(names, keys, strict=True):
+            value = float(states["sensor", key])
+            if value < self._counters.get(name, 0):
+                self.find(f"counter {name} falls from {self._counters[name]:g} to {value:g}")
+            self._counters[name] = value
+        if self.restarts_shown != self.reboots and self.restarts_shown != self._restarts_found:
+            self.find(f"{self.restarts_shown} restarts counted, {self.reboots} happened")
+            self._restarts_found = self.restarts_shown
+
+    @property
+    def restarts_shown(self) -> int:
+        """By the node's counter, when it was looked at last."""
+        return int(self._counters["restarts"])
+
+    def _check_subscriptions(self) -> None:
+        """Always the same ones, depending on whether energy flows. Where a digit of a period was lost, the charger
+        pushes more often than asked, which nothing on the line tells, until the subscription is repeated."""
+        if self._was_charging != self._is_charging():
+            return
+        held = {entry.name: entry.period for entry in self.charger.subscriptions}
+        wanted = self._subscriptions.setdefault(self._was_charging, held)
+        self.counts["checks of the subscriptions"] += 1
+        too_fast = {name for name in held.keys() & wanted.keys() if held[name] < wanted[name]}
+        self._too_fast = {name: self._too_fast.get(name, self.now) for name in too_fast}
+        self.counts["subscriptions with a lost digit seen"] += len(too_fast)
+        repeated = self.now - REPEATED_S
+        if any(max(since, self._disturbed_until) < repeated for since in self._too_fast.values()) or any(
+            held.get(name) != wanted.get(name) for name in (held.keys() | wanted.keys()) - too_fast
+        ):
+            self.find(f"subscriptions differ: {sorted(held.items() ^ wanted.items())}")
+
+    def judge_journal(self) -> None:
+        """What has reached the charger since the last time, and whether somebody asked for it."""
+        journal = self.charger.journal
+        for violation in journal.violations:
+            if violation.time > self.spoilt_until:
+                self.find(f"violation: {violation}")
+        for entry in journal.entries:
+            command = entry.command or ""
+            self.counts["commands"] += 1
+            name = command.removeprefix("AT+").partition("=")[0]
+            if "=" in command and not command.startswith(("AT+SUB=", "AT+UNSUB=")):
+                self._judge(entry.time, command, name)
+            elif name in COMMAND and "X" in COMMAND[name].access and not self.orders.allows(entry.time, command):
+                self.find(f"nobody asked for {command}")
+        journal.clear()
+
+    def _judge(self, time: float, command: str, name: str) -> None:
+        self.counts["writes that reached the charger"] += 1
+        if self.orders.allows(time, command):
+            return
+        value = command.partition("=")[2]
+        clock_set = name == "TIME" and value.isdigit() and abs(int(value) - (EPOCH + time)) <= CLOCK_SLACK_S
+        if clock_set and self._clock_was_wrong(time):
+            self.counts["clock set"] += 1
+        elif time < self.spoilt_until:
+            self.counts["writes that the line has spoilt"] += 1
+        elif any(
+            boot <= time <= max(boot, until) + 30 and value in [f"{number}" for (number,) in held.get(name, ())]
+            for boot, until, held in self._restores[-2:]
+        ):
+            self.counts["settings restored"] += 1
+        else:
+            self.find(f"nobody asked for {command} at {time:.3f} s")
+
+    # --- the end of a day
+
+    def _end_day(self, day: int) -> None:
+        self._log += self.node.take_log()
+        self.judge_journal()
+        self._check_sessions()
+        self.orders.wishes[:] = [wish for wish in self.orders.wishes if wish.time > self.now - 60]
+        del self._restores[:-2]
+        gc.collect()
+        self.growth.append({**self.node.figures(), "resident": resident_bytes()})
+
+    def _check_sessions(self) -> None:
+        """Started and finished as the charger's own meter says, with its energy and duration."""
+        starts = [line for line in self._log if "session_start" in line]
+        ends = [match.groups() for line in self._log if (match := SESSION_END.search(line))]
+        truth = self.ledger.sessions
+        if len(starts) != self.ledger.starts or len(ends) != len(truth):
+            self.find(
+                f"{len(starts)} sessions began and {len(ends)} ended; true are {self.ledger.starts} and {len(truth)}"
+            )
+        for session, (energy, duration) in zip(truth, ends, strict=False):
+            self._compare_session(session, int(energy), int(duration))
+        self.ledger.sessions, self.ledger.starts, self._log = [], 0, []
+
+    def _compare_session(self, truth, energy: int, duration: int) -> None:
+        self.counts["sessions"] += 1
+        kind = "charging to its end" if truth.charging else "not charging at its end"
+        age = bound(COMMAND["EMETERSESTIME"], truth.charging) if truth.calm else DISTURBED_SESSION_S
+        short_wh, short_s = truth.energy - energy, truth.duration - duration
+        self.counts["energy of all sessions, Wh"] += truth.energy
+        self.counts["energy of all sessions as shown, Wh"] += energy
+        if truth.calm:
+            self.worst[f"session energy, {kind}"] = max(self.worst[f"session energy, {kind}"], abs(short_wh))
+            self.worst[f"session duration, {kind}"] = max(self.worst[f"session duration, {kind}"], abs(short_s))
+        slack_wh = SESSION_SLACK_WH if truth.calm else DISTURBED_SESSION_S * MOST_WH_PER_S
+        if not (0 <= short_wh <= slack_wh and 0 <= short_s <= age):
+            self.find(
+                f"session of {truth.energy} Wh and {truth.duration} s ({kind}) shown as {energy} Wh, {duration} s"
+            )
