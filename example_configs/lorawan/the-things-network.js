@@ -1,5 +1,5 @@
 // Uplinks of a Dragino RS485-LN with the settings of rs485-ln.txt: for The Things Network (payload formatter, custom
-// JavaScript) and ChirpStack (codec). The same as evse_host.lorawan in Python.
+// JavaScript) and ChirpStack (codec). The same as evse_host.bridge.lorawan in Python.
 
 var VERSION = 1;
 var LENGTH = 44;

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from .catalog import COMMAND, COMMANDS, ENTITIES, FAULTS, Command, Entity
-from .codec import Fields, Scalar, format_argument, name_of, printable, writable_fields
 from .errors import UsageError
+from .wire.codec import Fields, Scalar, format_argument, name_of, printable, writable_fields
 
 #: Where entities of several platforms share a key, the first platform gives its name to a setting.
 _PLATFORMS = ("number", "select", "text", "switch", "sensor", "text_sensor", "binary_sensor")

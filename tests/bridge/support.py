@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from evse_host.bridge.charger import SharedCharger
-from evse_host.client import Evse
+from evse_host.line.client import Evse
 from evse_host.simulator import PtyServer
 
 T = TypeVar("T")

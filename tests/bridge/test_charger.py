@@ -15,8 +15,8 @@ import pytest
 from evse_host.bridge import charger as module
 from evse_host.bridge.charger import FAST, FAST_MS, SharedCharger, changes
 from evse_host.bridge.counters import MAX_STEP, Counters
-from evse_host.client import Evse
 from evse_host.errors import MismatchError, NoAnswerError, PortError, UsageError
+from evse_host.line.client import Evse
 from evse_host.simulator import Charger, PtyServer
 
 from .support import shared, wait_until

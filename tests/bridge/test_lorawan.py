@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evse_host.bridge.lorawan import LAYOUT, VERSION, decode_uplink
 from evse_host.bridge.modbus_frames import RtuRequests
-from evse_host.lorawan import LAYOUT, VERSION, decode_uplink
 
 from .lorawan_support import DECODER, SETTINGS, VECTORS, converter, crc, decode_in_javascript, needs_node
 

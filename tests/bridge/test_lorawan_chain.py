@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from evse_host.bridge.lorawan import decode_uplink
 from evse_host.bridge.modbus import ModbusRtu
 from evse_host.catalog import STATES
-from evse_host.lorawan import decode_uplink
 
 from .lorawan_support import converter, decode_in_javascript, needs_node
 from .modbus_support import Bus, Wire, rtu_client

@@ -1,4 +1,4 @@
-// What the AT client makes of bytes, as text, for comparison with evse_host.codec: a library, called by ctypes.
+// What the AT client makes of bytes, as text, for comparison with evse_host.wire.codec: a library, called by ctypes.
 //
 // Each line of the answer is one event, in the order of the lines received:
 //     line TEXT       any line but a result or RDY, as the user of a raw command sees it, in hexadecimal digits

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evse_host import codec
 from evse_host.catalog import COMMAND, INTEGER_RANGES
-from evse_host.codec import Damaged, Decoder, Other, Ready, Result, Value
+from evse_host.wire import codec
+from evse_host.wire.codec import Damaged, Decoder, Other, Ready, Result, Value
 from tests.fuzz import targets
 from tests.support.text import shown_text
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from evse_host.codec import Event
-from evse_host.protocol import Answer, Protocol, Request
 from evse_host.simulator import Charger, Faults
+from evse_host.wire.codec import Event
+from evse_host.wire.protocol import Answer, Protocol, Request
 
 STEP_S = 0.002  # also the time that a byte burst takes on the line
 LIMIT_S = 60.0

@@ -9,9 +9,9 @@ import subprocess
 import pytest
 import yaml
 
-from evse_host import backup, capabilities, node_config
-from evse_host.capabilities import FIRMWARES, Capabilities
-from evse_host.node_config import Node
+from evse_host.files import backup, capabilities, node_config
+from evse_host.files.capabilities import FIRMWARES, Capabilities
+from evse_host.files.node_config import Node
 from evse_host.simulator import Board, Charger
 from evse_host.simulator.board import Network
 from tests.examples import configs

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evse_host import codec
 from evse_host.cli.editor import DiscreetHistory
-from evse_host.recording import Recorder
-from evse_host.shell_help import discreet
+from evse_host.recordings.recording import Recorder
+from evse_host.shell.help import discreet
 from evse_host.simulator import Charger
+from evse_host.wire import codec
 from tests.host.commands import COMMAND, environment, run
 from tests.security.lines import HARMLESS, MISPLACED, MISTYPED, RIGHT, SECRET, TYPED
 

@@ -8,7 +8,7 @@ import pytest
 
 from evse_host import catalog
 from evse_host.catalog import MAX_ARGUMENT_BYTES
-from evse_host.yaml_text import scalar
+from evse_host.files.yaml_text import scalar
 from tests.codegen import nodes
 from tests.security.texts import NEVER_LINES, TEXTS, is_taken, wire
 

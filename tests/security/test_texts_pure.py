@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evse_host import codec
 from evse_host.catalog import COMMAND, MAX_ARGUMENT_BYTES
 from evse_host.simulator import Charger
 from evse_host.simulator.fields import split_arguments
+from evse_host.wire import codec
 from tests.native.harness import Program, escape
 from tests.security.texts import NEVER_LINES, TEXTS, is_taken, string_fields, wire
 

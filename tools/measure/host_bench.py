@@ -29,7 +29,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from evse_host.catalog import BAUD_RATE, COMMANDS
-from evse_host.client import Evse
+from evse_host.line.client import Evse
 from evse_host.simulator.interpreter import TURNAROUND_S
 
 BYTE_S = 10 / BAUD_RATE

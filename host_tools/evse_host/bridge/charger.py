@@ -19,11 +19,11 @@ from typing import TypeVar
 
 from ..catalog import COMMANDS, ONCE, Command
 from ..catalog import NEVER as NEVER_READ
-from ..client import Evse
-from ..codec import Fields, Ready, Scalar, Value
 from ..errors import EvseError, NoAnswerError, PortError, RefusedError
-from ..protocol import Outcome
-from ..steady import TRIES, read_steady
+from ..line.client import Evse
+from ..line.steady import TRIES, read_steady
+from ..wire.codec import Fields, Ready, Scalar, Value
+from ..wire.protocol import Outcome
 from .counters import COUNTERS, Counters
 from .snapshot import Snapshot
 

@@ -3,7 +3,7 @@ sold, or a meter that fell. Pure."""
 
 from __future__ import annotations
 
-from ..codec import Fields
+from ..wire.codec import Fields
 
 #: What counts up, by no more than MAX_STEP from one value to the next.
 COUNTERS = ("UPTIME", "EMETERSESTIME", "EMETERCHTIME", "EMETERCONSUM", "EMETERTOTCONSUM")

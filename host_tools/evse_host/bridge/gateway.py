@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from ..client import Evse
 from ..errors import PortError, UsageError
-from ..secret_file import read_secret
+from ..files.secret_file import read_secret
+from ..line.client import Evse
 from .charger import SharedCharger
 from .gateway_config import (
     BridgeConfig,

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ..catalog import BAUD_RATE
 from ..errors import EvseError, UsageError
-from ..secret_file import read_secret
+from ..files.secret_file import read_secret
 from . import home_assistant, thingsboard
 
 MAX_CHARGERS = 50  # tried with so many; more need more than one processor, and open files

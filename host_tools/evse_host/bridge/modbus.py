@@ -29,7 +29,7 @@ from pymodbus.pdu.register_message import (
 )
 
 from ..errors import EvseError, PortError
-from ..transport import Transport, open_port
+from ..line.transport import Transport, open_port
 from . import registers
 from .charger import SharedCharger
 from .modbus_frames import Request, RtuRequests, TcpRequests

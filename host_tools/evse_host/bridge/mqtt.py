@@ -7,8 +7,8 @@ import logging
 import time
 from concurrent.futures import Future
 
-from ..codec import Fields
 from ..errors import UsageError
+from ..wire.codec import Fields
 from . import home_assistant, thingsboard
 from .charger import SharedCharger
 from .mqtt_link import Broker, Message, MqttLink

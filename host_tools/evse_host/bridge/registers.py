@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from ..catalog import COMMAND
-from ..codec import format_argument, to_bytes
 from ..errors import EvseError, NoAnswerError, PortError, UsageError
+from ..wire.codec import format_argument, to_bytes
 from .snapshot import Snapshot
 
 ANSWER_S = 2.0  # masters do not wait much longer

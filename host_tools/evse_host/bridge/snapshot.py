@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..catalog import CHARGING_STATES, COMMAND, STATES
-from ..codec import Fields, Scalar
 from ..errors import UsageError
+from ..wire.codec import Fields, Scalar
 
 MIN_CURRENT, MAX_CURRENT = (limit // 10 for limit in COMMAND["CHCUR"].fields[0].range)  # A
 

@@ -19,7 +19,7 @@ def command(session: Session, file: Path | None) -> None:
 
     Passwords cannot be read from a charger; the backup says where one is missing.
     """
-    from ..backup import format_backup, plain, read_charger
+    from ..files.backup import format_backup, plain, read_charger
 
     if file and file.exists():
         raise UsageError(f"{file}: there is a file of that name; backup overwrites none")

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ..errors import NoAnswerError, UsageError
-from ..secret_file import read_secret
+from ..files.secret_file import read_secret
 from .session import Session
 
 ONLINE_TIMEOUT_S = 15.0

@@ -40,7 +40,7 @@ def command(session: Session, exchanges: int, listen: float) -> int:
 
 
 def _findings(session: Session, exchanges: int, listen: float) -> Iterator[Finding]:
-    from ..transport import find_port, open_port
+    from ..line.transport import find_port, open_port
 
     try:
         name = find_port(session.port)

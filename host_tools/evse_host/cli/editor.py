@@ -12,8 +12,8 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
-from ..shell import Shell
-from ..shell_help import discreet, hint, suggestions
+from ..shell.help import discreet, hint, suggestions
+from ..shell.shell import Shell
 
 
 class CatalogCompleter(Completer):

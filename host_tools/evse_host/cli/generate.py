@@ -16,7 +16,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 def _show_template(ctx: click.Context, _parameter, value: bool) -> None:
     if value:
-        from ..node_config import TEMPLATE
+        from ..files.node_config import TEMPLATE
 
         click.echo(TEMPLATE.read_text(encoding="utf-8"), nl=False)
         ctx.exit()
@@ -53,8 +53,8 @@ def command(session: Session, offline: str | None, save_answers: Path | None, **
     Asks the charger, or with --offline you. Keys and passwords are freshly made in secrets.yaml beside the file, and
     what is already there is kept.
     """
-    from .. import node_config
-    from ..capabilities import format_answers
+    from ..files import node_config
+    from ..files.capabilities import format_answers
 
     node, file = _node(options), options["output"] or Path(f"{options['name']}.yaml")
     if file.exists() and not options["force"]:
@@ -74,7 +74,7 @@ def command(session: Session, offline: str | None, save_answers: Path | None, **
 
 
 def _node(options: dict):
-    from ..node_config import Node, find_components
+    from ..files.node_config import Node, find_components
 
     keys = ("board", "name", "friendly_name")
     node = {key: options[key] for key in keys} | {"tx_pin": options["tx"], "rx_pin": options["rx"]}
@@ -82,7 +82,7 @@ def _node(options: dict):
 
 
 def _capabilities(session: Session, offline: str | None, options: dict):
-    from ..capabilities import ask, choose
+    from ..files.capabilities import ask, choose
 
     keys = ("three_phase", "temperature_sensor", "socket_lock", "proximity", "meter", "firmware")
     given = {key: options[key] for key in keys if options[key] is not None}
@@ -98,7 +98,7 @@ def _capabilities(session: Session, offline: str | None, options: dict):
 
 
 def _answers(offline: str) -> dict:
-    from ..capabilities import parse_answers
+    from ..files.capabilities import parse_answers
 
     if not offline:
         return {}
@@ -110,7 +110,7 @@ def _answers(offline: str) -> dict:
 
 def _ask_person(answers: dict) -> dict:
     """What is still missing, if there is a person at a terminal."""
-    from ..capabilities import REQUIRED
+    from ..files.capabilities import REQUIRED
 
     if not sys.stdin.isatty():
         return answers
@@ -132,7 +132,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def _report(session: Session, file: Path, capabilities, added: list[str], checked: bool) -> None:
-    from ..node_config import MAKERS, left_out, supported
+    from ..files.node_config import MAKERS, left_out, supported
 
     reasons = left_out(capabilities)
     count = sum(map(len, supported(capabilities).values()))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from ..catalog import CHARGING_STATES, SESSION_STATES, STATES
-from ..codec import Fields
 from ..settings import SETTINGS, fault_names
+from ..wire.codec import Fields
 from .session import Session
 
 #: Sections of the page: title -> names of settings.

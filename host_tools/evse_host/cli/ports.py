@@ -13,7 +13,7 @@ from .session import Session
 @click.pass_obj
 def command(session: Session) -> None:
     """List serial ports, those that may be a charger first. Opens none of them."""
-    from ..transport import list_ports
+    from ..line.transport import list_ports
 
     ports = list_ports()
     lines = []

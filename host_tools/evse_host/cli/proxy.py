@@ -10,13 +10,13 @@ import time
 
 import click
 
-from ..annotation import Annotator
-from ..arbitration import COMPANION
-from ..codec import printable
 from ..errors import EvseError, UsageError
-from ..recording import TO_CHARGER, Entry, Recorder
-from ..relay import Listener, PtySide, Relay, SerialSide
-from ..transport import find_port, open_port
+from ..line.arbitration import COMPANION
+from ..line.relay import Listener, PtySide, Relay, SerialSide
+from ..line.transport import find_port, open_port
+from ..recordings.recording import TO_CHARGER, Entry, Recorder
+from ..wire.annotation import Annotator
+from ..wire.codec import printable
 from .record import RecordingFile
 from .serving import end_on_termination, parse_address, port_errors, simulator_server
 from .session import Session, print_json

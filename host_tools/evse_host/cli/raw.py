@@ -14,8 +14,8 @@ from .session import Session
 @click.pass_obj
 def command(session: Session, line: str, force: bool) -> None:
     """Send one AT command as it is and print the lines of its answer, e.g. `raw 'AT+CHIP=?'`."""
-    from ..codec import name_of, printable, redact
-    from ..shell import split_answer
+    from ..shell.shell import split_answer
+    from ..wire.codec import name_of, printable, redact
 
     with session.open() as evse:
         _, ok = evse.raw(line, force)

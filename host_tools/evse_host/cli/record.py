@@ -11,7 +11,7 @@ from typing import TextIO
 import click
 
 from ..errors import EvseError, UsageError
-from ..recording import Entry, Recorder, format_entry, format_header, note
+from ..recordings.recording import Entry, Recorder, format_entry, format_header, note
 from ..settings import lookup
 from .session import Session
 
@@ -92,9 +92,9 @@ def command(
 
     Nothing of the charger is changed. Passwords are left out. To record somebody else's session use `proxy --record`.
     """
-    from ..client import Evse
-    from ..protocol import SYNC_TIMEOUT_S
-    from ..transport import find_port
+    from ..line.client import Evse
+    from ..line.transport import find_port
+    from ..wire.protocol import SYNC_TIMEOUT_S
 
     settings = list(dict.fromkeys(lookup(name).command.name for name in names))
     port = find_port(session.port)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from ..checker import Deviation, check
-from ..codec import printable
 from ..errors import UsageError
-from ..playback import Miss, Player
-from ..recording import NOTE, Entry, parse
+from ..recordings.checker import Deviation, check
+from ..recordings.playback import Miss, Player
+from ..recordings.recording import NOTE, Entry, parse
+from ..wire.codec import printable
 from .serving import end_on_termination, open_where, play, where_options
 from .session import Session
 

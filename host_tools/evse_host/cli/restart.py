@@ -31,7 +31,7 @@ def command(session: Session, no_wait: bool) -> None:
 
 
 def _wait(evse) -> float:
-    from ..codec import Ready
+    from ..wire.codec import Ready
 
     start = time.monotonic()
     while time.monotonic() - start < READY_TIMEOUT_S:

@@ -24,7 +24,7 @@ def command(session: Session, file: Path, yes: bool, dry_run: bool) -> None:
     It can be interrupted and run again. Succeeds only if the charger shows every setting of the file: exit code 5 if it
     lacks or refuses some, 6 if it shows something else. Serial settings are never written.
     """
-    from ..backup import compare, parse_backup, read_charger
+    from ..files.backup import compare, parse_backup, read_charger
 
     wanted = parse_backup(_read(file))
     with session.open() as evse:
@@ -52,7 +52,7 @@ def _read(file: Path) -> str:
 
 
 def _show_difference(session: Session, wanted, present, changes, lacking) -> None:
-    from ..codec import printable
+    from ..wire.codec import printable
 
     def say(text: str) -> None:
         click.echo(text, err=session.as_json)
@@ -84,7 +84,7 @@ def _settings(count: int) -> str:
 
 
 def _write(evse, changes) -> tuple[list[str], list[str]]:
-    from ..backup import apply
+    from ..files.backup import apply
 
     written, refused = [], []
     with _interruptible(written, len(changes)):
@@ -113,7 +113,7 @@ def _interruptible(written: list[str], count: int) -> Iterator[None]:
 
 def _verify(evse, wanted, refused: list[str]) -> None:
     """A last look at everything: one setting may have moved another."""
-    from ..backup import compare, read_charger
+    from ..files.backup import compare, read_charger
 
     changes, _ = compare(wanted, read_charger(evse))
     lines = [line for change in changes if change.command.name not in refused for line in change.differences]

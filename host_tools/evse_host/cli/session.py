@@ -28,8 +28,8 @@ class Session:
 
     def open(self):
         """The charger: an ``Evse``, to be used in a ``with``. Raises PortError."""
-        from ..client import Evse
-        from ..protocol import SYNC_TIMEOUT_S
+        from ..line.client import Evse
+        from ..wire.protocol import SYNC_TIMEOUT_S
 
         trace = WireTrace() if self.verbose else None
         return Evse.open(self.port, self.baud_rate, self.timeout or SYNC_TIMEOUT_S, trace)
@@ -46,13 +46,13 @@ class WireTrace:
     """Shows the wire on stderr, line by line, without passwords."""
 
     def __init__(self) -> None:
-        from ..recording import Recorder
+        from ..recordings.recording import Recorder
 
         self._start = time.monotonic()
         self._recorder = Recorder()
 
     def __call__(self, direction: str, data: bytes) -> None:
-        from ..codec import printable
+        from ..wire.codec import printable
 
         moment = time.monotonic() - self._start
         for entry in self._recorder.feed(direction, data, int(moment * 1e6)):

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 
-from ..codec import to_text
 from ..errors import EvseError, NoAnswerError, PortError
-from ..shell import JsonOutput, Leave, Shell, TextOutput
+from ..shell.shell import JsonOutput, Leave, Shell, TextOutput
+from ..wire.codec import to_text
 from .session import Session
 
 PROMPT = "evse> "

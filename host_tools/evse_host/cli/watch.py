@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import click
 
 from ..catalog import NEVER, SUBSCRIBE_MIN_MS
-from ..codec import Fields, Ready, Value
 from ..errors import NoAnswerError, RefusedError, UsageError
 from ..settings import SETTINGS, Setting, lookup
+from ..wire.codec import Fields, Ready, Value
 from .session import Session, print_json
 
 DEFAULT = ("state", "ERROR", "enable", "charging_current", "emeter_power", "voltage_l1", "voltage_l2", "voltage_l3",

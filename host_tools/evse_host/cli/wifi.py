@@ -24,7 +24,7 @@ def command() -> None:
 @click.pass_obj
 def scan(session: Session) -> None:
     """List the networks that the charger sees, strongest first; takes about 2 s."""
-    from ..codec import printable
+    from ..wire.codec import printable
 
     with session.open() as evse:
         networks = sorted(evse.scan(), key=lambda network: -network[2])
@@ -49,7 +49,7 @@ def connect(
 ) -> None:
     """Connect the charger to a network: at most 31 bytes of name and of password."""
     from ..catalog import COMMAND
-    from ..codec import format_argument
+    from ..wire.codec import format_argument
 
     values: list[int | str] = [1, ssid]
     if not ssid:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..catalog import COMMAND, COMMANDS
-from ..codec import Damaged, Event, Other, Value, printable
+from ..wire.codec import Damaged, Event, Other, Value, printable
 from .finding import Finding, Status
 
 JUST_STARTED_S = 60

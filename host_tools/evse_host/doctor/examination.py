@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from ..catalog import BAUD_RATE
-from ..codec import Decoder, Event, Other, Ready, Result, Value, to_bytes
+from ..wire.codec import Decoder, Event, Other, Ready, Result, Value, to_bytes
 from .charger import Exchange, agreed_names, judge_echo, judge_firmware, judge_restarts
 from .finding import Finding
 from .line import Kind, Sample, best, judge_baud_rate, judge_bytes, judge_lines, judge_mode

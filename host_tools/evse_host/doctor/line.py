@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..catalog import BAUD_RATE
-from ..codec import Decoder, Ready, Result, Value, printable, to_text
+from ..wire.codec import Decoder, Ready, Result, Value, printable, to_text
 from .finding import Finding, Status
 
 _LOG = re.compile(r"\x1b\[[0-9;]*m|^[EWIDV] \(\d+\)|ESP-ROM:|rst:0x|boot:|Guru Meditation|Backtrace:", re.MULTILINE)

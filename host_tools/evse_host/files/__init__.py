@@ -1,0 +1,1 @@
+"""What is kept in files: backups of a charger, ESPHome configurations, secrets."""

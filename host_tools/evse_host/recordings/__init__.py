@@ -1,0 +1,1 @@
+"""Sessions with a charger as text: written, judged by the protocol's rules, and played back."""

@@ -1,0 +1,1 @@
+"""The interactive shell without its terminal, which is in ``cli``."""
