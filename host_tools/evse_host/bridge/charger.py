@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from ..catalog import COMMANDS, ONCE, Command
@@ -25,6 +26,7 @@ from ..line.steady import TRIES, read_steady
 from ..wire.codec import Fields, Ready, Scalar, Value
 from ..wire.protocol import Outcome
 from .counters import COUNTERS, Counters
+from .energy_follower import TOTAL, EnergyFollower
 from .snapshot import Snapshot
 
 FAST_MS = 250  # a change is told within half a second; the charger's push loop takes 260 ms
@@ -60,9 +62,12 @@ class _Job:
 
 
 class SharedCharger:
-    """``open_evse`` opens the port, again and again as it vanishes and comes back: it may raise EvseError."""
+    """``open_evse`` opens the port, again and again as it vanishes and comes back: it may raise EvseError.
 
-    def __init__(self, open_evse: Callable[[], Evse], name: str = "charger") -> None:
+    In ``state_dir`` the lifetime energy outlives this program; without it, it does not.
+    """
+
+    def __init__(self, open_evse: Callable[[], Evse], name: str = "charger", state_dir: Path | None = None) -> None:
         self.name = name
         self.error = "not connected yet"  # why it is offline, for a person
         self._open = open_evse
@@ -77,6 +82,7 @@ class SharedCharger:
         self._failures = 0  # in a row
         self._problem: type | None = None  # what was logged last
         self._counters = Counters()
+        self._energy = EnergyFollower(state_dir)
         self._periods: dict[str, int] = {}
         self._seen: dict[str, float] = {}
         self._restarted = False
@@ -153,6 +159,7 @@ class SharedCharger:
                 self._go_offline(error)
             self._stop.wait(BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)])
             self._failures += 1
+        self._energy.end()
         self._go_offline(None)
 
     def _serve(self, evse: Evse) -> None:
@@ -191,12 +198,15 @@ class SharedCharger:
         values = self._read_all(evse)
         if self._stop.is_set():
             return
+        if values.pop(TOTAL, None):  # this firmware has it
+            self._energy.begin(evse, str(values.get("WIFISTAMAC", (self.name,))[0]))
+            values |= self._energy.shown
         self._log.info("online: firmware %s", values.get("VER", ("?",))[0])
         self._failures, self._problem = 0, None
         with self._lock:
             self._evse = evse
         self._replace(Snapshot(True, values))
-        self._subscribe(evse, [name for name in values if _BY_NAME[name].subscribable and not _is_fact(_BY_NAME[name])])
+        self._subscribe(evse, [name for name in values if _is_pushed(_BY_NAME[name])])
 
     def _read_all(self, evse: Evse) -> dict[str, Fields]:
         values: dict[str, Fields] = {}
@@ -230,6 +240,8 @@ class SharedCharger:
             self._begin(evse)
             return
         self._renew(evse)
+        self._energy.look(evse)
+        self._show(self._energy.shown)
         while not self._restarted and (job := self._next_job()):
             self._work(evse, job)
 
@@ -252,7 +264,7 @@ class SharedCharger:
     def _take(self, event: Value | Ready, changed: dict[str, Fields]) -> None:
         if isinstance(event, Ready):
             self._restarted = True
-        elif event.name in self._snapshot.values:
+        elif event.name in self._snapshot.values and event.name != TOTAL:
             self._seen[event.name] = time.monotonic()
             if self._counters.believes(event.name, event.fields):
                 changed[event.name] = event.fields
@@ -299,7 +311,11 @@ class SharedCharger:
             job.future.set_result(result)
 
     def _set(self, evse: Evse, name: str, values: tuple[Scalar, ...]) -> Fields:
-        fields = evse.set(name, *values)
+        if name == TOTAL and values == (0,):
+            self._energy.reset(evse)
+            fields = self._energy.shown.get(TOTAL, ())
+        else:
+            fields = evse.set(name, *values)
         self._log.info("%s is set", name)
         changed: dict[str, Fields] = {}
         for event in evse.events(0):  # what came before the read-back must not be shown after it
@@ -334,6 +350,10 @@ def _is_silent(evse: Evse) -> bool:
 
 def _is_fact(command: Command) -> bool:
     return command.refresh == ONCE
+
+
+def _is_pushed(command: Command) -> bool:
+    return command.subscribable and not _is_fact(command) and command.name != TOTAL
 
 
 _READ = tuple(

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from ..wire.codec import Fields
 
-#: What counts up, by no more than MAX_STEP from one value to the next.
-COUNTERS = ("UPTIME", "EMETERSESTIME", "EMETERCHTIME", "EMETERCONSUM", "EMETERTOTCONSUM")
+#: What counts up, by no more than MAX_STEP from one value to the next. The lifetime energy has its own law.
+COUNTERS = ("UPTIME", "EMETERSESTIME", "EMETERCHTIME", "EMETERCONSUM")
 MAX_STEP = 1000  # s or Wh
 
 

@@ -17,6 +17,7 @@ class Snapshot:
     """``values``: AT name -> fields in wire units; a name is missing when this charger lacks it, or did not show it
     yet.
 
+    EMETERTOTCONSUM is the lifetime energy, which does not fall when the charger restarts: see lifetime_energy.py.
     While the charger is silent ``online`` is False and the values are the last ones known. Every property is None
     where the value is missing.
     """
@@ -78,7 +79,7 @@ class Snapshot:
 
     @property
     def total_energy(self) -> int | None:
-        """Wh."""
+        """Wh; it falls only when a person resets it."""
         return self.get("EMETERTOTCONSUM")
 
     @property

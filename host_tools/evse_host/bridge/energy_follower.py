@@ -1,0 +1,74 @@
+"""Follows the lifetime energy of the charger at a port: asks, counts, and remembers it in a file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from ..client import Evse
+from ..codec import Fields
+from ..errors import EvseError, RefusedError
+from .energy_file import EnergyFile
+from .lifetime_energy import LifetimeEnergy, Reading
+
+TOTAL = "EMETERTOTCONSUM"
+LOOK_S = 2.0
+PARTS = (TOTAL, "EMETERCONSUM", "UPTIME")  # asked for in a row: only values of one moment belong together
+
+
+class EnergyFollower:
+    """``folder`` None: nothing outlives this program. To be used in the charger's thread."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._key: str | None = None
+        self._file: EnergyFile | None = None
+        self._energy = LifetimeEnergy()
+        self._due = 0.0
+
+    @property
+    def shown(self) -> dict[str, Fields]:
+        """What is to be shown as EMETERTOTCONSUM, in Wh; empty until it is known."""
+        return {} if self._energy.shown is None else {TOTAL: (self._energy.shown,)}
+
+    def begin(self, evse: Evse, key: str) -> None:
+        """With every connection. ``key`` tells chargers apart: another one may be at the port now."""
+        if key != self._key:
+            self._key = key
+            self._file = EnergyFile(self._folder, key) if self._folder else None
+            self._energy = LifetimeEnergy(self._file.load() if self._file else None)
+        self._look_twice(evse)
+
+    def look(self, evse: Evse) -> None:
+        """Every LOOK_S, after ``begin``; may be called at any time. Raises EvseError."""
+        if self._key is not None and time.monotonic() >= self._due:
+            self._look(evse)
+
+    def reset(self, evse: Evse) -> None:
+        """What a person asked for. Raises EvseError."""
+        self._energy.expect_reset()
+        try:
+            evse.set(TOTAL, 0)
+        except EvseError:
+            self._energy.reset_failed()
+            raise
+        self._look_twice(evse)
+
+    def end(self) -> None:
+        """Writes what is not written yet."""
+        if self._file:
+            self._file.save(self._energy, now=True)
+
+    def _look_twice(self, evse: Evse) -> None:
+        """A value counts when the next one continues it."""
+        self._look(evse)
+        self._look(evse)
+
+    def _look(self, evse: Evse) -> None:
+        self._due = time.monotonic() + LOOK_S
+        try:
+            self._energy.update(Reading(*(evse.get(name)[0] for name in PARTS)))
+        except RefusedError:
+            return  # noise, or a firmware without it
+        if self._file:
+            self._file.save(self._energy)
