@@ -42,6 +42,13 @@ def pytest_runtestloop(session: pytest.Session):
         return (yield)
 
 
+@pytest.fixture(autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What programs remember is of one test: all simulated chargers have the same address."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state" / os.urandom(4).hex()))
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+
+
 @pytest.fixture(scope="session")
 def full_node_program() -> Path:
     """The full example as `esphome compile` makes it."""

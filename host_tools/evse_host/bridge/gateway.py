@@ -47,12 +47,13 @@ class Bridge(Protocol):
 
 
 class Gateway:
-    """``folder`` is where relative paths of the configuration begin. Raises ConfigError; nothing is opened yet."""
+    """``folder`` is where relative paths of the configuration begin; in ``state_dir`` the lifetime energies outlive
+    this program. Raises ConfigError; nothing is opened yet."""
 
-    def __init__(self, config: GatewayConfig, folder: Path | None = None) -> None:
+    def __init__(self, config: GatewayConfig, folder: Path | None = None, state_dir: Path | None = None) -> None:
         self._folder = folder or Path()
         self.chargers = {
-            name: SharedCharger(_opener(charger.port, charger.baud_rate), name)
+            name: SharedCharger(_opener(charger.port, charger.baud_rate), name, state_dir)
             for name, charger in config.chargers.items()
         }
         self.bridges: list[Bridge] = []

@@ -8,7 +8,7 @@ import click
 
 from ..bridge import home_assistant
 from ..bridge import thingsboard as words
-from .bridging import needs, run_bridge, secret, snapshot_now
+from .bridging import needs, run_bridge, secret, snapshot_now, state_dir_option
 from .session import Session
 
 DEFAULT_BROKER = "mqtt://192.168.1.10:1883"
@@ -45,6 +45,7 @@ def _broker_options(function):
 )
 @click.option("--discovery/--no-discovery", default=True, help="Make Home Assistant find the charger by itself.")
 @_broker_options
+@state_dir_option
 @click.pass_obj
 def mqtt(
     session: Session,
@@ -80,6 +81,7 @@ def mqtt(
     "--interval", type=float, default=words.INTERVAL_S, show_default=True, help="Seconds between telemetry, at least 1."
 )
 @_broker_options
+@state_dir_option
 @click.pass_obj
 def thingsboard(
     session: Session, broker: str, token_file: str | None, interval: float, ca_file: str | None, only_print: bool

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import click
+
 from ..errors import NoAnswerError, UsageError
 from ..files.secret_file import read_secret
 from .session import Session
@@ -28,6 +30,20 @@ def secret(file: str | None, variable: str) -> str:
     return read_secret(Path(file)) if file else os.environ.get(variable, "")
 
 
+def state_dir_option(function):
+    """`--state-dir`: where the lifetime energy outlives this program; in ``Session.state_dir``."""
+
+    def keep(ctx: click.Context, _: click.Parameter, folder: str | None) -> None:
+        ctx.find_object(Session).state_dir = Path(folder) if folder else None
+
+    return click.option(
+        "--state-dir", metavar="DIR", envvar="EVSE_STATE_DIR", expose_value=False, callback=keep,
+        type=click.Path(file_okay=False),
+        help="Where the lifetime energy is remembered; systemd's STATE_DIRECTORY, or $XDG_STATE_HOME/evse-host, if not "
+        "given.",
+    )(function)  # fmt: skip
+
+
 def log_to_stderr(verbose: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -39,8 +55,9 @@ def log_to_stderr(verbose: bool) -> None:
 def shared_charger(session: Session):
     """The owner of the charger's port, not started."""
     from ..bridge.charger import SharedCharger
+    from ..bridge.energy_file import default_state_dir
 
-    return SharedCharger(session.open)
+    return SharedCharger(session.open, state_dir=session.state_dir or default_state_dir())
 
 
 def wait_online(charger) -> None:

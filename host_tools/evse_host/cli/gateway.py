@@ -9,13 +9,14 @@ from pathlib import Path
 
 import click
 
-from .bridging import log_to_stderr, needs
+from .bridging import log_to_stderr, needs, state_dir_option
 from .session import Session
 
 
 @click.command("gateway")
 @click.argument("config", type=click.Path(dir_okay=False))
 @click.option("--check", is_flag=True, help="Check CONFIG, say what it would serve, and end; nothing is opened.")
+@state_dir_option
 @click.pass_obj
 def command(session: Session, config: str, check: bool) -> int:
     """Serve any number of chargers through any bridges, as a YAML file says, until Ctrl-C or SIGTERM.
@@ -24,10 +25,12 @@ def command(session: Session, config: str, check: bool) -> int:
     """
     try:
         from ..bridge import gateway, gateway_config
+        from ..bridge.energy_file import default_state_dir
     except ImportError:
         raise needs("gateway", "the gateway") from None
     try:
-        process = gateway.Gateway(gateway_config.load(config), Path(config).parent)
+        state_dir = session.state_dir or default_state_dir()
+        process = gateway.Gateway(gateway_config.load(config), Path(config).parent, state_dir)
     except gateway_config.ConfigError as error:
         for problem in error.problems:
             click.echo(f"evse-host: {problem}", err=True)

@@ -7,7 +7,7 @@ import json
 import click
 
 from ..errors import UsageError
-from .bridging import needs, run_bridge, secret, snapshot_now
+from .bridging import needs, run_bridge, secret, snapshot_now, state_dir_option
 from .serving import parse_address
 from .session import Session
 
@@ -20,6 +20,7 @@ PASSWORD = "EVSE_HTTP_PASSWORD"
 @click.option("--user", default="", help="Ask for this name and a password (HTTP basic).")
 @click.option("--password-file", help=f"Its first line is the password; or set {PASSWORD}.")
 @click.option("--print", "only_print", is_flag=True, help="Print the state as the API shows it, and end.")
+@state_dir_option
 @click.pass_obj
 def command(session: Session, listen: str, user: str, password_file: str | None, only_print: bool) -> int | None:
     """Serve the charger's REST API and a web page, until Ctrl-C.

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -21,6 +22,7 @@ class Session:
     as_json: bool = False
     verbose: bool = False
     timeout: float | None = None
+    state_dir: Path | None = None
 
     @property
     def baud_rate(self) -> int:

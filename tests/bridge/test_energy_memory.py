@@ -1,0 +1,216 @@
+"""The lifetime energy at the faces where people read it, over restarts of the charger, of the program, and of both."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from evse_host.bridge.charger import SharedCharger
+from evse_host.bridge.energy_file import SAVE_EVERY_S, EnergyFile, default_state_dir
+from evse_host.bridge.lifetime_energy import LifetimeEnergy, Memory, Reading
+from evse_host.client import Evse
+from tests.host.commands import Command
+from tools.host_node import free_port
+
+from .mqtt_support import Client, needs_mosquitto
+from .support import wait_until
+
+
+def charge(server, hours: float) -> None:
+    """Its meter counts 32 A on three phases."""
+    server.call(lambda model: model.device.meter.step(hours * 3600, True, 32.0, (32.0,) * 3))
+
+
+def total(server) -> int:
+    return server.call(lambda model: model.value("EMETERTOTCONSUM")[0])
+
+
+def followed(charger: SharedCharger, server) -> int:
+    """The charger's total, which is shown now."""
+    true = total(server)
+    wait_until(lambda: charger.snapshot.total_energy >= true)
+    return true
+
+
+@pytest.fixture
+def shared_charger(server, tmp_path):
+    """``with shared_charger() as charger``: its owner, online, with a memory in a file."""
+
+    @contextlib.contextmanager
+    def start():
+        owner = SharedCharger(lambda: Evse.open(server.path, timeout=1.0), state_dir=tmp_path / "state")
+        owner.start()
+        try:
+            wait_until(lambda: owner.snapshot.online)
+            yield owner
+        finally:
+            owner.stop()
+
+    return start
+
+
+# --- at the owner -----------------------------------------------------------------------------------------------------
+
+
+def test_a_restart_in_a_session_takes_nothing_from_the_total(server, shared_charger):
+    with shared_charger() as charger:
+        for _ in range(10):
+            charge(server, 0.02)
+            before = followed(charger, server)
+        shown = []
+        charger.listen(lambda snapshot: shown.append(snapshot.total_energy))
+        server.inject(lambda faults: faults.reboot())
+        wait_until(lambda: total(server) < before)
+        charge(server, 0.02)
+        wait_until(lambda: charger.snapshot.total_energy > before)
+        assert shown == sorted(shown), "it never fell"
+
+
+def test_both_restart_at_once_in_a_session(server, shared_charger):
+    with shared_charger() as charger:
+        charge(server, 0.05)
+        followed(charger, server)
+        before = charger.snapshot.total_energy
+    server.inject(lambda faults: faults.reboot())
+    wait_until(lambda: total(server) < before)
+    with shared_charger() as charger:
+        assert before <= charger.snapshot.total_energy <= before + total(server)
+
+
+def test_a_reset_in_a_session_begins_at_nothing(server, shared_charger):
+    with shared_charger() as charger:
+        charge(server, 0.05)
+        followed(charger, server)
+        assert charger.set("EMETERTOTCONSUM", 0).result(5)[0] < 100
+        assert charger.snapshot.total_energy < 100 and total(server) > 500
+
+
+def test_another_charger_at_the_port_has_its_own_total(server, shared_charger):
+    with shared_charger() as charger:
+        charge(server, 0.05)
+        followed(charger, server)
+    server.call(lambda model: model.override("WIFISTAMAC", "34:85:18:00:00:99"))
+    server.inject(lambda faults: faults.reboot())
+    with shared_charger() as charger:
+        assert total(server) - 100 < charger.snapshot.total_energy <= total(server)
+
+
+# --- the file ---------------------------------------------------------------------------------------------------------
+
+
+def energy(shown: int) -> LifetimeEnergy:
+    return LifetimeEnergy(Memory(0, shown, 0, 60))
+
+
+def test_it_is_written_once_a_minute_at_most(tmp_path):
+    now = [0.0]
+    file = EnergyFile(tmp_path / "new" / "folder", "34:85", lambda: now[0])
+    assert file.load() is None
+    written = []
+    for second in range(0, 300, 2):
+        now[0] = second
+        file.save(energy(1000 + second))
+        text = file.path.read_text()
+        if not written or written[-1] != text:
+            written.append(text)
+    assert len(written) == 300 / SAVE_EVERY_S
+    file.save(energy(5000), now=True)
+    assert EnergyFile(tmp_path / "new" / "folder", "34:85").load() == Memory(0, 5000, 0, 60)
+    assert [path.name for path in file.path.parent.iterdir()] == ["energy-34-85.json"]
+
+
+def test_an_idle_charger_writes_nothing(tmp_path):
+    now = [0.0]
+    file = EnergyFile(tmp_path, "a", lambda: now[0])
+    file.save(energy(1000))
+    file.path.unlink()
+    now[0] = 3600
+    file.save(LifetimeEnergy(Memory(0, 1000, 0, 3660)))
+    assert not file.path.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "[]", '{"offset": 0}', "\xff", "[" * 100_000])
+def test_a_broken_file_is_said_and_replaced(tmp_path, caplog, text):
+    file = EnergyFile(tmp_path, "a")
+    file.path.write_text(text, "latin-1")
+    assert file.load() is None and "holds no energy" in caplog.text
+    file.save(energy(7))
+    assert json.loads(file.path.read_text())["total"] == 7
+
+
+def test_a_folder_that_cannot_be_written_is_said_once(tmp_path, caplog):
+    (tmp_path / "file").touch()
+    now = [0.0]
+    file = EnergyFile(tmp_path / "file" / "state", "a", lambda: now[0])
+    for _ in range(3):
+        now[0] += 100
+        file.save(energy(int(now[0])))
+    assert caplog.text.count("cannot write") == 1
+
+
+def test_a_name_of_a_charger_is_no_path(tmp_path):
+    for key in ("../../etc/passwd", "", "a/b", "\x00"):
+        assert EnergyFile(tmp_path, key).path.parent == tmp_path
+
+
+def test_where_it_lies(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.delenv("XDG_STATE_HOME")
+    assert default_state_dir() == Path("/home/me/.local/state/evse-host")
+    monkeypatch.setenv("XDG_STATE_HOME", "/xdg")
+    assert default_state_dir() == Path("/xdg/evse-host")
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/evse-host:/var/lib/other")
+    assert default_state_dir() == Path("/var/lib/evse-host")
+
+
+# --- the commands -----------------------------------------------------------------------------------------------------
+
+
+def consumption(port: int) -> int | None:
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{port}/api/v1/state")
+    except httpx.TransportError:
+        return None
+    return answer.json()["totalConsumption"] if answer.status_code == 200 else None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_rest_over_a_restart_of_both(server, tmp_path, number):
+    """EVCC's count: a service that is stopped or killed, and a charger that restarts meanwhile."""
+    port = free_port()
+    command = ("--port", server.path, "serve", "--listen", f"127.0.0.1:{port}", "--state-dir", str(tmp_path / "state"))
+    charge(server, 0.05)
+    with Command(*command) as running:
+        before = wait_until(lambda: consumption(port))
+        wait_until(lambda: list((tmp_path / "state").glob("energy-*.json")))
+        running.end(number)
+    server.inject(lambda faults: faults.reboot())
+    wait_until(lambda: total(server) < 100)
+    with Command(*command) as running:
+        after = wait_until(lambda: consumption(port))
+        running.end(signal.SIGTERM)
+    assert before <= after, "it never falls"
+
+
+@needs_mosquitto
+def test_mqtt_and_thingsboard_have_it_too(server, broker, client: Client, tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    charge(server, 0.05)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    with Command("--port", server.path, "bridge", "mqtt", "--broker", broker.uri) as running:
+        before = client.wait("evse/state", lambda heard: heard.json["total_energy"]).json["total_energy"]
+        wait_until(lambda: list((tmp_path / "state").glob("energy-*.json")))
+        seen = len(client.heard)
+        server.inject(lambda faults: faults.reboot())
+        wait_until(lambda: total(server) < before)
+        charge(server, 0.02)
+        client.wait("evse/state", lambda heard: (heard.json["total_energy"] or 0) > before, after=seen)
+        running.end(signal.SIGTERM)
+    shown = [heard.json["total_energy"] for heard in client.on("evse/state") if heard.json["total_energy"] is not None]
+    assert shown == sorted(shown)
