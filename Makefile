@@ -1,4 +1,4 @@
-# Everything for a fresh Debian or Ubuntu with python3, python3-venv, make and g++. `make help` lists the targets.
+# Everything for a fresh Debian or Ubuntu with make. `make help` lists the targets. tools/setup.sh installs what they need.
 # All that is made lies in .venv/ and .cache/; `make clean` removes both.
 
 PYTHON ?= python3
@@ -16,7 +16,8 @@ help: ## this list
 demo: $(INSTALLED) ## the full example on a simulated charger, live; ARGS=--once for one picture, PORT=/dev/ttyUSB0 for a real charger
 	@$(RUN) tools demo $(if $(PORT),--port $(PORT)) $(ARGS)
 
-test: $(INSTALLED) ## all tests; ARGS goes to pytest
+test: ## all tests; ARGS goes to pytest
+	@PYTHON=$(PYTHON) tools/setup.sh test
 	@$(RUN) pytest $(ARGS)
 
 footprint: $(INSTALLED) ## flash and RAM on 32-bit RISC-V against the budgets; needs the compilers of tools/debian-packages.txt
@@ -52,12 +53,4 @@ clean: ## remove everything that was made
 	rm -rf $(VENV) .cache
 
 $(INSTALLED): pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: sudo apt-get install python3 python3-venv" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed; this is $$($(PYTHON) -V). Another one: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv is missing: sudo apt-get install python3-venv" >&2; exit 1; }
-	@command -v g++ >/dev/null || { echo "g++ is missing: sudo apt-get install g++" >&2; exit 1; }
-	@echo "Installing the tools into $(VENV), a minute or two ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install -qq --disable-pip-version-check --editable '.[dev]'
-	@touch $@
+	@PYTHON=$(PYTHON) tools/setup.sh demo

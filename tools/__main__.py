@@ -22,6 +22,7 @@ COMMANDS = {
     },
     "run": {
         "demo": "tools.run.demo",
+        "first-hour": "tools.run.first_hour",
     },
     "measure": {
         "latency": "tools.measure.latency",

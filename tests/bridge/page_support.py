@@ -9,11 +9,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from evse_host.bridge.rest_app import make_app
 from evse_host.bridge.rest_server import RestServer
+from tests.support import programs
 
 NARROW = {"width": 320, "height": 568}
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 900}
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 WAIT_MS = 15_000
 
 #: Colour contrast (WCAG) of every visible text against what is behind it, as [ratio, text] below ``least``.
@@ -61,8 +62,9 @@ def serving(charger, credentials=None, port: int = 0) -> Iterator[RestServer]:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
+    path = programs.require(*CHROMIUM)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
 

@@ -16,7 +16,7 @@ import pytest
 from evse_host import catalog
 from tests.codegen import nodes
 from tests.codegen.nodes import node
-from tests.support import compilers
+from tests.support import programs
 
 COMPILER = "g++"
 FLAGS = ("-std=gnu++20", "-Wall", "-Wextra", "-Werror", "-fsyntax-only")
@@ -119,7 +119,7 @@ CONFIGS = {
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_sources_compile_without_warnings(name: str, tmp_path: Path) -> None:
-    compilers.require(COMPILER)
+    programs.require(COMPILER)
     source, flags = nodes.sources(CONFIGS[name], tmp_path)
     ours = our_tree(source, tmp_path / "ours")
     command = [COMPILER, *FLAGS, *flags, "-I", ours, "-isystem", source]

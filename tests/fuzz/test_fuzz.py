@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz import targets
-from tests.support.compilers import require
+from tests.support.programs import require
 from tools.soak import fuzz
 
 #: The part of the branches that is reached at least, or the fuzzer knocks at a closed door.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support import compilers
+from tests.support import programs
 from tools.build import esp32_warnings
 from tools.measure import footprint
 
 
 def test_flash_and_ram_are_within_the_budgets(capsys: pytest.CaptureFixture) -> None:
-    compilers.require(footprint.COMPILER)
+    programs.require(footprint.COMPILER)
     footprints = footprint.measure_subjects(footprint.BUDGETS)
     with capsys.disabled():  # the numbers belong into every test run
         print()
@@ -20,5 +20,5 @@ def test_flash_and_ram_are_within_the_budgets(capsys: pytest.CaptureFixture) -> 
 
 @pytest.mark.parametrize("config", esp32_warnings.default_configs(), ids=lambda path: path.stem)
 def test_esp32_compiler_does_not_warn(config) -> None:
-    compilers.require(esp32_warnings.COMPILER)
+    programs.require(esp32_warnings.COMPILER)
     assert "\n".join(esp32_warnings.check(config)) == ""

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import compilers
+from tests.support import programs
 from tools.measure import charging_hour, cost, heap_watch, loop_profile
 from tools.measure.heap_watch import OURS, STATES, Allocations, Frame
 
 
 @pytest.fixture(scope="module")
 def program() -> Path:
-    compilers.require("addr2line")
+    programs.require("addr2line")
     return cost.build()
 
 
@@ -40,7 +40,7 @@ def test_allocations_are_counted(allocations: list[Allocations]) -> None:
 
 
 def test_loop_stays_within_its_budget_of_instructions(program: Path, tmp_path: Path) -> None:
-    compilers.require("valgrind")
+    programs.require("valgrind")
     profile = loop_profile.measure(program, tmp_path)
     assert cost.judge(profile.budgeted(), cost.load_budgets(), cost.toolchain()) == []
     assert profile.idle < profile.tick < profile.second < profile.worst[0][1]

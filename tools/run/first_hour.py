@@ -1,0 +1,102 @@
+"""The first hour of a newcomer, on a fresh Debian: the README's lines in a new tree, as a normal user, with their times.
+
+    python -m tools first-hour [--suite bookworm] [--no-sudo] [--keep] [LINE ...]
+
+Needs root and debootstrap (apt-get install debootstrap). Makes a Debian tree under .cache/first_hour (350 MB, and what
+the lines install), clones the committed state of this checkout into it, and runs each LINE of shell there as the user
+`builder`, who may use sudo without a password unless `--no-sudo` is given; default: `make demo ARGS=--once` and
+`make test`. Prints a protocol with the seconds, the megabytes and the exit code of each line; ends with 1 if one failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PLACE = ROOT / ".cache/first_hour"
+USER = "builder"
+HOME = f"home/{USER}"
+LINES = ("make demo ARGS=--once", "make test")
+MIRROR = "http://deb.debian.org/debian"
+CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
+
+
+def make_tree(tree: Path, suite: str, may_sudo: bool) -> None:
+    """A minimal Debian with make, git and certificates, and the user."""
+    shutil.rmtree(tree, ignore_errors=True)
+    include = ",".join(["ca-certificates", "git", "make", *(["sudo"] if may_sudo else [])])
+    log = tree.with_suffix(".log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as output:
+        command = ["debootstrap", "--variant=minbase", f"--include={include}", suite, str(tree), MIRROR]
+        subprocess.run(command, stdout=output, stderr=output, check=True)
+    shutil.copy("/etc/resolv.conf", tree / "etc/resolv.conf")
+    shutil.copy("/" + CERTIFICATES, tree / CERTIFICATES)  # a network that is inspected has its own
+    in_tree(tree, "root", f"useradd --create-home --shell /bin/bash {USER}")
+    if may_sudo:
+        (tree / f"etc/sudoers.d/{USER}").write_text(f"{USER} ALL=(ALL) NOPASSWD: ALL\n")
+
+
+def in_tree(tree: Path, user: str, line: str, log: Path | None = None) -> int:
+    """Runs a line of shell in the tree, with its own mounts and processes, which end with it; returns its exit code."""
+    mounts = "mount -t proc proc /proc; mount -t devpts -o ptmxmode=666 devpts /dev/pts; mount -t tmpfs tmpfs /dev/shm"
+    inside = f"{mounts}; exec su - {user} -c {shlex.quote(line)}"
+    prepare = f"mkdir -p {tree}/dev/shm {tree}/dev/pts && exec chroot {tree} /bin/sh -c {shlex.quote(inside)}"
+    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", prepare]
+    environment = {"PATH": os.environ["PATH"], "TERM": "dumb", "LANG": "C.UTF-8"}
+    with (log.open("w") if log else open(os.devnull, "w")) as output:  # noqa: PTH123
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, check=False).returncode
+
+
+def clone(tree: Path) -> None:
+    target = tree / HOME / "esp32evse"
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(target)], check=True)
+    in_tree(tree, "root", f"chown -R {USER}: /{HOME}")
+
+
+def megabytes(tree: Path) -> int:
+    return int(subprocess.run(["du", "-smx", tree], capture_output=True, text=True, check=True).stdout.split()[0])
+
+
+def play(tree: Path, line: str, number: int) -> bool:
+    """Runs one of the README's lines and prints its row of the protocol; True if it went well."""
+    log = PLACE / f"line-{number}.log"
+    before, start = megabytes(tree), time.monotonic()
+    certificates = f"export PIP_CERT=/{CERTIFICATES} SSL_CERT_FILE=/{CERTIFICATES}; "
+    status = in_tree(tree, USER, f"{certificates}cd esp32evse && {line}", log)
+    took, grown = time.monotonic() - start, megabytes(tree) - before
+    last = (log.read_text(errors="replace").strip().splitlines() or [""])[-1]
+    print(f"{took:6.0f} s {grown:+6} MB  exit {status}  {line}\n{'':24}{last[:200]}", flush=True)
+    return status == 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="The README's lines on a fresh Debian, with their times.")
+    parser.add_argument("lines", nargs="*", metavar="LINE", default=LINES, help=f"default: {', '.join(LINES)}")
+    parser.add_argument("--suite", default="bookworm", help="Debian's name for the release; default bookworm")
+    parser.add_argument("--no-sudo", action="store_true", help="the user may not install packages")
+    parser.add_argument("--keep", action="store_true", help="use the tree of the last run, if there is one, and keep it")
+    arguments = parser.parse_args()
+    if os.geteuid() != 0 or shutil.which("debootstrap") is None:
+        print("needs root and debootstrap: sudo apt-get install debootstrap", file=sys.stderr)
+        return 2
+    tree = PLACE / arguments.suite
+    if not (arguments.keep and tree.is_dir()):
+        print(f"Laying out Debian {arguments.suite} ...", flush=True)
+        make_tree(tree, arguments.suite, not arguments.no_sudo)
+        clone(tree)
+    went_well = [play(tree, line, number) for number, line in enumerate(arguments.lines)]
+    if not arguments.keep:
+        shutil.rmtree(tree)
+    return 0 if all(went_well) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+#!/bin/sh
+# Sees to Debian's packages and to the virtual environment: `tools/setup.sh demo` or `tools/setup.sh test`.
+# Installs what is missing where it may (root, or sudo that asks nothing), else says the one line to type. Without what
+# tools/debian-packages.txt calls essential it ends with 1; without the rest, some tests are skipped.
+set -u
+cd "$(dirname "$0")/.."
+purpose=${1:?demo or test}
+python=${PYTHON:-python3}
+venv=.venv
+
+fail() {
+  echo "$*" >&2
+  exit 1
+}
+
+# --- Debian's packages: the list's first group is essential ------------------------------------------------------------
+
+listed() {
+  sed -n "$1" tools/debian-packages.txt | sed 's/#.*//'
+}
+
+absent() {
+  for package in $(listed "$1"); do
+    dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q 'ok installed' || printf '%s ' "$package"
+  done
+}
+
+known() {
+  for package in "$@"; do
+    if apt-cache show "$package" >/dev/null 2>&1; then
+      printf '%s ' "$package"
+    else
+      echo "Not offered here: $package; tests that need it are skipped" >&2
+    fi
+  done
+}
+
+install() {
+  echo "Installing $*"
+  # shellcheck disable=SC2086  # empty, or one word
+  $sudo apt-get update -qq </dev/null >/dev/null || echo "apt-get update failed" >&2
+  packages=$(known "$@")
+  # shellcheck disable=SC2086  # several words
+  [ -z "$packages" ] || $sudo env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends $packages </dev/null >/dev/null || echo "could not install $packages" >&2
+}
+
+packages() {
+  command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || {
+    echo "No apt here: tools/debian-packages.txt lists what to install by hand"
+    return
+  }
+  range=1,/^\$/p
+  [ "$purpose" = demo ] || range='1,$p'
+  missing=$(absent "$range")
+  [ -n "$missing" ] || return
+  if [ "$(id -u)" = 0 ]; then
+    sudo=
+  elif sudo -n true 2>/dev/null; then
+    sudo=sudo
+  else
+    echo "To have everything: sudo apt-get install --no-install-recommends $missing"
+    return
+  fi
+  # shellcheck disable=SC2086  # several words
+  install $missing
+}
+
+packages
+command -v "$python" >/dev/null || fail "python3 is missing: sudo apt-get install python3 python3-venv"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+  fail "Python 3.11 or newer is needed; this is $("$python" -V). Another one: make PYTHON=python3.12 ..."
+"$python" -c 'import ensurepip, venv' 2>/dev/null || fail "Python's venv is missing: sudo apt-get install python3-venv"
+command -v g++ >/dev/null || fail "g++ is missing: sudo apt-get install g++"
+
+# --- the virtual environment: made anew when pyproject.toml has changed -------------------------------------------------
+
+[ ! "$venv/.installed" -nt pyproject.toml ] || exit 0
+echo "Installing the tools into $venv, about 110 packages and a minute or two ..."
+"$python" -m venv "$venv" || fail "could not make $venv"
+"$venv/bin/pip" install --disable-pip-version-check --progress-bar off --editable '.[dev]' >"$venv/install.log" 2>&1 &
+pip=$!
+trap 'kill $pip 2>/dev/null' INT TERM
+while kill -0 $pip 2>/dev/null; do
+  sleep 5
+  kill -0 $pip 2>/dev/null && echo "  $(grep -c '^Collecting' "$venv/install.log") packages found, $(du -sm "$venv" | cut -f1) MB"
+done
+wait $pip || {
+  tail -20 "$venv/install.log" >&2
+  fail "pip could not install the tools; the whole log is in $venv/install.log"
+}
+touch "$venv/.installed"
