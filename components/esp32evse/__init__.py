@@ -1,41 +1,34 @@
 """ESP32-EVSE charger behind a UART: the hub, its options, triggers and actions."""
 
+import logging
+
 import esphome.codegen as cg
 import esphome.config_validation as cv
-import esphome.final_validate as fv
 from esphome import automation
 from esphome.components import time, uart
 from esphome.const import (
-    CONF_BAUD_RATE,
     CONF_ID,
-    CONF_RX_BUFFER_SIZE,
-    CONF_RX_PIN,
     CONF_TIME_ID,
-    CONF_TX_PIN,
-    CONF_UART_ID,
     CONF_UPDATE_INTERVAL,
 )
 from esphome.core import CORE, CoroPriority, TimePeriod, coroutine_with_priority
 from esphome.helpers import fnv1a_32bit_hash
 from esphome.types import ConfigType
 
-from . import catalog
+from . import catalog, serial_port
 from .codegen import DOMAIN, emit_tables, esp32evse_ns, hub_of, teach
 
 CODEOWNERS = []
 DEPENDENCIES = ["uart"]
 MULTI_CONF = True
 
-CONF_DATA_BITS = "data_bits"
-CONF_PARITY = "parity"
-CONF_STOP_BITS = "stop_bits"
 CONF_KEEP_SETTINGS = "keep_settings"
 CONF_PUSH_INTERVAL = "push_interval"
 CONF_SUBSCRIPTIONS = "subscriptions"
 
-MIN_RX_BUFFER_SIZE = 256
-
 Esp32Evse = esp32evse_ns.class_("Esp32Evse", cg.Component, uart.UARTDevice)
+
+_LOGGER = logging.getLogger(__name__)
 
 _TYPES = {"string": cg.std_string, "float": cg.float_, "uint32_t": cg.uint32, "int": cg.int_, "bool": cg.bool_}
 
@@ -47,18 +40,40 @@ def _time_within(low_ms: int, high_ms: int):
     )
 
 
-def _period_or_never(key: str, low_ms: int, high_ms: int):
+def _milliseconds(value) -> int:
+    """A time; a bare number is milliseconds."""
+    if isinstance(value, int) or str(value).isdecimal():
+        value = f"{value}ms"
+    return cv.positive_time_period_milliseconds(value).total_milliseconds
+
+
+def _is_never(value) -> bool:
+    return value is False or str(value).lower() == "never"
+
+
+def _push_interval(value):
     """Milliseconds; 0 is never."""
-    period = _time_within(low_ms, high_ms)
-
-    def validator(value):
-        return 0 if str(value).lower() == "never" else period(value).total_milliseconds
-
-    return teach(key, f"`never` or {low_ms}ms to {high_ms}ms", validator)
+    low, high = catalog.PUSH_INTERVAL_MS
+    period = cv.All(_milliseconds, cv.int_range(low, high))
+    check = teach(CONF_PUSH_INTERVAL, f"`never` or {low}ms to {high}ms", period)
+    return 0 if _is_never(value) else check(value)
 
 
 def subscription_period(key: str):
-    return _period_or_never(key, catalog.SUBSCRIBE_MIN_MS, catalog.MAX_SUBSCRIBE_PERIOD_MS)
+    """Milliseconds; 0 is never. What the charger cannot do is brought into its range, with a warning: the earlier
+    component took it."""
+    low, high = catalog.SUBSCRIBE_MIN_MS, catalog.MAX_SUBSCRIBE_PERIOD_MS
+    period = teach(key, f"`never` or {low}ms to {high}ms", _milliseconds)
+
+    def validator(value):
+        wanted = 0 if _is_never(value) else period(value)
+        if wanted == 0 or low <= wanted <= high:
+            return wanted
+        taken = min(max(wanted, low), high)
+        _LOGGER.warning("%s: %s is out of the charger's range, taking %dms", key, value, taken)
+        return taken
+
+    return validator
 
 
 def _update_interval():
@@ -105,9 +120,7 @@ CONFIG_SCHEMA = cv.All(
         {
             cv.GenerateID(): cv.declare_id(Esp32Evse),
             cv.Optional(CONF_UPDATE_INTERVAL, default="60s"): _update_interval(),
-            cv.Optional(CONF_PUSH_INTERVAL, default="250ms"): _period_or_never(
-                CONF_PUSH_INTERVAL, *catalog.PUSH_INTERVAL_MS
-            ),
+            cv.Optional(CONF_PUSH_INTERVAL, default="250ms"): _push_interval,
             cv.Optional(CONF_SUBSCRIPTIONS): _subscriptions,
             cv.Optional(CONF_KEEP_SETTINGS, default=False): cv.boolean,
             cv.Optional(CONF_TIME_ID): time_source,
@@ -119,53 +132,7 @@ CONFIG_SCHEMA = cv.All(
     _id_if_several,
 )
 
-# --- final validation: the UART must fit ------------------------------------------------------------------------------
-
-_UART_SETTINGS = {
-    CONF_BAUD_RATE: catalog.BAUD_RATE,
-    CONF_DATA_BITS: 8,
-    CONF_PARITY: "NONE",
-    CONF_STOP_BITS: 1,
-}
-
-
-def _check_uart(uart_config: ConfigType) -> ConfigType:
-    name = uart_config[CONF_ID]
-    for key, wanted in _UART_SETTINGS.items():
-        if (value := uart_config[key]) != wanted:
-            raise cv.Invalid(
-                f"uart '{name}': {key} must be {wanted}, not {value}; the charger speaks {catalog.BAUD_RATE} 8N1",
-                path=[key],
-            )
-    size = uart_config[CONF_RX_BUFFER_SIZE]
-    if size < MIN_RX_BUFFER_SIZE:
-        raise cv.Invalid(
-            f"uart '{name}': {CONF_RX_BUFFER_SIZE} must be at least {MIN_RX_BUFFER_SIZE} for the charger's answers, "
-            f"not {size}; 1024 is comfortable",
-            path=[CONF_RX_BUFFER_SIZE],
-        )
-    if CORE.is_host:
-        return uart_config
-    for key in (CONF_TX_PIN, CONF_RX_PIN):
-        if key not in uart_config:
-            raise cv.Invalid(f"uart '{name}': {key} is missing; the charger is both asked and heard", path=[key])
-    return uart_config
-
-
-def _final_validate(config: ConfigType) -> ConfigType:
-    hubs = fv.full_config.get()[DOMAIN]
-    sharing = [str(hub[CONF_ID]) for hub in hubs if hub[CONF_UART_ID] == config[CONF_UART_ID]]
-    if len(sharing) > 1:
-        raise cv.Invalid(
-            f"{CONF_UART_ID}: '{config[CONF_UART_ID]}' is used by {' and '.join(sharing)}; "
-            "every charger needs a uart of its own",
-            path=[CONF_UART_ID],
-        )
-    schema = cv.Schema({cv.Required(CONF_UART_ID): fv.id_declaration_match_schema(_check_uart)}, extra=cv.ALLOW_EXTRA)
-    return schema(config)
-
-
-FINAL_VALIDATE_SCHEMA = _final_validate
+FINAL_VALIDATE_SCHEMA = serial_port.validate
 
 # --- code -------------------------------------------------------------------------------------------------------------
 

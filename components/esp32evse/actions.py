@@ -22,8 +22,17 @@ def _action(name: str) -> cg.MockObjClass:
     return esp32evse_ns.class_(name, automation.Action)
 
 
-def _hub_schema(keys=None, hub_key: str = CONF_ID) -> cv.Schema:
-    return cv.Schema({cv.GenerateID(hub_key): cv.use_id(Esp32Evse), **(keys or {})})
+def _one_hub_key(value):
+    """Either key names the hub, as entities and the earlier component's actions write it."""
+    if isinstance(value, dict) and CONF_ESP32EVSE_ID in value:
+        if CONF_ID in value:
+            raise cv.Invalid(f"{CONF_ID} and {CONF_ESP32EVSE_ID} both name the charger: leave one out", path=[CONF_ID])
+        value = {CONF_ID if key == CONF_ESP32EVSE_ID else key: item for key, item in value.items()}
+    return value
+
+
+def _hub_schema(keys=None):
+    return cv.All(_one_hub_key, cv.Schema({cv.GenerateID(): cv.use_id(Esp32Evse), **(keys or {})}))
 
 
 def _register(name: str, class_name: str, schema, make_arguments):
@@ -31,7 +40,7 @@ def _register(name: str, class_name: str, schema, make_arguments):
 
     @automation.register_action(f"{DOMAIN}.{name}", _action(class_name), schema, synchronous=True)
     async def to_code(config, action_id, template_arg, args):
-        hub_id = config[CONF_ID if CONF_ID in config else CONF_ESP32EVSE_ID]
+        hub_id = config[CONF_ID]
         hub_variable = await cg.get_variable(hub_id)
         arguments = make_arguments(hub_of(hub_id), config)
         variable = cg.new_Pvariable(action_id, template_arg, hub_variable, *arguments)
@@ -78,7 +87,7 @@ for _name, (_class, _arguments) in _SIMPLE.items():
 # --- subscriptions ----------------------------------------------------------------------------------------------------
 
 _SUBSCRIBE_SCHEMA = cv.maybe_simple_value(
-    _hub_schema({cv.Required(CONF_PERIOD): cv.templatable(subscription_period(CONF_PERIOD))}, CONF_ESP32EVSE_ID),
+    _hub_schema({cv.Required(CONF_PERIOD): cv.templatable(subscription_period(CONF_PERIOD))}),
     key=CONF_PERIOD,
 )
 

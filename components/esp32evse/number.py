@@ -1,5 +1,6 @@
 """Numbers of the ESP32-EVSE charger. Value times multiplier is the integer on the wire."""
 
+import logging
 import math
 
 import esphome.codegen as cg
@@ -13,11 +14,14 @@ DEPENDENCIES = [codegen.DOMAIN]
 
 CONF_MULTIPLIER = "multiplier"
 
+_LOGGER = logging.getLogger(__name__)
+
 EvseNumber = codegen.esp32evse_ns.class_("EvseNumber", number.Number)
 
 
 def _check_range(entity: catalog.Entity):
-    """The range that the charger takes, and a step that fits into it. All comparisons are false for NaN."""
+    """A range, and a step that fits into it; where it is wider than the charger's own, the hub sends the nearest value
+    that the charger takes. All comparisons are false for NaN."""
     low, high = catalog.COMMAND[entity.command].fields[0].range
 
     def check(key: str, config, fits: bool, allowed: str) -> None:
@@ -29,7 +33,16 @@ def _check_range(entity: catalog.Entity):
         check(CONF_MULTIPLIER, config, 0 < multiplier < math.inf, "above 0")
         for key in (CONF_MIN_VALUE, CONF_MAX_VALUE):
             wire = round(config[key] * multiplier, 6)  # a product of floats is not quite what it seems
-            check(key, config, low <= wire <= high, f"{low / multiplier:.10g} to {high / multiplier:.10g}")
+            check(key, config, math.isfinite(wire), "a finite number")
+            if not low <= wire <= high:
+                nearest = min(max(wire, low), high) / multiplier
+                _LOGGER.warning(
+                    "%s: %s %.10g is more than the charger takes, it will get %.10g",
+                    entity.key,
+                    key,
+                    config[key],
+                    nearest,
+                )
         span = round(config[CONF_MAX_VALUE] - config[CONF_MIN_VALUE], 6)
         check(CONF_MIN_VALUE, config, span > 0, f"below {CONF_MAX_VALUE} {config[CONF_MAX_VALUE]:.10g}")
         check(CONF_STEP, config, 0 < config[CONF_STEP] <= span, f"above 0 and at most {span:.10g}")

@@ -29,7 +29,7 @@ def _warn_of_restore_mode(entity: catalog.Entity):
 
 def _schema(entity: catalog.Entity):
     presentation = codegen.presentation(entity, "icon", "category")
-    schema = switch.switch_schema(EvseSwitch, block_inverted=True, default_restore_mode="DISABLED", **presentation)
+    schema = switch.switch_schema(EvseSwitch, default_restore_mode="DISABLED", **presentation)
     return cv.All(schema, _warn_of_restore_mode(entity))
 
 

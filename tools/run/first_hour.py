@@ -1,6 +1,6 @@
 """The first hour of a newcomer, on a fresh Debian: the README's lines in a new tree, as a normal user, with their times.
 
-    python -m tools first-hour [--suite bookworm] [--no-sudo] [--keep] [LINE ...]
+    python -m tools.first_hour [--suite bookworm] [--packages 'make g++'] [--no-sudo] [--keep] [LINE ...]
 
 Needs root and debootstrap (apt-get install debootstrap). Makes a Debian tree under .cache/first_hour (350 MB, and what
 the lines install), clones the committed state of this checkout into it, and runs each LINE of shell there as the user
@@ -19,19 +19,20 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PLACE = ROOT / ".cache/first_hour"
 USER = "builder"
 HOME = f"home/{USER}"
+PACKAGES = "make"
 LINES = ("make demo ARGS=--once", "make test")
 MIRROR = "http://deb.debian.org/debian"
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 
 
-def make_tree(tree: Path, suite: str, may_sudo: bool) -> None:
-    """A minimal Debian with make, git and certificates, and the user."""
+def make_tree(tree: Path, suite: str, packages: list[str], may_sudo: bool) -> None:
+    """A minimal Debian with git, certificates and ``packages``, and the user."""
     shutil.rmtree(tree, ignore_errors=True)
-    include = ",".join(["ca-certificates", "git", "make", *(["sudo"] if may_sudo else [])])
+    include = ",".join(["ca-certificates", "git", *packages, *(["sudo"] if may_sudo else [])])
     log = tree.with_suffix(".log")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
@@ -51,8 +52,10 @@ def in_tree(tree: Path, user: str, line: str, log: Path | None = None) -> int:
     prepare = f"mkdir -p {tree}/dev/shm {tree}/dev/pts && exec chroot {tree} /bin/sh -c {shlex.quote(inside)}"
     command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", prepare]
     environment = {"PATH": os.environ["PATH"], "TERM": "dumb", "LANG": "C.UTF-8"}
-    with (log.open("w") if log else open(os.devnull, "w")) as output:  # noqa: PTH123
-        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, check=False).returncode
+    with log.open("w") if log else open(os.devnull, "w") as output:  # noqa: PTH123
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, check=False
+        ).returncode
 
 
 def clone(tree: Path) -> None:
@@ -81,8 +84,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="The README's lines on a fresh Debian, with their times.")
     parser.add_argument("lines", nargs="*", metavar="LINE", default=LINES, help=f"default: {', '.join(LINES)}")
     parser.add_argument("--suite", default="bookworm", help="Debian's name for the release; default bookworm")
+    parser.add_argument("--packages", default=PACKAGES, help=f"what the user has installed; default '{PACKAGES}'")
     parser.add_argument("--no-sudo", action="store_true", help="the user may not install packages")
-    parser.add_argument("--keep", action="store_true", help="use the tree of the last run, if there is one, and keep it")
+    parser.add_argument(
+        "--keep", action="store_true", help="use the tree of the last run, if there is one, and keep it"
+    )
     arguments = parser.parse_args()
     if os.geteuid() != 0 or shutil.which("debootstrap") is None:
         print("needs root and debootstrap: sudo apt-get install debootstrap", file=sys.stderr)
@@ -90,7 +96,7 @@ def main() -> int:
     tree = PLACE / arguments.suite
     if not (arguments.keep and tree.is_dir()):
         print(f"Laying out Debian {arguments.suite} ...", flush=True)
-        make_tree(tree, arguments.suite, not arguments.no_sudo)
+        make_tree(tree, arguments.suite, arguments.packages.split(), not arguments.no_sudo)
         clone(tree)
     went_well = [play(tree, line, number) for number, line in enumerate(arguments.lines)]
     if not arguments.keep:

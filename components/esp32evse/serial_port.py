@@ -1,0 +1,132 @@
+"""Final validation of the UART behind a hub.
+
+Only keys that are there are looked at, and by their meaning: a UART of another component (wk2168, usb_uart, ...) has
+other keys and other types than ESPHome's own. Settings that the charger can be set to as well are only warned of.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import esphome.config_validation as cv
+import esphome.final_validate as fv
+from esphome.components import uart
+from esphome.const import (
+    CONF_BAUD_RATE,
+    CONF_DEBUG,
+    CONF_DUMMY_RECEIVER,
+    CONF_ID,
+    CONF_PLATFORM,
+    CONF_RX_BUFFER_SIZE,
+    CONF_RX_PIN,
+    CONF_TX_PIN,
+    CONF_UART_ID,
+)
+from esphome.core import CORE, ID
+from esphome.types import ConfigType
+
+from . import catalog
+from .codegen import DOMAIN
+
+CONF_DATA_BITS = "data_bits"
+CONF_PARITY = "parity"
+CONF_STOP_BITS = "stop_bits"
+
+MIN_RX_BUFFER_SIZE = 256
+
+#: What the charger's port is set to unless its owner has changed it.
+_CHARGER_DEFAULTS = {
+    CONF_BAUD_RATE: str(catalog.BAUD_RATE),
+    CONF_DATA_BITS: "8",
+    CONF_PARITY: "NONE",
+    CONF_STOP_BITS: "1",
+}
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def validate(config: ConfigType) -> ConfigType:
+    """The UART fits, and nobody else listens or talks on it."""
+    _check_sole_user(config)
+    cv.Schema({cv.Required(CONF_UART_ID): fv.id_declaration_match_schema(_check_settings)}, extra=cv.ALLOW_EXTRA)(
+        config
+    )
+    if CORE.is_host:
+        return config
+    # ESPHome's own check: names whoever asks for the same pins later.
+    return uart.final_validate_device_schema(DOMAIN, require_tx=True, require_rx=True)(config)
+
+
+# --- other users ------------------------------------------------------------------------------------------------------
+
+
+def _check_sole_user(config: ConfigType) -> None:
+    wanted = config[CONF_UART_ID]
+    others = [
+        user
+        for domain, blocks in fv.full_config.get().items()
+        for user, uart_id in _uart_users(blocks, domain)
+        if uart_id.id == wanted.id and user != f"{DOMAIN} '{config[CONF_ID]}'"
+    ]
+    if others:
+        raise cv.Invalid(
+            f"{CONF_UART_ID}: '{wanted}' is used by {' and '.join(sorted(set(others)))}, too; "
+            "every charger needs a uart of its own",
+            path=[CONF_UART_ID],
+        )
+
+
+def _uart_users(block: Any, name: str) -> Iterator[tuple[str, ID]]:
+    """Every (user, UART) in a part of the configuration; a user goes by its domain, its platform and its id."""
+    if isinstance(block, list):
+        for item in block:
+            yield from _uart_users(item, name)
+    if not isinstance(block, dict):
+        return
+    if CONF_PLATFORM in block:
+        name = f"{name.partition('.')[0]}.{block[CONF_PLATFORM]}"
+    if isinstance(uart_id := block.get(CONF_UART_ID), ID):
+        own_id = block.get(CONF_ID)
+        named = isinstance(own_id, ID) and (own_id.is_manual or name == DOMAIN)
+        yield (f"{name} '{own_id}'" if named else name), uart_id
+    for value in block.values():
+        yield from _uart_users(value, name)
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def _check_settings(uart_config: ConfigType) -> ConfigType:
+    name = uart_config[CONF_ID]
+    for key, usual in _CHARGER_DEFAULTS.items():
+        if key in uart_config and (value := str(uart_config[key]).upper()) != usual:
+            _LOGGER.warning(
+                "uart '%s': %s is %s, but the charger's port comes with %s: set both to the same",
+                name,
+                key,
+                value,
+                usual,
+            )
+    if (uart_config.get(CONF_DEBUG) or {}).get(CONF_DUMMY_RECEIVER):
+        raise cv.Invalid(
+            f"uart '{name}': {CONF_DEBUG}: {CONF_DUMMY_RECEIVER} must be false; it would take the charger's answers away",
+            path=[CONF_DEBUG, CONF_DUMMY_RECEIVER],
+        )
+    if str(name.type) in uart.NATIVE_UART_CLASSES:
+        _check_native(name, uart_config)
+    return uart_config
+
+
+def _check_native(name: ID, uart_config: ConfigType) -> None:
+    size = uart_config.get(CONF_RX_BUFFER_SIZE, MIN_RX_BUFFER_SIZE)
+    if size < MIN_RX_BUFFER_SIZE:
+        raise cv.Invalid(
+            f"uart '{name}': {CONF_RX_BUFFER_SIZE} must be at least {MIN_RX_BUFFER_SIZE} for the charger's answers, "
+            f"not {size}; 1024 is comfortable",
+            path=[CONF_RX_BUFFER_SIZE],
+        )
+    for key in (CONF_TX_PIN, CONF_RX_PIN):
+        if key not in uart_config:
+            raise cv.Invalid(f"uart '{name}': {key} is missing; the charger is both asked and heard", path=[key])

@@ -1,0 +1,173 @@
+"""What working houses have in their YAML is accepted; what is unwise of it is warned of, by key and value."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tests.codegen import nodes
+from tests.codegen.nodes import ESP32, node, on_ready
+
+
+@pytest.fixture
+def warnings(caplog: pytest.LogCaptureFixture):
+    """`warnings(text)`: what is said of a configuration without errors."""
+
+    def warnings_of(text: str) -> list[str]:
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            assert nodes.errors(text) == []
+        return [record.getMessage() for record in caplog.records if "esp32evse" in record.name]
+
+    return warnings_of
+
+
+# --- subscribe actions ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "form", ["{}", "{{period: {}}}", "{{period: {}, esp32evse_id: evse}}", "{{period: {}, id: evse}}"]
+)
+@pytest.mark.parametrize("period", ["1000", "2000", "1s", "never", "0", "100ms", "42949671ms", "!lambda return 500;"])
+def test_subscribe_periods(warnings, form: str, period: str) -> None:
+    assert warnings(node(hub=on_ready(f"esp32evse.emeter_power.subscribe: {form.format(period)}"))) == []
+
+
+@pytest.mark.parametrize(
+    ("period", "taken"), [("50ms", 100), ("50", 100), ("99ms", 100), ("24h", 42_949_671), ("42949672ms", 42_949_671)]
+)
+def test_periods_out_of_the_chargers_range(warnings, period: str, taken: int) -> None:
+    expected = [f"period: {period} is out of the charger's range, taking {taken}ms"]
+    text = node(hub=on_ready(f"esp32evse.emeter_power.subscribe: {period}"))
+    assert warnings(text) == expected
+    assert f"period: {taken}\n" in nodes.code(text).main
+
+
+@pytest.mark.parametrize("action", ["unsubscribe_all", "force_update", "refresh", "enable", "restart", "set_time"])
+@pytest.mark.parametrize("form", ["", "evse", "{id: evse}", "{esp32evse_id: evse}"])
+def test_the_hub_of_an_action(warnings, action: str, form: str) -> None:
+    clock = "time: [{platform: host}]"
+    assert warnings(node(clock, hub=on_ready(f"esp32evse.{action}: {form}"))) == []
+
+
+def test_the_hub_of_an_action_twice() -> None:
+    text = node(hub=on_ready("esp32evse.enable: {id: evse, esp32evse_id: evse}"))
+    assert nodes.error(text) == "id and esp32evse_id both name the charger: leave one out."
+
+
+# --- the UART ---------------------------------------------------------------------------------------------------------
+
+
+def board(uart: str, others: str = "") -> str:
+    return node(others, uart=uart, board=ESP32)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "usual"),
+    [("baud_rate", 9600, "115200"), ("data_bits", 7, "8"), ("parity", "EVEN", "NONE"), ("stop_bits", 2, "1")],
+)
+def test_the_chargers_port_may_be_set_otherwise(warnings, key: str, value: object, usual: str) -> None:
+    settings = {"id": "line", "tx_pin": "GPIO17", "rx_pin": "GPIO16", "baud_rate": 115200, key: value}
+    uart = "uart: {" + ", ".join(f"{name}: {setting}" for name, setting in settings.items()) + "}"
+    expected = f"uart 'line': {key} is {value}, but the charger's port comes with {usual}: set both to the same"
+    assert warnings(board(uart)) == [expected]
+
+
+WK2168 = """
+i2c: {sda: GPIO21, scl: GPIO22}
+wk2168_i2c:
+  - id: bridge
+    address: 0x10
+    uart:
+      - {id: line, channel: 0, baud_rate: 115200}
+      - {id: other, channel: 1, baud_rate: 9600}
+"""
+
+
+def test_uart_of_a_wk2168(warnings) -> None:
+    assert warnings(board(WK2168).replace("{id: evse}", "{id: evse, uart_id: line}")) == []
+
+
+USB_UART = """
+esp32: {variant: esp32s3, framework: {type: esp-idf}}
+usb_uart:
+  - type: CH340
+    channels: [{id: line, baud_rate: 115200, stop_bits: 1}]
+"""
+
+
+def test_uart_of_usb_uart(warnings) -> None:
+    text = node(uart="", board=USB_UART).replace("{id: evse}", "{id: evse, uart_id: line}")
+    assert warnings(text) == []
+
+
+USB_CDC_ACM = """
+esp32: {variant: esp32s3, framework: {type: esp-idf}}
+tinyusb:
+usb_cdc_acm:
+  interfaces: [{id: line}]
+"""
+
+
+def test_uart_of_usb_cdc_acm(warnings) -> None:
+    text = node(uart="", board=USB_CDC_ACM).replace("{id: evse}", "{id: evse, uart_id: line}")
+    assert warnings(text) == []
+
+
+LINE = "uart: {id: line, tx_pin: GPIO17, rx_pin: GPIO16, baud_rate: 115200}"
+
+
+@pytest.mark.parametrize(
+    ("other", "user"),
+    [
+        ("modbus: {id: bus, uart_id: line}", "modbus 'bus'"),
+        ("modbus: {uart_id: line}", "modbus"),
+        ("sensor: [{platform: pmsx003, type: PMSX003, uart_id: line, pm_1_0: {name: Dust}}]", "sensor.pmsx003"),
+        ("dfplayer: {uart_id: line}", "dfplayer"),
+    ],
+)
+def test_second_user_of_the_uart(other: str, user: str) -> None:
+    expected = f"uart_id: 'line' is used by {user}, too; every charger needs a uart of its own."
+    assert expected in nodes.errors(board(LINE, other))
+
+
+def test_a_second_uart_for_another_component(warnings) -> None:
+    uarts = LINE.replace("uart: {", "uart: [{") + ", {id: bus_line, tx_pin: GPIO4, rx_pin: GPIO5, baud_rate: 9600}]"
+    text = board(uarts, "modbus: {uart_id: bus_line}").replace("{id: evse}", "{id: evse, uart_id: line}")
+    assert warnings(text) == []
+
+
+def test_a_debug_receiver_that_takes_the_answers_away(warnings) -> None:
+    debug = LINE.replace("}", ", debug: {dummy_receiver: %s}}")
+    expected = "uart 'line': debug: dummy_receiver must be false; it would take the charger's answers away."
+    assert nodes.error(board(debug % "true")) == expected
+    assert warnings(board(debug % "false")) == []
+
+
+# --- entities ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "option", "value", "sent"),
+    [
+        ("charging_current", "min_value", "0", "6"),
+        ("charging_current", "min_value", "5", "6"),
+        ("charging_current", "max_value", "80", "63"),
+        ("default_charging_current", "max_value", "100", "63"),
+        ("maximum_charging_current", "min_value", "1", "6"),
+        ("consumption_limit", "min_value", "-1", "0"),
+        ("charging_time_limit", "min_value", "-1", "0"),
+        ("under_power_limit", "max_value", "100", "65.535"),
+        ("default_under_power_limit", "max_value", "100", "65.535"),
+        ("consumption_limit", "max_value", "5000000", "4294967.295"),
+    ],
+)
+def test_wider_ranges_than_the_chargers(warnings, key: str, option: str, value: str, sent: str) -> None:
+    expected = f"{key}: {option} {value} is more than the charger takes, it will get {sent}"
+    assert warnings(node(nodes.entity("number", key, f"{option}: {value}"))) == [expected]
+
+
+@pytest.mark.parametrize("key", ["enable", "available", "request_authorization"])
+def test_inverted_switch(warnings, key: str) -> None:
+    assert warnings(node(nodes.entity("switch", key, "inverted: true"))) == []
