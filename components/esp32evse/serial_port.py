@@ -111,7 +111,7 @@ def _check_settings(uart_config: ConfigType) -> ConfigType:
             )
     if (uart_config.get(CONF_DEBUG) or {}).get(CONF_DUMMY_RECEIVER):
         raise cv.Invalid(
-            f"uart '{name}': {CONF_DEBUG}: {CONF_DUMMY_RECEIVER} must be false; it would take the charger's answers away",
+            f"uart '{name}': {CONF_DEBUG}: {CONF_DUMMY_RECEIVER} must be false; it would take the charger's answers",
             path=[CONF_DEBUG, CONF_DUMMY_RECEIVER],
         )
     if str(name.type) in uart.NATIVE_UART_CLASSES:

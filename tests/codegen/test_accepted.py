@@ -140,7 +140,7 @@ def test_a_second_uart_for_another_component(warnings) -> None:
 
 def test_a_debug_receiver_that_takes_the_answers_away(warnings) -> None:
     debug = LINE.replace("}", ", debug: {dummy_receiver: %s}}")
-    expected = "uart 'line': debug: dummy_receiver must be false; it would take the charger's answers away."
+    expected = "uart 'line': debug: dummy_receiver must be false; it would take the charger's answers."
     assert nodes.error(board(debug % "true")) == expected
     assert warnings(board(debug % "false")) == []
 

@@ -15,4 +15,4 @@ def require(*programs: str) -> str:
         if path := shutil.which(program):
             return path
     refuse = pytest.fail if os.environ.get("CI") else pytest.skip
-    refuse(f"{programs[0]} is missing, see tools/debian-packages.txt")
+    raise refuse.Exception(f"{programs[0]} is missing, see tools/debian-packages.txt")

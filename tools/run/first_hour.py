@@ -1,11 +1,11 @@
-"""The first hour of a newcomer, on a fresh Debian: the README's lines in a new tree, as a normal user, with their times.
+"""A newcomer's first hour on a fresh Debian: the README's lines in a new tree, as a normal user, with their times.
 
-    python -m tools.first_hour [--suite bookworm] [--packages 'make g++'] [--no-sudo] [--keep] [LINE ...]
+    python -m tools first-hour [--suite bookworm] [--packages 'make g++'] [--no-sudo] [--keep] [LINE ...]
 
 Needs root and debootstrap (apt-get install debootstrap). Makes a Debian tree under .cache/first_hour (350 MB, and what
 the lines install), clones the committed state of this checkout into it, and runs each LINE of shell there as the user
 `builder`, who may use sudo without a password unless `--no-sudo` is given; default: `make demo ARGS=--once` and
-`make test`. Prints a protocol with the seconds, the megabytes and the exit code of each line; ends with 1 if one failed.
+`make test`. Prints the seconds, the megabytes and the exit code of each line; ends with 1 if one failed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / ".cache/first_hour"
 USER = "builder"
 HOME = f"home/{USER}"
@@ -35,27 +35,9 @@ def make_tree(tree: Path, suite: str, packages: list[str], may_sudo: bool) -> No
     include = ",".join(["ca-certificates", "git", *packages, *(["sudo"] if may_sudo else [])])
     log = tree.with_suffix(".log")
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as output:
-        command = ["debootstrap", "--variant=minbase", f"--include={include}", suite, str(tree), MIRROR]
-        subprocess.run(command, stdout=output, stderr=output, check=True)
-    shutil.copy("/etc/resolv.conf", tree / "etc/resolv.conf")
-    shutil.copy("/" + CERTIFICATES, tree / CERTIFICATES)  # a network that is inspected has its own
-    in_tree(tree, "root", f"useradd --create-home --shell /bin/bash {USER}")
-    if may_sudo:
-        (tree / f"etc/sudoers.d/{USER}").write_text(f"{USER} ALL=(ALL) NOPASSWD: ALL\n")
-
-
-def in_tree(tree: Path, user: str, line: str, log: Path | None = None) -> int:
-    """Runs a line of shell in the tree, with its own mounts and processes, which end with it; returns its exit code."""
-    mounts = "mount -t proc proc /proc; mount -t devpts -o ptmxmode=666 devpts /dev/pts; mount -t tmpfs tmpfs /dev/shm"
-    inside = f"{mounts}; exec su - {user} -c {shlex.quote(line)}"
-    prepare = f"mkdir -p {tree}/dev/shm {tree}/dev/pts && exec chroot {tree} /bin/sh -c {shlex.quote(inside)}"
-    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", prepare]
-    environment = {"PATH": os.environ["PATH"], "TERM": "dumb", "LANG": "C.UTF-8"}
-    with log.open("w") if log else open(os.devnull, "w") as output:  # noqa: PTH123
-        return subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, check=False
-        ).returncode
+    with (log or Path(os.devnull)).open("w") as output:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+        return subprocess.run(command, **streams, env=environment, check=False).returncode
 
 
 def clone(tree: Path) -> None:
