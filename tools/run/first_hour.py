@@ -35,6 +35,23 @@ def make_tree(tree: Path, suite: str, packages: list[str], may_sudo: bool) -> No
     include = ",".join(["ca-certificates", "git", *packages, *(["sudo"] if may_sudo else [])])
     log = tree.with_suffix(".log")
     log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as output:
+        command = ["debootstrap", "--variant=minbase", f"--include={include}", suite, str(tree), MIRROR]
+        subprocess.run(command, stdout=output, stderr=output, check=True)
+    shutil.copy("/etc/resolv.conf", tree / "etc/resolv.conf")
+    shutil.copy("/" + CERTIFICATES, tree / CERTIFICATES)  # a network that is inspected has its own
+    in_tree(tree, "root", f"useradd --create-home --shell /bin/bash {USER}")
+    if may_sudo:
+        (tree / f"etc/sudoers.d/{USER}").write_text(f"{USER} ALL=(ALL) NOPASSWD: ALL\n")
+
+
+def in_tree(tree: Path, user: str, line: str, log: Path | None = None) -> int:
+    """Runs a line of shell in the tree, with its own mounts and processes, which end with it; returns its exit code."""
+    mounts = "mount -t proc proc /proc; mount -t devpts -o ptmxmode=666 devpts /dev/pts; mount -t tmpfs tmpfs /dev/shm"
+    inside = f"{mounts}; exec su - {user} -c {shlex.quote(line)}"
+    prepare = f"mkdir -p {tree}/dev/shm {tree}/dev/pts && exec chroot {tree} /bin/sh -c {shlex.quote(inside)}"
+    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", prepare]
+    environment = {"PATH": os.environ["PATH"], "TERM": "dumb", "LANG": "C.UTF-8"}
     with (log or Path(os.devnull)).open("w") as output:
         streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
         return subprocess.run(command, **streams, env=environment, check=False).returncode
