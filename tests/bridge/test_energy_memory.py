@@ -10,13 +10,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tools.run.host_node import free_port
 
 from evse_host.bridge.charger import SharedCharger
 from evse_host.bridge.energy_file import SAVE_EVERY_S, EnergyFile, default_state_dir
-from evse_host.bridge.lifetime_energy import LifetimeEnergy, Memory, Reading
-from evse_host.client import Evse
+from evse_host.bridge.lifetime_energy import LifetimeEnergy, Memory
+from evse_host.line.client import Evse
 from tests.host.commands import Command
-from tools.host_node import free_port
 
 from .mqtt_support import Client, needs_mosquitto
 from .support import wait_until

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ..client import Evse
-from ..codec import Fields
 from ..errors import EvseError, RefusedError
+from ..line.client import Evse
+from ..wire.codec import Fields
 from .energy_file import EnergyFile
 from .lifetime_energy import LifetimeEnergy, Reading
 
