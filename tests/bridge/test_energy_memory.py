@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import signal
 from pathlib import Path
 
 import httpx
 import pytest
-from tools.run.host_node import free_port
 
 from evse_host.bridge.charger import SharedCharger
 from evse_host.bridge.energy_file import SAVE_EVERY_S, EnergyFile, default_state_dir
 from evse_host.bridge.lifetime_energy import LifetimeEnergy, Memory
 from evse_host.line.client import Evse
 from tests.host.commands import Command
+from tools.run.host_node import free_port
 
-from .mqtt_support import Client, needs_mosquitto
 from .support import wait_until
 
 
@@ -196,21 +194,3 @@ def test_rest_over_a_restart_of_both(server, tmp_path, number):
         after = wait_until(lambda: consumption(port))
         running.end(signal.SIGTERM)
     assert before <= after, "it never falls"
-
-
-@needs_mosquitto
-def test_mqtt_and_thingsboard_have_it_too(server, broker, client: Client, tmp_path, monkeypatch, caplog):
-    caplog.set_level(logging.INFO)
-    charge(server, 0.05)
-    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
-    with Command("--port", server.path, "bridge", "mqtt", "--broker", broker.uri) as running:
-        before = client.wait("evse/state", lambda heard: heard.json["total_energy"]).json["total_energy"]
-        wait_until(lambda: list((tmp_path / "state").glob("energy-*.json")))
-        seen = len(client.heard)
-        server.inject(lambda faults: faults.reboot())
-        wait_until(lambda: total(server) < before)
-        charge(server, 0.02)
-        client.wait("evse/state", lambda heard: (heard.json["total_energy"] or 0) > before, after=seen)
-        running.end(signal.SIGTERM)
-    shown = [heard.json["total_energy"] for heard in client.on("evse/state") if heard.json["total_energy"] is not None]
-    assert shown == sorted(shown)
