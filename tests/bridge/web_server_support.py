@@ -17,7 +17,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import esphome
 
-from tools.run.host_node import ApiClient, NodeError
+from tools.run.api import NodeError
+from tools.run.host_node import ApiClient
 
 WEB_SERVER = Path(esphome.__file__).parent / "components/web_server/web_server.cpp"
 SOURCE = (

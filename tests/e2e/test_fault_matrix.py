@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from tools.run import host_clock
+from tools.run import clocked_node
 from tools.soak.fault_matrix.__main__ import explain, play
 from tools.soak.fault_matrix.faults import FAULT
 from tools.soak.fault_matrix.run import MIXED, SHORT, Report
@@ -20,7 +20,7 @@ JOBS = [*((fault, 1) for fault in FAULT), *((MIXED, seed) for seed in range(1, 2
 
 @pytest.fixture(scope="session", autouse=True)
 def clock():
-    host_clock.build()
+    clocked_node.build()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ from aioesphomeapi import BinarySensorInfo, ButtonInfo, EventInfo, NumberInfo, S
 
 from evse_host import catalog
 from tools.run import demo
-from tools.run.host_node import NodeError, free_port
+from tools.run.api import NodeError
+from tools.run.host_node import free_port
 
 POWER = SensorInfo(name="Power", unit_of_measurement="W", accuracy_decimals=0)
 VOLTAGE = SensorInfo(name="Voltage", unit_of_measurement="V", accuracy_decimals=1)

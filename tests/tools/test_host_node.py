@@ -8,20 +8,20 @@ import pytest
 from aioesphomeapi import Event, SensorInfo, SensorState, SwitchInfo, SwitchState, TextSensorState
 
 from tools.build import offline_platformio
-from tools.run import host_node
+from tools.run import api, host_node
 
 
 @pytest.mark.parametrize("decimal", [0.0, 230.1, 16_777_215.0, 16_777_218.0, 33_554_436.0, -40.25, 1e-3])
 def test_float_of_the_api_reads_as_it_was_written(decimal: float) -> None:
     (single,) = struct.unpack("f", struct.pack("f", decimal))
-    assert host_node.state_value(SensorState(state=single)) == decimal
+    assert api.state_value(SensorState(state=single)) == decimal
 
 
 def test_unknown_is_none() -> None:
-    assert host_node.state_value(SensorState(state=float("nan"))) is None
-    assert host_node.state_value(SensorState(missing_state=True)) is None
-    assert host_node.state_value(TextSensorState(missing_state=True)) is None
-    assert host_node.state_value(Event(event_type="started")) == "started"
+    assert api.state_value(SensorState(state=float("nan"))) is None
+    assert api.state_value(SensorState(missing_state=True)) is None
+    assert api.state_value(TextSensorState(missing_state=True)) is None
+    assert api.state_value(Event(event_type="started")) == "started"
 
 
 def test_entities_of_one_name_are_told_apart() -> None:
@@ -33,11 +33,11 @@ def test_entities_of_one_name_are_told_apart() -> None:
     ]
     assert client.find("Power").key == 6
     assert isinstance(client.find("switch.Energy"), SwitchInfo)
-    with pytest.raises(host_node.NodeError, match=r"'Energy' is ambiguous: sensor\.Energy, switch\.Energy"):
+    with pytest.raises(api.NodeError, match=r"'Energy' is ambiguous: sensor\.Energy, switch\.Energy"):
         client.find("Energy")
-    with pytest.raises(host_node.NodeError, match=r"no entity 'Enrgy'; there are: sensor\.Energy"):
+    with pytest.raises(api.NodeError, match=r"no entity 'Enrgy'; there are: sensor\.Energy"):
         client.find("Enrgy")
-    assert host_node.entity_key(SwitchState(key=5)) == host_node.entity_key(client.find("switch.Energy"))
+    assert api.entity_key(SwitchState(key=5)) == api.entity_key(client.find("switch.Energy"))
     client.close()
 
 

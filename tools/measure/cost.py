@@ -27,8 +27,9 @@ from tools.build import node
 from tools.measure import charging_hour, footprint, heap_watch, loop_profile, results
 from tools.measure.heap_watch import OURS, STATES, Allocations
 from tools.measure.results import Table
-from tools.run.host_node import HostProcess, Node, NodeError
-from tools.run.stepped_node import START_S, SteppedNode, StoppedError
+from tools.run.api import NodeError
+from tools.run.clocked_node import ClockedNode
+from tools.run.host_node import HostProcess, Node
 
 CONFIG = node.ROOT / "tools/measure/cost.yaml"
 FLAGS = "-Os -g -fno-omit-frame-pointer -fno-pic"
@@ -185,14 +186,14 @@ def flood(arguments: argparse.Namespace) -> Part:
 def read_backlog(program: Path, directory: Path) -> tuple[int, int]:
     """The most bytes that one loop reads when many wait, and the loops until all are read."""
     data = (FLOOD_LINES * BACKLOG_BYTES)[:BACKLOG_BYTES]
-    with SteppedNode(program, Charger(start=START_S), directory) as stepped:
-        stepped.run(10)
-        before = stepped.all_read
-        stepped.receive_at_once(data)
-        first = stepped.loops
-        while stepped.all_read - before < len(data):
-            stepped.run(0.001)
-        return stepped.most_read, stepped.loops - first
+    with ClockedNode(program, Charger(), directory, rx_buffer=2 * BACKLOG_BYTES) as node:
+        node.run(10)
+        before = node.all_read
+        node.receive_at_once(data)
+        first = node.loops
+        while node.all_read - before < len(data):
+            node.run(0.001)
+        return node.most_read, node.loops - first
 
 
 def time_loops(program: Path, directory: Path, seconds: float) -> tuple[float, float, float, float]:
@@ -268,7 +269,7 @@ def main(command_line: list[str] | None = None) -> int:
     begin = time.monotonic()
     try:
         parts = [_run(name, arguments) for name in arguments.only or PARTS]
-    except (node.BuildError, NodeError, StoppedError) as error:
+    except (node.BuildError, NodeError) as error:
         print(error, file=sys.stderr)
         return 1
     result = results.Result(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evse_host.simulator import Charger
 from tools.measure import charging_hour
-from tools.run.stepped_node import START_S, SteppedNode
+from tools.run.clocked_node import ClockedNode
 
 COMPONENT = "/components/esp32evse/"
 LIBRARY = re.compile(r"/include/c\+\+/|\.so(\.|$)|^\?\?")
@@ -80,15 +80,14 @@ class Allocations:
 
 def measure(program: Path, directory: Path, minutes: int, parts: int = 2) -> list[list[Allocations]]:
     """What is allocated in so many minutes of ``charging_hour`` from the end of the setup on: the sum after each of
-    ``parts`` equal parts of them. Raises StoppedError."""
+    ``parts`` equal parts of them. Raises NodeError."""
     sums = []
-    with SteppedNode(program, Charger(start=START_S), directory) as stepped:
-        stepped.count_heap()
-        stepped.connect()
-        stepped.client.action("log_everything")
+    with ClockedNode(program, Charger(), directory, count_heap=True) as node:
+        node.connect()
+        node.call_service("log_everything")
         for part in range(parts):
-            charging_hour.live(stepped, minutes * part // parts, minutes * (part + 1) // parts)
-            sums.append(read(stepped.write_heap(), program))
+            charging_hour.live(node, minutes * part // parts, minutes * (part + 1) // parts)
+            sums.append(read(node.write_heap(), program))
     return sums
 
 

@@ -38,7 +38,7 @@ from tools.measure.latency_bench import (
     start_charging,
 )
 from tools.measure.latency_figures import Air, Figure, Found, Measured, Statistic, percentile_95
-from tools.run.host_node import NodeError
+from tools.run.api import NodeError
 from tools.run.tap import BYTE_S
 
 BATCH_S = 0.100  # ESPHome's default `api: batch_delay:`

@@ -17,7 +17,8 @@ from evse_host import catalog
 from evse_host.catalog import BAUD_RATE, COMMAND, LIVE_SETTINGS, Entity
 from evse_host.simulator import Charger, PtyServer
 from evse_host.simulator.charger import BOOT_S, TICK_S
-from tools.run.host_node import Node, NodeError, entity_key
+from tools.run.api import NodeError, entity_key
+from tools.run.host_node import Node
 from tools.run.tap import BYTE_S, Exchange, Tap
 
 LOOP_S = Charger().firmware.loop_ticks * TICK_S

@@ -15,7 +15,8 @@ from evse_host.catalog import COMMANDS, Command, Field
 from evse_host.simulator import Charger
 from evse_host.simulator.fields import encode
 from tools.build import node
-from tools.run.stepped_node import START_S, SteppedNode, StoppedError
+from tools.run.api import NodeError
+from tools.run.clocked_node import ClockedNode
 
 LOOP = "esphome::esp32evse::Esp32Evse::loop()"
 BYTES_PER_LOOP = 256  # that the hub takes at most
@@ -62,7 +63,7 @@ class Profile:
 
 
 def measure(program: Path, directory: Path) -> Profile:
-    """Profile ``program``; some 10 s. Raises StoppedError, and node.BuildError without valgrind."""
+    """Profile ``program``; some 10 s. Raises NodeError, and node.BuildError without valgrind."""
     node.need_compiler("valgrind", "valgrind")
     bursts = {command.name: _burst(command) for command in COMMANDS if _is_pushable(command)}
     bursts["STATE, sessions that begin and end"] = _fill([b"\n+STATE=0\n", b"\n+STATE=4\n"])
@@ -89,7 +90,7 @@ class _Profiler:
         options = (f"--toggle-collect={LOOP}", f"--callgrind-out-file={directory}/profile")
         valgrind = ("valgrind", "-q", "--tool=callgrind", *options)
         self._directory = directory
-        self._node = SteppedNode(program, Charger(start=START_S), directory, valgrind)
+        self._node = ClockedNode(program, Charger(), directory, wrapper=valgrind)
 
     def __enter__(self) -> _Profiler:
         self._remove_profiles()
@@ -128,7 +129,7 @@ class _Profiler:
             costs += [loop.cost for loop in self.loops(0.05) if loop.read == len(data) and loop.written == 0]
             if len(costs) >= REPEATS:
                 return costs
-        raise StoppedError(f"no loop of the hub took just these {len(data)} bytes: {data!r}")
+        raise NodeError(f"no loop of the hub took just these {len(data)} bytes: {data!r}")
 
     def _profiles(self) -> Iterable[Path]:
         return self._directory.glob("profile.*")

@@ -31,7 +31,8 @@ from rich.text import Text
 from evse_host import catalog
 from evse_host.simulator import Car, Charger, PtyServer, story
 from tools.build import node
-from tools.run.host_node import PLATFORM_OF, WITHOUT_STATE, Change, Node, NodeError, free_port, label
+from tools.run.api import PLATFORM_OF, WITHOUT_STATE, Change, NodeError, label
+from tools.run.host_node import Node, free_port
 
 CONFIG = node.ROOT / "tools/run/demo.yaml"
 API_PORT = 6053  # where Home Assistant expects a node

@@ -11,33 +11,20 @@ environment. Times are in seconds; nothing here waits without a limit.
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import re
 import signal
 import socket
-import struct
 import subprocess
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from aioesphomeapi import APIClient, APIConnectionError
-from aioesphomeapi.model import COMPONENT_TYPE_TO_INFO, EntityInfo, EntityState
+from tools.run.api import WAIT_TIMEOUT, Change, Client, NodeError
 
-PLATFORM_OF = {info: platform for platform, info in COMPONENT_TYPE_TO_INFO.items()}
-WITHOUT_STATE = ("button", "event")  # nothing to show before they happen
-
-START_TIMEOUT = 20.0
-WAIT_TIMEOUT = 10.0
 ORDERLY_EXIT = (0, -signal.SIGTERM)
-
-
-class NodeError(Exception):
-    """The node did not start, stopped by itself, or an entity is not there."""
 
 
 def free_port() -> int:
@@ -130,137 +117,37 @@ class HostProcess:
             self._lines.notify_all()
 
 
-@dataclass(frozen=True)
-class Change:
-    """A state that arrived: ``time`` is time.monotonic(), ``value`` as in ``ApiClient.value``."""
-
-    time: float
-    entity: EntityInfo
-    value: Any
-
-
-class ApiClient:
-    """A client of a node's ESPHome API, callable from any thread.
-
-    An entity is named by its name ("Power"), by platform and name where several share one ("text_sensor.State"), by
-    any object with ``platform`` and ``name`` (a row of the catalog), or by its EntityInfo.
-    """
+class ApiClient(Client):
+    """A client in real time, callable from any thread; times are of time.monotonic()."""
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
-        self.entities: list[EntityInfo] = []
-        self.services: dict[str, Any] = {}
-        self.changes: list[Change] = []
-        self.on_change: Callable[[Change], None] = lambda _: None
-        self._values: dict[tuple[str, int, int], Any] = {}
+        super().__init__(port, host)
         self._arrived = threading.Condition()
-        self._address = (host, port)
-        self._client: APIClient | None = None
-        self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
-    def connect(self, timeout: float = START_TIMEOUT) -> None:
-        """Connect, list the entities and wait for the first state of each; tries again until ``timeout`` is over."""
-        self._call(self._connect(timeout), timeout + 5)
+    @property
+    def time(self) -> float:
+        return time.monotonic()
+
+    def wait_until(self, condition: Callable[[], bool], timeout: float = WAIT_TIMEOUT) -> bool:
+        with self._arrived:
+            return self._arrived.wait_for(condition, timeout)
 
     def close(self) -> None:
         if self._loop.is_closed():
             return
-        if self._client is not None:
-            self._call(self._client.disconnect(force=True), 5)
+        self.disconnect()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
         self._loop.close()
 
-    def find(self, reference: Any) -> EntityInfo:
-        """The entity that ``reference`` names; raises NodeError if there is none or more than one."""
-        if isinstance(reference, EntityInfo):
-            return reference
-        name = reference if isinstance(reference, str) else f"{reference.platform}.{reference.name}"
-        found = [entity for entity in self.entities if name in (entity.name, label(entity))]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise NodeError(f"{name!r} is ambiguous: {', '.join(map(label, found))}")
-        raise NodeError(f"no entity {name!r}; there are: {', '.join(sorted(map(label, self.entities)))}")
-
-    def value(self, reference: Any) -> Any:
-        """What the node last reported: bool, float or str; for an event its type; None while unknown."""
-        return self._values.get(entity_key(self.find(reference)))
-
-    def states(self) -> dict[str, Any]:
-        """The value of every entity by platform and name; None while unknown."""
-        return {label(entity): self._values.get(entity_key(entity)) for entity in self.entities}
-
-    def wait_for(self, reference: Any, wanted: Any, timeout: float = WAIT_TIMEOUT) -> Any:
-        """Wait until the entity has the value ``wanted`` or ``wanted(value)`` is true, and return the value.
-
-        A float is compared with the precision of the API's 32 bits. Raises TimeoutError.
-        """
-        entity = self.find(reference)
-        accept = wanted if callable(wanted) else lambda value: _same(value, wanted)
-        if not self.wait_until(lambda: accept(self.value(entity)), timeout):
-            goal = "what was wanted" if callable(wanted) else repr(wanted)
-            raise TimeoutError(f"{label(entity)} is {self.value(entity)!r}, not {goal} within {timeout} s")
-        return self.value(entity)
-
-    def wait_until(self, condition: Callable[[], bool], timeout: float = WAIT_TIMEOUT) -> bool:
-        """Whether ``condition`` came true within ``timeout``; it is looked at after every change."""
+    def _take(self, change: Change) -> None:
         with self._arrived:
-            return self._arrived.wait_for(condition, timeout)
-
-    def history(self, reference: Any) -> list[Any]:
-        """Every value that the entity has had since the client connected, oldest first."""
-        key = entity_key(self.find(reference))
-        return [change.value for change in self.changes if entity_key(change.entity) == key]
-
-    def command(self, reference: Any, value: Any = None) -> None:
-        """Switch, set or press an entity as a user would; the node's answer is its next state."""
-        entity = self.find(reference)
-        send = getattr(self._client, f"{PLATFORM_OF[type(entity)]}_command")
-        arguments = () if value is None else (value,)
-        self._call(_awaitable(lambda: send(entity.key, *arguments, device_id=entity.device_id)), 5)
-
-    def call_service(self, name: str, **data: Any) -> None:
-        """Run one of the node's API actions (`api: actions:`)."""
-        self._call(self._client.execute_service(self.services[name], data), 5)
-
-    async def _connect(self, timeout: float) -> None:
-        deadline = self._loop.time() + timeout
-        while True:
-            self._client = APIClient(*self._address, None)
-            try:
-                await self._client.connect(log_errors=False)
-                break
-            except APIConnectionError as error:
-                if self._loop.time() >= deadline:
-                    raise NodeError(f"no ESPHome API at {self._address} within {timeout} s: {error}") from None
-                await asyncio.sleep(0.05)
-        entities, services = await self._client.list_entities_services()
-        self.entities = entities
-        self.services = {service.name: service for service in services}
-        by_key = {entity_key(entity): entity for entity in entities}
-        self._client.subscribe_states(lambda state: self._on_state(by_key, state))
-        while missing := [key for key, entity in by_key.items() if not self._has_state(entity)]:
-            if self._loop.time() >= deadline:
-                raise NodeError(f"no first state of {', '.join(label(by_key[key]) for key in missing)}")
-            await asyncio.sleep(0.01)
-
-    def _has_state(self, entity: EntityInfo) -> bool:
-        return PLATFORM_OF[type(entity)] in WITHOUT_STATE or entity_key(entity) in self._values
-
-    def _on_state(self, by_key: dict[tuple[str, int, int], EntityInfo], state: EntityState) -> None:
-        entity = by_key.get(entity_key(state))
-        if entity is None:
-            return
-        change = Change(time.monotonic(), entity, state_value(state))
-        with self._arrived:
-            self._values[entity_key(entity)] = change.value
-            self.changes.append(change)
+            super()._take(change)
             self._arrived.notify_all()
-        self.on_change(change)
 
-    def _call(self, coroutine: Any, timeout: float) -> Any:
+    def _call(self, coroutine: Coroutine, timeout: float) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout)
 
 
@@ -307,44 +194,3 @@ class Node(ApiClient):
 
     def wait_for_log(self, pattern: str, timeout: float = WAIT_TIMEOUT, start: int = 0) -> str:
         return self.process.wait_for_log(pattern, timeout, start)
-
-
-def label(entity: EntityInfo) -> str:
-    """Platform and name: "sensor.Power"."""
-    return f"{PLATFORM_OF[type(entity)]}.{entity.name}"
-
-
-def entity_key(item: EntityInfo | EntityState) -> tuple[str, int, int]:
-    """Kind, sub-device and key: the key is a hash of the name, which several platforms may share."""
-    kind = type(item).__name__.removesuffix("Info").removesuffix("State")
-    return kind, item.device_id, item.key
-
-
-def state_value(state: EntityState) -> Any:
-    if hasattr(state, "event_type"):
-        return state.event_type
-    value = getattr(state, "state", None)
-    if getattr(state, "missing_state", False):
-        return None
-    if isinstance(value, float):
-        return None if math.isnan(value) else _shortest(value)
-    return value
-
-
-def _shortest(value: float) -> float:
-    """The shortest decimal number that is this 32-bit float: 230.1 for 230.10000610351562."""
-    for digits in range(1, 10):
-        decimal = float(f"{value:.{digits}g}")
-        if struct.pack("f", decimal) == struct.pack("f", value):
-            return decimal
-    return value
-
-
-def _same(value: Any, wanted: Any) -> bool:
-    if isinstance(wanted, float) and isinstance(value, float):
-        return math.isclose(value, wanted, rel_tol=1e-6, abs_tol=1e-6)
-    return value == wanted
-
-
-async def _awaitable(function: Callable[[], None]) -> None:
-    function()

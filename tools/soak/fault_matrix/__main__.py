@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tools.build import node
 from tools.measure.results import Result, Table, save, show
-from tools.run import host_clock
+from tools.run import clocked_node
 from tools.soak.fault_matrix.faults import FAULT, FAULTS
 from tools.soak.fault_matrix.run import LONG, MIXED, SHORT, Length, Report, Run
 
@@ -34,7 +34,7 @@ LENGTHS = {"short": SHORT, "long": LONG}
 EXPLAINED = 50  # runs
 AROUND_S = (6.0, 0.5)  # what --verbose shows before and after a violation
 TEXT = (
-    "The real node on a pseudo terminal, its charger simulated byte for byte at 115200 baud, both on one clock. Every "
+    "The real node, its charger simulated byte for byte at 115200 baud, both on one clock. Every "
     "run: {writes} random writes through the API, a car that comes and goes, another party that changes settings, and "
     "the fault: {alone} times alone, {low} to {high} faults in a mixture. `held`: the charger had the value; `newer "
     "wish`: another one for the same value came first; `refused`: the node said that the charger did not take it; "
@@ -170,7 +170,7 @@ def main() -> int:
     arguments = parse()
     form = "long" if arguments.long else "short"
     length, work, started = LENGTHS[form], jobs(arguments, form), time.monotonic()
-    host_clock.build()
+    clocked_node.build()
     with tempfile.TemporaryDirectory(prefix="evse-faults-") as home:
         program = arguments.program or node.build(CONFIG, arguments.variant, Path(home) / "node")
         if arguments.verbose:

@@ -221,8 +221,8 @@ class Oracle:
     # --- at the end
 
     def finish(self) -> None:
-        for message in self.run.node.unreadable[:1]:
-            self.complain("API message that no client can read", "not UTF-8", repr(message))
+        if self.run.node.dropped:
+            self.complain("API message that no client can read", "the client has broken off")
         self._check_restarts()
         for wish in self.run.wishes:
             if self.fate(wish) == "lost":

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evse_host.simulator import Board, Car, Charger, Faults
-from tools.run.host_clock import ClockedNode
-from tools.run.host_node import NodeError
+from tools.run.api import NodeError
+from tools.run.clocked_node import ClockedNode
 from tools.soak.fault_matrix.faults import BOOT_S, FAULT, FAULTS
 from tools.soak.fault_matrix.history import History
 from tools.soak.fault_matrix.oracle import Oracle, Violation
@@ -143,7 +143,7 @@ class Run:
     # --- faults that need to know what is on the wire
 
     def restart(self, rdy_seen: bool = True) -> None:
-        self.node.to_node.lose()
+        self.node.lose()
         self.faults.reboot(rdy_seen)
         self.tell(self.node.now, f"restart{'' if rdy_seen else ' without RDY'}")
         self.touch(self.node.now + BOOT_S)
@@ -157,7 +157,7 @@ class Run:
 
     def _watch_wire(self) -> None:
         node = self.node
-        if self._in_answer and node.to_node:
+        if self._in_answer and node.on_the_way:
             self._in_answer = False
             self.restart()
         data = node.sent[-1][1] if node.sent and node.sent[-1][0] == node.now else b""
@@ -194,6 +194,7 @@ class Run:
             self.oracle = Oracle(self)
             try:
                 with self.node:
+                    self.node.connect()
                     self._live()
                     self.oracle.finish()
             except NodeError as error:
