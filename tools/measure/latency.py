@@ -90,7 +90,7 @@ def config(rows: tuple[Entity, ...], batch_s: float = BATCH_S) -> str:
     uart = {"id": "evse_uart", "port": "/tmp/evse", "baud_rate": BAUD_RATE, "rx_buffer_size": 1024}
     keys = {"esphome": {"name": "latency"}, "host": {}, "logger": {}, "api": api, "external_components": components,
             "uart": uart, "esp32evse": {}, **entities}  # fmt: skip
-    runtime = f"packages:\n  runtime: !include {node.ROOT}/tools/runtime.yaml\n"
+    runtime = f"packages:\n  runtime: !include {node.ROOT}/tools/run/runtime.yaml\n"
     return runtime + "".join(f"{key}: {json.dumps(value)}\n" for key, value in keys.items())
 
 
