@@ -12,7 +12,7 @@ import pytest
 
 from evse_host.bridge.charger import SharedCharger
 from evse_host.bridge.energy_file import SAVE_EVERY_S, EnergyFile, default_state_dir
-from evse_host.bridge.lifetime_energy import LifetimeEnergy, Memory
+from evse_host.bridge.lifetime_energy import Memory
 from evse_host.line.client import Evse
 from tests.host.commands import Command
 from tools.run.host_node import free_port
@@ -102,34 +102,45 @@ def test_another_charger_at_the_port_has_its_own_total(server, shared_charger):
 # --- the file ---------------------------------------------------------------------------------------------------------
 
 
-def energy(shown: int) -> LifetimeEnergy:
-    return LifetimeEnergy(Memory(0, shown, 0, 60))
+def energy(shown: int) -> Memory:
+    return Memory(0, shown, 0, 60)
 
 
-def test_it_is_written_once_a_minute_at_most(tmp_path):
+@pytest.mark.parametrize("power", [7400, 11_000, 43_000])
+def test_it_is_written_once_a_minute_at_most(tmp_path, power):
     now = [0.0]
     file = EnergyFile(tmp_path / "new" / "folder", "34:85", lambda: now[0])
-    assert file.load() is None
+    assert file.load().memory is None
     written = []
     for second in range(0, 300, 2):
         now[0] = second
-        file.save(energy(1000 + second))
+        file.save(energy(1000 + second * power // 3600), power)
         text = file.path.read_text()
         if not written or written[-1] != text:
             written.append(text)
     assert len(written) == 300 / SAVE_EVERY_S
-    file.save(energy(5000), now=True)
-    assert EnergyFile(tmp_path / "new" / "folder", "34:85").load() == Memory(0, 5000, 0, 60)
+    file.close(energy(5000))
+    assert EnergyFile(tmp_path / "new" / "folder", "34:85").load().memory == energy(5000)
     assert [path.name for path in file.path.parent.iterdir()] == ["energy-34-85.json"]
+
+
+def test_what_is_shown_was_promised_before(tmp_path):
+    """A power that rises within the minute."""
+    file = EnergyFile(tmp_path, "a", lambda: 0.0)
+    for wh, power in ((1000, 0), (1001, 1400), (1020, 11_000), (1200, 22_000), (1600, 22_000)):
+        file.save(energy(wh), power)
+        saved = json.loads(file.path.read_text())
+        assert saved["total"] + saved["ahead"] >= wh
 
 
 def test_an_idle_charger_writes_nothing(tmp_path):
     now = [0.0]
     file = EnergyFile(tmp_path, "a", lambda: now[0])
-    file.save(energy(1000))
+    file.save(energy(1000), 0)
     file.path.unlink()
     now[0] = 3600
-    file.save(LifetimeEnergy(Memory(0, 1000, 0, 3660)))
+    file.save(Memory(0, 1000, 0, 3660), 0)
+    file.close(Memory(0, 1000, 0, 3660))
     assert not file.path.exists()
 
 
@@ -137,8 +148,8 @@ def test_an_idle_charger_writes_nothing(tmp_path):
 def test_a_broken_file_is_said_and_replaced(tmp_path, caplog, text):
     file = EnergyFile(tmp_path, "a")
     file.path.write_text(text, "latin-1")
-    assert file.load() is None and "holds no energy" in caplog.text
-    file.save(energy(7))
+    assert file.load().memory is None and "holds no energy" in caplog.text
+    file.save(energy(7), 0)
     assert json.loads(file.path.read_text())["total"] == 7
 
 
@@ -148,7 +159,7 @@ def test_a_folder_that_cannot_be_written_is_said_once(tmp_path, caplog):
     file = EnergyFile(tmp_path / "file" / "state", "a", lambda: now[0])
     for _ in range(3):
         now[0] += 100
-        file.save(energy(int(now[0])))
+        file.save(energy(int(now[0])), 0)
     assert caplog.text.count("cannot write") == 1
 
 

@@ -240,7 +240,7 @@ class SharedCharger:
             self._begin(evse)
             return
         self._renew(evse)
-        self._energy.look(evse)
+        self._energy.look(evse, bool(self._snapshot.charging))
         self._show(self._energy.shown)
         while not self._restarted and (job := self._next_job()):
             self._work(evse, job)

@@ -12,7 +12,7 @@ from .energy_file import EnergyFile
 from .lifetime_energy import LifetimeEnergy, Reading
 
 TOTAL = "EMETERTOTCONSUM"
-LOOK_S = 2.0
+CHARGING_S, IDLE_S = 2.0, 10.0  # between two looks
 PARTS = (TOTAL, "EMETERCONSUM", "UPTIME")  # asked for in a row: only values of one moment belong together
 
 
@@ -24,7 +24,7 @@ class EnergyFollower:
         self._key: str | None = None
         self._file: EnergyFile | None = None
         self._energy = LifetimeEnergy()
-        self._due = 0.0
+        self._looked_at = 0.0
 
     @property
     def shown(self) -> dict[str, Fields]:
@@ -36,12 +36,13 @@ class EnergyFollower:
         if key != self._key:
             self._key = key
             self._file = EnergyFile(self._folder, key) if self._folder else None
-            self._energy = LifetimeEnergy(self._file.load() if self._file else None)
-        self._look_twice(evse)
+            self._energy = self._file.load() if self._file else LifetimeEnergy()
+        self._look(evse)
 
-    def look(self, evse: Evse) -> None:
-        """Every LOOK_S, after ``begin``; may be called at any time. Raises EvseError."""
-        if self._key is not None and time.monotonic() >= self._due:
+    def look(self, evse: Evse, charging: bool) -> None:
+        """After ``begin``; may be called at any time. Raises EvseError."""
+        now = time.monotonic()
+        if self._key is not None and now - self._looked_at >= (CHARGING_S if charging else IDLE_S):
             self._look(evse)
 
     def reset(self, evse: Evse) -> None:
@@ -52,23 +53,20 @@ class EnergyFollower:
         except EvseError:
             self._energy.reset_failed()
             raise
-        self._look_twice(evse)
+        self._look(evse)
 
     def end(self) -> None:
         """Writes what is not written yet."""
         if self._file:
-            self._file.save(self._energy, now=True)
-
-    def _look_twice(self, evse: Evse) -> None:
-        """A value counts when the next one continues it."""
-        self._look(evse)
-        self._look(evse)
+            self._file.close(self._energy.memory)
 
     def _look(self, evse: Evse) -> None:
-        self._due = time.monotonic() + LOOK_S
+        """Twice, for a value counts when the next one continues it."""
+        self._looked_at = time.monotonic()
         try:
-            self._energy.update(Reading(*(evse.get(name)[0] for name in PARTS)))
+            for _ in range(2):
+                self._energy.update(Reading(*(evse.get(name)[0] for name in PARTS)))
+            if self._file:
+                self._file.save(self._energy.memory, evse.get("EMETERPOWER")[0])
         except RefusedError:
-            return  # noise, or a firmware without it
-        if self._file:
-            self._file.save(self._energy)
+            pass  # noise, or a firmware without it

@@ -4,12 +4,12 @@ The charger adds a session to its stored total S when the session ends; what it 
 session's energy c. A restart in a session forgets c, so R drops to S, and a consumer that waits until the old mark is
 passed again loses the session's first part. Here what restarts took away is an offset: shown = R + offset.
 
-energy = LifetimeEnergy(Memory.of(saved))
+energy = LifetimeEnergy(Memory.of(saved), ahead)
 energy.update(Reading(total=5300, session=300, uptime=9000))     # twice, for one value proves nothing
 energy.shown                                                      # Wh, or None: not known yet
 save(energy.memory.as_dict())
 
-The ESPHome component follows the same law.
+docs/lifetime-energy.md has the rules, which the ESPHome component shares.
 """
 
 from __future__ import annotations
@@ -49,13 +49,14 @@ class Reading:
 
 @dataclass(frozen=True)
 class Memory:
-    """What has to outlive this program: the offset (Wh, negative after a reset in a session), and the last reading that
-    was believed."""
+    """What has to outlive this program: the offset (Wh, negative after a reset in a session), the last reading that was
+    believed, and the least to show: what may have been shown before program and charger lost their power together."""
 
     offset: int
     total: int
     session: int
     uptime: int
+    least: int = 0
 
     @classmethod
     def of(cls, saved: object) -> Memory | None:
@@ -66,28 +67,38 @@ class Memory:
         if any(type(value) is not int for value in values):
             return None
         memory = cls(*values)
-        return memory if min(memory.shown, memory.session, memory.uptime, memory.total - memory.session) >= 0 else None
+        others = (memory.counted, memory.session, memory.uptime, memory.total - memory.session, memory.least)
+        return memory if min(others) >= 0 else None
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
 
     @property
-    def shown(self) -> int:
+    def counted(self) -> int:
         return self.total + self.offset
+
+    @property
+    def shown(self) -> int:
+        return max(self.counted, self.least)
 
 
 class LifetimeEnergy:
-    """To be told every few seconds, and twice after every start, what the charger shows."""
+    """To be told every few seconds, and twice after every start, what the charger shows.
 
-    def __init__(self, memory: Memory | None = None) -> None:
+    ``memory`` was saved earlier, and up to ``ahead`` Wh more may have been shown since.
+    """
+
+    def __init__(self, memory: Memory | None = None, ahead: int = 0) -> None:
         self.memory = memory
         self._candidate: Reading | None = None
         self._reset_asked = False
+        self._ahead = ahead
+        self._known = False
 
     @property
     def shown(self) -> int | None:
-        """Wh; of a charger that is not known yet None."""
-        return self.memory.shown if self.memory else None
+        """Wh; None until the charger has told it: what was saved is older than what was shown."""
+        return self.memory.shown if self.memory and self._known else None
 
     def update(self, reading: Reading) -> None:
         """A reading is believed when the next one continues it."""
@@ -106,20 +117,22 @@ class LifetimeEnergy:
 
     def _believe(self, reading: Reading, seen_until: int) -> None:
         """``seen_until``: the uptime that followed; one that was spoilt is higher or lower than its successor."""
-        last = self.memory
+        last, self._known = self.memory, True
         asked, self._reset_asked = self._reset_asked, False
-        offset = last.offset if last else 0
+        offset, least = (last.offset, last.least) if last else (0, 0)
         if last is None:
             pass
         elif _was_reset(last, reading) or (asked and reading.stored <= TOLERANCE):
-            offset = -_counted(last, reading)
+            offset, least = -_counted(last, reading), 0
         elif _lost_a_session(last, reading, seen_until):
-            offset = max(offset + last.session, last.shown - reading.total)
+            offset = max(offset + last.session, last.counted - reading.total)
+            least = last.shown + self._ahead
         elif reading.total < last.total:
             if seen_until >= last.uptime:
                 return  # both values are rounded; it is passed again soon
-            offset = last.shown - reading.total
-        self.memory = Memory(max(offset, -reading.total), reading.total, max(reading.session, 0), reading.uptime)
+            offset = last.counted - reading.total
+        self._ahead = 0
+        self.memory = Memory(max(offset, -reading.total), reading.total, max(reading.session, 0), reading.uptime, least)
 
 
 def _was_reset(last: Memory, reading: Reading) -> bool:
