@@ -12,7 +12,7 @@ from typing import Any
 
 import esphome.codegen as cg
 import esphome.config_validation as cv
-from esphome.const import CONF_FILTERS, CONF_FORCE_UPDATE
+from esphome.const import CONF_FILTERS, CONF_FORCE_UPDATE, CONF_ID
 from esphome.core import CORE, ID
 from esphome.cpp_generator import MockObj, RawExpression, RawStatement
 from esphome.types import ConfigType
@@ -23,6 +23,7 @@ DOMAIN = "esp32evse"
 CONF_ESP32EVSE_ID = "esp32evse_id"
 
 esp32evse_ns = cg.esphome_ns.namespace(DOMAIN)
+EntityBlock = esp32evse_ns.struct("EntityBlock")  # a name in the YAML, nothing in the program
 
 _SIGNATURE = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i8": "b", "i32": "i", "str": "s"}
 _REPORTERS = {"STATE": "state_and_session", "ERROR": "error_and_report"}
@@ -113,10 +114,14 @@ def charger_string(key: str, low: int):
 
 
 def platform_schema(platform: str, hub_class: MockObj, make_schema) -> cv.Schema:
-    """`make_schema(entity)` for each of the platform's rows, all optional, under the platform's hub key."""
+    """`make_schema(entity)` for each of the platform's rows, all optional, under the platform's hub key.
+
+    The block may have an id of its own, by which `!extend` and `!remove` find it in a package.
+    """
     keys = {cv.Optional(entity.key): make_schema(entity) for entity in catalog.entities(platform)}
+    block = {cv.Optional(CONF_ID): cv.declare_id(EntityBlock), cv.GenerateID(CONF_ESP32EVSE_ID): cv.use_id(hub_class)}
     return cv.All(
-        cv.Schema({cv.GenerateID(CONF_ESP32EVSE_ID): cv.use_id(hub_class), **keys}),
+        cv.Schema({**block, **keys}),
         cv.has_at_least_one_key(*(entity.key for entity in catalog.entities(platform))),
     )
 

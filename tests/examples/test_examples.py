@@ -14,6 +14,9 @@ catalog = docs.catalog
 #: Nodes for a computer, without Wi-Fi.
 ON_A_COMPUTER = {"host.yaml"}
 
+#: Keys of a block that are no entities.
+NOT_ENTITIES = {"platform", "id", "esp32evse_id"}
+
 WRAPPER = """
 esphome: {name: wrapper}
 esp32: {board: esp32dev, framework: {type: esp-idf}}
@@ -49,7 +52,7 @@ def entities(config: dict) -> list[tuple[str, str]]:
         for block in config.get(platform, [])
         if block["platform"] == "esp32evse"
         for key in block
-        if key not in ("platform", "esp32evse_id")
+        if key not in NOT_ENTITIES
     ]
 
 
@@ -83,6 +86,67 @@ def test_package_is_valid(examples, package):
     assert set(configs.load(source(f"packages/{package}"))) - {"substitutions"} <= set(config)
 
 
+def blocks_of(package: str) -> list[tuple[str, dict]]:
+    """(platform, block) of each of the component's blocks in a package."""
+    parts = configs.load(source(f"packages/{package}")).items()
+    return [
+        (platform, block)
+        for platform, blocks in parts
+        if platform in catalog.PLATFORMS
+        for block in blocks
+        if block.get("platform") == "esp32evse"
+    ]
+
+
+@pytest.mark.parametrize("package", configs.PACKAGES)
+def test_package_can_be_customised(examples, package):
+    """In every block the first entity is extended and the last one removed; then whole blocks are removed. What a
+    package does for another system needs all of its entities."""
+    parts = dict.fromkeys(["secured-node.yaml", "evse-link.yaml", package])
+    wrapper = WRAPPER + "".join(f"  p{index}: !include packages/{name}\n" for index, name in enumerate(parts))
+    wrapper += "esp32evse: [{id: !extend evse, keep_settings: true}]\n"
+    changed, whole = dict.fromkeys(p for p, _ in blocks_of(package)), {}
+    expected = set()
+    for platform in changed:
+        lines = []
+        for block in (block for its_platform, block in blocks_of(package) if its_platform == platform):
+            keys = [key for key in block if key not in NOT_ENTITIES]
+            block_id = block["id"].replace("${evse}", "evse")
+            removed = f", {keys[-1]}: !remove " if len(keys) > 1 and package not in INTERNAL else ""
+            lines.append(f"  - {{id: !extend {block_id}, {keys[0]}: {{icon: 'mdi:abacus'}}{removed}}}")
+            whole.setdefault(platform, []).append(f"  - {{id: !remove {block_id}}}")
+            expected |= {(platform, key) for key in (keys[:-1] if removed else keys)}
+        wrapper += f"{platform}:\n" + "\n".join(lines) + "\n"
+    config_file = examples / f"customised-{package}"
+    config_file.write_text(wrapper, encoding="utf-8")
+    config = configs.resolved(config_file)
+    assert set(entities(config)) == expected
+    assert config["esp32evse"][0]["keep_settings"] is True
+    icons = [
+        entity.get("icon")
+        for platform in changed
+        for block in config[platform]
+        for entity in block.values()
+        if isinstance(entity, dict)
+    ]
+    assert icons.count("mdi:abacus") == len(blocks_of(package))
+    if whole and package not in INTERNAL:
+        head = wrapper[: wrapper.index("esp32evse: [")]
+        config_file.write_text(
+            head + "".join(f"{p}:\n" + "\n".join(ids) + "\n" for p, ids in whole.items()), encoding="utf-8"
+        )
+        assert entities(configs.resolved(config_file)) == []
+
+
+def test_customised_example(resolved):
+    config = resolved("customised.yaml")
+    (current,) = (block["charging_current"] for block in config["number"] if "charging_current" in block)
+    assert (current["min_value"], current["max_value"]) == (6, 16)
+    assert config["esp32evse"][0]["keep_settings"] is True
+    assert not {("number", "under_power_limit"), ("event", "session")} & set(entities(config))
+    assert ("number", "consumption_limit") in entities(config)
+
+
 @pytest.mark.parametrize("name", ["full.yaml", "host.yaml"])
 def test_full_example_has_every_entity_once(resolved, name):
     assert sorted(entities(resolved(name))) == sorted(catalog.ENTITY)
@@ -101,7 +165,7 @@ INTERNAL = {"modbus-server.yaml", "mqtt.yaml"}
 def test_packages_use_the_names_of_the_catalog(package):
     for platform, blocks in configs.load(source(f"packages/{package}")).items():
         for block in blocks if platform in catalog.PLATFORMS else ():
-            for key in set(block) - {"platform", "esp32evse_id"}:
+            for key in set(block) - NOT_ENTITIES:
                 assert block[key]["name"] == "${prefix}" + catalog.ENTITY[platform, key].name
                 assert block[key]["device_id"] == "${device}"
 
@@ -110,7 +174,7 @@ def test_packages_use_the_names_of_the_catalog(package):
 def test_packages_of_other_systems_add_nothing_to_home_assistants_entities(package):
     for platform, blocks in configs.load(source(f"packages/{package}")).items():
         for block in blocks if platform in catalog.PLATFORMS else ():
-            assert all("name" not in block[key] for key in set(block) - {"platform", "esp32evse_id"})
+            assert all("name" not in block[key] for key in set(block) - NOT_ENTITIES)
 
 
 @pytest.mark.parametrize("name", configs.NAMES)
@@ -166,7 +230,7 @@ def test_sub_devices_are_used(resolved):
         for platform in catalog.PLATFORMS
         for block in config.get(platform, [])
         for key in block
-        if key not in ("platform", "esp32evse_id")
+        if key not in NOT_ENTITIES
     }
     assert used == {device["id"] for device in config["esphome"]["devices"]}
 
