@@ -15,7 +15,7 @@ from esphome.core import CORE, CoroPriority, TimePeriod, coroutine_with_priority
 from esphome.helpers import fnv1a_32bit_hash
 from esphome.types import ConfigType
 
-from . import catalog, serial_port
+from . import catalog, mistakes, serial_port
 from .codegen import DOMAIN, emit_tables, esp32evse_ns, hub_of, teach
 
 CODEOWNERS = []
@@ -116,13 +116,14 @@ def _id_if_several(config: ConfigType) -> ConfigType:
 
 
 CONFIG_SCHEMA = cv.All(
+    mistakes.in_hub,
     cv.Schema(
         {
             cv.GenerateID(): cv.declare_id(Esp32Evse),
             cv.Optional(CONF_UPDATE_INTERVAL, default="60s"): _update_interval(),
             cv.Optional(CONF_PUSH_INTERVAL, default="250ms"): _push_interval,
             cv.Optional(CONF_SUBSCRIPTIONS): _subscriptions,
-            cv.Optional(CONF_KEEP_SETTINGS, default=False): cv.boolean,
+            cv.Optional(CONF_KEEP_SETTINGS, default=False): teach(CONF_KEEP_SETTINGS, "true or false", cv.boolean),
             cv.Optional(CONF_TIME_ID): time_source,
             **{cv.Optional(trigger.name): automation.validate_automation({}) for trigger in catalog.TRIGGERS},
         }

@@ -12,14 +12,14 @@ from typing import Any
 
 import esphome.codegen as cg
 import esphome.config_validation as cv
-from esphome.const import CONF_FILTERS, CONF_FORCE_UPDATE, CONF_ID
+from esphome.const import CONF_FILTERS, CONF_FORCE_UPDATE, CONF_ID, CONF_PLATFORM
 from esphome.core import CORE, ID
 from esphome.cpp_generator import MockObj, RawExpression, RawStatement
 from esphome.types import ConfigType
 
-from . import catalog
+from . import catalog, mistakes
 
-DOMAIN = "esp32evse"
+DOMAIN = mistakes.DOMAIN
 CONF_ESP32EVSE_ID = "esp32evse_id"
 
 esp32evse_ns = cg.esphome_ns.namespace(DOMAIN)
@@ -121,6 +121,7 @@ def platform_schema(platform: str, hub_class: MockObj, make_schema) -> cv.Schema
     keys = {cv.Optional(entity.key): make_schema(entity) for entity in catalog.entities(platform)}
     block = {cv.Optional(CONF_ID): cv.declare_id(EntityBlock), cv.GenerateID(CONF_ESP32EVSE_ID): cv.use_id(hub_class)}
     return cv.All(
+        mistakes.in_entities(platform, {CONF_PLATFORM, *(str(key) for key in block)}),
         cv.Schema({**block, **keys}),
         cv.has_at_least_one_key(*(entity.key for entity in catalog.entities(platform))),
     )

@@ -53,10 +53,13 @@ def _check_range(entity: catalog.Entity):
 
 def _schema(entity: catalog.Entity):
     keys = {
-        cv.Optional(CONF_MIN_VALUE, default=entity.minimum): cv.float_,
-        cv.Optional(CONF_MAX_VALUE, default=entity.maximum): cv.float_,
-        cv.Optional(CONF_STEP, default=entity.step): cv.float_,
-        cv.Optional(CONF_MULTIPLIER, default=entity.multiplier): cv.float_,
+        cv.Optional(key, default=default): codegen.teach(f"{entity.key}: {key}", "a number without a unit", cv.float_)
+        for key, default in (
+            (CONF_MIN_VALUE, entity.minimum),
+            (CONF_MAX_VALUE, entity.maximum),
+            (CONF_STEP, entity.step),
+            (CONF_MULTIPLIER, entity.multiplier),
+        )
     }
     presentation = codegen.presentation(entity, "icon", "device_class", "category", "unit")
     return cv.All(number.number_schema(EvseNumber, **presentation).extend(keys), _check_range(entity))

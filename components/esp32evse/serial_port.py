@@ -13,11 +13,13 @@ from typing import Any
 import esphome.config_validation as cv
 import esphome.final_validate as fv
 from esphome.components import uart
+from esphome.components.esp32 import get_esp32_variant
 from esphome.const import (
     CONF_BAUD_RATE,
     CONF_DEBUG,
     CONF_DUMMY_RECEIVER,
     CONF_ID,
+    CONF_NUMBER,
     CONF_PLATFORM,
     CONF_RX_BUFFER_SIZE,
     CONF_RX_PIN,
@@ -35,6 +37,9 @@ CONF_PARITY = "parity"
 CONF_STOP_BITS = "stop_bits"
 
 MIN_RX_BUFFER_SIZE = 256
+
+#: Where the chip's ROM prints its boot messages, by ESP32 variant; other chips print at GPIO1.
+_CONSOLE_TX = {"ESP32": 1, "ESP32C3": 21, "ESP32C6": 16, "ESP32H2": 24, "ESP32S2": 43, "ESP32S3": 43}
 
 #: What the charger's port is set to unless its owner has changed it.
 _CHARGER_DEFAULTS = {
@@ -130,3 +135,8 @@ def _check_native(name: ID, uart_config: ConfigType) -> None:
     for key in (CONF_TX_PIN, CONF_RX_PIN):
         if key not in uart_config:
             raise cv.Invalid(f"uart '{name}': {key} is missing; the charger is both asked and heard", path=[key])
+    variant = get_esp32_variant() if CORE.is_esp32 else ""
+    if uart_config[CONF_TX_PIN].get(CONF_NUMBER) == _CONSOLE_TX.get(variant, 1 if CORE.is_esp8266 else None):
+        _LOGGER.warning(
+            "uart '%s': tx_pin is the board's console, whose boot messages reach the charger: take another", name
+        )

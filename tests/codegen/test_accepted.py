@@ -138,6 +138,22 @@ def test_a_second_uart_for_another_component(warnings) -> None:
     assert warnings(text) == []
 
 
+@pytest.mark.parametrize(
+    ("chip", "tx", "is_console"),
+    [
+        (ESP32, 1, True),
+        (ESP32, 17, False),
+        ("esp32: {variant: esp32c3, framework: {type: esp-idf}}", 21, True),
+        ("esp32: {variant: esp32c3, framework: {type: esp-idf}}", 1, False),
+        ("esp8266: {board: d1_mini}", 1, True),
+    ],
+)
+def test_the_boards_console(warnings, chip: str, tx: int, is_console: bool) -> None:
+    uart = f"uart: {{id: line, tx_pin: GPIO{tx}, rx_pin: GPIO5, baud_rate: 115200}}"
+    text = "uart 'line': tx_pin is the board's console, whose boot messages reach the charger: take another"
+    assert warnings(node(uart=uart, board=chip)) == ([text] if is_console else [])
+
+
 def test_a_debug_receiver_that_takes_the_answers_away(warnings) -> None:
     debug = LINE.replace("}", ", debug: {dummy_receiver: %s}}")
     expected = "uart 'line': debug: dummy_receiver must be false; it would take the charger's answers."

@@ -120,13 +120,61 @@ def test_unknown_hub() -> None:
 # --- unknown names ----------------------------------------------------------------------------------------------------
 
 
-def test_unknown_entity() -> None:
-    expected = "[emeter_powr] is an invalid option for [sensor.esp32evse]. Did you mean [emeter_power]?"
-    assert entity_error("sensor", "emeter_powr", "") == expected
+@pytest.mark.parametrize(
+    ("platform", "key", "hint"),
+    [
+        ("sensor", "emeter_powr", "perhaps emeter_power"),
+        ("sensor", "power", "perhaps emeter_power"),
+        ("sensor", "session_energy", "perhaps energy_consumption or last_session_energy"),
+        ("binary_sensor", "waiting_for_authorization", "perhaps pending_authorization"),
+        ("number", "current", "perhaps charging_current or default_charging_current or maximum_charging_current"),
+        ("sensor", "moon_phase", "docs/entities.md lists what sensor.esp32evse has"),
+    ],
+)
+def test_unknown_entity(platform: str, key: str, hint: str) -> None:
+    assert entity_error(platform, key, "") == f"[{key}] is no entity of {platform}.esp32evse; {hint}."
 
 
 def test_entity_of_another_platform() -> None:
-    assert entity_error("sensor", "enable", "").startswith("[enable] is an invalid option for [sensor.esp32evse].")
+    expected = "[enable] is no sensor: it goes under `switch:` with `platform: esp32evse`."
+    assert entity_error("sensor", "enable", "") == expected
+
+
+@pytest.mark.parametrize(("written", "given"), [("", "nothing"), (" Power", "Power"), (" [Power]", "['Power']")])
+def test_entity_without_options(written: str, given: str) -> None:
+    expected = f"emeter_power must have options such as `name: Power`, not {given}."
+    assert nodes.error(node(f"sensor:\n  - platform: esp32evse\n    emeter_power:{written}\n")) == expected
+
+
+def test_entities_under_the_hub() -> None:
+    expected = "[sensor] stands by itself, not under esp32evse: `sensor:` with `platform: esp32evse`."
+    assert hub_error("sensor: {emeter_power: {name: Power}}") == expected
+    expected = "[emeter_power] is an entity: it goes under `sensor:` with `platform: esp32evse`."
+    assert hub_error("emeter_power: {name: Power}") == expected
+
+
+def test_hub_that_is_a_word() -> None:
+    expected = "esp32evse must have options such as `id: evse`, or nothing behind it, not evse."
+    assert nodes.error(node(hub="esp32evse: evse")) == expected
+
+
+def test_hub_that_is_missing() -> None:
+    text = node("sensor: [{platform: esp32evse, emeter_power: {name: Power}}]", hub="")
+    assert nodes.error(text) == "Component sensor.esp32evse requires component esp32evse."
+
+
+def test_id_twice() -> None:
+    text = node("sensor: [{platform: esp32evse, emeter_power: {name: P, id: x}, uptime: {name: U, id: x}}]")
+    assert nodes.error(text).startswith("ID x redefined!")
+
+
+def test_number_with_a_unit() -> None:
+    expected = "charging_current: max_value must be a number without a unit, not 16A."
+    assert entity_error("number", "charging_current", "max_value: 16A") == expected
+
+
+def test_keep_settings_that_is_no_boolean() -> None:
+    assert hub_error("keep_settings: maybe") == "keep_settings must be true or false, not maybe."
 
 
 @pytest.mark.parametrize("platform", catalog.PLATFORMS)
