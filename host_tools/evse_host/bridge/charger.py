@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from ..catalog import COMMANDS, ONCE, Command
+from ..catalog import COMMANDS, ONCE, SESSION_STATES, Command
 from ..catalog import NEVER as NEVER_READ
 from ..errors import EvseError, NoAnswerError, PortError, RefusedError
 from ..line.client import Evse
@@ -47,6 +47,8 @@ ENDS = "this program ends"
 
 T = TypeVar("T")
 Listener = Callable[[Snapshot], None]
+#: Called with AT name, first value in wire units, and who asked for it, after a write.
+WriteListener = Callable[[str, Scalar, object], None]
 
 
 @dataclass
@@ -74,6 +76,8 @@ class SharedCharger:
         self._log = logging.getLogger(f"evse.{name}")
         self._snapshot = Snapshot()
         self._listeners: list[Listener] = []
+        self._write_listeners: list[WriteListener] = []
+        self._bound = ""
         self._jobs: deque[_Job] = deque()
         self._evse: Evse | None = None  # only while jobs are taken; with _jobs under the lock
         self._lock = threading.Lock()
@@ -112,13 +116,30 @@ class SharedCharger:
             self._listeners.append(listener)
         return lambda: self._forget(listener)
 
-    def set(self, name: str, *values: Scalar) -> Future[Fields]:
-        """Writes in wire units and reads back; the snapshot shows it before the future is done.
+    def listen_to_writes(self, listener: WriteListener) -> Callable[[], None]:
+        """Calls ``listener``, in the charger's thread, after every write that any bridge asked for; returns what ends
+        that."""
+        with self._lock:
+            self._write_listeners.append(listener)
+        return lambda: self._write_listeners.remove(listener)
+
+    def show_bound(self, words: str) -> None:
+        """What a central system forbids or limits, for the snapshot: people shall see why the charger does not do what
+        they want. From any thread."""
+        self._bound = words
+        with self._lock:
+            evse = self._evse
+        if evse:
+            evse.wake()
+
+    def set(self, name: str, *values: Scalar, by: object = None) -> Future[Fields]:
+        """Writes in wire units and reads back; the snapshot shows it before the future is done. ``by`` tells those who
+        listen to writes whose it is.
 
         The future raises UsageError (out of range, nothing was sent), RefusedError, MismatchError, NoAnswerError or
         PortError.
         """
-        return self.submit(lambda evse: self._set(evse, name, values))
+        return self.submit(lambda evse: self._set(evse, name, values, by))
 
     def run(self, name: str) -> Future[None]:
         """Runs AUTH or RST, once, within RUN_EXPIRES_S or not at all."""
@@ -205,7 +226,7 @@ class SharedCharger:
         self._failures, self._problem = 0, None
         with self._lock:
             self._evse = evse
-        self._replace(Snapshot(True, values))
+        self._replace(Snapshot(True, values, self._bound))
         self._subscribe(evse, [name for name in values if _is_pushed(_BY_NAME[name])])
 
     def _read_all(self, evse: Evse) -> dict[str, Fields]:
@@ -234,12 +255,15 @@ class SharedCharger:
 
     def _step(self, evse: Evse) -> None:
         """Some pushes, then all jobs."""
+        was_in_session = self._snapshot.state in SESSION_STATES
         self._hear(evse)
         if self._restarted:
             self._log.warning("the charger has restarted")
             self._begin(evse)
             return
         self._renew(evse)
+        if was_in_session and self._snapshot.state not in SESSION_STATES:
+            self._energy.look_again(evse)  # what it has cost is asked for now
         self._energy.look(evse, bool(self._snapshot.charging))
         self._show(self._energy.shown)
         while not self._restarted and (job := self._next_job()):
@@ -310,7 +334,7 @@ class SharedCharger:
         else:
             job.future.set_result(result)
 
-    def _set(self, evse: Evse, name: str, values: tuple[Scalar, ...]) -> Fields:
+    def _set(self, evse: Evse, name: str, values: tuple[Scalar, ...], by: object) -> Fields:
         if name == TOTAL and values == (0,):
             self._energy.reset(evse)
             fields = self._energy.shown.get(TOTAL, ())
@@ -321,6 +345,10 @@ class SharedCharger:
         for event in evse.events(0):  # what came before the read-back must not be shown after it
             self._take(event, changed)
         self._show({**changed, name: fields} if fields else changed)
+        with self._lock:
+            listeners = list(self._write_listeners)
+        for listener in listeners:
+            listener(name, values[0], by)
         return fields
 
     # --- what is shown
@@ -328,7 +356,7 @@ class SharedCharger:
     def _show(self, changed: dict[str, Fields] | None = None, *, online: bool = True) -> None:
         before = self._snapshot.values
         new = {name: fields for name, fields in (changed or {}).items() if before.get(name) != fields}
-        self._replace(Snapshot(online, {**before, **new} if new else before))
+        self._replace(Snapshot(online, {**before, **new} if new else before, self._bound))
 
     def _replace(self, snapshot: Snapshot) -> None:
         """Tells the listeners if anything is new."""

@@ -45,6 +45,11 @@ class EnergyFollower:
         if self._key is not None and now - self._looked_at >= (CHARGING_S if charging else IDLE_S):
             self._look(evse)
 
+    def look_again(self, evse: Evse) -> None:
+        """At once, so that the values of this moment count. Raises EvseError."""
+        if self._key is not None:
+            self._look(evse)
+
     def reset(self, evse: Evse) -> None:
         """What a person asked for. Raises EvseError."""
         self._energy.expect_reset()

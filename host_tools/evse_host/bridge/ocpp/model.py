@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ...catalog import SESSION_STATES
-from ..lifetime_energy import LifetimeEnergy, Memory, Reading
 from ..snapshot import Snapshot
 from . import outbox as out
 from . import profiles as calc
@@ -18,9 +17,9 @@ from .configuration import Configuration, Judge
 from .journal import METER, UPDATE, Journal, Message, Transaction
 from .masters import INVALID, NAMES, RESERVED, STOPPED, Masters
 from .measurands import Sample, sample
-from .outbox import Outbox, Outgoing
+from .outbox import Outbox
 from .profiles import Profile, Supply
-from .status import PREPARING, Status, connector_status
+from .status import Status, connector_status
 
 VENDOR, MODEL = "ESP32-EVSE", "ESP32-EVSE"
 DEFAULT_TAG = "FREEVEND"
@@ -65,6 +64,7 @@ class Guest:
     tag: str
     until: float
     remote_start: int | None = None  # the id of 2.0.1
+    profile: Profile | None = None  # for its transaction
 
 
 class ChargePoint:
@@ -83,7 +83,6 @@ class ChargePoint:
         self.transaction: Transaction | None = journal.running()
         self.snapshot = Snapshot()
         self.connected = False
-        self._energy = LifetimeEnergy(Memory.of(journal.fact("energy")))
         self._orders: list[Order] = []
         self._over: int | None = journal.fact("over")  # the session whose transaction has ended before it
         self._guest: Guest | None = None
@@ -111,7 +110,6 @@ class ChargePoint:
             for name in NAMES:
                 self.masters.see(name, snapshot.get(name))
             self._note_identity(snapshot)
-            self._count_energy(snapshot)
             if restarted:
                 self._after_restart(now)
             elif not was_online:
@@ -126,7 +124,6 @@ class ChargePoint:
             self._limit_due = 0.0
         self._last = now
         if self.snapshot.online:
-            self._count_energy(self.snapshot)
             self._follow_session(now)
             self._take_samples(now)
         self._expire(now)
@@ -166,8 +163,8 @@ class ChargePoint:
 
     @property
     def register(self) -> int | None:
-        """Lifetime Wh that never fall; None as long as the charger has not said it twice."""
-        return self._energy.shown
+        """Lifetime Wh that never fall, None as long as nobody knows: the one meter that all messages tell of."""
+        return self.snapshot.total_energy
 
     @property
     def is_in_session(self) -> bool:
@@ -199,22 +196,6 @@ class ChargePoint:
             return False
         self._uptime = uptime
         return before is not None and uptime < before
-
-    def _count_energy(self, snapshot: Snapshot) -> None:
-        total, session, uptime = snapshot.total_energy, snapshot.session_energy, snapshot.get("UPTIME")
-        if total is None or session is None or uptime is None:
-            return
-        self._energy.update(Reading(total, session, uptime))
-        if self._energy.memory and self._energy.memory.shown != (self.journal.fact("energy_shown") or -1):
-            self._save_energy()
-
-    def _save_energy(self) -> None:
-        """A step of 100 Wh is enough: what restarts of the charger take away is told by the charger itself."""
-        memory, saved = self._energy.memory, Memory.of(self.journal.fact("energy"))
-        if saved is None or abs(memory.shown - saved.shown) >= 100 or memory.offset != saved.offset or (
-            memory.session < saved.session
-        ):  # fmt: skip
-            self.journal.keep("energy", memory.as_dict())
 
     # === sessions and transactions ====================================================================================
 
@@ -304,7 +285,7 @@ class ChargePoint:
         first = self.journal.fact("last_session") != session or not self._is_session(self.journal.fact("last_session"))
         before = (self.snapshot.session_energy or 0) if first else 0
         began = now - (self.snapshot.get("EMETERSESTIME") or 0) if first and before else now
-        meter = register - before
+        meter = max(register - before, min(register, self.journal.fact("last_stop", 0)))
         reserved = self.reservation["id"] if self.reservation else None
         extra = {
             "session": session, "session_energy": self.snapshot.session_energy or 0, "uptime": self._uptime,
@@ -318,7 +299,9 @@ class ChargePoint:
             self.journal.keep("last_session", session)
             if self.reservation:
                 self._set_reservation(None)
-        self._guest = None
+        guest, self._guest = self._guest, None
+        if guest and guest.profile:
+            self._keep_profiles(calc.install(self.profiles, guest.profile))
         self._shown_phase = payload["phase"]
         interval = self.configuration.number("MeterValueSampleInterval")
         self._next_sample, self._next_note = now + interval, now + NOTE_METER_S
@@ -339,6 +322,7 @@ class ChargePoint:
                 "at": max(at, transaction.last_at), "meter": meter, "reason": reason, "tag": tag,
                 "transaction_tag": transaction.tag, "data": data, "phase": self._phase(),
             })  # fmt: skip
+            self.journal.keep("last_stop", meter)
             self._keep_profiles(calc.clear(self.profiles, purpose=calc.TX))
             if self._scheduled:
                 self.masters.unavailable |= self._scheduled
@@ -368,7 +352,7 @@ class ChargePoint:
     def _seek_authorization(self, now: float) -> None:
         """A car waits, and the charger wants somebody's word."""
         if self._guest is None and self.settings.free_vend and self._may_use_reserved(self._home_tag()):
-            self._welcome(self._home_tag(), now)
+            self._guest = Guest(self._home_tag(), self._patience(now))
         if self._guest is None and self.settings.tag and not self._asked_home:
             self._asked_home = True
             if self._may_use_reserved(self.settings.tag):
@@ -380,42 +364,43 @@ class ChargePoint:
     def _home_tag(self) -> str:
         return self.settings.tag or DEFAULT_TAG
 
-    def authorize(self, tag: str, now: float, remote_start: int | None = None) -> None:
+    def authorize(self, tag: str, now: float, remote_start: int | None = None, profile: Profile | None = None) -> None:
         """Lets ``tag`` charge if it may: by what is known here, or by what the central system says."""
+        question = {"tag": tag, "remote_start": remote_start, "profile": profile}
         configuration = self.configuration
         online = self.connected and self.outbox.is_accepted
         local = configuration.flag("LocalPreAuthorize") if online else configuration.flag("LocalAuthorizeOffline")
         known = self.authorization.known(
             tag, now, configuration.flag("LocalAuthListEnabled"), configuration.flag("AuthorizationCacheEnabled")
         )
-        if local and known and known.status == ACCEPTED:
-            self._welcome(tag, now, remote_start)
-        elif online:
-            self.outbox.ask(out.AUTHORIZE, tag, tag=tag, remote_start=remote_start)
-        elif known is None and configuration.flag("AllowOfflineTxForUnknownId"):
-            self._welcome(tag, now, remote_start)
+        if (local and known and known.status == ACCEPTED) or (not online and known is None and configuration.flag("AllowOfflineTxForUnknownId")):
+            self._welcome(Guest(**question, until=self._patience(now)), now)
         else:
-            self.outbox.ask(out.AUTHORIZE, tag, tag=tag, remote_start=remote_start)  # when it is back
+            self.outbox.ask(out.AUTHORIZE, tag, **question)  # now, or when it is back
 
-    def authorized(self, tag: str, info: TagInfo, now: float, remote_start: int | None = None) -> None:
+    def authorized(self, question: dict, info: TagInfo, now: float) -> None:
         """The central system's answer."""
+        tag = question["tag"]
         self._learn(tag, info)
-        if info.now(now).status == ACCEPTED and self._may_use_reserved(tag, info.parent):
-            self._welcome(tag, now, remote_start)
+        waits = self.is_in_session or question["remote_start"] is not None or question.get("profile")
+        if info.now(now).status == ACCEPTED and self._may_use_reserved(tag, info.parent) and self.transaction is None:
+            if waits or not same(tag, self.settings.tag):  # the car of the home tag may be gone
+                self._welcome(Guest(**question, until=self._patience(now)), now)
         self._conclude(now)
+
+    def _patience(self, now: float) -> float:
+        return now + self.configuration.number("ConnectionTimeOut")
 
     def _learn(self, tag: str, info: TagInfo) -> None:
         if self.configuration.flag("AuthorizationCacheEnabled"):
             self.authorization.learn(tag, info)
             self.save_authorization()
 
-    def _welcome(self, tag: str, now: float, remote_start: int | None = None) -> None:
-        self._guest = Guest(tag, now + self.configuration.number("ConnectionTimeOut"), remote_start)
+    def _welcome(self, guest: Guest, now: float) -> None:
+        self._guest = guest
         self._auth_tries, self._auth_at = 0, 0.0
-        if self.is_in_session and self.transaction is None and self._over is not None:
-            self._begin_again(now)
-        elif self.snapshot.online and self.is_in_session and self.transaction is None:
-            self._begin_if_allowed(now)
+        if self.snapshot.online and self.is_in_session and self.transaction is None:
+            (self._begin_if_allowed if self._over is None else self._begin_again)(now)
 
     def _may_use_reserved(self, tag: str, parent: str | None = None) -> bool:
         reservation = self.reservation
@@ -427,18 +412,16 @@ class ChargePoint:
 
     # === what the central system asks for =============================================================================
 
-    def remote_start(self, tag: str, now: float, profile: Profile | None = None, remote_start: int | None = None) -> bool:
+    def remote_start(self, tag: str, now: float, profile: Profile | None = None, number: int | None = None) -> bool:
         """Whether it can be: then a transaction begins as soon as a car is there."""
         if self.transaction or not self.snapshot.online or self._reset or not self._may_use_reserved(tag):
             return False
         if self.masters.unavailable or self.snapshot.flag("AVAILABLE") is False or self.snapshot.state in ("E", "F"):
             return False
-        if profile is not None:
-            self.install_profile(profile, now)
         if self.configuration.flag("AuthorizeRemoteTxRequests"):
-            self.authorize(tag, now, remote_start)
+            self.authorize(tag, now, number, profile)
         else:
-            self._welcome(tag, now, remote_start)
+            self._welcome(Guest(tag, self._patience(now), number, profile), now)
         self._conclude(now)
         return True
 
@@ -742,6 +725,3 @@ class ChargePoint:
             out.STATUS, connector, triggered, connector=connector, status=status.status, error=status.error,
             info=status.info, at=now,
         )  # fmt: skip
-
-
-__all__ = ["PREPARING", "ChargePoint", "Guest", "Order", "Outgoing", "Settings"]

@@ -39,7 +39,7 @@ def connector_status(snapshot: Snapshot, transaction: bool, over: bool, reserved
         return Status(FAULTED, "InternalError", "the charger does not answer")
     if state == "E" or snapshot.faults:
         return _fault(snapshot.faults or 0)
-    if state == "F" or snapshot.flag("AVAILABLE") is False and not transaction:
+    if state == "F" or (snapshot.flag("AVAILABLE") is False and not transaction):
         return Status(UNAVAILABLE)
     if transaction:
         if state in CHARGING_STATES:

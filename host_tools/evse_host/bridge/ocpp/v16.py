@@ -1,0 +1,307 @@
+"""The charge point in the words of OCPP 1.6J. Pure: texts of calls to the model and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import configuration as conf
+from . import model as m
+from . import outbox as out
+from . import profiles as calc
+from . import rpc
+from .authorization import TagInfo
+from .journal import METER, START, STOP
+from .outbox import Outgoing
+from .rpc import CallError, moment, optional_moment, stamp
+
+VERSION, SUBPROTOCOL = "1.6", "ocpp1.6"
+CONNECTORS = (m.STATION, m.CONNECTOR)
+UNKNOWN_TRANSACTION = -1  # its begin was given up: the central system has no number for it
+
+#: Of the standard, and not for this charge point: no firmware and no files go over a serial line.
+NOT_SUPPORTED = (
+    "UpdateFirmware", "GetDiagnostics", "SignedUpdateFirmware", "GetLog", "InstallCertificate", "DeleteCertificate",
+    "GetInstalledCertificateIds", "CertificateSigned", "ExtendedTriggerMessage", "Authorize", "BootNotification",
+    "DiagnosticsStatusNotification", "FirmwareStatusNotification", "Heartbeat", "MeterValues", "StartTransaction",
+    "StatusNotification", "StopTransaction", "SecurityEventNotification", "SignCertificate", "LogStatusNotification",
+    "SignedFirmwareStatusNotification",
+)  # fmt: skip
+
+#: The answer where there is no such connector; otherwise it is `Rejected`.
+_NO_CONNECTOR = {"ClearChargingProfile": "Unknown", "UnlockConnector": "NotSupported"}
+
+
+class V16:
+    """``say(outgoing)`` gives action and payload; ``answered`` and ``called`` bring what the central system sends."""
+
+    version, subprotocol = VERSION, SUBPROTOCOL
+    unknown_id = ""  # of the answer to what shows no id: 1.6 has none
+
+    def __init__(self, point: m.ChargePoint) -> None:
+        self.point = point
+        self._actions: dict[str, Callable[[dict, float], dict]] = {
+            "CancelReservation": self._cancel_reservation,
+            "ChangeAvailability": self._change_availability,
+            "ChangeConfiguration": self._change_configuration,
+            "ClearCache": self._clear_cache,
+            "ClearChargingProfile": self._clear_charging_profile,
+            "DataTransfer": self._data_transfer,
+            "GetCompositeSchedule": self._get_composite_schedule,
+            "GetConfiguration": self._get_configuration,
+            "GetLocalListVersion": self._get_local_list_version,
+            "RemoteStartTransaction": self._remote_start,
+            "RemoteStopTransaction": self._remote_stop,
+            "ReserveNow": self._reserve_now,
+            "Reset": self._reset,
+            "SendLocalList": self._send_local_list,
+            "SetChargingProfile": self._set_charging_profile,
+            "TriggerMessage": self._trigger_message,
+            "UnlockConnector": self._unlock_connector,
+        }
+
+    # === what we say ==================================================================================================
+
+    def say(self, outgoing: Outgoing) -> tuple[str, dict] | None:
+        """Action and payload; None: 1.6 has no such message."""
+        data, kind = outgoing.data, outgoing.kind
+        if kind == out.BOOT:
+            return "BootNotification", self._boot()
+        if kind == out.HEARTBEAT:
+            return "Heartbeat", {}
+        if kind == out.AUTHORIZE:
+            return "Authorize", {"idTag": data["tag"][:20]}
+        if kind == out.STATUS:
+            return "StatusNotification", _status(data)
+        if kind == out.METER_NOW:
+            return "MeterValues", {"connectorId": m.CONNECTOR, "meterValue": [_meter_value(data)]}
+        if kind == START:
+            return "StartTransaction", rpc.without_none({
+                "connectorId": m.CONNECTOR, "idTag": data["tag"][:20], "meterStart": data["meter"],
+                "timestamp": stamp(data["at"]), "reservationId": data["reservation"],
+            })  # fmt: skip
+        if kind == METER:
+            return "MeterValues", {"connectorId": m.CONNECTOR, "transactionId": self._number(outgoing),
+                                   "meterValue": [_meter_value(data)]}  # fmt: skip
+        if kind == STOP:
+            return "StopTransaction", rpc.without_none({
+                "transactionId": self._number(outgoing), "meterStop": data["meter"], "timestamp": stamp(data["at"]),
+                "reason": data["reason"], "idTag": data["tag"],
+                "transactionData": [_meter_value(values) for values in data["data"]] or None,
+            })  # fmt: skip
+        return None
+
+    def _boot(self) -> dict:
+        identity = self.point.identity
+        return rpc.without_none({
+            "chargePointVendor": identity.get("vendor", m.VENDOR), "chargePointModel": identity.get("model", m.MODEL),
+            "chargePointSerialNumber": identity.get("serial"), "firmwareVersion": identity.get("firmware"),
+        })  # fmt: skip
+
+    def _number(self, outgoing: Outgoing) -> int:
+        remote = self.point.journal.transaction(outgoing.message.transaction_id).remote
+        return UNKNOWN_TRANSACTION if remote is None else int(remote)
+
+    # === what the central system answers ==============================================================================
+
+    def answered(self, outgoing: Outgoing, payload: dict, now: float) -> None:
+        """Raises KeyError, TypeError, ValueError or CallError where the answer is none."""
+        kind, point = outgoing.kind, self.point
+        if kind == out.BOOT:
+            point.booted(_word(payload["status"], (out.ACCEPTED, out.PENDING, out.REJECTED)),
+                         int(payload["interval"]), now)  # fmt: skip
+        elif kind == out.AUTHORIZE:
+            point.authorized(outgoing.data, _tag_info(payload["idTagInfo"]), now)
+        elif kind == START:
+            number, info = int(payload["transactionId"]), _tag_info(payload["idTagInfo"])
+            point.started(outgoing.message, str(number), info, now)
+        elif outgoing.message is not None:
+            point.told(outgoing.message, now)
+
+    # === what the central system asks for =============================================================================
+
+    def called(self, call: rpc.Call, now: float) -> dict:
+        """The payload of the answer. Raises CallError."""
+        action = self._actions.get(call.action)
+        if action is None:
+            code = rpc.NOT_SUPPORTED if call.action in NOT_SUPPORTED else rpc.NOT_IMPLEMENTED
+            raise CallError(code, f"{call.action[:50]} is not there")
+        payload = rpc.check_call(call, VERSION)
+        if payload.get("connectorId", 0) not in CONNECTORS:
+            return {"status": _NO_CONNECTOR.get(call.action, "Rejected")}
+        return action(payload, now)
+
+    def _cancel_reservation(self, payload: dict, now: float) -> dict:
+        return _accepted(self.point.cancel_reservation(payload["reservationId"], now))
+
+    def _change_availability(self, payload: dict, now: float) -> dict:
+        operative = payload["type"] == "Operative"
+        return {"status": self.point.set_availability(payload["connectorId"], operative, now)}
+
+    def _change_configuration(self, payload: dict, now: float) -> dict:
+        return {"status": self.point.configure(payload["key"], payload["value"], now)}
+
+    def _clear_cache(self, payload: dict, now: float) -> dict:
+        if not self.point.configuration.flag("AuthorizationCacheEnabled"):
+            return {"status": "Rejected"}
+        self.point.authorization.clear_cache()
+        self.point.save_authorization()
+        return {"status": "Accepted"}
+
+    def _clear_charging_profile(self, payload: dict, now: float) -> dict:
+        found = self.point.clear_profiles(
+            now, id=payload.get("id"), connector=payload.get("connectorId"),
+            purpose=payload.get("chargingProfilePurpose"), stack_level=payload.get("stackLevel"),
+        )  # fmt: skip
+        return {"status": "Accepted" if found else "Unknown"}
+
+    def _data_transfer(self, payload: dict, now: float) -> dict:
+        return {"status": "UnknownVendorId"}
+
+    def _get_composite_schedule(self, payload: dict, now: float) -> dict:
+        unit, duration = payload.get("chargingRateUnit", calc.AMPERE), payload["duration"]
+        if not 0 < duration <= 7 * 86400:
+            return {"status": "Rejected"}
+        periods = self.point.composite(duration, unit, now)
+        return {
+            "status": "Accepted", "connectorId": payload["connectorId"], "scheduleStart": stamp(now),
+            "chargingSchedule": {
+                "duration": duration, "startSchedule": stamp(now), "chargingRateUnit": unit,
+                "chargingSchedulePeriod": [rpc.without_none({
+                    "startPeriod": period.start, "limit": period.limit, "numberPhases": period.phases,
+                }) for period in periods],
+            },
+        }  # fmt: skip
+
+    def _get_configuration(self, payload: dict, now: float) -> dict:
+        configuration, wanted = self.point.configuration, payload.get("key") or []
+        known = [conf.BY_NAME[name.lower()] for name in wanted if name.lower() in conf.BY_NAME]
+        unknown = [name for name in wanted if name.lower() not in conf.BY_NAME]
+        keys = [_key(configuration, key) for key in (known if wanted else conf.KEYS) if key.access != conf.SECRET]
+        return {"configurationKey": keys, "unknownKey": unknown} if unknown else {"configurationKey": keys}
+
+    def _get_local_list_version(self, payload: dict, now: float) -> dict:
+        enabled = self.point.configuration.flag("LocalAuthListEnabled")
+        return {"listVersion": self.point.authorization.version if enabled else -1}
+
+    def _remote_start(self, payload: dict, now: float) -> dict:
+        if payload.get("connectorId") == m.STATION:
+            return {"status": "Rejected"}
+        profile = payload.get("chargingProfile")
+        if profile is not None:
+            profile = _profile(profile, m.CONNECTOR, now)
+            if profile.purpose != calc.TX or profile.transaction is not None or calc.problem(profile):
+                return {"status": "Rejected"}
+        return _accepted(self.point.remote_start(payload["idTag"], now, profile))
+
+    def _remote_stop(self, payload: dict, now: float) -> dict:
+        return _accepted(self.point.remote_stop(str(payload["transactionId"]), now))
+
+    def _reserve_now(self, payload: dict, now: float) -> dict:
+        reservation = {
+            "id": payload["reservationId"], "tag": payload["idTag"], "parent": payload.get("parentIdTag"),
+            "expiry": moment(payload["expiryDate"]), "connector": payload["connectorId"],
+        }  # fmt: skip
+        return {"status": self.point.reserve(reservation, now)}
+
+    def _reset(self, payload: dict, now: float) -> dict:
+        return _accepted(self.point.reset(f"{payload['type']}Reset", now))
+
+    def _send_local_list(self, payload: dict, now: float) -> dict:
+        if not self.point.configuration.flag("LocalAuthListEnabled"):
+            return {"status": "NotSupported"}
+        entries = [
+            (entry["idTag"], _tag_info(entry["idTagInfo"]) if "idTagInfo" in entry else None)
+            for entry in payload.get("localAuthorizationList", [])
+        ]
+        full = payload["updateType"] == "Full"
+        status = self.point.authorization.update(payload["listVersion"], full, entries)
+        self.point.save_authorization()
+        return {"status": status}
+
+    def _set_charging_profile(self, payload: dict, now: float) -> dict:
+        profile = _profile(payload["csChargingProfiles"], payload["connectorId"], now)
+        transaction = self.point.transaction
+        if profile.purpose == calc.TX and (
+            transaction is None or profile.transaction not in (None, transaction.remote)
+        ):
+            return {"status": "Rejected"}
+        return _accepted(self.point.install_profile(profile, now) is None)
+
+    def _trigger_message(self, payload: dict, now: float) -> dict:
+        wanted, connector = payload["requestedMessage"], payload.get("connectorId")
+        if wanted == "BootNotification":
+            self.point.outbox.boot_again()
+        elif wanted == "Heartbeat":
+            self.point.outbox.ask(out.HEARTBEAT, triggered=True)
+        elif wanted == "StatusNotification":
+            self.point.trigger_status(connector, now)
+        elif wanted == "MeterValues":
+            if not self.point.snapshot.online:
+                return {"status": "Rejected"}
+            self.point.trigger_values(now)
+        else:
+            return {"status": "NotImplemented"}
+        return {"status": "Accepted"}
+
+    def _unlock_connector(self, payload: dict, now: float) -> dict:
+        if payload["connectorId"] == m.STATION:
+            return {"status": "NotSupported"}
+        has_socket = self.point.snapshot.get("SOCKETOUTLET") == 1
+        return {"status": "UnlockFailed" if has_socket else "NotSupported"}
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def _accepted(done: bool) -> dict:
+    return {"status": "Accepted" if done else "Rejected"}
+
+
+def _word(word: object, allowed: tuple[str, ...]) -> str:
+    if word not in allowed:
+        raise ValueError(f"{str(word)[:40]!r} is none of {', '.join(allowed)}")
+    return str(word)
+
+
+def _tag_info(info: dict) -> TagInfo:
+    allowed = ("Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx")
+    return TagInfo(_word(info["status"], allowed), optional_moment(info.get("expiryDate")), info.get("parentIdTag"))
+
+
+def _key(configuration: conf.Configuration, key: conf.Key) -> dict:
+    return {"key": key.name, "readonly": key.access == conf.READ, "value": configuration.text(key.name)[:500]}
+
+
+def _status(data: dict) -> dict:
+    return rpc.without_none({
+        "connectorId": data["connector"], "errorCode": data["error"], "status": data["status"],
+        "info": data["info"] or None, "timestamp": stamp(data["at"]),
+        "vendorId": "esp32-evse" if data["info"] else None, "vendorErrorCode": data["info"] or None,
+    })  # fmt: skip
+
+
+def _meter_value(values: dict) -> dict:
+    return {
+        "timestamp": stamp(values["at"]),
+        "sampledValue": [
+            {**value, "value": f"{value['value']:g}" if isinstance(value["value"], float) else str(value["value"]),
+             "context": values["context"], "location": "Outlet"}
+            for value in values["sample"]
+        ],
+    }  # fmt: skip
+
+
+def _profile(profile: dict, connector: int, now: float) -> calc.Profile:
+    schedule = profile["chargingSchedule"]
+    transaction = profile.get("transactionId")
+    return calc.Profile(
+        id=profile["chargingProfileId"], stack_level=profile["stackLevel"], purpose=profile["chargingProfilePurpose"],
+        kind=profile["chargingProfileKind"], unit=schedule["chargingRateUnit"], connector=connector, received=now,
+        periods=tuple(
+            calc.Period(period["startPeriod"], period["limit"], period.get("numberPhases"))
+            for period in schedule["chargingSchedulePeriod"]
+        ),
+        begin=optional_moment(schedule.get("startSchedule")), duration=schedule.get("duration"),
+        recurrency=profile.get("recurrencyKind"), valid_from=optional_moment(profile.get("validFrom")),
+        valid_to=optional_moment(profile.get("validTo")), transaction=None if transaction is None else str(transaction),
+    )  # fmt: skip
