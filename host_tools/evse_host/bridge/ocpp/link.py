@@ -18,6 +18,8 @@ from .target import Credentials, Target
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
 STEADY_S = 10.0  # a connection that lived shorter does not start the back-off anew
 OPEN_TIMEOUT_S, CLOSE_TIMEOUT_S = 15.0, 2.0
+TURN_S = 1.0
+PATIENCE = 0.9  # of a ping interval, for the pong: with the time until the ping less than two of them
 MAX_MESSAGE = 1 << 20  # bytes; the largest list that we announce is a tenth of that
 
 _SILENT = logging.getLogger("evse.ocpp.websocket")  # its debug output would show the key
@@ -56,7 +58,6 @@ class Link:
         self._log, self._dice = log, random.Random()
         self._connection: ClientConnection | None = None
         self._hurry = asyncio.Event()
-        self._pinged_at = 0.0
 
     async def run(self) -> None:
         failures = 0
@@ -124,17 +125,20 @@ class Link:
             self._conversation.down()
 
     async def _ping(self) -> None:
-        """A line that is dead is found within two intervals."""
+        """A line that is dead is found within two intervals, also when the interval is changed meanwhile."""
+        pinged_at = time.monotonic()
         while True:
             interval = self._conversation.ping_interval
-            await asyncio.sleep(min(interval, 1.0) if interval else 1.0)
-            if interval and time.monotonic() >= self._pinged_at + interval:
-                self._pinged_at = time.monotonic()
-                pong = await self._connection.ping()
-                try:
-                    await asyncio.wait_for(pong, interval)
-                except TimeoutError:
-                    raise TimeoutError("no pong: the line is dead") from None
+            wait = pinged_at + interval - time.monotonic() if interval else TURN_S
+            if wait > 0:
+                await asyncio.sleep(min(wait, TURN_S))
+                continue
+            pinged_at = time.monotonic()
+            pong = await self._connection.ping()
+            try:
+                await asyncio.wait_for(pong, interval * PATIENCE)
+            except TimeoutError:
+                raise TimeoutError("no pong: the line is dead") from None
 
     def _abort(self) -> None:
         if self._connection and self._connection.transport:

@@ -373,7 +373,10 @@ class ChargePoint:
         known = self.authorization.known(
             tag, now, configuration.flag("LocalAuthListEnabled"), configuration.flag("AuthorizationCacheEnabled")
         )
-        if (local and known and known.status == ACCEPTED) or (not online and known is None and configuration.flag("AllowOfflineTxForUnknownId")):
+        accepted = local and known is not None and known.status == ACCEPTED
+        if not online and known is None:
+            accepted = configuration.flag("AllowOfflineTxForUnknownId")
+        if accepted:
             self._welcome(Guest(**question, until=self._patience(now)), now)
         else:
             self.outbox.ask(out.AUTHORIZE, tag, **question)  # now, or when it is back
@@ -382,10 +385,10 @@ class ChargePoint:
         """The central system's answer."""
         tag = question["tag"]
         self._learn(tag, info)
-        waits = self.is_in_session or question["remote_start"] is not None or question.get("profile")
-        if info.now(now).status == ACCEPTED and self._may_use_reserved(tag, info.parent) and self.transaction is None:
-            if waits or not same(tag, self.settings.tag):  # the car of the home tag may be gone
-                self._welcome(Guest(**question, until=self._patience(now)), now)
+        accepted = info.now(now).status == ACCEPTED and self._may_use_reserved(tag, info.parent)
+        gone = same(tag, self.settings.tag) and not self.is_in_session  # with the car that the home tag stood for
+        if accepted and not gone and self.transaction is None:
+            self._welcome(Guest(**question, until=self._patience(now)), now)
         self._conclude(now)
 
     def _patience(self, now: float) -> float:

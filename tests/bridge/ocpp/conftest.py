@@ -14,7 +14,7 @@ from evse_host.bridge.ocpp.model import Settings
 from evse_host.bridge.ocpp.target import Target
 from evse_host.simulator import Car, Charger, PtyServer
 
-from ..bridge.support import shared, wait_until
+from ..support import shared, wait_until
 from .central import Central
 
 

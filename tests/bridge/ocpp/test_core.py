@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
-from ..bridge.support import wait_until
-
 
 def setting(server, name):
     return server.call(lambda model: model.get(name))

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from ocpp.messages import Call, CallResult, _validate_payload, unpack
 from websockets.asyncio.server import ServerConnection, serve
 
-from ..bridge.support import wait_until
+from ..support import wait_until
 
 ACCEPTED = {"status": "Accepted"}
 
