@@ -1,0 +1,33 @@
+#include "capacity.h"
+
+#include <algorithm>
+
+namespace esphome::esp32evse_load_manager {
+
+void CapacityQuarter::update(uint32_t epoch_s, float grid, float house, float seconds) {
+  const uint32_t quarter = epoch_s / QUARTER_S;
+  const uint16_t passed = epoch_s % QUARTER_S;
+  if (this->quarter_ == 0) {  // begun in the middle: who knows what was used before
+    this->used_ = this->limit_ * passed / 3600.0f;
+    this->house_ = house;
+  } else if (quarter != this->quarter_) {
+    this->used_ = 0;
+  }
+  this->quarter_ = quarter;
+  this->left_s_ = QUARTER_S - passed;
+  this->used_ += grid * seconds / 3600.0f;
+  this->house_ += (house - this->house_) * std::min(seconds / SMOOTHING_S, 1.0f);
+}
+
+float CapacityQuarter::rest_() const {
+  const float expected = std::max(this->house_, 0.0f) * this->left_s_ / 3600.0f;
+  return this->limit_ * QUARTER_S / 3600.0f - this->used_ - SAFETY_WH - expected;
+}
+
+float CapacityQuarter::available() const {
+  return std::max(this->rest_() * 3600.0f / std::max<uint16_t>(this->left_s_, LAST_S) - RESERVE, 0.0f);
+}
+
+bool CapacityQuarter::is_exhausted() const { return this->rest_() <= RESERVE * this->left_s_ / 3600.0f * 0.5f; }
+
+}  // namespace esphome::esp32evse_load_manager

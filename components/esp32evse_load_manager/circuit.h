@@ -1,0 +1,82 @@
+#pragma once
+
+#include "breaker.h"
+#include "phases.h"
+
+namespace esphome::esp32evse_load_manager {
+
+struct CircuitConfig {
+  float limit;          ///< A per phase
+  float margin;         ///< A per phase, kept free
+  float fallback;       ///< A for all its chargers while its meter is silent; below the minimum they pause
+  uint32_t timeout_ms;  ///< a meter without a sample for so long is silent; 0: no meter, only its chargers count
+  uint32_t delay_ms;    ///< how old a sample is when it comes
+  PhaseMask phases;
+  uint8_t parent;  ///< NO_PARENT at the root
+
+  static constexpr uint8_t NO_PARENT = 0xFF;
+};
+
+/// The least value of the last minute.
+class LeastOfMinute {
+ public:
+  static constexpr uint8_t BUCKETS = 12;
+  static constexpr uint32_t BUCKET_MS = 5000;
+
+  void add(float value, uint32_t now);
+  float get() const;
+
+ protected:
+  int16_t buckets_[BUCKETS]{};  // 10 mA
+  uint32_t started_{0};
+  uint8_t newest_{0};
+};
+
+/// A fuse with the loads behind it: what its chargers may take.
+class Circuit {
+ public:
+  static constexpr float ABSURD = 3.0f;  ///< x limit: no house draws this for a sample's time, but a wrong unit shows it
+
+  void configure(const CircuitConfig &config, uint32_t now);
+  void set_limit(float ampere) { this->config_.limit = ampere; }
+  const CircuitConfig &config() const { return this->config_; }
+
+  /// A sample of the meter; `own_low` and `own_high` bound what the circuit's chargers drew when it was taken.
+  /// False: it is impossible, and counts as none.
+  bool on_sample(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t now);
+  /// Without a meter: the chargers are all there is.
+  void assume_empty(uint32_t now) { this->record_(now); }
+  /// Once a step, before the questions below.
+  void update(uint32_t now);
+
+  bool has_meter() const { return this->config_.timeout_ms != 0; }
+  /// A sample has come, and it is not too old.
+  bool is_valid() const { return this->valid_; }
+  /// No sample has come yet, and there is still time for it.
+  bool is_starting() const { return !this->known_ && !this->silent_; }
+  float house(uint8_t phase) const { return this->house_[phase]; }
+  float mains(uint8_t phase) const { return this->mains_[phase]; }
+  float house_sum() const { return this->house_.sum(); }
+  float mains_sum() const { return this->mains_.sum(); }
+  /// A that the chargers may take now.
+  float room(uint8_t phase) const;
+  /// A that they could have taken all the last minute: up to this they may rise.
+  float lasting_room(uint8_t phase) const;
+  bool allows_overload(uint8_t phase) const { return this->valid_ && this->breaker_[phase].allows_overload(); }
+  float breaker_used() const;
+
+ protected:
+  bool is_plausible_(const Phases &mains) const;
+  void record_(uint32_t now);
+
+  CircuitConfig config_{};
+  Phases mains_, house_;
+  LeastOfMinute least_[PHASES];
+  Breaker breaker_[PHASES];
+  uint32_t sampled_{0};
+  bool known_{false};  // a sample has ever come
+  bool silent_{false};
+  bool valid_{false};
+};
+
+}  // namespace esphome::esp32evse_load_manager

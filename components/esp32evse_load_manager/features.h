@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+
+// The generated code says what is configured. Built natively, without ESPHome, the law has everything.
+#if __has_include("esphome/core/defines.h")
+#include "esphome/core/defines.h"
+#endif
+
+namespace esphome::esp32evse_load_manager {
+
+#ifdef ESP32EVSE_LOAD_MANAGER_CHARGERS
+constexpr uint8_t MAX_CHARGERS = ESP32EVSE_LOAD_MANAGER_CHARGERS;
+constexpr uint8_t MAX_CIRCUITS = ESP32EVSE_LOAD_MANAGER_CIRCUITS;
+#else
+#define USE_ESP32EVSE_LOAD_MANAGER_SURPLUS
+#define USE_ESP32EVSE_LOAD_MANAGER_CAPACITY
+#define USE_ESP32EVSE_LOAD_MANAGER_DIMMING
+#define USE_ESP32EVSE_LOAD_MANAGER_UNBALANCE
+constexpr uint8_t MAX_CHARGERS = 4;
+constexpr uint8_t MAX_CIRCUITS = 4;
+#endif
+
+// What is not configured costs nothing: the law asks these with `if constexpr`.
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_SURPLUS
+constexpr bool HAS_SURPLUS = true;
+#else
+constexpr bool HAS_SURPLUS = false;
+#endif
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_CAPACITY
+constexpr bool HAS_CAPACITY = true;
+#else
+constexpr bool HAS_CAPACITY = false;
+#endif
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_DIMMING
+constexpr bool HAS_DIMMING = true;
+#else
+constexpr bool HAS_DIMMING = false;
+#endif
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_UNBALANCE
+constexpr bool HAS_UNBALANCE = true;
+#else
+constexpr bool HAS_UNBALANCE = false;
+#endif
+
+}  // namespace esphome::esp32evse_load_manager

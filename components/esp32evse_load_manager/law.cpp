@@ -1,0 +1,415 @@
+#include "law.h"
+
+#include <algorithm>
+
+namespace esphome::esp32evse_load_manager {
+
+// --- configuration ----------------------------------------------------------------------------------------------------
+
+void Law::add_circuit(const CircuitConfig &config, uint32_t now) {
+  this->circuits_[this->circuit_count_++].configure(config, now);
+}
+
+void Law::add_charger(const ChargerConfig &config) {
+  Charger &charger = this->chargers_[this->charger_count_++];
+  charger.config = config;
+  for (uint8_t circuit = config.circuit; circuit != CircuitConfig::NO_PARENT;
+       circuit = this->circuits_[circuit].config().parent) {
+    charger.path |= 1 << circuit;
+  }
+}
+
+void Law::adopt(uint8_t charger, bool running, float ampere) {
+  this->chargers_[charger].order.run = running;
+  this->chargers_[charger].order.ampere = std::max(ampere, this->chargers_[charger].config.minimum);
+}
+
+// --- what there is ----------------------------------------------------------------------------------------------------
+
+void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now) {
+  const uint32_t delay = this->circuits_[circuit].config().delay_ms;
+  Phases low, high;
+  for (uint8_t i = 0; i < this->charger_count_; i++) {
+    Charger &charger = this->chargers_[i];
+    if ((charger.path >> circuit & 1) == 0)
+      continue;
+    charger.own.advance(now);
+    for (uint8_t phase = 0; phase < PHASES; phase++) {
+      const OwnCurrent::Range range = charger.own.range(phase, delay / 2, delay + delay / 2 + 1000);
+      low[phase] += range.low;
+      high[phase] += range.high;
+    }
+  }
+  if (!this->circuits_[circuit].on_sample(mains, low, high, now))
+    return;
+  for (uint8_t i = 0; i < this->charger_count_; i++)
+    this->chargers_[i].fresh |= 1 << circuit;
+}
+
+void Law::update_circuits_(uint32_t now) {
+  for (uint8_t i = 0; i < this->circuit_count_; i++) {
+    if (this->circuits_[i].has_meter()) {
+      this->circuits_[i].update(now);
+      continue;
+    }
+    this->circuits_[i].assume_empty(now);
+    for (uint8_t j = 0; j < this->charger_count_; j++)
+      this->chargers_[j].fresh |= 1 << i;
+  }
+}
+
+float Law::least_power_(const Charger &charger) const {
+  return charger.config.minimum * count_phases(this->phases_of_(charger)) * VOLTAGE;
+}
+
+/// The sun is what the house leaves over, and what the chargers that do not follow the sun leave of it.
+void Law::update_surplus_(float seconds) {
+  this->surplus_ = this->settings_.surplus.grid_allowance - this->circuits_[0].house_sum() * VOLTAGE;
+  float least = 0, next = 0;
+  for (uint8_t i = 0; i < this->charger_count_; i++) {
+    const Charger &charger = this->chargers_[i];
+    if (!charger.follows_sun()) {
+      this->surplus_ -= charger.own.latest().sum() * VOLTAGE;
+    } else if (charger.mode == Mode::SOLAR && charger.view.vehicle) {
+      (charger.order.run ? least : next) += charger.order.run || next == 0 ? this->least_power_(charger) : 0;
+    }
+  }
+  this->to_spare_ = this->surplus_ - least - next;
+  if (!this->circuits_[0].is_valid())
+    return;
+  this->account_.save(next > 0 ? this->to_spare_ : -1e6f, seconds);
+  this->account_.borrow(least > 0 ? this->surplus_ - least : 1e6f, seconds);
+}
+
+void Law::update_quarter_(uint32_t epoch_s, float seconds) {
+  this->quarter_.update(epoch_s, this->circuits_[0].mains_sum() * VOLTAGE, this->circuits_[0].house_sum() * VOLTAGE,
+                        seconds);
+}
+
+void Law::fill_rooms_(float *rooms, bool lasting) const {
+  std::fill(rooms, rooms + POOLS, 0.0f);
+  for (uint8_t i = 0; i < this->circuit_count_; i++) {
+    for (uint8_t phase = 0; phase < PHASES; phase++) {
+      const Circuit &circuit = this->circuits_[i];
+      rooms[i * PHASES + phase] = lasting ? circuit.lasting_room(phase) : circuit.room(phase);
+    }
+  }
+  if constexpr (HAS_UNBALANCE)
+    std::fill_n(rooms + UNBALANCE_POOLS, PHASES, this->settings_.unbalance);
+  if constexpr (HAS_DIMMING)
+    rooms[DIMMING_POOL] = this->settings_.dimming / VOLTAGE;
+  if constexpr (HAS_CAPACITY)
+    rooms[CAPACITY_POOL] = this->quarter_.available() / VOLTAGE;
+  if constexpr (HAS_SURPLUS)
+    rooms[SURPLUS_POOL] = this->surplus_ / VOLTAGE;
+}
+
+// --- what each asks for -----------------------------------------------------------------------------------------------
+
+void Law::observe_(Charger &charger, uint32_t now) {
+  charger.own.advance(now);
+  PhaseMask carrying = 0;
+  for (uint8_t phase = 0; phase < PHASES; phase++)
+    carrying |= charger.own.latest()[phase] > DRAWS ? 1 << phase : 0;
+  if (charger.draws != (carrying != 0)) {
+    charger.draws = carrying != 0;
+    charger.drawing = now;
+  }
+  if (!charger.view.vehicle) {
+    charger.used = charger.pauses = charger.starts = 0;
+    charger.drawing = now;
+  } else if (this->is_drawing_for_(charger, true, OwnCurrent::SECONDS * 1000, now)) {
+    charger.used = charger.own.carrying(DRAWS);
+  } else if (charger.used != 0) {
+    charger.used |= carrying;
+  }
+}
+
+/// It is there, it may, and it has a car.
+bool Law::takes_part_(const Charger &charger) const {
+  return charger.view.vehicle && charger.view.enabled && charger.mode != Mode::OFF;
+}
+
+PoolMask Law::pools_of_(const Charger &charger) const {
+  PoolMask pools = 0;
+  const PhaseMask phases = this->phases_of_(charger);
+  for (uint8_t i = 0; i < this->circuit_count_; i++) {
+    if ((charger.path >> i & 1) != 0)
+      pools |= PoolMask{phases} << (i * PHASES);
+  }
+  if (HAS_UNBALANCE && count_phases(phases) < PHASES)
+    pools |= PoolMask{phases} << UNBALANCE_POOLS;
+  if (HAS_DIMMING && this->dimmed_)
+    pools |= pool_bit(DIMMING_POOL);
+  if (HAS_CAPACITY && this->quarter_.limit() > 0)
+    pools |= pool_bit(CAPACITY_POOL);
+  if (HAS_SURPLUS && charger.follows_sun())
+    pools |= pool_bit(SURPLUS_POOL);
+  return pools;
+}
+
+/// Who gives a running charger its minimum without having it: a breaker that is still cool, a quarter with something
+/// left, sun that has only gone behind a cloud.
+PoolMask Law::lenders_of_(const Charger &charger) const {
+  PoolMask lenders = 0;
+  if (HAS_SURPLUS && (charger.mode == Mode::MIN_SOLAR || (charger.order.run && !this->account_.must_stop())))
+    lenders |= pool_bit(SURPLUS_POOL);
+  if (!charger.order.run)
+    return lenders;
+  for (uint8_t pool = 0; pool < this->circuit_count_ * PHASES; pool++) {
+    if (this->circuits_[pool / PHASES].allows_overload(pool % PHASES))
+      lenders |= pool_bit(pool);
+  }
+  if (HAS_CAPACITY && !this->quarter_.is_exhausted())
+    lenders |= pool_bit(CAPACITY_POOL);
+  return lenders;
+}
+
+/// By priority; then who charges, who waits longest, who had its turn, whose car takes nothing.
+uint32_t Law::rank_(const Charger &charger, uint32_t now) const {
+  enum : uint32_t { CHARGES, WAITS, HAD_ITS_TURN, IDLE };
+  const uint32_t since_s = std::min<uint32_t>((now - charger.switched) / 1000, UINT16_MAX);
+  uint32_t place = charger.order.run ? CHARGES : WAITS;
+  if (this->is_drawing_for_(charger, false, IDLE_MS, now) && charger.order.run) {
+    place = IDLE;
+  } else if (charger.order.run && since_s >= TURN_MS / 1000) {
+    place = HAD_ITS_TURN;
+  }
+  return uint32_t{charger.config.priority} << 24 | place << 16 | (place == WAITS ? UINT16_MAX - since_s : since_s);
+}
+
+/// A, by the person, the charger, and what the car takes.
+float Law::bound_of_(const Charger &charger) const {
+  const float need = charger.own.peak() + ABOVE_DRAW;
+  return std::max(std::min({charger.view.wish, charger.view.maximum, need}), charger.config.minimum);
+}
+
+Demand Law::demand_(const Charger &charger, uint32_t now) const {
+  Demand demand;
+  demand.phases = this->phases_of_(charger);
+  demand.pools = this->pools_of_(charger);
+  demand.lenders = this->lenders_of_(charger);
+  demand.rank = this->rank_(charger, now);
+  demand.minimum = charger.config.minimum;
+  demand.most = this->bound_of_(charger);
+  demand.wants = this->takes_part_(charger);
+  if (!charger.view.online) {  // it may go on with what it last had
+    demand.minimum = demand.most = std::max(charger.order.run ? charger.order.ampere : 0.0f, charger.own.peak());
+    demand.lenders = demand.pools;
+    demand.rank = 0;
+    demand.wants = demand.most > 0;
+  }
+  return demand;
+}
+
+/// What forbids a start, other than a lack of room.
+Why Law::obstacle_(const Charger &charger, uint32_t now) const {
+  const uint32_t since = now - charger.switched;
+  const uint32_t pause = this->settings_.min_off_ms << (charger.pauses > 1 ? charger.pauses - 1 : 0);
+  if (charger.starts > 0 && since < pause)
+    return {Reason::PAUSE_LASTS, 0, 0, static_cast<uint16_t>((pause - since) / 1000)};
+  if (HAS_CAPACITY && this->quarter_.quarter() != 0 && charger.paused_in == this->quarter_.quarter())
+    return {Reason::CAPACITY};
+  if (!HAS_SURPLUS || charger.mode != Mode::SOLAR)
+    return {Reason::NONE};
+  if (charger.starts >= SOLAR_STARTS)
+    return {Reason::ENOUGH_STARTS};
+  if (this->account_.may_start())
+    return {Reason::NONE};
+  const uint16_t seconds = this->account_.starts_in(this->to_spare_);
+  return seconds < 600 ? Why{Reason::STARTS_SOON, 0, 0, seconds} : Why{Reason::WAITING_FOR_SUN};
+}
+
+// --- what each gets ---------------------------------------------------------------------------------------------------
+
+void Law::step(uint32_t now, uint32_t epoch_s) {
+  const float seconds = std::min(now - this->stepped_, LONGEST_STEP_MS) * 0.001f;
+  this->stepped_ = now;
+  this->update_circuits_(now);
+  for (uint8_t i = 0; i < this->charger_count_; i++)
+    this->observe_(this->chargers_[i], now);
+  if constexpr (HAS_SURPLUS)
+    this->update_surplus_(seconds);
+  if constexpr (HAS_CAPACITY)
+    this->update_quarter_(epoch_s, seconds);
+
+  Demand demands[MAX_CHARGERS];
+  Share shares[MAX_CHARGERS], lasting[MAX_CHARGERS];
+  float rooms[POOLS];
+  for (uint8_t i = 0; i < this->charger_count_; i++) {
+    demands[i] = this->demand_(this->chargers_[i], now);
+    demands[i].wants &= this->chargers_[i].order.run || !this->chargers_[i].view.online;
+  }
+  this->fill_rooms_(rooms, false);
+  share(demands, shares, this->charger_count_, rooms);
+
+  for (uint8_t i = 0; i < this->charger_count_; i++) {
+    const Charger &charger = this->chargers_[i];
+    if (charger.order.run || !charger.view.online)
+      continue;
+    demands[i].wants = this->takes_part_(charger) && this->obstacle_(charger, now).reason == Reason::NONE;
+    demands[i].minimum += SPARE;
+    demands[i].most = std::max(demands[i].most, demands[i].minimum);
+  }
+  this->fill_rooms_(rooms, true);
+  share(demands, lasting, this->charger_count_, rooms);
+  this->turn_wanted_ = false;
+  for (uint8_t i = 0; i < this->charger_count_; i++)
+    this->turn_wanted_ |= !this->chargers_[i].order.run && lasting[i].ampere > 0;
+
+  for (uint8_t i = 0; i < this->charger_count_; i++)
+    this->decide_(this->chargers_[i], shares[i], lasting[i], now);
+}
+
+void Law::decide_(Charger &charger, const Share &share, const Share &lasting, uint32_t now) {
+  Order &order = charger.order;
+  if (!charger.view.online) {
+    order.why = {Reason::CHARGER_SILENT};
+    return;
+  }
+  for (uint8_t i = 0; i < this->circuit_count_; i++) {
+    if ((charger.path >> i & 1) != 0 && this->circuits_[i].is_starting()) {
+      order.why = {Reason::STARTING, i};
+      return;
+    }
+  }
+  order.valid = true;
+  if (this->takes_part_(charger)) {
+    order.run ? this->run_(charger, share, lasting, now) : this->wait_(charger, lasting, now);
+    return;
+  }
+  order.why = {charger.mode == Mode::OFF        ? Reason::OFF
+               : !charger.view.enabled ? Reason::PAUSED_BY_YOU
+                                       : Reason::NO_VEHICLE};
+  // Ready for a car, unless it would have to wait for the sun; its current is found when it has come.
+  order.run = order.why.reason == Reason::NO_VEHICLE && charger.mode != Mode::SOLAR && this->has_room_(charger);
+  order.ampere = charger.config.minimum;
+  charger.available = 0;
+  charger.switched = now;
+}
+
+/// The minimum fits, now and all the last minute.
+bool Law::has_room_(const Charger &charger) const {
+  for (uint8_t i = 0; i < this->circuit_count_; i++) {
+    for (uint8_t phase = 0; phase < PHASES; phase++) {
+      if ((charger.path >> i & 1) != 0 && has_phase(charger.config.phases, phase) &&
+          this->circuits_[i].lasting_room(phase) < charger.config.minimum)
+        return false;
+    }
+  }
+  return true;
+}
+
+void Law::run_(Charger &charger, const Share &share, const Share &lasting, uint32_t now) {
+  Order &order = charger.order;
+  charger.available = share.ampere;
+  if (share.ampere <= 0) {
+    this->pause_(charger, share.crowded_out ? Why{Reason::OTHER_FIRST} : this->why_pool_(share.bound_by), now);
+    return;
+  }
+  if (this->turn_wanted_ && lasting.crowded_out && now - charger.switched >= TURN_MS) {
+    this->pause_(charger, {Reason::OTHER_FIRST}, now);
+    return;
+  }
+  const float rise = std::min(lasting.ampere - order.ampere, this->rise_(charger, now));
+  const float old = order.ampere;
+  order.ampere = std::min(order.ampere + std::max(rise, 0.0f), share.ampere);
+  order.why = this->why_running_(charger, share, lasting, order.ampere > old);
+}
+
+/// A that the offer may rise by: only on new samples of all the circuits above, and slowly.
+float Law::rise_(Charger &charger, uint32_t now) const {
+  if ((charger.fresh & charger.path) != charger.path)
+    return 0;
+  const uint32_t passed = now - charger.rose;
+  charger.fresh = 0;
+  charger.rose = now;
+  return passed > LONGEST_STEP_MS ? 0 : std::min(passed * 0.001f * RISE_A_PER_S, ABOVE_DRAW);
+}
+
+void Law::wait_(Charger &charger, const Share &lasting, uint32_t now) {
+  charger.available = lasting.ampere;
+  charger.order.ampere = charger.config.minimum;
+  const Why obstacle = this->obstacle_(charger, now);
+  if (obstacle.reason == Reason::NONE && lasting.ampere > 0) {
+    this->start_(charger, now);
+  } else if (obstacle.reason != Reason::NONE) {
+    charger.order.why = obstacle;
+  } else {
+    charger.order.why = lasting.crowded_out ? Why{Reason::OTHER_FIRST} : this->why_pool_(lasting.bound_by);
+  }
+}
+
+void Law::start_(Charger &charger, uint32_t now) {
+  charger.order.run = true;
+  charger.order.why = {Reason::RISING};
+  charger.switched = charger.rose = now;
+  charger.fresh = 0;
+  if (charger.starts < UINT8_MAX)
+    charger.starts++;
+  if (HAS_SURPLUS && charger.mode == Mode::SOLAR)
+    this->account_.reset();
+}
+
+void Law::pause_(Charger &charger, const Why &why, uint32_t now) {
+  if (now - charger.switched >= FORGIVE_MS)
+    charger.pauses = 0;
+  if (why.reason == Reason::CIRCUIT_LIMIT)
+    charger.pauses = std::min<uint8_t>(charger.pauses + 1, MAX_PAUSES);
+  if (why.reason == Reason::CAPACITY)
+    charger.paused_in = this->quarter_.quarter();
+  if (HAS_SURPLUS && charger.mode == Mode::SOLAR)
+    this->account_.reset();
+  charger.starts = std::max<uint8_t>(charger.starts, 1);
+  charger.order.run = false;
+  charger.order.ampere = charger.config.minimum;
+  charger.order.why = why;
+  charger.switched = now;
+}
+
+// --- why --------------------------------------------------------------------------------------------------------------
+
+Why Law::why_pool_(uint8_t pool) const {
+  if (pool < CIRCUIT_POOLS) {
+    const auto circuit = static_cast<uint8_t>(pool / PHASES);
+    const bool valid = this->circuits_[circuit].is_valid();
+    return {valid ? Reason::CIRCUIT_LIMIT : Reason::METER_SILENT, circuit, static_cast<uint8_t>(pool % PHASES)};
+  }
+  switch (pool) {
+    case DIMMING_POOL:
+      return {Reason::DIMMED};
+    case CAPACITY_POOL:
+      return {Reason::CAPACITY};
+    case SURPLUS_POOL:
+      return {Reason::FOLLOWS_SUN};
+    default:
+      return {Reason::UNBALANCE};
+  }
+}
+
+Why Law::why_running_(const Charger &charger, const Share &share, const Share &lasting, bool rising) const {
+  if (HAS_SURPLUS && charger.mode == Mode::SOLAR && this->surplus_ < this->least_power_(charger)) {
+    const uint16_t seconds = this->account_.stops_in(this->surplus_ - this->least_power_(charger));
+    return {Reason::STOPS_SOON, 0, 0, seconds};
+  }
+  if (rising && lasting.ampere > charger.order.ampere)
+    return {Reason::RISING};
+  const uint8_t bound_by = lasting.ampere < share.ampere ? lasting.bound_by : share.bound_by;
+  if (bound_by != NO_POOL)
+    return this->why_pool_(bound_by);
+  const float bound = std::min(charger.view.wish, charger.view.maximum);
+  if (charger.order.ampere < bound)
+    return {charger.draws ? Reason::CAR_TAKES_LESS : Reason::CAR_TAKES_NOTHING};
+  return {charger.view.wish < charger.view.maximum ? Reason::YOUR_LIMIT : Reason::CHARGER_MAXIMUM};
+}
+
+bool Law::is_limiting() const {
+  for (uint8_t i = 0; i < this->charger_count_; i++) {
+    const Why &why = this->chargers_[i].order.why;
+    if (why.reason >= Reason::METER_SILENT && why.reason <= Reason::PAUSE_LASTS)
+      return true;
+  }
+  return false;
+}
+
+}  // namespace esphome::esp32evse_load_manager

@@ -1,0 +1,169 @@
+#pragma once
+
+#include "capacity.h"
+#include "circuit.h"
+#include "features.h"
+#include "own_current.h"
+#include "phases.h"
+#include "reason.h"
+#include "sharing.h"
+#include "surplus.h"
+
+namespace esphome::esp32evse_load_manager {
+
+/// In the order of the select's options.
+enum class Mode : uint8_t {
+  OFF,        ///< nothing charges
+  FAST,       ///< as much as the limits allow
+  SOLAR,      ///< from the sun only
+  MIN_SOLAR,  ///< the minimum always, more from the sun
+  MANUAL,     ///< the current that a person has set, within the limits
+};
+
+struct ChargerConfig {
+  float minimum;       ///< A, 6 or what the car needs to start
+  PhaseMask phases;    ///< to which it is wired
+  uint8_t circuit;
+  uint8_t priority;    ///< 1 is served first
+};
+
+/// What is known of a charger now.
+struct ChargerView {
+  bool online{false};
+  bool vehicle{false};        ///< one is connected
+  bool offering{false};       ///< the pilot offers energy (B2, C2, D2)
+  bool charging{false};       ///< C2, D2
+  bool enabled{true};         ///< a person's word: false pauses until a person says otherwise
+  float wish{63.0f};          ///< A, a person's upper bound
+  float maximum{63.0f};       ///< A, the charger's own
+};
+
+/// What the charger shall do.
+struct Order {
+  bool valid{false};  ///< false: nothing is known yet, leave the charger as it is
+  bool run{false};
+  float ampere{0};    ///< the offer while it runs
+  Why why;
+};
+
+struct Settings {
+  uint32_t min_off_ms{120000};  ///< a pause lasts so long, and longer the more there were
+  float dimming{0};             ///< W for all chargers while dimmed
+  float unbalance{0};           ///< A that one phase may carry more than another
+  SurplusConfig surplus{40, 120, 0};
+};
+
+/// The load manager's law: samples, the chargers' own currents and the time in, an order for each charger out.
+///
+/// Pure logic; times are in ms and may wrap around. step() is called once a second and after every sample.
+class Law {
+ public:
+  static constexpr float RISE_A_PER_S = 1.0f;     ///< slower than most cars, so that the meter sees what happens
+  static constexpr float SPARE = 0.5f;            ///< A that must be left over the minimum for a start
+  static constexpr float ABOVE_DRAW = 4.0f;       ///< A: the offer is not more than this above what the car takes
+  static constexpr float DRAWS = 0.5f;            ///< A: a phase with more than this is used
+  static constexpr uint32_t LONGEST_STEP_MS = 15000;  ///< after a longer gap nothing rises
+  static constexpr uint32_t TURN_MS = 900000;     ///< where not all fit
+  static constexpr uint32_t IDLE_MS = 120000;     ///< a car that takes nothing for so long lets others go first
+  static constexpr uint32_t FORGIVE_MS = 3600000; ///< without a pause: one pause less counts
+  static constexpr uint8_t MAX_PAUSES = 4;        ///< the longest pause is 8 times the shortest
+  static constexpr uint8_t SOLAR_STARTS = 8;      ///< in a session
+
+  void configure(const Settings &settings) { this->settings_ = settings; this->account_.configure(settings.surplus); }
+  void add_circuit(const CircuitConfig &config, uint32_t now);
+  void add_charger(const ChargerConfig &config);
+  /// What the charger does while nothing is known yet, after a restart of the node.
+  void adopt(uint8_t charger, bool running, float ampere);
+
+  void set_mode(uint8_t charger, Mode mode) { this->chargers_[charger].mode = mode; }
+  Mode mode(uint8_t charger) const { return this->chargers_[charger].mode; }
+  void set_view(uint8_t charger, const ChargerView &view) { this->chargers_[charger].view = view; }
+  void set_dimmed(bool dimmed) { this->dimmed_ = dimmed; }
+  Settings &settings() { return this->settings_; }
+  Circuit &circuit(uint8_t circuit) { return this->circuits_[circuit]; }
+  SurplusAccount &account() { return this->account_; }
+  CapacityQuarter &quarter() { return this->quarter_; }
+
+  void on_own(uint8_t charger, const Phases &ampere, uint32_t now) { this->chargers_[charger].own.add(ampere, now); }
+  void on_sample(uint8_t circuit, const Phases &mains, uint32_t now);
+  /// `epoch_s`: 0 while the clock is not known.
+  void step(uint32_t now, uint32_t epoch_s);
+
+  const Order &order(uint8_t charger) const { return this->chargers_[charger].order; }
+  float available(uint8_t charger) const { return this->chargers_[charger].available; }
+  /// W that would flow into the grid without the chargers that follow the sun.
+  float surplus() const { return this->surplus_; }
+  bool is_limiting() const;
+
+ protected:
+  struct Charger {
+    ChargerConfig config;
+    ChargerView view;
+    OwnCurrent own;
+    Order order;
+    Mode mode{Mode::FAST};
+    float available{0};       // A, that the limits leave it
+    uint32_t switched{0};     // when it was started or paused
+    uint32_t rose{0};         // when it last could
+    uint32_t drawing{0};      // since when its car draws, or does not
+    uint32_t paused_in{0};    // clock quarter of the last pause for capacity
+    uint8_t fresh{0};         // bits of the circuits with a sample since then
+    uint8_t path{0};          // bits of the circuits up to the root
+    uint8_t pauses{0};        // recent ones: each doubles the next
+    uint8_t starts{0};        // in this session
+    PhaseMask used{0};        // phases that the car was seen to use
+    bool draws{false};
+
+    bool follows_sun() const { return this->mode == Mode::SOLAR || this->mode == Mode::MIN_SOLAR; }
+  };
+
+  bool is_drawing_for_(const Charger &charger, bool draws, uint32_t ms, uint32_t now) const {
+    return charger.draws == draws && now - charger.drawing >= ms;
+  }
+  PhaseMask phases_of_(const Charger &charger) const {
+    return charger.used != 0 ? charger.used : charger.config.phases;
+  }
+  float least_power_(const Charger &charger) const;
+
+  // what there is
+  void update_circuits_(uint32_t now);
+  void update_surplus_(float seconds);
+  void update_quarter_(uint32_t epoch_s, float seconds);
+  void fill_rooms_(float *rooms, bool lasting) const;
+
+  // what each asks for
+  void observe_(Charger &charger, uint32_t now);
+  bool takes_part_(const Charger &charger) const;
+  Why obstacle_(const Charger &charger, uint32_t now) const;
+  Demand demand_(const Charger &charger, uint32_t now) const;
+  PoolMask pools_of_(const Charger &charger) const;
+  PoolMask lenders_of_(const Charger &charger) const;
+  uint32_t rank_(const Charger &charger, uint32_t now) const;
+  float bound_of_(const Charger &charger) const;
+
+  // what each gets
+  bool has_room_(const Charger &charger) const;
+  void decide_(Charger &charger, const Share &share, const Share &lasting, uint32_t now);
+  void run_(Charger &charger, const Share &share, const Share &lasting, uint32_t now);
+  void wait_(Charger &charger, const Share &lasting, uint32_t now);
+  void start_(Charger &charger, uint32_t now);
+  void pause_(Charger &charger, const Why &why, uint32_t now);
+  float rise_(Charger &charger, uint32_t now) const;
+  Why why_running_(const Charger &charger, const Share &share, const Share &lasting, bool rising) const;
+  Why why_pool_(uint8_t pool) const;
+
+  Settings settings_;
+  Circuit circuits_[MAX_CIRCUITS];
+  Charger chargers_[MAX_CHARGERS];
+  SurplusAccount account_;
+  CapacityQuarter quarter_;
+  float surplus_{0};
+  float to_spare_{0};  // W of the surplus above what the running chargers need
+  uint32_t stepped_{0};
+  uint8_t circuit_count_{0};
+  uint8_t charger_count_{0};
+  bool dimmed_{false};
+  bool turn_wanted_{false};  // one that waits would fit in, if one that had its turn went
+};
+
+}  // namespace esphome::esp32evse_load_manager

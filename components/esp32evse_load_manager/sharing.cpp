@@ -1,0 +1,119 @@
+#include "sharing.h"
+
+#include <algorithm>
+
+namespace esphome::esp32evse_load_manager {
+
+namespace {
+
+constexpr float EPSILON = 0.001f;  // A
+
+void take(const Demand &demand, float ampere, float *rooms) {
+  for (uint8_t pool = 0; pool < POOLS; pool++) {
+    if ((demand.pools & pool_bit(pool)) != 0)
+      rooms[pool] -= ampere * demand.weight(pool);
+  }
+}
+
+/// The pool that has too little for the charger's minimum, or NO_POOL.
+uint8_t lacking(const Demand &demand, const float *rooms) {
+  for (uint8_t pool = 0; pool < POOLS; pool++) {
+    if ((demand.pools & ~demand.lenders & pool_bit(pool)) != 0 &&
+        rooms[pool] < demand.minimum * demand.weight(pool) - EPSILON)
+      return pool;
+  }
+  return NO_POOL;
+}
+
+struct Round {
+  const Demand *demands;
+  Share *shares;
+  float *rooms;
+  uint8_t count;
+  uint8_t open;  // bits of the chargers that may still get more
+
+  bool is_open(uint8_t charger) const { return (this->open >> charger & 1) != 0; }
+  void close(uint8_t charger) { this->open &= ~(1 << charger); }
+
+  /// A that every open charger could get more from this pool.
+  float part_of(uint8_t pool) const {
+    float weights = 0;
+    for (uint8_t charger = 0; charger < this->count; charger++) {
+      if (this->is_open(charger) && (this->demands[charger].pools & pool_bit(pool)) != 0)
+        weights += this->demands[charger].weight(pool);
+    }
+    return std::max(this->rooms[pool], 0.0f) / std::max(weights, 1.0f);
+  }
+
+  /// Gives every open charger the same, until the first of them can get no more; that one is closed.
+  void run() {
+    uint8_t first = 0, bound_by = NO_POOL;
+    float least = 1e9f;
+    for (uint8_t charger = 0; charger < this->count; charger++) {
+      if (!this->is_open(charger))
+        continue;
+      const Demand &demand = this->demands[charger];
+      const auto bound = [&](float ampere, uint8_t pool) {
+        if (ampere >= least)
+          return;
+        least = ampere;
+        first = charger;
+        bound_by = pool;
+      };
+      bound(demand.most - this->shares[charger].ampere, NO_POOL);
+      for (uint8_t pool = 0; pool < POOLS; pool++) {
+        if ((demand.pools & pool_bit(pool)) != 0)
+          bound(this->part_of(pool), pool);
+      }
+    }
+    for (uint8_t charger = 0; charger < this->count; charger++) {
+      if (!this->is_open(charger))
+        continue;
+      this->shares[charger].ampere += least;
+      take(this->demands[charger], least, this->rooms);
+    }
+    this->shares[first].bound_by = bound_by;
+    this->close(first);
+  }
+};
+
+/// The charger that comes next by rank, or `count`.
+uint8_t next_by_rank(const Demand *demands, uint8_t count, uint8_t served) {
+  uint8_t next = count;
+  for (uint8_t charger = 0; charger < count; charger++) {
+    if ((served >> charger & 1) == 0 && demands[charger].wants &&
+        (next == count || demands[charger].rank < demands[next].rank))
+      next = charger;
+  }
+  return next;
+}
+
+}  // namespace
+
+void share(const Demand *demands, Share *shares, uint8_t count, float *rooms) {
+  Round round{demands, shares, rooms, count, 0};
+  float whole[POOLS];
+  std::copy(rooms, rooms + POOLS, whole);
+  std::fill(shares, shares + count, Share{});
+  uint8_t served = 0;
+  for (uint8_t n = 0; n < count; n++) {
+    const uint8_t charger = next_by_rank(demands, count, served);
+    if (charger == count)
+      break;
+    served |= 1 << charger;
+    const Demand &demand = demands[charger];
+    Share &share = shares[charger];
+    share.bound_by = lacking(demand, rooms);
+    if (share.bound_by != NO_POOL) {
+      share.crowded_out = lacking(demand, whole) == NO_POOL;
+      continue;
+    }
+    share.ampere = demand.minimum;
+    take(demand, demand.minimum, rooms);
+    round.open |= 1 << charger;
+  }
+  while (round.open != 0)
+    round.run();
+}
+
+}  // namespace esphome::esp32evse_load_manager
