@@ -28,6 +28,6 @@ float CapacityQuarter::available() const {
   return std::max(this->rest_() * 3600.0f / std::max<uint16_t>(this->left_s_, LAST_S) - RESERVE, 0.0f);
 }
 
-bool CapacityQuarter::is_exhausted() const { return this->rest_() <= RESERVE * this->left_s_ / 3600.0f * 0.5f; }
+bool CapacityQuarter::is_exhausted() const { return this->rest_() <= RESERVE * this->left_s_ / 3600.0f * 1.0f; }
 
 }  // namespace esphome::esp32evse_load_manager

@@ -5,10 +5,10 @@
 
 namespace esphome::esp32evse_load_manager {
 
-// --- the last minute --------------------------------------------------------------------------------------------------
+// --- the last time ----------------------------------------------------------------------------------------------------
 
-void LeastOfMinute::add(float value, uint32_t now) {
-  const auto raw = static_cast<int16_t>(std::clamp(value, -300.0f, 300.0f) * 100.0f);
+void LastingRoom::add(float room, uint32_t now) {
+  const auto raw = static_cast<int16_t>(std::clamp(room, -300.0f, 300.0f) * 100.0f);
   int16_t &newest = this->buckets_[this->newest_];
   newest = std::min(newest, raw);
   uint32_t passed = (now - this->started_) / BUCKET_MS;
@@ -19,7 +19,12 @@ void LeastOfMinute::add(float value, uint32_t now) {
   }
 }
 
-float LeastOfMinute::get() const { return *std::min_element(this->buckets_, this->buckets_ + BUCKETS) * 0.01f; }
+float LastingRoom::get(uint8_t buckets) const {
+  int16_t least = INT16_MAX;
+  for (uint8_t age = 0; age < buckets; age++)
+    least = std::min(least, this->buckets_[(this->newest_ + BUCKETS - age) % BUCKETS]);
+  return least * 0.01f;
+}
 
 // --- samples ----------------------------------------------------------------------------------------------------------
 
@@ -58,7 +63,7 @@ void Circuit::record_(uint32_t now) {
   this->known_ = this->valid_ = true;
   this->silent_ = false;
   for (uint8_t phase = 0; phase < PHASES; phase++)
-    this->least_[phase].add(this->room(phase), now);
+    this->lasting_[phase].add(this->room(phase), now);
 }
 
 void Circuit::update(uint32_t now) {
@@ -68,7 +73,7 @@ void Circuit::update(uint32_t now) {
   this->silent_ = true;
   this->valid_ = false;
   for (uint8_t phase = 0; phase < PHASES; phase++)
-    this->least_[phase].add(this->room(phase), now);
+    this->lasting_[phase].add(this->room(phase), now);
 }
 
 // --- answers ----------------------------------------------------------------------------------------------------------
@@ -79,7 +84,10 @@ float Circuit::room(uint8_t phase) const {
   return this->config_.limit - this->config_.margin - this->house_[phase];
 }
 
-float Circuit::lasting_room(uint8_t phase) const { return std::min(this->least_[phase].get(), this->room(phase)); }
+float Circuit::lasting_room(uint8_t phase) const {
+  const LastingRoom &lasting = this->lasting_[phase];
+  return std::min({lasting.get() + HARMLESS * this->config_.limit, lasting.get(SHORT), this->room(phase)});
+}
 
 float Circuit::breaker_used() const {
   return std::max({this->breaker_[0].used(), this->breaker_[1].used(), this->breaker_[2].used()});

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "breaker.h"
 #include "phases.h"
 
@@ -17,14 +19,15 @@ struct CircuitConfig {
   static constexpr uint8_t NO_PARENT = 0xFF;
 };
 
-/// The least value of the last minute.
-class LeastOfMinute {
+/// The least room of the last minutes, so that a load which comes and goes is not run into at every turn.
+class LastingRoom {
  public:
-  static constexpr uint8_t BUCKETS = 12;
-  static constexpr uint32_t BUCKET_MS = 5000;
+  static constexpr uint8_t BUCKETS = 16;
+  static constexpr uint32_t BUCKET_MS = 10000;
 
-  void add(float value, uint32_t now);
-  float get() const;
+  void add(float room, uint32_t now);
+  /// The least of the newest buckets.
+  float get(uint8_t buckets = BUCKETS) const;
 
  protected:
   int16_t buckets_[BUCKETS]{};  // 10 mA
@@ -35,6 +38,9 @@ class LeastOfMinute {
 /// A fuse with the loads behind it: what its chargers may take.
 class Circuit {
  public:
+  /// x limit: a breaker holds 1.13 for an hour, so loads that come back may bring it so far until the charger follows.
+  static constexpr float HARMLESS = 0.1f;
+  static constexpr uint8_t SHORT = 3;  ///< buckets
   static constexpr float ABSURD = 3.0f;  ///< x limit: no house draws this for a sample's time, but a wrong unit shows it
 
   void configure(const CircuitConfig &config, uint32_t now);
@@ -60,8 +66,10 @@ class Circuit {
   float mains_sum() const { return this->mains_.sum(); }
   /// A that the chargers may take now.
   float room(uint8_t phase) const;
-  /// A that they could have taken all the last minute: up to this they may rise.
+  /// A that they could have taken all the last time: up to this they may rise.
   float lasting_room(uint8_t phase) const;
+  /// A that was there in every one of the last minutes: enough of it lets a charger start.
+  float steady_room(uint8_t phase) const { return std::min(this->lasting_[phase].get(), this->room(phase)); }
   bool allows_overload(uint8_t phase) const { return this->valid_ && this->breaker_[phase].allows_overload(); }
   float breaker_used() const;
 
@@ -71,7 +79,7 @@ class Circuit {
 
   CircuitConfig config_{};
   Phases mains_, house_;
-  LeastOfMinute least_[PHASES];
+  LastingRoom lasting_[PHASES];
   Breaker breaker_[PHASES];
   uint32_t sampled_{0};
   bool known_{false};  // a sample has ever come

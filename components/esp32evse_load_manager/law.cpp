@@ -116,7 +116,7 @@ void Law::observe_(Charger &charger, uint32_t now) {
     charger.drawing = now;
   }
   if (!charger.view.vehicle) {
-    charger.used = charger.pauses = charger.starts = 0;
+    charger.used = charger.starts = 0;
     charger.drawing = now;
   } else if (this->is_drawing_for_(charger, true, OwnCurrent::SECONDS * 1000, now)) {
     charger.used = charger.own.carrying(DRAWS);
@@ -137,7 +137,7 @@ PoolMask Law::pools_of_(const Charger &charger) const {
     if ((charger.path >> i & 1) != 0)
       pools |= PoolMask{phases} << (i * PHASES);
   }
-  if (HAS_UNBALANCE && count_phases(phases) < PHASES)
+  if (HAS_UNBALANCE && this->settings_.unbalance > 0 && count_phases(phases) < PHASES)
     pools |= PoolMask{phases} << UNBALANCE_POOLS;
   if (HAS_DIMMING && this->dimmed_)
     pools |= pool_bit(DIMMING_POOL);
@@ -205,14 +205,14 @@ Demand Law::demand_(const Charger &charger, uint32_t now) const {
 /// What forbids a start, other than a lack of room.
 Why Law::obstacle_(const Charger &charger, uint32_t now) const {
   const uint32_t since = now - charger.switched;
-  const uint32_t pause = this->settings_.min_off_ms << (charger.pauses > 1 ? charger.pauses - 1 : 0);
+  const uint32_t pause = this->settings_.min_off_ms;
   if (charger.starts > 0 && since < pause)
     return {Reason::PAUSE_LASTS, 0, 0, static_cast<uint16_t>((pause - since) / 1000)};
   if (HAS_CAPACITY && this->quarter_.quarter() != 0 && charger.paused_in == this->quarter_.quarter())
     return {Reason::CAPACITY};
   if (!HAS_SURPLUS || charger.mode != Mode::SOLAR)
     return {Reason::NONE};
-  if (charger.starts >= SOLAR_STARTS)
+  if (charger.starts >= SOLAR_STARTS && since < NIGHT_MS)
     return {Reason::ENOUGH_STARTS};
   if (this->account_.may_start())
     return {Reason::NONE};
@@ -292,8 +292,8 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
 bool Law::has_room_(const Charger &charger) const {
   for (uint8_t i = 0; i < this->circuit_count_; i++) {
     for (uint8_t phase = 0; phase < PHASES; phase++) {
-      if ((charger.path >> i & 1) != 0 && has_phase(charger.config.phases, phase) &&
-          this->circuits_[i].lasting_room(phase) < charger.config.minimum)
+      if ((charger.path >> i & 1) != 0 && has_phase(this->phases_of_(charger), phase) &&
+          this->circuits_[i].steady_room(phase) < charger.config.minimum + SPARE)
         return false;
     }
   }
@@ -331,7 +331,7 @@ void Law::wait_(Charger &charger, const Share &lasting, uint32_t now) {
   charger.available = lasting.ampere;
   charger.order.ampere = charger.config.minimum;
   const Why obstacle = this->obstacle_(charger, now);
-  if (obstacle.reason == Reason::NONE && lasting.ampere > 0) {
+  if (obstacle.reason == Reason::NONE && lasting.ampere > 0 && this->has_room_(charger)) {
     this->start_(charger, now);
   } else if (obstacle.reason != Reason::NONE) {
     charger.order.why = obstacle;
@@ -343,19 +343,14 @@ void Law::wait_(Charger &charger, const Share &lasting, uint32_t now) {
 void Law::start_(Charger &charger, uint32_t now) {
   charger.order.run = true;
   charger.order.why = {Reason::RISING};
+  charger.starts = now - charger.switched < NIGHT_MS ? std::min(charger.starts + 1, int{UINT8_MAX}) : 1;
   charger.switched = charger.rose = now;
   charger.fresh = 0;
-  if (charger.starts < UINT8_MAX)
-    charger.starts++;
   if (HAS_SURPLUS && charger.mode == Mode::SOLAR)
     this->account_.reset();
 }
 
 void Law::pause_(Charger &charger, const Why &why, uint32_t now) {
-  if (now - charger.switched >= FORGIVE_MS)
-    charger.pauses = 0;
-  if (why.reason == Reason::CIRCUIT_LIMIT)
-    charger.pauses = std::min<uint8_t>(charger.pauses + 1, MAX_PAUSES);
   if (why.reason == Reason::CAPACITY)
     charger.paused_in = this->quarter_.quarter();
   if (HAS_SURPLUS && charger.mode == Mode::SOLAR)

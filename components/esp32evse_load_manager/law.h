@@ -47,10 +47,10 @@ struct Order {
 };
 
 struct Settings {
-  uint32_t min_off_ms{120000};  ///< a pause lasts so long, and longer the more there were
+  uint32_t min_off_ms{120000};  ///< a pause lasts at least so long
   float dimming{0};             ///< W for all chargers while dimmed
   float unbalance{0};           ///< A that one phase may carry more than another
-  SurplusConfig surplus{40, 120, 0};
+  SurplusConfig surplus{40, 240, 0};
 };
 
 /// The load manager's law: samples, the chargers' own currents and the time in, an order for each charger out.
@@ -65,9 +65,8 @@ class Law {
   static constexpr uint32_t LONGEST_STEP_MS = 15000;  ///< after a longer gap nothing rises
   static constexpr uint32_t TURN_MS = 900000;     ///< where not all fit
   static constexpr uint32_t IDLE_MS = 120000;     ///< a car that takes nothing for so long lets others go first
-  static constexpr uint32_t FORGIVE_MS = 3600000; ///< without a pause: one pause less counts
-  static constexpr uint8_t MAX_PAUSES = 4;        ///< the longest pause is 8 times the shortest
-  static constexpr uint8_t SOLAR_STARTS = 8;      ///< in a session
+  static constexpr uint8_t SOLAR_STARTS = 8;      ///< of a car in a day
+  static constexpr uint32_t NIGHT_MS = 6 * 3600000;  ///< a pause so long begins a new day
 
   void configure(const Settings &settings) { this->settings_ = settings; this->account_.configure(settings.surplus); }
   void add_circuit(const CircuitConfig &config, uint32_t now);
@@ -109,7 +108,6 @@ class Law {
     uint32_t paused_in{0};    // clock quarter of the last pause for capacity
     uint8_t fresh{0};         // bits of the circuits with a sample since then
     uint8_t path{0};          // bits of the circuits up to the root
-    uint8_t pauses{0};        // recent ones: each doubles the next
     uint8_t starts{0};        // in this session
     PhaseMask used{0};        // phases that the car was seen to use
     bool draws{false};

@@ -41,7 +41,7 @@ class Day:
             second += (on + off) * self.random.uniform(0.9, 1.1) if on + off > 20 else on + off
 
 
-def base_load(day: Day, watt: float = 120) -> None:
+def base_load(day: Day, watt: float = 100) -> None:
     """Lights, computers, a refrigerator: changes every minute."""
     for phase in range(PHASES):
         level = watt
@@ -86,7 +86,7 @@ def dryer(day: Day, hour: float) -> None:
     day.add((1,), start, 4300, 250)
 
 
-def heat_pump(day: Day, watt: float = 2700) -> None:
+def heat_pump(day: Day, watt: float = 2100) -> None:
     """Three phases, with an inrush of three times its current for a second."""
     second = day.random.uniform(0, 2400)
     while second < day.seconds:
@@ -140,7 +140,7 @@ def quiet_day(seed: int, seconds: int = DAY) -> Day:
 def clear_sky(second: float) -> float:
     """Share of the peak power on a clear day in spring, by the sun's height at 50 degrees north."""
     hour_angle = (second % DAY / HOUR - 12.5) * math.pi / 12
-    latitude, declination = math.radians(50), math.radians(12)
+    latitude, declination = math.radians(50), math.radians(18)
     height = math.sin(latitude) * math.sin(declination) + math.cos(latitude) * math.cos(declination) * math.cos(
         hour_angle
     )
@@ -158,11 +158,11 @@ def add_sun(day: Day, peak: float, cloudy: float) -> list[float]:
     overcast = 1.0
     for second in range(day.seconds):
         if second % DAY == 0:
-            overcast = day.random.choice((1.0, 1.0, 0.9, 0.55)) if cloudy > 0 else 1.0
+            overcast = day.random.choice((1.0, 1.0, 1.0, 0.9, 0.55)) if cloudy > 0 else 1.0
         if second >= until:
             under = day.random.random() < cloudy
             target = day.random.uniform(0.15, 0.6) if under else day.random.uniform(0.92, 1.0)
-            until = second + day.random.expovariate(1 / (180 if under else 420))
+            until = second + day.random.expovariate(1 / (240 if under else 600))
         cover += max(-0.06, min(0.06, target - cover))
         watt = peak * clear_sky(second) * cover * overcast
         watts.append(watt)
@@ -171,8 +171,8 @@ def add_sun(day: Day, peak: float, cloudy: float) -> list[float]:
     return watts
 
 
-def sunny_days(seed: int, days: int, peak: float = 11000) -> Day:
+def sunny_days(seed: int, days: int, peak: float = 12000) -> Day:
     """Days of a family with PV, some clear, some with clouds in steps."""
     day = quiet_day(seed, days * DAY)
-    add_sun(day, peak, 0.35)
+    add_sun(day, peak, 0.25)
     return day
