@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 RUN := $(VENV)/bin/python -m
-CPP := $(wildcard components/esp32evse/*.h components/esp32evse/*.cpp tests/*.cpp tests/*/*.cpp tests/*/*.h tools/*/*.cpp)
+CPP := $(wildcard components/*/*.h components/*/*.cpp tests/*.cpp tests/*/*.cpp tests/*/*.h tools/*/*.cpp tools/balance/*.h)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test footprint bench soak docs format lint clean

@@ -41,7 +41,8 @@ class Circuit {
   /// x limit: a breaker holds 1.13 for an hour, so loads that come back may bring it so far until the charger follows.
   static constexpr float HARMLESS = 0.1f;
   static constexpr uint8_t SHORT = 3;  ///< buckets
-  static constexpr float ABSURD = 3.0f;  ///< x limit: no house draws this for a sample's time, but a wrong unit shows it
+  static constexpr float ABSURD =
+      3.0f;  ///< x limit: no house draws this for a sample's time, but a wrong unit shows it
 
   void configure(const CircuitConfig &config, uint32_t now);
   void set_limit(float ampere) { this->config_.limit = ampere; }

@@ -245,8 +245,14 @@ void Law::step(uint32_t now, uint32_t epoch_s) {
 
   for (uint8_t i = 0; i < this->charger_count_; i++) {
     const Charger &charger = this->chargers_[i];
-    if (charger.order.run || !charger.view.online)
+    if (!charger.view.online)
       continue;
+    if (charger.order.run) {
+      // Nothing is lent to who had its turn: one that waits may take its place.
+      if (now - charger.switched >= TURN_MS)
+        demands[i].lenders &= ~(pool_bit(CIRCUIT_POOLS) - 1);
+      continue;
+    }
     demands[i].wants = this->takes_part_(charger) && this->obstacle_(charger, now).reason == Reason::NONE;
     demands[i].minimum += SPARE;
     demands[i].most = std::max(demands[i].most, demands[i].minimum);
@@ -278,26 +284,26 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
     order.run ? this->run_(charger, share, lasting, now) : this->wait_(charger, lasting, now);
     return;
   }
-  order.why = {charger.mode == Mode::OFF        ? Reason::OFF
-               : !charger.view.enabled ? Reason::PAUSED_BY_YOU
-                                       : Reason::NO_VEHICLE};
+  order.why = {charger.mode == Mode::OFF ? Reason::OFF
+               : !charger.view.enabled   ? Reason::PAUSED_BY_YOU
+                                         : Reason::NO_VEHICLE};
   // Ready for a car, unless it would have to wait for the sun; its current is found when it has come.
-  order.run = order.why.reason == Reason::NO_VEHICLE && charger.mode != Mode::SOLAR && this->has_room_(charger);
+  order.run =
+      order.why.reason == Reason::NO_VEHICLE && charger.mode != Mode::SOLAR && this->narrow_pool_(charger) == NO_POOL;
   order.ampere = charger.config.minimum;
   charger.available = 0;
   charger.switched = now;
 }
 
-/// The minimum fits, now and all the last minute.
-bool Law::has_room_(const Charger &charger) const {
-  for (uint8_t i = 0; i < this->circuit_count_; i++) {
-    for (uint8_t phase = 0; phase < PHASES; phase++) {
-      if ((charger.path >> i & 1) != 0 && has_phase(this->phases_of_(charger), phase) &&
-          this->circuits_[i].steady_room(phase) < charger.config.minimum + SPARE)
-        return false;
-    }
+/// The circuit's phase that had no room for the minimum in the last minutes, or NO_POOL.
+uint8_t Law::narrow_pool_(const Charger &charger) const {
+  const PoolMask pools = this->pools_of_(charger);
+  for (uint8_t pool = 0; pool < this->circuit_count_ * PHASES; pool++) {
+    const float room = this->circuits_[pool / PHASES].steady_room(pool % PHASES);
+    if ((pools & pool_bit(pool)) != 0 && room < charger.config.minimum + SPARE)
+      return pool;
   }
-  return true;
+  return NO_POOL;
 }
 
 void Law::run_(Charger &charger, const Share &share, const Share &lasting, uint32_t now) {
@@ -330,11 +336,14 @@ float Law::rise_(Charger &charger, uint32_t now) const {
 void Law::wait_(Charger &charger, const Share &lasting, uint32_t now) {
   charger.available = lasting.ampere;
   charger.order.ampere = charger.config.minimum;
+  const uint8_t narrow = this->narrow_pool_(charger);
   const Why obstacle = this->obstacle_(charger, now);
-  if (obstacle.reason == Reason::NONE && lasting.ampere > 0 && this->has_room_(charger)) {
-    this->start_(charger, now);
+  if (narrow != NO_POOL) {
+    charger.order.why = this->why_pool_(narrow);
   } else if (obstacle.reason != Reason::NONE) {
     charger.order.why = obstacle;
+  } else if (lasting.ampere > 0) {
+    this->start_(charger, now);
   } else {
     charger.order.why = lasting.crowded_out ? Why{Reason::OTHER_FIRST} : this->why_pool_(lasting.bound_by);
   }

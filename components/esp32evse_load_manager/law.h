@@ -21,28 +21,28 @@ enum class Mode : uint8_t {
 };
 
 struct ChargerConfig {
-  float minimum;       ///< A, 6 or what the car needs to start
-  PhaseMask phases;    ///< to which it is wired
+  float minimum;     ///< A, 6 or what the car needs to start
+  PhaseMask phases;  ///< to which it is wired
   uint8_t circuit;
-  uint8_t priority;    ///< 1 is served first
+  uint8_t priority;  ///< 1 is served first
 };
 
 /// What is known of a charger now.
 struct ChargerView {
   bool online{false};
-  bool vehicle{false};        ///< one is connected
-  bool offering{false};       ///< the pilot offers energy (B2, C2, D2)
-  bool charging{false};       ///< C2, D2
-  bool enabled{true};         ///< a person's word: false pauses until a person says otherwise
-  float wish{63.0f};          ///< A, a person's upper bound
-  float maximum{63.0f};       ///< A, the charger's own
+  bool vehicle{false};   ///< one is connected
+  bool offering{false};  ///< the pilot offers energy (B2, C2, D2)
+  bool charging{false};  ///< C2, D2
+  bool enabled{true};    ///< a person's word: false pauses until a person says otherwise
+  float wish{63.0f};     ///< A, a person's upper bound
+  float maximum{63.0f};  ///< A, the charger's own
 };
 
 /// What the charger shall do.
 struct Order {
   bool valid{false};  ///< false: nothing is known yet, leave the charger as it is
   bool run{false};
-  float ampere{0};    ///< the offer while it runs
+  float ampere{0};  ///< the offer while it runs
   Why why;
 };
 
@@ -58,17 +58,20 @@ struct Settings {
 /// Pure logic; times are in ms and may wrap around. step() is called once a second and after every sample.
 class Law {
  public:
-  static constexpr float RISE_A_PER_S = 1.0f;     ///< slower than most cars, so that the meter sees what happens
-  static constexpr float SPARE = 0.5f;            ///< A that must be left over the minimum for a start
-  static constexpr float ABOVE_DRAW = 4.0f;       ///< A: the offer is not more than this above what the car takes
-  static constexpr float DRAWS = 0.5f;            ///< A: a phase with more than this is used
+  static constexpr float RISE_A_PER_S = 1.0f;         ///< slower than most cars, so that the meter sees what happens
+  static constexpr float SPARE = 0.5f;                ///< A that must be left over the minimum for a start
+  static constexpr float ABOVE_DRAW = 4.0f;           ///< A: the offer is not more than this above what the car takes
+  static constexpr float DRAWS = 0.5f;                ///< A: a phase with more than this is used
   static constexpr uint32_t LONGEST_STEP_MS = 15000;  ///< after a longer gap nothing rises
-  static constexpr uint32_t TURN_MS = 900000;     ///< where not all fit
-  static constexpr uint32_t IDLE_MS = 120000;     ///< a car that takes nothing for so long lets others go first
-  static constexpr uint8_t SOLAR_STARTS = 8;      ///< of a car in a day
-  static constexpr uint32_t NIGHT_MS = 6 * 3600000;  ///< a pause so long begins a new day
+  static constexpr uint32_t TURN_MS = 900000;         ///< where not all fit
+  static constexpr uint32_t IDLE_MS = 120000;         ///< a car that takes nothing for so long lets others go first
+  static constexpr uint8_t SOLAR_STARTS = 8;          ///< of a car in a day
+  static constexpr uint32_t NIGHT_MS = 6 * 3600000;   ///< a pause so long begins a new day
 
-  void configure(const Settings &settings) { this->settings_ = settings; this->account_.configure(settings.surplus); }
+  void configure(const Settings &settings) {
+    this->settings_ = settings;
+    this->account_.configure(settings.surplus);
+  }
   void add_circuit(const CircuitConfig &config, uint32_t now);
   void add_charger(const ChargerConfig &config);
   /// What the charger does while nothing is known yet, after a restart of the node.
@@ -101,15 +104,15 @@ class Law {
     OwnCurrent own;
     Order order;
     Mode mode{Mode::FAST};
-    float available{0};       // A, that the limits leave it
-    uint32_t switched{0};     // when it was started or paused
-    uint32_t rose{0};         // when it last could
-    uint32_t drawing{0};      // since when its car draws, or does not
-    uint32_t paused_in{0};    // clock quarter of the last pause for capacity
-    uint8_t fresh{0};         // bits of the circuits with a sample since then
-    uint8_t path{0};          // bits of the circuits up to the root
-    uint8_t starts{0};        // in this session
-    PhaseMask used{0};        // phases that the car was seen to use
+    float available{0};     // A, that the limits leave it
+    uint32_t switched{0};   // when it was started or paused
+    uint32_t rose{0};       // when it last could
+    uint32_t drawing{0};    // since when its car draws, or does not
+    uint32_t paused_in{0};  // clock quarter of the last pause for capacity
+    uint8_t fresh{0};       // bits of the circuits with a sample since then
+    uint8_t path{0};        // bits of the circuits up to the root
+    uint8_t starts{0};      // in this session
+    PhaseMask used{0};      // phases that the car was seen to use
     bool draws{false};
 
     bool follows_sun() const { return this->mode == Mode::SOLAR || this->mode == Mode::MIN_SOLAR; }
@@ -140,7 +143,7 @@ class Law {
   float bound_of_(const Charger &charger) const;
 
   // what each gets
-  bool has_room_(const Charger &charger) const;
+  uint8_t narrow_pool_(const Charger &charger) const;
   void decide_(Charger &charger, const Share &share, const Share &lasting, uint32_t now);
   void run_(Charger &charger, const Share &share, const Share &lasting, uint32_t now);
   void wait_(Charger &charger, const Share &lasting, uint32_t now);

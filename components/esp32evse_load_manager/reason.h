@@ -8,23 +8,23 @@ namespace esphome::esp32evse_load_manager {
 /// Why a charger has the current that it has. The words are in reason.cpp, in this order.
 enum class Reason : uint8_t {
   NONE,
-  STARTING,         ///< no meter has spoken yet
-  OFF,              ///< mode
+  STARTING,  ///< no meter has spoken yet
+  OFF,       ///< mode
   PAUSED_BY_YOU,
   CHARGER_SILENT,
   NO_VEHICLE,
   METER_SILENT,
-  CIRCUIT_LIMIT,    ///< with the circuit and the phase
+  CIRCUIT_LIMIT,  ///< with the circuit and the phase
   UNBALANCE,
   DIMMED,
   CAPACITY,
   WAITING_FOR_SUN,
-  STARTS_SOON,      ///< with seconds
+  STARTS_SOON,  ///< with seconds
   FOLLOWS_SUN,
-  STOPS_SOON,       ///< with seconds
-  ENOUGH_STARTS,    ///< in this session
+  STOPS_SOON,     ///< with seconds
+  ENOUGH_STARTS,  ///< in this session
   OTHER_FIRST,
-  PAUSE_LASTS,      ///< with seconds
+  PAUSE_LASTS,  ///< with seconds
   CAR_TAKES_LESS,
   CAR_TAKES_NOTHING,
   YOUR_LIMIT,

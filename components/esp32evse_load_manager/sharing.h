@@ -7,7 +7,8 @@
 
 namespace esphome::esp32evse_load_manager {
 
-/// Everything that several chargers share is a pool of A: a circuit's phase, or the sum of the phases where power counts.
+/// Everything that several chargers share is a pool of A: a circuit's phase, or the sum of the phases where power
+/// counts.
 using PoolMask = uint32_t;
 
 constexpr uint8_t CIRCUIT_POOLS = MAX_CIRCUITS * PHASES;  ///< the first ones; pool = circuit * PHASES + phase
@@ -25,12 +26,12 @@ constexpr bool counts_power(uint8_t pool) { return pool >= DIMMING_POOL; }
 
 /// What one charger asks for.
 struct Demand {
-  PoolMask pools{0};      ///< that it draws from
-  PoolMask lenders{0};    ///< of these, those that give it the minimum even if they do not have it
-  PhaseMask phases{0};    ///< that it uses
-  float minimum{0};       ///< A; less is nothing
-  float most{0};          ///< A
-  uint32_t rank{0};       ///< the smallest is served first
+  PoolMask pools{0};    ///< that it draws from
+  PoolMask lenders{0};  ///< of these, those that give it the minimum even if they do not have it
+  PhaseMask phases{0};  ///< that it uses
+  float minimum{0};     ///< A; less is nothing
+  float most{0};        ///< A
+  uint32_t rank{0};     ///< the smallest is served first
   bool wants{false};
 
   float weight(uint8_t pool) const { return counts_power(pool) ? count_phases(this->phases) : 1.0f; }

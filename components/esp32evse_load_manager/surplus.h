@@ -5,9 +5,9 @@
 namespace esphome::esp32evse_load_manager {
 
 struct SurplusConfig {
-  float start_energy;     ///< Wh above the minimum that must have been left over before a start
-  float stop_energy;      ///< Wh below the minimum that may be borrowed before a stop
-  float grid_allowance;   ///< W from the grid that count as sun
+  float start_energy;    ///< Wh above the minimum that must have been left over before a start
+  float stop_energy;     ///< Wh below the minimum that may be borrowed before a stop
+  float grid_allowance;  ///< W from the grid that count as sun
 };
 
 /// When sun is enough to start, and when it is too little to go on: by energy, so that a short cloud stops nothing.

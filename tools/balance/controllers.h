@@ -8,14 +8,14 @@ namespace balance {
 
 /// What every controller is told about the installation.
 struct Installation {
-  double limit;           // A per phase
-  double most;            // A, of a charger
-  double capacity;        // W mean of a clock quarter, 0: none
+  double limit;     // A per phase
+  double most;      // A, of a charger
+  double capacity;  // W mean of a clock quarter, 0: none
   int32_t chargers;
-  int32_t phases[4];      // bits, wired
-  int32_t mode;           // as load_manager's Mode
-  double meter_delay;     // s, as configured
-  double min_current;     // A, as configured
+  int32_t phases[4];   // bits, wired
+  int32_t mode;        // as load_manager's Mode
+  double meter_delay;  // s, as configured
+  double min_current;  // A, as configured
 };
 
 std::unique_ptr<Controller> make_law(const Installation &installation);

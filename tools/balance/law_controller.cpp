@@ -26,15 +26,13 @@ class LawController final : public Controller {
     this->law_.add_circuit(circuit, 0);
     this->law_.quarter().set_limit(static_cast<float>(installation.capacity));
     for (int i = 0; i < installation.chargers; i++) {
-      this->law_.add_charger({static_cast<float>(installation.min_current),
-                              static_cast<PhaseMask>(installation.phases[i]), 0, 1});
+      this->law_.add_charger(
+          {static_cast<float>(installation.min_current), static_cast<PhaseMask>(installation.phases[i]), 0, 1});
       this->law_.set_mode(i, static_cast<Mode>(installation.mode));
     }
   }
 
-  void on_sample(int now, const Currents &mains) override {
-    this->law_.on_sample(0, to_phases(mains), now * 1000u);
-  }
+  void on_sample(int now, const Currents &mains) override { this->law_.on_sample(0, to_phases(mains), now * 1000u); }
 
   void step(int now, const std::vector<Currents> &own, const std::vector<bool> &connected,
             std::vector<Offer> &offers) override {

@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 COMPONENTS = ROOT / "components"
 LAW = COMPONENTS / "esp32evse_load_manager"
-LAW_SOURCES = ("law", "sharing", "circuit", "own_current", "breaker", "surplus", "capacity")
+LAW_SOURCES = ("law", "sharing", "circuit", "own_current", "breaker", "surplus", "capacity", "reason")
 CACHE = ROOT / ".cache" / "balance"
 FLAGS = ["-std=gnu++20", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
 
@@ -164,4 +164,9 @@ def run(law: str, scenario: Scenario) -> Run:
         ctypes.byref(figures),
         *pointers[1:],
     )
-    return Run(**{name: getattr(figures, name) for name, _ in _Figures._fields_}, mains=traces[0], offers=traces[1], own=traces[2])
+    return Run(
+        **{name: getattr(figures, name) for name, _ in _Figures._fields_},
+        mains=traces[0],
+        offers=traces[1],
+        own=traces[2],
+    )

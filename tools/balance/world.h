@@ -13,15 +13,15 @@ using Currents = std::array<double, PHASES>;
 
 /// How a car behaves. Times in s, currents in A, rates in A/s.
 struct CarModel {
-  double dead;           // an offer is noticed after so long
-  double up, down;       // how fast it then follows
-  double start_delay;    // from the first offer to the first current
-  double most;           // what it takes at most
-  double least_start;    // it does not start below this
-  double second_phase;   // when it adds its other phases, s after its start; 0: never
-  int32_t phases;        // bits, at its start
-  int32_t all_phases;    // bits, after second_phase
-  int32_t patience;      // it gives up after so many interruptions; 0: never
+  double dead;          // an offer is noticed after so long
+  double up, down;      // how fast it then follows
+  double start_delay;   // from the first offer to the first current
+  double most;          // what it takes at most
+  double least_start;   // it does not start below this
+  double second_phase;  // when it adds its other phases, s after its start; 0: never
+  int32_t phases;       // bits, at its start
+  int32_t all_phases;   // bits, after second_phase
+  int32_t patience;     // it gives up after so many interruptions; 0: never
 };
 
 struct MeterModel {

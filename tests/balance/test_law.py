@@ -1,0 +1,479 @@
+"""The load manager's law: what it may never do, and the cases in which others failed. Driven natively, a second a step."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from tools.balance.law import ALL, Law, lease
+from tools.balance.loop import FAST, MIN_SOLAR, OFF, SOLAR
+
+
+class House:
+    """One circuit with a meter, chargers with cars that follow at once; drives the law as the shell does."""
+
+    def __init__(self, law: Law | None = None, limit=25.0, chargers=1, phases=ALL, mode=FAST, **circuit) -> None:
+        self.law = law or Law()
+        self.law.circuit(limit=limit, **circuit)
+        self.load = [1.0, 1.0, 1.0]
+        self.phases = phases
+        self.draws = [True] * chargers
+        self.view = [{} for _ in range(chargers)]
+        self.silent = False
+        for charger in range(chargers):
+            self.law.charger()
+            self.law.mode(charger, mode)
+
+    def own(self, charger: int) -> list[float]:
+        order = self.law.order(charger)
+        ampere = order.ampere if order.run and self.draws[charger] else 0.0
+        return [ampere if self.phases >> phase & 1 else 0.0 for phase in range(3)]
+
+    def run(self, seconds: int, epoch: int = 0) -> None:
+        for _ in range(seconds):
+            self.law.now += 1
+            total = list(self.load)
+            for charger, view in enumerate(self.view):
+                self.law.view(charger, **view)
+                own = self.own(charger)
+                self.law.own(*own, charger=charger)
+                total = [one + other for one, other in zip(total, own, strict=True)]
+            if not self.silent:
+                self.law.sample(*total)
+            self.law.step(epoch and epoch + int(self.law.now))
+
+    @property
+    def order(self):
+        return self.law.order()
+
+
+def charging(**kwargs) -> House:
+    house = House(**kwargs)
+    house.run(400)
+    assert house.order.run
+    return house
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+
+def test_charges_up_to_the_chargers_maximum():
+    house = charging()
+    assert house.order.ampere == pytest.approx(16)
+    assert house.order.reason == "CHARGER_MAXIMUM"
+
+
+def test_a_persons_current_is_the_upper_bound():
+    house = charging()
+    house.view[0] = {"wish": 9.0}
+    house.run(2)
+    assert house.order.ampere == pytest.approx(9)
+    assert house.order.reason == "YOUR_LIMIT"
+
+
+def test_falls_within_one_sample():
+    house = charging()
+    house.load = [1.0, 15.0, 1.0]
+    house.run(1)
+    assert house.order.ampere == pytest.approx(25 - 0.5 - 15)
+    assert house.order.text == "Main fuse L2"
+
+
+def test_an_overload_on_a_phase_that_the_car_does_not_use_is_not_its_own():
+    house = charging(phases=0b001)
+    house.load = [1.0, 24.0, 1.0]
+    house.run(30)
+    assert house.order.ampere == pytest.approx(16)
+
+
+def test_a_phase_that_wakes_counts_at_once():
+    house = charging(phases=0b001)
+    house.load = [1.0, 15.0, 1.0]
+    house.run(30)
+    house.phases = ALL
+    house.run(2)
+    assert house.order.ampere == pytest.approx(25 - 0.5 - 15, abs=0.02)
+
+
+def test_export_on_a_phase_is_room():
+    house = charging(limit=10.0)
+    assert house.order.ampere == pytest.approx(8.5)
+    house.load = [-5.0, -5.0, -5.0]
+    house.run(400)
+    assert house.order.ampere == pytest.approx(14.5)
+
+
+def test_holds_the_minimum_while_the_breaker_is_cool_then_pauses():
+    house = charging()
+    house.load = [20.0, 1.0, 1.0]
+    house.run(5)
+    assert house.order.run and house.order.ampere == pytest.approx(6)
+    house.load = [26.0, 1.0, 1.0]
+    house.run(60)
+    assert not house.order.run
+    assert house.order.text == "Main fuse L1"
+
+
+def test_starts_again_only_into_steady_room_and_from_the_minimum():
+    house = charging()
+    house.load = [27.0, 1.0, 1.0]
+    house.run(200)
+    assert not house.order.run
+    house.load = [1.0, 1.0, 1.0]
+    house.run(100)
+    assert not house.order.run
+    for _ in range(100):
+        house.run(1)
+        if house.order.run:
+            break
+    assert house.order.run and house.order.ampere == pytest.approx(6)
+
+
+def test_rises_at_most_one_ampere_a_second():
+    house = charging()
+    house.load = [15.0, 1.0, 1.0]
+    house.run(30)
+    house.load = [1.0, 1.0, 1.0]
+    before = house.order.ampere
+    for _ in range(300):
+        house.run(1)
+        assert house.order.ampere <= before + 1.01
+        before = house.order.ampere
+    assert before == pytest.approx(16)
+
+
+def test_offers_little_more_than_a_car_takes():
+    house = charging()
+    house.draws = [False]
+    house.run(20)
+    assert house.order.ampere <= 6
+    assert house.order.reason == "CAR_TAKES_NOTHING"
+
+
+def test_a_ramp_is_not_taken_for_a_load():
+    """The meter is 3 s old and the car ramps by 10 A: the house stays what it was."""
+    law = Law()
+    law.circuit(delay=3)
+    law.charger()
+    law.mode(0, FAST)
+    owns = [6.0] * 300 + [6.0 + 2 * i for i in range(6)] + [16.0] * 30
+    for second, own in enumerate(owns):
+        law.now += 1
+        law.view()
+        law.own(own, own, own)
+        law.sample(*([5.0 + owns[max(0, second - 3)]] * 3))
+        law.step()
+        if second > 20:
+            assert law.house(0) == pytest.approx(5, abs=0.02)
+
+
+# --- meter ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("fallback", "run"), [(0.0, False), (8.0, True)])
+def test_a_silent_meter_falls_back(fallback, run):
+    house = charging(fallback=fallback)
+    house.silent = True
+    house.run(14)
+    assert house.order.ampere == pytest.approx(16)
+    house.run(3)
+    assert house.order.run == run
+    assert house.order.reason == "METER_SILENT"
+    if run:
+        assert house.order.ampere == pytest.approx(8)
+
+
+@pytest.mark.parametrize("wrong", [math.nan, 80.0, -120.0, math.inf, 4200.0])
+def test_an_absurd_sample_is_none(wrong):
+    house = charging()
+    house.load[1] = wrong
+    house.run(17)
+    assert not house.order.run
+    assert house.order.reason == "METER_SILENT"
+
+
+def test_nothing_rises_without_new_samples():
+    house = charging()
+    house.load = [15.0, 1.0, 1.0]
+    house.run(30)
+    house.load = [1.0, 1.0, 1.0]
+    house.run(1)
+    house.silent = True
+    before = house.order.ampere
+    for _ in range(14):
+        house.run(1)
+        assert house.order.ampere <= before
+
+
+def test_a_meter_that_comes_back_is_watched_before_a_start():
+    house = charging()
+    house.silent = True
+    house.run(30)
+    house.silent = False
+    house.run(100)
+    assert not house.order.run
+    house.run(120)
+    assert house.order.run
+
+
+def test_before_the_first_sample_the_charger_is_left_alone():
+    house = House()
+    house.law.adopt(0, True, 13)
+    house.silent = True
+    house.run(10)
+    assert not house.order.valid
+    house.run(10)
+    assert house.order.valid and not house.order.run
+
+
+def test_a_blocked_loop_raises_nothing():
+    house = charging()
+    house.load = [15.0, 1.0, 1.0]
+    house.run(200)
+    house.load = [1.0, 1.0, 1.0]
+    house.law.now += 300
+    before = house.order.ampere
+    house.run(1)
+    assert house.order.ampere <= before
+
+
+# --- a person, a car --------------------------------------------------------------------------------------------------
+
+
+def test_a_persons_pause_stays():
+    house = charging()
+    house.view[0] = {"enabled": False}
+    house.run(500)
+    assert not house.order.run
+    assert house.order.text == "Paused by you"
+    house.view[0] = {}
+    house.run(200)
+    assert house.order.run
+
+
+def test_off_is_off():
+    house = charging()
+    house.law.mode(0, OFF)
+    house.run(1)
+    assert not house.order.run
+    assert house.order.text == "Switched off"
+
+
+def test_a_silent_charger_keeps_its_order_and_its_share():
+    house = charging(chargers=2, limit=32.0)
+    before = house.law.order(0)
+    house.view[0] = {"online": False}
+    house.run(60)
+    assert house.law.order(0).run and house.law.order(0).ampere == before.ampere
+    assert house.law.order(0).text == "Charger does not answer"
+    assert house.law.order(0).ampere + house.law.order(1).ampere <= 31.5
+
+
+# --- several ----------------------------------------------------------------------------------------------------------
+
+
+def test_two_share_equally():
+    house = charging(chargers=2)
+    assert house.law.order(0).ampere == pytest.approx(house.law.order(1).ampere, abs=0.1)
+    assert house.law.order(0).ampere + house.law.order(1).ampere <= 23.5
+
+
+def test_what_one_does_not_take_goes_to_the_other():
+    house = charging(chargers=2)
+    house.draws[0] = False
+    house.run(400)
+    assert house.law.order(1).ampere == pytest.approx(16)
+
+
+def test_turns_where_not_both_fit():
+    house = House(chargers=2, limit=12.0)
+    served = [0, 0]
+    for _ in range(7200):
+        house.run(1)
+        for charger in (0, 1):
+            served[charger] += house.law.order(charger).run
+        assert sum(house.law.order(charger).ampere for charger in (0, 1) if house.law.order(charger).run) <= 11
+    assert min(served) > 2400
+
+
+def test_a_circuit_below_another():
+    law = Law()
+    law.circuit(limit=25)
+    law.circuit(limit=13, timeout=0, parent=0)
+    law.charger(circuit=1)
+    law.mode(0, FAST)
+    for _ in range(400):
+        law.now += 1
+        law.view()
+        order = law.order()
+        own = [order.ampere if order.run else 0] * 3
+        law.own(*own)
+        law.sample(*[1 + ampere for ampere in own])
+        law.step()
+    assert law.order().ampere == pytest.approx(12.5)
+    assert law.order().circuit == 1
+
+
+# --- sun, grid, quarter -----------------------------------------------------------------------------------------------
+
+
+def test_sun_starts_follows_and_stops_by_energy():
+    house = House(mode=SOLAR)
+    house.load = [-8.0, -8.0, -8.0]
+    house.run(200)
+    assert house.order.run
+    house.run(60)
+    assert house.order.ampere == pytest.approx(8, abs=0.1)
+    house.load = [-2.0, -2.0, -2.0]
+    house.run(60)
+    assert house.order.run and house.order.reason == "STOPS_SOON"
+    house.run(400)
+    assert not house.order.run
+    assert house.order.text == "Waiting for sun"
+
+
+def test_no_switching_for_the_sun_without_a_car():
+    house = House(mode=SOLAR)
+    house.load = [-8.0, -8.0, -8.0]
+    house.view[0] = {"vehicle": False}
+    for _ in range(600):
+        house.run(1)
+        assert not house.order.run
+    assert house.order.text == "No vehicle"
+
+
+def test_min_solar_keeps_the_minimum():
+    house = charging(mode=MIN_SOLAR)
+    house.run(600)
+    assert house.order.ampere == pytest.approx(6, abs=0.1)
+    house.load = [-9.0, -9.0, -9.0]
+    house.run(300)
+    assert house.order.ampere == pytest.approx(9, abs=0.1)
+
+
+def test_dimming_never_to_nothing():
+    house = charging(law=Law(dimming=4200))
+    house.law.dimmed(True)
+    house.run(1)
+    assert house.order.run and 6 <= house.order.ampere <= 4200 / 690
+    assert house.order.text == "Dimmed by the grid"
+    house.law.dimmed(False)
+    house.run(60)
+    assert house.order.ampere == pytest.approx(16)
+
+
+def test_dimming_of_one_phase_leaves_more():
+    house = charging(law=Law(dimming=4200), phases=0b001)
+    house.view[0] = {"maximum": 32.0}
+    house.law.dimmed(True)
+    house.run(100)
+    assert house.order.ampere == pytest.approx(4200 / 230, abs=0.1)
+
+
+def test_unbalance():
+    house = charging(law=Law(unbalance=20), limit=63.0, phases=0b001)
+    house.view[0] = {"maximum": 32.0}
+    house.run(100)
+    assert house.order.ampere == pytest.approx(20)
+    assert house.order.text == "Unbalanced phases"
+
+
+@pytest.mark.parametrize("load", [1.0, 3.0, 5.0])
+def test_no_quarter_above_the_capacity_limit(load):
+    law = Law()
+    law.capacity(5000)
+    house = House(law=law, limit=63.0)
+    house.load = [load, load, load]
+    used = 0.0
+    for second in range(1, 4 * 3600):
+        house.run(1, epoch=1_800_000_000)
+        used += sum(house.load) + sum(house.own(0))
+        if second % 900 == 899:
+            assert used * 230 / 3600 <= 1250 or load * 690 > 5000
+            used = 0.0
+
+
+# --- always -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_days_break_no_bound(seed):
+    """Never above the charger's maximum, the wish or the circuit; never below the minimum; rarely on and off."""
+    dice = random.Random(seed)
+    limit = dice.choice((16.0, 20.0, 25.0, 35.0))
+    chargers = dice.choice((1, 1, 2, 4))
+    house = House(limit=limit, chargers=chargers, law=Law(stop=240), mode=dice.choice((FAST, SOLAR, MIN_SOLAR)))
+    switches = 0
+    for _ in range(1500):
+        if dice.random() < 0.05:
+            house.load[dice.randrange(3)] = dice.uniform(-10, limit * 1.3)
+        if dice.random() < 0.01:
+            house.silent = not house.silent
+        charger = dice.randrange(chargers)
+        if dice.random() < 0.01:
+            house.view[charger] = {"wish": dice.uniform(6, 20), "maximum": dice.choice((10.0, 16.0))}
+        if dice.random() < 0.01:
+            house.draws[charger] = not house.draws[charger]
+        before = [house.law.order(index) for index in range(chargers)]
+        house.run(1)
+        orders = [house.law.order(index) for index in range(chargers)]
+        for order, view, old in zip(orders, house.view, before, strict=True):
+            assert (
+                6 <= order.ampere <= max(6, min(view.get("wish", 63), view.get("maximum", 16))) + 1e-3
+                or not order.valid
+            )
+            assert not (house.silent and order.run and old.run and order.ampere > old.ampere)
+            switches += order.run != old.run
+        running = [order.ampere for order in orders if order.run and order.valid]
+        if not house.silent and running and all(order.ampere > 6.01 for order in orders if order.run):
+            for phase in range(3):
+                assert sum(running) + house.load[phase] <= limit + 1e-2 or len(running) > sum(old.run for old in before)
+    assert switches / chargers <= 2 * 1500 / 120 + 2
+
+
+@pytest.mark.parametrize("load", [3.0, 9.0, 14.0, 17.0])
+def test_a_higher_limit_never_gives_less(load):
+    given = []
+    for limit in (16.0, 20.0, 25.0, 32.0, 40.0):
+        house = House(limit=limit)
+        house.load = [load, load, load]
+        house.run(600)
+        given.append(house.order.ampere if house.order.run else 0.0)
+    assert given == sorted(given)
+
+
+def test_the_clock_may_wrap():
+    law = Law(boot=2**32 / 1000 - 200)
+    house = charging(law=law)
+    house.run(300)
+    assert house.order.ampere == pytest.approx(16)
+
+
+# --- lease ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("current", "charging_time", "person", "wanted"),
+    [
+        (0, 0, 0, 120),  # none yet
+        (120, 0, 0, 120),  # the bare lease holds
+        (120, 59, 0, 120),
+        (120, 60, 0, 180),  # renewed at half
+        (7200, 60, 0, 180),  # left from an earlier session
+        (600, 500, 600, 600),  # a person's limit is nearer
+        (120, 30, 7200, 120),  # and farther
+        (120, 100, 7200, 220),
+    ],
+)
+def test_lease(current, charging_time, person, wanted):
+    assert lease(current, charging_time, person) == wanted
+
+
+def test_a_node_that_dies_at_any_moment_ends_charging_within_the_lease():
+    for dies in range(0, 3000, 7):
+        limit = 120
+        for second in range(dies):
+            limit = lease(limit, second)
+        assert dies <= limit <= dies + 120

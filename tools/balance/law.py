@@ -1,0 +1,134 @@
+"""The load manager's law of the component, call by call, for tests: see law.h for what the calls mean."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+from tools.balance import loop
+
+NO_PARENT = 0xFF
+ALL = 0b111
+REASONS = [
+    "NONE",
+    "STARTING",
+    "OFF",
+    "PAUSED_BY_YOU",
+    "CHARGER_SILENT",
+    "NO_VEHICLE",
+    "METER_SILENT",
+    "CIRCUIT_LIMIT",
+    "UNBALANCE",
+    "DIMMED",
+    "CAPACITY",
+    "WAITING_FOR_SUN",
+    "STARTS_SOON",
+    "FOLLOWS_SUN",
+    "STOPS_SOON",
+    "ENOUGH_STARTS",
+    "OTHER_FIRST",
+    "PAUSE_LASTS",
+    "CAR_TAKES_LESS",
+    "CAR_TAKES_NOTHING",
+    "YOUR_LIMIT",
+    "RISING",
+    "CHARGER_MAXIMUM",
+]
+_FLOATS = ctypes.c_float * 3
+
+
+class _Order(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_uint8) for name in ("valid", "run", "reason", "circuit", "phase")),
+        ("seconds", ctypes.c_uint16),
+        ("ampere", ctypes.c_float),
+        ("available", ctypes.c_float),
+    ]
+
+
+@dataclass(frozen=True)
+class Order:
+    valid: bool
+    run: bool
+    ampere: float
+    reason: str
+    circuit: int
+    phase: int
+    seconds: int
+    available: float
+    text: str
+
+
+class Law:
+    """Times in s."""
+
+    def __init__(self, min_off=120, dimming=0.0, unbalance=0.0, start=40.0, stop=240.0, grid=0.0, boot=0.0) -> None:
+        self._c = loop.library()
+        self._c.law_new.restype = ctypes.c_void_p
+        self._c.law_house.restype = ctypes.c_float
+        self._law = ctypes.c_void_p(self._c.law_new())
+        self.now = boot
+        self._call("configure", int(min_off * 1000), *map(ctypes.c_float, (dimming, unbalance, start, stop, grid)))
+
+    def __del__(self) -> None:
+        self._c.law_delete(self._law)
+
+    def _call(self, name: str, *arguments):
+        return getattr(self._c, f"law_{name}")(self._law, *arguments)
+
+    @property
+    def _ms(self) -> int:
+        return round(self.now * 1000) & 0xFFFFFFFF
+
+    def circuit(self, limit=25.0, margin=0.5, fallback=0.0, timeout=15, delay=1, parent=NO_PARENT) -> None:
+        floats = map(ctypes.c_float, (limit, margin, fallback))
+        self._call("add_circuit", *floats, timeout * 1000, delay * 1000, ALL, parent, self._ms)
+
+    def charger(self, minimum=6.0, phases=ALL, circuit=0, priority=1) -> None:
+        self._call("add_charger", ctypes.c_float(minimum), phases, circuit, priority)
+
+    def adopt(self, charger: int, running: bool, ampere: float) -> None:
+        self._call("adopt", charger, running, ctypes.c_float(ampere))
+
+    def mode(self, charger: int, mode: int) -> None:
+        self._call("set_mode", charger, mode)
+
+    def dimmed(self, dimmed: bool) -> None:
+        self._call("set_dimmed", dimmed)
+
+    def capacity(self, watt: float) -> None:
+        self._call("set_capacity", ctypes.c_float(watt))
+
+    def view(self, charger=0, online=True, vehicle=True, enabled=True, wish=63.0, maximum=16.0) -> None:
+        self._call("set_view", charger, online, vehicle, enabled, ctypes.c_float(wish), ctypes.c_float(maximum))
+
+    def own(self, *ampere: float, charger=0) -> None:
+        self._call("on_own", charger, _FLOATS(*ampere), self._ms)
+
+    def sample(self, *ampere: float, circuit=0) -> None:
+        self._call("on_sample", circuit, _FLOATS(*ampere), self._ms)
+
+    def step(self, epoch=0) -> None:
+        self._call("step", self._ms, epoch)
+
+    def order(self, charger=0) -> Order:
+        flat = _Order()
+        self._call("order", charger, ctypes.byref(flat))
+        text = ctypes.create_string_buffer(64)
+        self._c.law_describe(flat.reason, flat.phase, flat.seconds, b"Main fuse", text)
+        return Order(
+            bool(flat.valid), bool(flat.run), flat.ampere, REASONS[flat.reason], flat.circuit, flat.phase, flat.seconds,
+            flat.available, text.value.decode(),
+        )  # fmt: skip
+
+    def house(self, phase: int, circuit=0) -> float:
+        return self._call("house", circuit, phase)
+
+    @property
+    def limiting(self) -> bool:
+        return bool(self._call("is_limiting"))
+
+
+def lease(current: int, charging_time: int, person: int = 0, length: int = 120) -> int:
+    """CHTIMELIM in s that the lease wants."""
+    return loop.library().lease_wanted(length, current, charging_time, person)

@@ -1,0 +1,81 @@
+#include <algorithm>
+
+#include "esp32evse_load_manager/law.h"
+#include "esp32evse_load_manager/lease.h"
+
+// The law, call by call, for law.py.
+
+using namespace esphome::esp32evse_load_manager;
+
+namespace {
+
+Phases phases_of(const float *ampere) { return {{ampere[0], ampere[1], ampere[2]}}; }
+
+}  // namespace
+
+extern "C" {
+
+struct FlatOrder {
+  uint8_t valid, run, reason, circuit, phase;
+  uint16_t seconds;
+  float ampere, available;
+};
+
+Law *law_new() { return new Law(); }
+void law_delete(Law *law) { delete law; }
+void law_configure(Law *law, uint32_t min_off_ms, float dimming, float unbalance, float start, float stop, float grid) {
+  Settings settings;
+  settings.min_off_ms = min_off_ms;
+  settings.dimming = dimming;
+  settings.unbalance = unbalance;
+  settings.surplus = {start, stop, grid};
+  law->configure(settings);
+}
+void law_add_circuit(Law *law, float limit, float margin, float fallback, uint32_t timeout_ms, uint32_t delay_ms,
+                     uint8_t phases, uint8_t parent, uint32_t now) {
+  law->add_circuit({limit, margin, fallback, timeout_ms, delay_ms, phases, parent}, now);
+}
+void law_add_charger(Law *law, float minimum, uint8_t phases, uint8_t circuit, uint8_t priority) {
+  law->add_charger({minimum, phases, circuit, priority});
+}
+void law_adopt(Law *law, uint8_t charger, uint8_t running, float ampere) { law->adopt(charger, running != 0, ampere); }
+void law_set_mode(Law *law, uint8_t charger, uint8_t mode) { law->set_mode(charger, static_cast<Mode>(mode)); }
+void law_set_dimmed(Law *law, uint8_t dimmed) { law->set_dimmed(dimmed != 0); }
+void law_set_capacity(Law *law, float watt) { law->quarter().set_limit(watt); }
+void law_set_view(Law *law, uint8_t charger, uint8_t online, uint8_t vehicle, uint8_t enabled, float wish,
+                  float maximum) {
+  ChargerView view;
+  view.online = online != 0;
+  view.vehicle = vehicle != 0;
+  view.enabled = enabled != 0;
+  view.wish = wish;
+  view.maximum = maximum;
+  law->set_view(charger, view);
+}
+void law_on_own(Law *law, uint8_t charger, const float *ampere, uint32_t now) {
+  law->on_own(charger, phases_of(ampere), now);
+}
+void law_on_sample(Law *law, uint8_t circuit, const float *ampere, uint32_t now) {
+  law->on_sample(circuit, phases_of(ampere), now);
+}
+void law_step(Law *law, uint32_t now, uint32_t epoch_s) { law->step(now, epoch_s); }
+void law_order(Law *law, uint8_t charger, FlatOrder *flat) {
+  const Order &order = law->order(charger);
+  *flat = {order.valid,
+           order.run,
+           static_cast<uint8_t>(order.why.reason),
+           order.why.circuit,
+           order.why.phase,
+           order.why.seconds,
+           order.ampere,
+           law->available(charger)};
+}
+uint8_t law_is_limiting(Law *law) { return law->is_limiting() ? 1 : 0; }
+float law_house(Law *law, uint8_t circuit, uint8_t phase) { return law->circuit(circuit).house(phase); }
+void law_describe(uint8_t reason, uint8_t phase, uint16_t seconds, const char *circuit, char *text) {
+  describe({static_cast<Reason>(reason), 0, phase, seconds}, circuit, text, MAX_REASON);
+}
+uint32_t lease_wanted(uint32_t length, uint32_t current, uint32_t charging_time, uint32_t person) {
+  return Lease(length).wanted(current, charging_time, person);
+}
+}
