@@ -1,15 +1,16 @@
-"""A node that runs through a whole module, with its charger."""
+"""Nodes and chargers on clocks of their own: ten seconds of them take a moment, and no test depends on the computer."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from evse_host.catalog import BAUD_RATE
-from evse_host.simulator import Board, Car, Charger, PtyServer
+from evse_host.simulator import Board, Car, Charger
 from tools.build import node as nodes
-from tools.run.host_node import Node
+from tools.run.clocked_node import ClockedCharger, ClockedNode
 
 HERE = Path(__file__).parent
 
@@ -27,12 +28,34 @@ def minimal_program() -> Path:
 @pytest.fixture(scope="module")
 def charger(request):
     """A charger with every feature, on a line as slow as a real one."""
-    with PtyServer(Charger(board=Board(proximity=True, socket_lock=True), car=Car()), baud_rate=BAUD_RATE) as server:
-        yield server
+    return ClockedCharger(Charger(board=Board(proximity=True, socket_lock=True), car=Car()))
 
 
 @pytest.fixture(scope="module")
 def node(full_node_program, charger, tmp_path_factory):
-    with Node(full_node_program, charger.path, tmp_path_factory.mktemp("node")) as node:
+    with charger.node(full_node_program, tmp_path_factory.mktemp("node")) as node:
+        node.connect()
         node.wait_for("binary_sensor.Charger connected", True)
         yield node
+
+
+@pytest.fixture
+def start_charger() -> Callable[..., ClockedCharger]:
+    return ClockedCharger
+
+
+@pytest.fixture
+def start_node(tmp_path: Path) -> Iterator[Callable[..., ClockedNode]]:
+    """Starts a program on a charger's line: ``start_node(program, charger)``, each with a home of its own.
+
+    The test fails if a node stopped by itself, be it only at its end.
+    """
+    homes = (tmp_path / f"node-{number}" for number in range(100))
+    with ExitStack() as running:
+
+        def start(program: Path, charger: ClockedCharger) -> ClockedNode:
+            node = running.enter_context(charger.node(program, next(homes)))
+            node.connect()
+            return node
+
+        yield start

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from evse_host.simulator import Board, Car, Charger
@@ -13,14 +11,14 @@ PASSWORD = "correct horse"
 
 @pytest.fixture
 def charger(start_charger):
-    server = start_charger(Charger(board=Board(), car=Car()))
+    server = start_charger(Charger(board=Board(), car=Car(), epoch=1_700_000_000))
     yield server
     assert server.call(lambda charger: charger.journal.violations) == []
 
 
 @pytest.fixture
 def node(actions_program, start_node, charger):
-    node = start_node(actions_program, charger.path)
+    node = start_node(actions_program, charger)
     node.wait_for("binary_sensor.Charger connected", True)
     return node
 
@@ -32,11 +30,11 @@ def writes(charger, name):
 def test_on_connect_and_the_clock(node, charger):
     """The simulated charger's clock is wrong; `time_id` sets it without being asked each time."""
     node.wait_for_log("on_connect")
-    charger.wait_for(lambda charger: abs(charger.value("TIME")[0] - time.time()) <= 3)
+    charger.wait_for(lambda charger: abs(charger.value("TIME")[0] - node.wall_clock) <= 3)
     assert len(writes(charger, "TIME")) == 1
     charger.call(lambda charger: charger.set("TIME", 1_000_000_000))
     node.call_service("set_time")
-    charger.wait_for(lambda charger: abs(charger.value("TIME")[0] - time.time()) <= 3)
+    charger.wait_for(lambda charger: abs(charger.value("TIME")[0] - node.wall_clock) <= 3)
 
 
 def test_subscriptions_option(node, charger):
@@ -83,13 +81,13 @@ def test_authorize_restart_and_conditions(node, charger):
 
 def wait_for_conditions(node, expected):
     """What holds, once ``expected`` does: the node learns of it with the next push."""
-    deadline = time.monotonic() + 3
+    deadline = node.time + 3
     while True:
         start = len(node.log)
         node.call_service("conditions")
         node.wait_for_log("conditions done", start=start)
         said = {line.split(": ")[-1] for line in node.log[start:] if "is_" in line}
-        if expected in said or time.monotonic() > deadline:
+        if expected in said or node.time > deadline:
             return said
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from evse_host.simulator import Board, Car, Charger
-from tools.run.host_node import Node
 
 TOTAL = "text_sensor.Total energy exact"
 
@@ -17,7 +16,7 @@ def charger(start_charger):
 
 @pytest.fixture
 def node(full_node_program, start_node, charger):
-    node = start_node(full_node_program, charger.path)
+    node = start_node(full_node_program, charger)
     node.wait_for("text_sensor.State", "A")
     return node
 
@@ -49,7 +48,7 @@ def test_no_event_for_the_session_that_runs_when_the_node_starts(full_node_progr
     car = Car(plugged=True)
     charger = start_charger(Charger(car=car))
     charger.wait_for(lambda charger: charger.point.state == "C2")
-    node = start_node(full_node_program, charger.path)
+    node = start_node(full_node_program, charger)
     node.wait_for("sensor.Power", lambda power: power is not None and power > 1000)
     assert node.history("event.Session") == []
     charger.call(lambda charger: charger.car.unplug())
@@ -85,10 +84,10 @@ def test_lifetime_energy_survives_a_power_cut_that_takes_both(actions_program, c
     """Up to the last flash write: a second's worth here, a minute's with ESPHome's default."""
 
     def run():
-        return Node(actions_program, charger.path, tmp_path / "one home")
+        return charger.node(actions_program, tmp_path / "one home")
 
-    node = run()
-    with node:
+    with run() as node:
+        node.connect()
         node.wait_for("sensor.Total energy", lambda total: total is not None)
         charger.call(lambda charger: charger.car.plug())
         before = node.value("sensor.Total energy")
@@ -98,6 +97,7 @@ def test_lifetime_energy_survives_a_power_cut_that_takes_both(actions_program, c
         shown = node.value("sensor.Total energy")
     charger.call(lambda charger: (charger.car.unplug(), charger.power_cycle(charger.now)))
     with run() as again:
+        again.connect()
         total = again.wait_for("sensor.Total energy", lambda total: total is not None)
     fallen = charger.call(lambda charger: charger.value("EMETERTOTCONSUM")[0])
     assert fallen <= shown - 25, "the charger took nothing back: this test would prove nothing"

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import random
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from evse_host import catalog
-from evse_host.catalog import BAUD_RATE, COMMAND, LIVE_SETTINGS, Entity
-from evse_host.simulator import Charger, PtyServer
+from evse_host.catalog import COMMAND, LIVE_SETTINGS, Entity
+from evse_host.simulator import Charger
 from evse_host.simulator.charger import BOOT_S, TICK_S
 from tools.run.api import NodeError, entity_key
-from tools.run.host_node import Node
+from tools.run.clocked_node import ClockedCharger
 from tools.run.tap import BYTE_S, Exchange, Tap
 
 LOOP_S = Charger().firmware.loop_ticks * TICK_S
 START_OVER_S = 1.0  # from the last value to the last subscription
+LONG_S = 10.0  # since the charger's start
 MAX_GAP_S = 90.0  # no value is older than this
 OFFLINE_S = 4.0  # the node knocks at least this often
 RUNS_BY_ITSELF = ("UPTIME", "TIME")
@@ -37,28 +37,22 @@ class Bench:
         self.rows = tuple(row for row in rows if row.command and row.platform not in ("button", "event"))
         self.charger = new_charger()
         self.tap = Tap(self.charger)
-        self.server = PtyServer(self.charger, baud_rate=BAUD_RATE, faults=self.tap)
-        self.node = Node(program, self.server.path, directory)
+        self.server = ClockedCharger(self.charger, self.tap)
+        self.node = self.server.node(program, directory)
 
     def __enter__(self) -> Bench:
-        self.server.__enter__()
-        self._offset = time.monotonic() - self.server.now
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.node.close()
-        self.server.close()
-
-    def moment(self, real: float) -> float:
-        """The charger's time at time.monotonic() ``real``."""
-        return real - self._offset
+        if self.node.running:
+            self.node.__exit__(*error)
 
     def arrival(self, row: Entity, value: object, since: int) -> float:
         """When the client had the value, in the charger's time; ``since`` is len(node.changes) of before."""
         self.node.wait_for(row, value, MAX_GAP_S)
         key = entity_key(self.node.find(row))
         changes = self.node.changes[since:]
-        return self.moment(next(c.time for c in changes if entity_key(c.entity) == key and c.value == value))
+        return next(c.time for c in changes if entity_key(c.entity) == key and c.value == value)
 
     def all_valid_at(self) -> float:
         """When the last of the entities got its first value."""
@@ -78,7 +72,7 @@ class Bench:
         if not self.node.wait_until(complete, MAX_GAP_S):
             missing = [f"{row.platform}.{row.name}" for key, row in wanted.items() if key not in found]
             raise NodeError(f"never valid: {', '.join(missing)}")
-        return self.moment(max(found.values()))
+        return max(found.values())
 
     def least_seconds(self, start: float, end: float) -> float:
         """What the traffic between two moments takes on the line and in the charger, without any pause."""
@@ -104,7 +98,7 @@ def is_valid(row: Entity, value: object) -> bool:
 def running(program: Path, rows: tuple[Entity, ...]) -> Iterator[Bench]:
     """A bench whose node has all its values, and whose start is over."""
     with tempfile.TemporaryDirectory() as home, Bench(program, rows, Path(home)) as bench:
-        bench.node.process.start()
+        bench.node.__enter__()
         bench.node.connect()
         valid = bench.all_valid_at()
         bench.server.wait_for(lambda charger: charger.now > valid + START_OVER_S)
@@ -117,10 +111,9 @@ def running(program: Path, rows: tuple[Entity, ...]) -> Iterator[Bench]:
 def open_port(program: Path, rows: tuple[Entity, ...], dice: random.Random) -> tuple[float, float]:
     """(seconds from the port's opening to all entities valid, the ideal). The charger has been running for long."""
     with tempfile.TemporaryDirectory() as home, Bench(program, rows, Path(home)) as bench:
-        time.sleep(dice.uniform(0, LOOP_S))
-        bench.node.process.start()
-        bench.node.process.wait_for_log("Opening UART port")
-        opened = bench.moment(time.monotonic())
+        bench.server.run(LONG_S + dice.uniform(0, LOOP_S))
+        bench.node.__enter__()
+        opened = bench.node.now
         bench.node.connect()
         valid = bench.all_valid_at()
         return valid - opened, bench.least_seconds(opened, valid)
@@ -130,9 +123,9 @@ def power_up(program: Path, rows: tuple[Entity, ...], dice: random.Random) -> tu
     """(seconds from RDY to all entities valid, the ideal). The node was there before the charger was switched on."""
     with tempfile.TemporaryDirectory() as home, Bench(program, rows, Path(home)) as bench:
         bench.server.call(lambda charger: charger.power_off(charger.now))
-        bench.node.process.start()
+        bench.node.__enter__()
         bench.node.connect()
-        time.sleep(dice.uniform(0, OFFLINE_S))
+        bench.server.run(dice.uniform(0, OFFLINE_S))
         on = bench.server.call(lambda charger: (charger.power_on(charger.now), charger.now)[1])
         ready, valid = on + BOOT_S, bench.all_valid_at()
         return valid - ready, bench.least_seconds(ready, valid)
@@ -237,7 +230,7 @@ def command_one(bench: Bench, probe: Probe) -> tuple[float, float, float, float]
     read-back that proves it, and the ideal of the whole."""
     value = bench.server.call(probe.other)
     since = len(bench.node.changes)
-    sent = bench.moment(time.monotonic())
+    sent = bench.node.now
     bench.node.command(probe.row, shown(probe.row, value))
     confirmed = bench.arrival(probe.row, shown(probe.row, value), since)
     name = probe.row.command
@@ -261,4 +254,4 @@ def start_charging(bench: Bench) -> None:
     """Plug a car in, and wait until its current is steady."""
     bench.server.call(lambda charger: (charger.set("REQAUTH", 0), charger.car.plug()))
     bench.node.wait_for("text_sensor.State", "C2")
-    time.sleep(METER_SETTLES_S)
+    bench.server.run(METER_SETTLES_S)

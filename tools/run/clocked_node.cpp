@@ -2,9 +2,9 @@
 // serial port is a conversation with the charger's side, so that a run is the same every time and an hour takes
 // seconds.
 //
-// EVSE_UART names the serial port, EVSE_STEP_FD the socket to the conversation's other end, EVSE_CLOCK_US what the
-// monotonic clock shows at the start, EVSE_RX_BUFFER how many unread bytes the serial port keeps. With heap_watch.cpp
-// preloaded, too, allocations are counted.
+// EVSE_UART names the serial port, EVSE_STEP_FD the socket to the conversation's other end, EVSE_NOW_US the time at the
+// start, EVSE_CLOCK_US what the monotonic clock shows at time 0, EVSE_RX_BUFFER how many unread bytes the serial port
+// keeps. With heap_watch.cpp preloaded, too, allocations are counted.
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -190,6 +190,7 @@ uint64_t setting(const char *name) {
 __attribute__((constructor)) void start() {
   conversation = static_cast<int>(setting("EVSE_STEP_FD"));
   clock_start_us = setting("EVSE_CLOCK_US");
+  now_us = setting("EVSE_NOW_US");
   line.set_room(setting("EVSE_RX_BUFFER"));
 }
 

@@ -10,6 +10,8 @@ clock, its sleeps and its serial port are replaced by clocked_node.cpp, which re
 node has said something, and gets an order back. In between the node stands still: whatever the computer does, nothing
 comes too late. Bytes take the time that they take at 115200 baud. All times are seconds since the node's start, and the
 charger's own.
+
+``ClockedCharger`` is a charger with the face of the simulator's servers, for tests that know no other node.
 """
 
 from __future__ import annotations
@@ -49,7 +51,9 @@ API_CONNECTS_AT = 0.5
 PUMPS = 2  # turns of the API client's loop that are enough for what has arrived
 HELLO_TURNS = 100  # of the API client's loop, and more than it needs to say hello
 LOOK_AHEAD_S = 0.03
+POLL_S = 0.005  # how often a condition is looked at
 NEVER_S = 1e9
+EPOCH_S = 1_781_000_000
 WRAP_US = 2**32 * 1000
 ORDERLY_EXIT = (0, -signal.SIGTERM)
 
@@ -99,10 +103,11 @@ class ClockedNode(Client):
         super().__init__(free_port(), keepalive=NEVER_S)
         self._loop.set_default_executor(Inline())
         self.charger, self.faults = charger, faults or Faults(charger)
-        self.now = charger.now
+        self.now = self._started = charger.now
         self.sent: list[tuple[float, bytes]] = []
         self.received: list[tuple[float, bytes]] = []
-        self.log: list[tuple[float, str]] = []
+        self.log: list[str] = []
+        self.log_times: list[float] = []
         self.on_turn: list[Callable[[], None]] = []
         self.on_event: list[Callable[[float], None]] = []
         self.to_charger = Wire(BAUD_RATE)
@@ -119,10 +124,13 @@ class ClockedNode(Client):
         self._begin = self._line_free = 0.0
         self._once = 0  # flags of the next order only
         self._standing = False
+        self.running = False
 
     # --- life
 
     def __enter__(self) -> ClockedNode:
+        """It starts at the charger's time."""
+        self.now = self._started = self.charger.now
         self._directory.mkdir(parents=True, exist_ok=True)
         self._talk, other = socket.socketpair()
         self._talk.settimeout(STUCK_S)
@@ -133,6 +141,7 @@ class ClockedNode(Client):
                 pass_fds=[other.fileno()], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
         self._log = log_path.open("rb")
+        self.running = True
         try:
             self._take_report()
         except BaseException:
@@ -144,11 +153,12 @@ class ClockedNode(Client):
         libraries = [build(), *([build(HEAP_SOURCE)] if self._flags & COUNT_HEAP else [])]
         return {
             "HOME": str(self._directory),
-            "ESPHOME_PREFDIR": str(self._directory / "prefs"),
+            "ESPHOME_PREFDIR": str(self._directory / ".esphome/prefs"),
             "EVSE_API_PORT": str(self._address[1]),
             "EVSE_UART": "/clocked/uart",
             "EVSE_STEP_FD": str(talk),
             "EVSE_CLOCK_US": str(self._clock_us),
+            "EVSE_NOW_US": str(round(self.now * 1e6)),
             "EVSE_RX_BUFFER": str(self._rx_buffer),
             "EVSE_HEAP_FILE": str(self.heap_file),
             "LD_PRELOAD": ":".join(map(str, libraries)),
@@ -163,6 +173,7 @@ class ClockedNode(Client):
 
     def close(self) -> int:
         """End the node; returns its exit code."""
+        self.running = False
         self._disconnect()
         self._talk.close()  # which ends it
         try:
@@ -178,7 +189,7 @@ class ClockedNode(Client):
         return self._process.returncode
 
     def log_tail(self, count: int = 15) -> str:
-        return "log ends with:\n  " + "\n  ".join(line for _, line in self.log[-count:])
+        return "log ends with:\n  " + "\n  ".join(self.log[-count:])
 
     # --- time
 
@@ -208,6 +219,27 @@ class ClockedNode(Client):
             self._step()
         return condition()
 
+    def wait_for_log(self, pattern: str, timeout: float = WAIT_TIMEOUT, start: int = 0) -> str:
+        """The first log line from line ``start`` on that ``pattern`` is found in; raises TimeoutError without one."""
+
+        def found() -> str | None:
+            return next((line for line in self.log[start:] if re.search(pattern, line)), None)
+
+        if not self.wait_until(found, timeout):
+            raise TimeoutError(f"no log line like {pattern!r} within {timeout} s; {self.log_tail()}")
+        return found()
+
+    def wait_for(self, reference: Any, wanted: Any, timeout: float = WAIT_TIMEOUT) -> Any:
+        try:
+            return super().wait_for(reference, wanted, timeout)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; {self.log_tail()}") from None
+
+    @property
+    def wall_clock(self) -> float:
+        """What the node's time of day is, s since 1970."""
+        return EPOCH_S + self.now
+
     def _step(self) -> None:
         """The node lives on to the next thing that happens on this side, or until it says something."""
         self._give_order(self._next_moment())
@@ -233,17 +265,19 @@ class ClockedNode(Client):
         """The charger hears what has arrived, does what is due, and says it."""
         if data := self.to_charger.take(self.now):
             self.faults.receive(data, max(self.to_charger.last_at, self.charger.now))
-        while (event := self.faults.next_event(self.charger.now)) is not None and event <= self.now:
+        ahead = self.now
+        while (event := self.faults.next_event(self.charger.now)) is not None and event <= ahead:
             self._say(self.faults.advance(event))
-            for observer in self.on_event:
-                observer(event)
-            self._say(self.faults.advance(self._look_ahead(event)))
+            ahead = max(ahead, self._look_ahead(event))
+            if event <= self.now:
+                for observer in self.on_event:
+                    observer(event)
         self._say(self.faults.advance(max(self.now, self.charger.now)))
 
     def _look_ahead(self, event: float) -> float:
         """All that it says at once: it is busy with that, and looks at nothing that reaches it meanwhile."""
         ahead = min(self.charger.busy_until, event + LOOK_AHEAD_S)
-        return max(event, min(ahead, self._agenda[0][0]) if self._agenda else ahead)
+        return min(ahead, self._agenda[0][0]) if self._agenda else ahead
 
     def _say(self, data: bytes) -> None:
         if not data:
@@ -323,7 +357,8 @@ class ClockedNode(Client):
     def _read_log(self) -> None:
         if text := self._log.read():
             for line in text.decode(errors="replace").splitlines():
-                self.log.append((self.now, re.sub(r"\x1b\[[0-9;]*m", "", line)))
+                self.log.append(re.sub(r"\x1b\[[0-9;]*m", "", line))
+                self.log_times.append(self.now)
 
     # --- figures
 
@@ -347,7 +382,7 @@ class ClockedNode(Client):
     # --- the API
 
     def connect(self, timeout: float = WAIT_TIMEOUT) -> None:
-        self.run_until(max(self.now, API_CONNECTS_AT))
+        self.run_until(max(self.now, self._started + API_CONNECTS_AT))
         super().connect(timeout)
 
     async def _open(self, client: APIClient) -> None:
@@ -399,3 +434,52 @@ class ClockedNode(Client):
         future = self._loop.create_future()
         self._loop.call_soon(future.set_result, None)
         await future
+
+
+class ClockedCharger:
+    """A charger with the face of the simulator's servers, whose time passes with its node's, or by itself without one.
+
+    with charger.node(program, directory) as node: ...
+    """
+
+    def __init__(self, charger: Charger | None = None, faults: Faults | None = None) -> None:
+        self.charger = charger or Charger()
+        self.faults = faults or Faults(self.charger)
+        self._node: ClockedNode | None = None
+
+    def node(self, program: Path, directory: Path, **options: Any) -> ClockedNode:
+        """A node on this charger's line, not started yet."""
+        self._node = ClockedNode(program, self.charger, directory, self.faults, **options)
+        return self._node
+
+    @property
+    def now(self) -> float:
+        return self._node.now if self._lives else self.charger.now
+
+    @property
+    def _lives(self) -> bool:
+        return self._node is not None and self._node.running
+
+    def call(self, function: Callable[[Charger], Any]) -> Any:
+        """``function(charger)``, between two moments of its life."""
+        return function(self.charger)
+
+    def inject(self, function: Callable[[Faults], Any]) -> Any:
+        """Like ``call``, for ``faults``."""
+        return function(self.faults)
+
+    def run(self, seconds: float) -> None:
+        """Let both live for so long."""
+        if self._lives:
+            self._node.run(seconds)
+        else:
+            self.faults.advance(self.charger.now + seconds)
+
+    def wait_for(self, condition: Callable[[Charger], Any], timeout: float = WAIT_TIMEOUT) -> Any:
+        """Lives on until ``condition(charger)`` is true and returns it; TimeoutError after ``timeout`` seconds."""
+        end = self.now + timeout
+        while not (result := condition(self.charger)):
+            if self.now >= end:
+                raise TimeoutError(f"the charger did not get there within {timeout} s")
+            self.run(POLL_S)
+        return result

@@ -270,4 +270,5 @@ class Oracle:
         return any(wish.time - GRACE_S <= time <= wish.time + WISH_EXPIRES_S for time in self._sent_at[wish.line])
 
     def _log(self, begin: float, end: float) -> Iterator[str]:
-        return (line for moment, line in self.run.node.log if begin <= moment <= end)
+        node = self.run.node
+        return (line for moment, line in zip(node.log_times, node.log, strict=True) if begin <= moment <= end)

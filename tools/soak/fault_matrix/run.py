@@ -239,7 +239,7 @@ class Run:
             *((moment, f"   * {text}") for moment, text in self.story),
             *((moment, f"-> {data!r}") for moment, data in node.sent),
             *((moment, f"<- {data!r}") for moment, data in node.received),
-            *((moment, f"   log {line}") for moment, line in node.log),
+            *((moment, f"   log {line}") for moment, line in zip(node.log_times, node.log, strict=True)),
             *((change.time, f"   {change.name} = {change.value!r}") for change in node.changes),
         ]
         for moment, text in sorted(events, key=lambda event: event[0]):
