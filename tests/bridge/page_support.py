@@ -51,8 +51,8 @@ TARGETS = """(least) => [...document.querySelectorAll("button, input, a, summary
 
 
 @contextmanager
-def serving(charger, credentials=None, port: int = 0) -> Iterator[RestServer]:
-    server = RestServer(make_app(charger, credentials), port=port)
+def serving(charger, credentials=None, port: int = 0, energies: str = "Wh") -> Iterator[RestServer]:
+    server = RestServer(make_app(charger, credentials, energies), port=port)
     server.start()
     try:
         yield server

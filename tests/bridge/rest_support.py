@@ -17,9 +17,11 @@ JSON = {"content-type": "application/json"}  # as EVCC sends it
 
 
 @contextmanager
-def serving(charger: SharedCharger | dict[str, SharedCharger], credentials=None) -> Iterator[httpx.Client]:
+def serving(
+    charger: SharedCharger | dict[str, SharedCharger], credentials=None, energies="Wh"
+) -> Iterator[httpx.Client]:
     """A client without credentials of a server that has some, or none."""
-    server = RestServer(make_app(charger, credentials), port=0)
+    server = RestServer(make_app(charger, credentials, energies), port=0)
     server.start()
     try:
         with httpx.Client(base_url=server.url, timeout=20) as client:

@@ -15,7 +15,8 @@ pytestmark = needs_jq
 
 OURS = (EXAMPLES / "evcc.yaml").read_text()
 
-#: The mapping that charger owners have already: its expressions and bodies, in the address' place ours.
+#: The mapping of the charger's documentation: its expressions and bodies, in the address' place ours. It takes energies
+#: for Ws.
 PUBLISHED = {
     "status": ".state[0:1]",
     "enabled": ".enabled",
@@ -25,6 +26,7 @@ PUBLISHED = {
     "maxcurrent": "{{.maxcurrent}}",
     "maxcurrentmillis": "{{.maxcurrentmillis}}",
 }
+TOO_LITTLE = 3600
 
 
 def published() -> dict:
@@ -69,7 +71,7 @@ SHOWN = {
     "ENABLE": lambda shown: (int(shown["enabled"]),),
     "ERROR": lambda shown: (0 if shown["errors"] is None else 1,),
     "EMETERPOWER": lambda shown: (shown["power"],),
-    "EMETERTOTCONSUM": lambda shown: (shown["totalConsumption"] // 3600,),
+    "EMETERTOTCONSUM": lambda shown: (shown["totalConsumption"],),
     "EMETERCURRENT": lambda shown: tuple(round(value * 1000) for value in shown["current"]),
     "EMETERVOLTAGE": lambda shown: tuple(round(value * 1000) for value in shown["voltage"]),
 }
@@ -96,7 +98,7 @@ def test_what_evcc_sees_while_a_car_charges(evcc, at):
     assert evcc.status() == "C"
     assert evcc.enabled() is True
     assert evcc.power() == 7245
-    assert evcc.energy() == pytest.approx(1_234.649)
+    assert evcc.energy() == pytest.approx(1_234.649 / (TOO_LITTLE if evcc.published else 1))
     assert evcc.currents() == [10.5, 10.4, 10.3]
     assert evcc.voltages() == [230.1, 229.9, 231.0]
 
@@ -108,9 +110,15 @@ def test_what_evcc_sees_without_a_car(evcc, at):
     assert (evcc.power(), evcc.energy(), evcc.currents(), evcc.voltages()) == (0, 0, [0, 0, 0], [0, 0, 0])
 
 
-def test_energy_is_exact_beyond_32_bits_and_beyond_a_float(evcc, at):
-    at(EMETERTOTCONSUM=98_765_432)  # 98 MWh; in Ws it needs 39 bits
-    assert evcc.energy() == 98_765.432
+def test_energy_is_exact_and_the_published_mapping_is_wrong_by_what_the_page_says(evcc, at):
+    at(EMETERTOTCONSUM=98_765_432)
+    assert evcc.energy() == pytest.approx(98_765.432 / (TOO_LITTLE if evcc.published else 1), rel=1e-12)
+
+
+def test_who_cannot_change_the_published_mapping_asks_for_ws(bench, at):
+    at(EMETERTOTCONSUM=98_765_432)  # in Ws it needs 39 bits
+    with serving(bench[2], energies="Ws") as client, open_evcc(client, published()) as evcc:
+        assert evcc.energy() == 98_765.432
 
 
 @pytest.mark.parametrize(

@@ -294,6 +294,16 @@ def test_limits(page, server) -> None:
     assert len(writes(server)) == 5
 
 
+def test_a_limit_is_the_same_where_the_api_has_ws(server, charger, look) -> None:
+    with serving(charger, energies="Ws") as http:
+        page = look(http.url)
+        page.fill("#energy", "10.5")
+        page.keyboard.press("Enter")
+        wait_text(page, "energy-now", "Now: 10.5 kWh")
+        page.close()
+    assert writes(server) == ["AT+CONSUMLIM=10500"]
+
+
 def test_what_is_no_number_is_not_sent(page, server) -> None:
     for entered in ("", "-1", "ten", "1e3", "Infinity", "1,000,000"):
         page.fill("#energy", entered)

@@ -64,7 +64,7 @@ def test_state_is_what_the_charger_does(server, client):
     assert shown["enabled"] is shown["available"] is True
     assert shown["errors"] is None
     assert shown["chargingCurrent"] == 32
-    wait_until(lambda: state(client)["totalConsumption"] == value(server, "EMETERTOTCONSUM")[0] * 3600 > 2**32)
+    wait_until(lambda: state(client)["totalConsumption"] == value(server, "EMETERTOTCONSUM")[0] > 2**20)
     wait_until(lambda: state(client)["current"] == [16, 16, 16], "the car has found its current")
 
 
@@ -90,7 +90,7 @@ def test_an_answer_is_never_kept_by_a_proxy(bench):
         ("available", "false", "AVAILABLE", 0),
         ("charging-current", "10.5", "CHCUR", 105),
         ("charging-current", "16", "CHCUR", 160),
-        ("consumption-limit", "36000000", "CONSUMLIM", 10_000),
+        ("consumption-limit", "10000", "CONSUMLIM", 10_000),
         ("charging-time-limit", "7200", "CHTIMELIM", 7_200),
         ("under-power-limit", "200", "UNDERPOWERLIM", 200),
     ],
@@ -153,13 +153,13 @@ def test_reset_total_consumption(server, client):
     assert client.post(f"{API}/state/reset-total-consumption").text == "OK"
     assert orders(server) == ["EMETERTOTCONSUM=0"]
     counted = state(client)["totalConsumption"]
-    assert counted < 20 * 3600, "the running session was counted before, and is not counted again"
+    assert counted < 20, "the running session was counted before, and is not counted again"
     assert value(server, "EMETERTOTCONSUM")[0] > 50
 
 
 def test_reading_writes_nothing(bench):
     server, client = bench
-    for path in ("/state", "/openapi.json", "/events/", "/none"):
+    for path in ("/state", "/openapi.json", "/info", "/none"):
         client.get(API + path)
     assert orders(server) == []
 
@@ -212,7 +212,9 @@ def test_nobody_waits_for_an_endless_body_that_means_nothing(bench, path):
     assert client.post(f"{API}/state/{path}", content=b"x" * 60_000).status_code == 413
 
 
-@pytest.mark.parametrize("path", ["/api/v1/stat", "/api/v1/state/", "/api/v1/state/enable", "/state", "/../etc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/stat", "/api/v1/state//x", "/api/v1/state/enable", "/state", "/../etc/passwd"]
+)
 def test_an_unknown_address(bench, path):
     _, client = bench
     for method in ("GET", "POST"):
@@ -223,7 +225,7 @@ def test_an_unknown_address(bench, path):
 def test_a_wrong_method_hears_the_right_ones(bench):
     _, client = bench
     assert client.put(f"{API}/state").status_code == 405
-    assert client.put(f"{API}/state").headers["allow"] == "GET, POST"
+    assert client.put(f"{API}/state").headers["allow"] == "GET, HEAD, POST"
     assert client.get(f"{API}/state/enabled").headers["allow"] == "POST"
 
 

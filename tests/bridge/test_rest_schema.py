@@ -18,6 +18,9 @@ from .support import wait_until
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 EXAMPLES = os.environ.get("EVSE_SCHEMA_EXAMPLES", "5")  # of each operation
+#: What takes a charger away for a while, or changes what is allowed elsewhere; and a number of 64 bits, which the tool
+#: itself rounds.
+EXCLUDED = "restart|/config/|/time"
 USER = ("owner", "secret")
 
 
@@ -28,13 +31,13 @@ def test_what_is_described_is_what_is_done(share, tmp_path):
         with serving(charger, USER) as client:
             command = [
                 SCHEMATHESIS, "--no-color", "run", str(client.base_url.join(f"{API}/openapi.json")), "--checks", "all",
-                "--max-examples", EXAMPLES, "--seed", "1", "--warnings", "off",
+                "--exclude-path-regex", EXCLUDED, "--max-examples", EXAMPLES, "--seed", "1", "--warnings", "off",
                 "--auth", ":".join(USER),
             ]  # fmt: skip
             environment = {**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path / "hypothesis")}
             done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
             assert done.returncode == 0, done.stdout + done.stderr
-            assert "10 selected / 10 total" in done.stdout
+            assert "15 selected / 23 total" in done.stdout
             assert int(re.search(r"(\d+) generated", done.stdout)[1]) > 200
             wait_until(lambda: charger.snapshot.online)
             client.auth = USER
@@ -47,8 +50,8 @@ def test_every_key_is_described(charger):
     shown = paths[f"{API}/state"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     assert list(shown["properties"]) == shown["required"] == list(rest.state_json(charger.snapshot))
     written = paths[f"{API}/state"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    assert set(written["properties"]) == set(rest.SETTING)
-    assert {f"{API}/state/{setting.path}" for setting in rest.SETTINGS} < set(paths)
+    assert set(written["properties"]) == set(rest.settings())
+    assert {f"{API}/state/{setting.path}" for setting in rest.settings().values()} < set(paths)
 
 
 def test_credentials_are_described_only_where_they_are_needed(charger):

@@ -125,10 +125,11 @@ def test_a_port_that_is_taken(server):
     assert done.err.splitlines()[-1] == f"evse-host: cannot listen on 127.0.0.1:{port}: address already in use"
 
 
-def test_print(server):
+@pytest.mark.parametrize(("options", "shown"), [((), 1_234_649), (("--energies", "Ws"), 4_444_736_400)])
+def test_print(server, options, shown):
     server.call(lambda charger: charger.override("EMETERTOTCONSUM", 1_234_649))
-    done = run("--port", server.path, "serve", "--print")
-    assert json.loads(done.out)["totalConsumption"] == 4_444_736_400
+    done = run("--port", server.path, "serve", "--print", *options)
+    assert json.loads(done.out)["totalConsumption"] == shown
     assert orders(server) == []
 
 

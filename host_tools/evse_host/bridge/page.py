@@ -15,6 +15,7 @@ from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
 from .charger import SharedCharger, changes
 from .page_view import view
+from .rest import ENERGIES
 
 WEB = Path(__file__).with_name("web")
 FILES = {
@@ -35,11 +36,11 @@ EVERY_S = 5.0
 MOST_VIEWERS = 32  # each holds a connection open
 
 
-def add_page(app: FastAPI, charger: SharedCharger, prefix: str = "") -> None:
+def add_page(app: FastAPI, charger: SharedCharger, prefix: str = "", energies: str = "Wh") -> None:
     """Adds the page at ``prefix`` + "/". Its addresses are relative: it works behind a proxy, too."""
     for path, (file, media_type) in FILES.items():
         app.add_api_route(f"{prefix}/{path}", _file(file, media_type), include_in_schema=False)
-    app.add_api_route(f"{prefix}/api/v1/events", _events(charger), include_in_schema=False)
+    app.add_api_route(f"{prefix}/api/v1/events", _events(charger, ENERGIES[energies]), include_in_schema=False)
 
 
 def _file(name: str, media_type: str):
@@ -51,14 +52,14 @@ def _file(name: str, media_type: str):
     return answer
 
 
-def _events(charger: SharedCharger):
+def _events(charger: SharedCharger, per_wh: int):
     viewers: set[object] = set()
 
     async def answer() -> Response:
         if len(viewers) >= MOST_VIEWERS:
             return PlainTextResponse(f"{MOST_VIEWERS} pages are open already", 503)
         return StreamingResponse(
-            _stream(charger, viewers),
+            _stream(charger, viewers, per_wh),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"},
         )
@@ -66,14 +67,18 @@ def _events(charger: SharedCharger):
     return answer
 
 
-async def _stream(charger: SharedCharger, viewers: set[object]) -> AsyncIterator[bytes]:
-    """One event for what is, and one for each change. A slow viewer gets the newest only."""
+async def _stream(charger: SharedCharger, viewers: set[object], per_wh: int = 1) -> AsyncIterator[bytes]:
+    """One event for what is, and one for each change. A slow viewer gets the newest only.
+
+    ``per_wh``: how many of the REST API's units of energy, in which the page writes, make a Wh.
+    """
     viewer = object()
     viewers.add(viewer)
     try:
         async with aclosing(changes(charger, EVERY_S)) as snapshots:
             async for snapshot in snapshots:
-                event = json.dumps(view(snapshot, charger.name, charger.error), separators=(",", ":"))
+                shown = view(snapshot, charger.name, charger.error) | {"per_wh": per_wh}
+                event = json.dumps(shown, separators=(",", ":"))
                 yield f"data: {event}\n\n".encode()
     finally:
         viewers.remove(viewer)

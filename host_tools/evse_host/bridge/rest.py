@@ -1,20 +1,23 @@
-"""The charger's REST JSON, and what may be written through it. Pure: no HTTP, no charger.
+"""The charger's REST JSON of `/state`, and what may be written through it. Pure: no HTTP, no charger.
 
-REST counts energies in Ws and currents in A, the AT protocol in Wh and A/10.
+REST has currents in A and energies in Wh, as every release of the charger has; the AT protocol has A/10 and Wh. The
+charger's documentation says Ws: who relies on that asks for it by ``energies`` (a key of ENERGIES).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, InvalidOperation
 
 from ..catalog import COMMAND
 from ..errors import UsageError
+from ..wire.codec import Scalar, format_argument
 from .snapshot import Snapshot
 
-WS_PER_WH = 3600
+#: Unit of energies in REST -> how many make a Wh.
+ENERGIES = {"Wh": 1, "Ws": 3600}
 MAX_BODY = 50 * 1024  # bytes
 SHOWN = 40  # characters of a wrong value in a message
 
@@ -36,8 +39,12 @@ Json = dict[str, object]
 # --- what is read -----------------------------------------------------------------------------------------------------
 
 
-def state_json(snapshot: Snapshot) -> Json:
+def state_json(snapshot: Snapshot, energies: str = "Wh") -> Json:
     """The object of `GET /state`; what this charger does not show is null."""
+
+    def energy(watt_hours: int | None) -> int | None:
+        return None if watt_hours is None else watt_hours * ENERGIES[energies]
+
     return {
         "state": snapshot.state,
         "available": snapshot.flag("AVAILABLE"),
@@ -45,14 +52,14 @@ def state_json(snapshot: Snapshot) -> Json:
         "pendingAuth": snapshot.flag("PENDAUTH"),
         "limitReached": snapshot.flag("LIMREACH"),
         "chargingCurrent": snapshot.charging_current,
-        "consumptionLimit": _ws(snapshot.get("CONSUMLIM")),
+        "consumptionLimit": energy(snapshot.get("CONSUMLIM")),
         "chargingTimeLimit": snapshot.get("CHTIMELIM"),
         "underPowerLimit": snapshot.get("UNDERPOWERLIM"),
         "errors": _errors(snapshot.faults or 0),
         "sessionTime": snapshot.get("EMETERSESTIME"),
         "chargingTime": snapshot.get("EMETERCHTIME"),
-        "consumption": _ws(snapshot.session_energy),
-        "totalConsumption": _ws(snapshot.total_energy),
+        "consumption": energy(snapshot.session_energy),
+        "totalConsumption": energy(snapshot.total_energy),
         "power": snapshot.power,
         "voltage": _list(snapshot.voltages),
         "current": _list(snapshot.currents),
@@ -62,10 +69,6 @@ def state_json(snapshot: Snapshot) -> Json:
 def is_known(snapshot: Snapshot) -> bool:
     """Whether there is anything to show: `errors: null` would pass for "no fault"."""
     return snapshot.online and snapshot.state is not None and snapshot.faults is not None
-
-
-def _ws(energy: int | None) -> int | None:
-    return None if energy is None else energy * WS_PER_WH
 
 
 def _list(values: tuple[float, ...] | None) -> list[float] | None:
@@ -83,42 +86,71 @@ def _errors(faults: int) -> list[str] | None:
 
 @dataclass(frozen=True)
 class Setting:
-    """One key of the state object that may be written, at the route `/state/<path>`, too.
+    """One key of an object that may be written; in `/state` at a route of its own (``path``), too.
 
-    ``per_wire`` REST units are one unit of the wire; ``rounding`` makes a value one that the wire can carry (empty: it
-    must be whole).
+    ``kind`` is flag (true or false), number, choice (one of ``choices``, which are 0, 1, ... on the wire) or text.
+    Of a number ``per_wire`` REST units are one unit of the wire, and ``rounding`` makes a value one that the wire can
+    carry (empty: it must be whole).
     """
 
     key: str
-    path: str
     command: str
-    unit: str = ""  # empty: true or false
+    kind: str = "number"
+    unit: str = ""
     per_wire: Decimal = Decimal(1)
     rounding: str = ""
-
-    @property
-    def is_flag(self) -> bool:
-        return not self.unit
+    choices: tuple[str, ...] = ()
+    path: str = ""
 
     @property
     def range(self) -> tuple[Decimal, Decimal]:
-        """Smallest and largest value, in REST units."""
+        """Smallest and largest number, in REST units."""
         low, high = COMMAND[self.command].fields[0].range
         return low * self.per_wire, high * self.per_wire
 
+    @property
+    def is_current(self) -> bool:
+        """A set point, which the installation's largest current bounds."""
+        return self.command in ("CHCUR", "DEFCHCUR")
 
-CURRENT = Setting("chargingCurrent", "charging-current", "CHCUR", "A", Decimal("0.1"), ROUND_HALF_UP)
+    def shown(self, snapshot: Snapshot) -> object:
+        """What the charger holds, as REST has it; None: it does not show it."""
+        value = snapshot.get(self.command)
+        if value is None or self.kind == "text":
+            return value
+        if self.kind == "flag":
+            return value == 1
+        if self.kind == "choice":
+            return self.choices[value] if value < len(self.choices) else None
+        exact = value * self.per_wire
+        return int(exact) if self.per_wire >= 1 else float(exact)
 
-SETTINGS = (
-    Setting("enabled", "enabled", "ENABLE"),
-    Setting("available", "available", "AVAILABLE"),
-    CURRENT,
-    # Rounded up: 0 means no limit, so a small limit must not become 0.
-    Setting("consumptionLimit", "consumption-limit", "CONSUMLIM", "Ws", Decimal(WS_PER_WH), ROUND_CEILING),
-    Setting("chargingTimeLimit", "charging-time-limit", "CHTIMELIM", "s"),
-    Setting("underPowerLimit", "under-power-limit", "UNDERPOWERLIM", "W"),
+
+#: How a number of each kind is written. An energy is rounded up: 0 means no limit, so a small limit must not become 0.
+CURRENT = {"unit": "A", "per_wire": Decimal("0.1"), "rounding": ROUND_HALF_UP}
+ENERGY = {"unit": "Wh", "rounding": ROUND_CEILING}
+
+_STATE = (
+    Setting("enabled", "ENABLE", "flag", path="enabled"),
+    Setting("available", "AVAILABLE", "flag", path="available"),
+    Setting("chargingCurrent", "CHCUR", **CURRENT, path="charging-current"),
+    Setting("consumptionLimit", "CONSUMLIM", **ENERGY, path="consumption-limit"),
+    Setting("chargingTimeLimit", "CHTIMELIM", unit="s", path="charging-time-limit"),
+    Setting("underPowerLimit", "UNDERPOWERLIM", unit="W", path="under-power-limit"),
 )
-SETTING = {setting.key: setting for setting in SETTINGS}
+
+Settings = Mapping[str, Setting]
+
+
+def settings(rows: Iterable[Setting] = _STATE, energies: str = "Wh") -> Settings:
+    """By their keys, with energies in that unit."""
+    return {row.key: _in_unit(row, energies) for row in rows}
+
+
+def _in_unit(setting: Setting, energies: str) -> Setting:
+    if setting.unit != "Wh":
+        return setting
+    return replace(setting, unit=energies, per_wire=Decimal(ENERGIES[energies]))
 
 
 @dataclass(frozen=True)
@@ -126,7 +158,7 @@ class Write:
     """``value`` in wire units."""
 
     setting: Setting
-    value: int
+    value: Scalar
 
 
 def parse(body: bytes) -> object:
@@ -152,39 +184,62 @@ def _object(pairs: list[tuple[str, object]]) -> Json:
     return dict(pairs)
 
 
-def plan(values: object, snapshot: Snapshot) -> list[Write]:
-    """What `POST /state` with this object writes, in this order: what stops charging, then current and limits, then
-    what lets it begin. Raises UsageError unless every value is allowed.
+def plan(values: object, snapshot: Snapshot, writable: Settings) -> list[Write]:
+    """What a `POST` of this object writes, in this order: what stops charging, then current and limits, then what lets
+    it begin. Raises UsageError unless every value is allowed.
+
+    As at the charger other keys mean nothing, so the object that `GET` gave can be sent back; null leaves a value as
+    it is.
     """
-    if not isinstance(values, Mapping) or not values:
-        raise UsageError(f"an object with at least one of {', '.join(SETTING)} is needed")
-    unknown = [str(key) for key in values if key not in SETTING]
-    if unknown:
-        raise UsageError(f"{_shown(unknown[0])}: cannot be written, only {', '.join(SETTING)} can")
-    writes = [Write(setting, wire_value(setting, values[setting.key], snapshot)) for setting in SETTINGS
-              if setting.key in values]  # fmt: skip
+    wanted = {}
+    if isinstance(values, Mapping):
+        wanted = {key: values[key] for key in writable if values.get(key) is not None}
+    if not wanted:
+        raise UsageError(f"an object with at least one of {', '.join(writable)} is needed")
+    writes = [Write(writable[key], wire_value(writable[key], value, snapshot)) for key, value in wanted.items()]
     return sorted(writes, key=_turn)
 
 
 def _turn(write: Write) -> int:
-    if not write.setting.is_flag:
+    if write.setting.command not in ("ENABLE", "AVAILABLE"):
         return 1
     return 2 if write.value else 0
 
 
-def wire_value(setting: Setting, value: object, snapshot: Snapshot) -> int:
+def wire_value(setting: Setting, value: object, snapshot: Snapshot) -> Scalar:
     """A value from JSON in wire units. Raises UsageError that names key, value and what is allowed."""
-    if setting.is_flag:
+    if setting.kind == "flag":
         if not isinstance(value, bool):
             raise UsageError(f"{setting.key}: {_shown(value)} is neither true nor false")
         return int(value)
+    if setting.kind == "choice":
+        if value not in setting.choices:
+            raise UsageError(f"{setting.key}: {_shown(value)} is none of {', '.join(setting.choices)}")
+        return setting.choices.index(value)
+    if setting.kind == "text":
+        return _text(setting, value)
+    return _number(setting, value, snapshot)
+
+
+def _text(setting: Setting, value: object) -> str:
+    if not isinstance(value, str):
+        raise UsageError(f"{setting.key}: {_shown(value)} is no text")
+    try:
+        format_argument(COMMAND[setting.command], (value,))
+    except ValueError as error:
+        raise UsageError(f"{setting.key}: {error}") from None
+    return value
+
+
+def _number(setting: Setting, value: object, snapshot: Snapshot) -> int:
     low, high = setting.range
-    if setting is CURRENT and snapshot.maximum_current is not None:
+    if setting.is_current and snapshot.maximum_current is not None:
         high = min(high, Decimal(snapshot.maximum_current))
     allowed = f"{low.normalize():f} to {high.normalize():f} {setting.unit} are allowed"
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise UsageError(f"{setting.key}: {_shown(value)} is no number, {allowed}")
-    if not low <= value <= high:
+    held = Decimal(str(setting.shown(snapshot) or 0))  # a maximum that was lowered later leaves the current as it is
+    if not low <= value <= high and value != held:
         raise UsageError(f"{setting.key}: {_shown(value)} is out of range, {allowed}")
     if not setting.rounding and value % 1:
         raise UsageError(f"{setting.key}: {_shown(value)} is no whole number, {allowed}")

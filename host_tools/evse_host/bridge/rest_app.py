@@ -16,10 +16,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from ..errors import EvseError, MismatchError, NoAnswerError, PortError, RefusedError, UsageError
-from . import rest
+from ..line.client import Evse
+from . import rest, rest_config, rest_openapi
 from .charger import SharedCharger
 from .page import add_page
+from .rest_addresses import Addresses
 from .rest_guard import Credentials, Guard
+from .snapshot import Snapshot
 
 API = "/api/v1"
 NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -36,51 +39,90 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def make_app(
-    charger: SharedCharger | Mapping[str, SharedCharger], credentials: Credentials | tuple[str, str] | None = None
+    charger: SharedCharger | Mapping[str, SharedCharger],
+    credentials: Credentials | tuple[str, str] | None = None,
+    energies: str = "Wh",
 ) -> FastAPI:
     """One charger at `/api/v1` and `/`; of a mapping each at `/NAME/api/v1` and `/NAME/`.
 
     With ``credentials`` (user, password) everything needs them. Without them only a client that calls this server by
-    its address or a local name is served: see rest_guard.py.
+    its address or a local name is served: see rest_guard.py. ``energies`` is a key of rest.ENERGIES.
     """
     app = FastAPI(title="ESP32-EVSE", version="1", description=__doc__.split(".")[0], openapi_url=f"{API}/openapi.json",
                   docs_url=None, redoc_url=None, redirect_slashes=False)  # fmt: skip
+    chargers = charger if isinstance(charger, Mapping) else {}
+    app.add_middleware(Addresses, names=tuple(chargers))
     app.add_middleware(Guard, credentials=Credentials(*credentials) if credentials else None)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
-    if isinstance(charger, Mapping):
-        for name, one in charger.items():
-            if not NAME.fullmatch(name):
-                raise UsageError(f"charger {name!r}: a name in an address has only letters, digits, - and _")
-            _add_charger(app, one, f"/{name}")
-        app.add_api_route("/", _index(charger), include_in_schema=False)
+    for name, one in chargers.items():
+        if not NAME.fullmatch(name):
+            raise UsageError(f"charger {name!r}: a name in an address has only letters, digits, - and _")
+        _add_charger(app, one, f"/{name}", energies)
+    if chargers:
+        app.add_api_route("/", _index(chargers), include_in_schema=False)
     else:
-        _add_charger(app, charger, "")
-    _describe_security(app, credentials is not None)
+        _add_charger(app, charger, "", energies)
+    rest_openapi.describe_security(app, credentials is not None)
     return app
 
 
-def _add_charger(app: FastAPI, charger: SharedCharger, prefix: str) -> None:
-    api = RestApi(charger)
-    base, tag = f"{prefix}{API}/state", {"tags": [charger.name]}
-    app.add_api_route(base, api.get_state, methods=["GET"], summary="What the charger does", responses=_STATE, **tag)
-    app.add_api_route(
-        base, api.post_state, methods=["POST"], summary="Write any of the settings: all or, if one is wrong, none",
-        openapi_extra=_body(_OBJECT), responses=_WRITTEN, **tag,
-    )  # fmt: skip
-    for setting in rest.SETTINGS:
+def _add_charger(app: FastAPI, charger: SharedCharger, prefix: str, energies: str) -> None:
+    api, base, tag = RestApi(charger), f"{prefix}{API}", {"tags": [charger.name]}
+    state = rest.settings(energies=energies)
+    evse, discovery = (rest.settings(rows, energies) for rows in (rest_config.EVSE, rest_config.DISCOVERY))
+
+    def read(path: str, summary: str, show: Callable[[Snapshot], object], responses: dict) -> None:
+        app.add_api_route(f"{base}/{path}", api.get(show), methods=["GET"], summary=summary, responses=responses, **tag)
+
+    def write(path: str, summary: str, handler: Handler, schema: dict) -> None:
         app.add_api_route(
-            f"{base}/{setting.path}", api.post_setting(setting), methods=["POST"], summary=f"Write {setting.key}",
-            openapi_extra=_body(_schema(setting)), responses=_WRITTEN, **tag,
+            f"{base}/{path}", handler, methods=["POST"], summary=summary, openapi_extra=rest_openapi.body(schema),
+            responses=rest_openapi.WRITTEN, **tag,
         )  # fmt: skip
-    for path, summary, action in (
-        ("authorize", "Let the waiting vehicle charge", lambda: charger.run("AUTH")),
-        ("reset-total-consumption", "Set totalConsumption to 0", lambda: charger.set("EMETERTOTCONSUM", 0)),
-    ):
+
+    def run(path: str, summary: str, action: Callable[[], Future]) -> None:
         app.add_api_route(
-            f"{base}/{path}", api.post_action(action), methods=["POST"], summary=summary, responses=_RUN, **tag
-        )
-    add_page(app, charger, prefix)
+            f"{base}/{path}", api.post_action(action), methods=["POST"], summary=summary, responses=rest_openapi.RUN,
+            **tag,
+        )  # fmt: skip
+
+    some = rest_openapi.some_object
+    read("state", "What the charger does", lambda snapshot: rest.state_json(snapshot, energies),
+         rest_openapi.state(energies))  # fmt: skip
+    read("config/evse", "Settings that the charger keeps", lambda snapshot: rest_config.evse_json(snapshot, evse),
+         some("Settings"))  # fmt: skip
+    read("config/discovery", "Its names in the network",
+         lambda snapshot: rest_config.settings_json(snapshot, discovery), some("Names"))  # fmt: skip
+    read("config/wifi", "Its Wi-Fi", rest_config.wifi_json, some("Wi-Fi"))
+    read("config", "Settings, Wi-Fi and names",
+         lambda snapshot: {
+             "evse": rest_config.evse_json(snapshot, evse),
+             "wifi": rest_config.wifi_json(snapshot),
+             "discovery": rest_config.settings_json(snapshot, discovery),
+         }, some("What AT can tell of it"))  # fmt: skip
+    read("wifi/state", "Its addresses and its signal", rest_config.wifi_state_json, some("Addresses"))
+    read("info", "Firmware, chip, heap, temperatures", rest_config.info_json, some("About it"))
+    read("time", "Its clock, s since 1970", rest_config.TIME.shown, rest_openapi.number("s"))
+    app.add_api_route(f"{base}/board-config", api.get_board, methods=["GET"], summary="What its board has",
+                      responses=some("The board"), **tag)  # fmt: skip
+
+    all_or_none = "Write any of the settings: all or, if one is wrong, none"
+    write("state", all_or_none, api.post_object(state), rest_openapi.some_of(state))
+    write("config/evse", all_or_none, api.post_object(evse, rest_config.UNREACHABLE), rest_openapi.some_of(evse))
+    write("config/discovery", all_or_none, api.post_object(discovery), rest_openapi.some_of(discovery))
+    for setting in state.values():
+        write(f"state/{setting.path}", f"Write {setting.key}", api.post_setting(setting), rest_openapi.value(setting))
+    write("time", "Set its clock", api.post_setting(rest_config.TIME), rest_openapi.value(rest_config.TIME))
+    write("wifi/state/ap", "Start or stop its access point", api.post_setting(rest_config.ACCESS_POINT),
+          rest_openapi.value(rest_config.ACCESS_POINT))  # fmt: skip
+    run("state/authorize", "Let the waiting vehicle charge", lambda: charger.run("AUTH"))
+    run("state/reset-total-consumption", "Set totalConsumption to 0", lambda: charger.set("EMETERTOTCONSUM", 0))
+    run("restart", "Restart the charger, in 5 s", lambda: charger.run("RST"))
+
+    add_page(app, charger, prefix, energies)
+    app.add_api_route(f"{base}/{{path:path}}", _absent, methods=["GET", "POST", "PUT", "DELETE"],
+                      include_in_schema=False)  # fmt: skip
 
 
 class RestApi:
@@ -90,21 +132,30 @@ class RestApi:
         self._charger = charger
         self._log = logging.getLogger(f"evse.{charger.name}.rest")
 
-    async def get_state(self) -> Response:
-        snapshot = self._charger.snapshot
-        if not rest.is_known(snapshot):
-            return _text(503, f"{self._charger.name} is offline: {self._charger.error}")
-        body = json.dumps(rest.state_json(snapshot), allow_nan=False, separators=(",", ":"))
-        return Response(body, media_type="application/json", headers=_HEADERS)
+    def get(self, show: Callable[[Snapshot], object]) -> Callable[[], Awaitable[Response]]:
+        async def get() -> Response:
+            snapshot = self._charger.snapshot
+            return _json(show(snapshot)) if rest.is_known(snapshot) else self._offline()
 
-    async def post_state(self, request: Request) -> Response:
-        return await self._answer(request, self._write_all(request))
+        return get
+
+    async def get_board(self, request: Request) -> Response:
+        try:
+            parts = await asyncio.wrap_future(self._charger.submit(_read_parts))
+        except EvseError as error:
+            return self._refuse(request, STATUS.get(type(error), 500), str(error))
+        return _json(rest_config.board_json(self._charger.snapshot, parts))
+
+    def post_object(self, settings: rest.Settings, unreachable: tuple[str, ...] = ()) -> Handler:
+        async def post(request: Request) -> Response:
+            return await self._answer(request, self._write_all(request, settings, unreachable))
+
+        return post
 
     def post_setting(self, setting: rest.Setting) -> Handler:
         async def post(request: Request) -> Response:
             return await self._answer(request, self._write_one(request, setting))
 
-        post.__name__ = f"post_{setting.path}"
         return post
 
     def post_action(self, action: Callable[[], Future]) -> Handler:
@@ -121,9 +172,13 @@ class RestApi:
         value = await _read_json(request)
         await self._set(rest.Write(setting, rest.wire_value(setting, value, self._charger.snapshot)))
 
-    async def _write_all(self, request: Request) -> None:
+    async def _write_all(self, request: Request, settings: rest.Settings, unreachable: tuple[str, ...]) -> None:
         """Ends with the first write that fails, and says which were done."""
-        writes = rest.plan(await _read_json(request), self._charger.snapshot)
+        values = await _read_json(request)
+        for key in unreachable:
+            if isinstance(values, dict) and values.get(key) is not None:
+                raise HTTPException(501, f"{key}: AT cannot write that; nothing was written")
+        writes = rest.plan(values, self._charger.snapshot, settings)
         for at, write in enumerate(writes):
             try:
                 await self._set(write)
@@ -145,10 +200,18 @@ class RestApi:
             return self._refuse(request, STATUS.get(type(error), 500), str(error))
         return _text(200, "OK")
 
+    def _offline(self) -> Response:
+        return _text(503, f"{self._charger.name} is offline: {self._charger.error}")
+
     def _refuse(self, request: Request, status: int, reason: str) -> Response:
         who = request.client.host if request.client else "?"
         self._log.info("%s from %s: %d %s", request.url.path, who, status, reason)
         return _text(status, reason)
+
+
+def _read_parts(evse: Evse) -> dict[str, list[tuple]]:
+    """In the charger's thread."""
+    return {name: evse.get_rows(name) for name in rest_config.PARTS}
 
 
 def _rest_of(writes: list[rest.Write], at: int) -> str:
@@ -159,6 +222,15 @@ def _rest_of(writes: list[rest.Write], at: int) -> str:
     return f"; written before: {done or 'none'}; not tried: {left or 'none'}"
 
 
+async def _absent(request: Request, path: str) -> Response:
+    """The charger's API has more than AT can fill."""
+    if path == "config/wifi":
+        raise HTTPException(501, rest_config.NO_WIFI_WRITES)
+    if reason := rest_config.absence(path):
+        raise HTTPException(501, f"not here: {reason}")
+    raise HTTPException(405 if _methods(request) else 404)
+
+
 # --- HTTP -------------------------------------------------------------------------------------------------------------
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -166,6 +238,11 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 def _text(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
     return Response(text, status, {**_HEADERS, **(headers or {})}, "text/plain")
+
+
+def _json(value: object) -> Response:
+    body = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return Response(body, media_type="application/json", headers=_HEADERS)
 
 
 async def _read_json(request: Request) -> object:
@@ -186,11 +263,19 @@ async def _read(request: Request) -> bytes:
 
 
 async def _on_http_error(request: Request, error: HTTPException) -> Response:
-    headers = error.headers
-    if error.status_code == 405:  # reading and writing are two routes
-        routes = [route for route in request.app.routes if route.path == request.url.path]
-        headers = {"Allow": ", ".join(sorted(method for route in routes for method in route.methods))}
-    return _text(error.status_code, error.detail, headers)
+    if error.status_code != 405:
+        return _text(error.status_code, error.detail, error.headers)
+    if not (methods := _methods(request)):
+        return _text(404, "Not Found")
+    headers = {"Allow": ", ".join(methods)}
+    return _text(204, "", headers) if request.method == "OPTIONS" else _text(405, error.detail, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What this address can do; reading and writing are two routes."""
+    routes = [route for route in request.app.routes if route.path == request.url.path]
+    methods = {method for route in routes for method in route.methods}
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 async def _on_disconnect(_request: Request, _error: ClientDisconnect) -> Response:
@@ -205,95 +290,3 @@ def _index(chargers: Mapping[str, SharedCharger]) -> Callable[[], Awaitable[Resp
         return HTMLResponse(page, headers={**_HEADERS, "Content-Security-Policy": "default-src 'none'"})
 
     return answer
-
-
-# --- OpenAPI ----------------------------------------------------------------------------------------------------------
-
-
-def _body(schema: dict) -> dict:
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-def _schema(setting: rest.Setting) -> dict:
-    if setting.is_flag:
-        return {"type": "boolean"}
-    low, high = setting.range
-    return {
-        "type": "number" if setting.rounding else "integer", "minimum": int(low), "maximum": int(high),
-        "description": setting.unit,
-    }  # fmt: skip
-
-
-def _answers(**texts: str) -> dict:
-    plain = {"text/plain": {"schema": {"type": "string"}}}
-    return {int(status.strip("_")): {"description": text, "content": plain} for status, text in texts.items()}
-
-
-def _nullable(schema: dict, unit: str = "") -> dict:
-    known = {**schema, "type": [schema["type"], "null"]}
-    return {**known, "description": unit} if unit else known
-
-
-_OBJECT = {
-    "type": "object",
-    "properties": {setting.key: _schema(setting) for setting in rest.SETTINGS},
-    "additionalProperties": False,
-    "minProperties": 1,
-}
-_REFUSED = _answers(
-    _401="Credentials are missing or wrong",
-    _403="A page of another site, or another name than the address of this server",
-    _413="The body is too long",
-    _502="Written, but the charger shows something else",
-    _503="The charger does not answer",
-)
-_RUN = {**_answers(_200="Done: OK", _400="The charger refuses it"), **_REFUSED}
-_WRITTEN = {
-    **_answers(_200="Written, and the charger shows it: OK", _400="A value is wrong, or the charger refuses it",
-               _415="The body is not said to be JSON"),
-    **_REFUSED,
-}  # fmt: skip
-
-_FLAG, _COUNT = _nullable({"type": "boolean"}), {"type": "integer", "minimum": 0}
-_PHASES = {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 3, "maxItems": 3}
-_FIELDS = {
-    "state": {"type": "string", "enum": ["A", "B1", "B2", "C1", "C2", "D1", "D2", "E", "F"]},
-    "available": _FLAG,
-    "enabled": _FLAG,
-    "pendingAuth": _FLAG,
-    "limitReached": _FLAG,
-    "chargingCurrent": _nullable({"type": "number", "minimum": 0}, "A"),
-    "consumptionLimit": _nullable(_COUNT, "Ws, 0: none"),
-    "chargingTimeLimit": _nullable(_COUNT, "s, 0: none"),
-    "underPowerLimit": _nullable(_COUNT, "W, 0: none"),
-    "errors": {
-        "type": ["array", "null"], "items": {"type": "string"}, "description": f"null or of {', '.join(rest.ERRORS)}",
-    },
-    "sessionTime": _nullable(_COUNT, "s"),
-    "chargingTime": _nullable(_COUNT, "s"),
-    "consumption": _nullable(_COUNT, "Ws, this session"),
-    "totalConsumption": _nullable(_COUNT, "Ws"),
-    "power": _nullable(_COUNT, "W"),
-    "voltage": _nullable(_PHASES, "L1 to L3, V"),
-    "current": _nullable(_PHASES, "L1 to L3, A"),
-}  # fmt: skip
-_STATE = {
-    200: {
-        "description": "All of it",
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object", "properties": _FIELDS, "required": list(_FIELDS), "additionalProperties": False,
-                }
-            }
-        },
-    },
-    **{status: _REFUSED[status] for status in (401, 403, 503)},
-}  # fmt: skip
-
-
-def _describe_security(app: FastAPI, needed: bool) -> None:
-    document = app.openapi()
-    if needed:
-        document.setdefault("components", {})["securitySchemes"] = {"basic": {"type": "http", "scheme": "basic"}}
-        document["security"] = [{"basic": []}]

@@ -19,16 +19,20 @@ PASSWORD = "EVSE_HTTP_PASSWORD"
               help="0.0.0.0:8080 for the whole network; port 0: any.")  # fmt: skip
 @click.option("--user", default="", help="Ask for this name and a password (HTTP basic).")
 @click.option("--password-file", help=f"Its first line is the password; or set {PASSWORD}.")
+@click.option("--energies", type=click.Choice(["Wh", "Ws"]), default="Wh", show_default=True,
+              help="Unit of energies: Wh as the charger's own API has, or Ws as its documentation says.")  # fmt: skip
 @click.option("--print", "only_print", is_flag=True, help="Print the state as the API shows it, and end.")
 @state_dir_option
 @click.pass_obj
-def command(session: Session, listen: str, user: str, password_file: str | None, only_print: bool) -> int | None:
+def command(
+    session: Session, listen: str, user: str, password_file: str | None, energies: str, only_print: bool
+) -> int | None:
     """Serve the charger's REST API and a web page, until Ctrl-C.
 
     Addresses are those of the charger's own API, /api/v1/state and its writes; /api/v1/openapi.json describes them.
     """
     if only_print:
-        _print(session)
+        _print(session, energies)
         return None
     host, port = parse_address(listen, "--listen")
     credentials = _credentials(user, password_file)
@@ -42,7 +46,7 @@ def command(session: Session, listen: str, user: str, password_file: str | None,
             f"--listen {listen}: others than this computer are served only with credentials: "
             f"add --user NAME and --password-file FILE (or {PASSWORD})"
         )
-    return run_bridge(session, lambda charger: RestServer(make_app(charger, credentials), host, port))
+    return run_bridge(session, lambda charger: RestServer(make_app(charger, credentials, energies), host, port))
 
 
 def _credentials(user: str, password_file: str | None) -> tuple[str, str] | None:
@@ -58,8 +62,8 @@ def _credentials(user: str, password_file: str | None) -> tuple[str, str] | None
     return user, password
 
 
-def _print(session: Session) -> None:
+def _print(session: Session, energies: str) -> None:
     from ..bridge import rest
 
-    state = rest.state_json(snapshot_now(session))
+    state = rest.state_json(snapshot_now(session), energies)
     session.show(state, json.dumps(state, indent=2))

@@ -360,7 +360,7 @@ function addLimit(id, path, scale) {
   }));
 }
 
-addLimit("energy", "consumption-limit", (kWh) => whole(kWh * 1000) * 3600);
+addLimit("energy", "consumption-limit", (kWh) => whole(kWh * 1000) * latest.per_wh);
 addLimit("time", "charging-time-limit", (minutes) => whole(minutes * 60));
 addLimit("under-power", "under-power-limit", whole);
 

@@ -1,0 +1,42 @@
+"""Addresses as browsers and other clients write them: an ASGI middleware.
+
+HEAD is a GET without a body, `/api/v1/state/` is `/api/v1/state`, and `/garage` leads to `/garage/`.
+"""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class Addresses:
+    """``names``: what has a page of its own at `/NAME/`."""
+
+    def __init__(self, app: ASGIApp, names: tuple[str, ...]) -> None:
+        self._app = app
+        self._pages = {f"/{name}" for name in names}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in self._pages and scope["method"] in ("GET", "HEAD"):
+            # Relative, for the path that a proxy may have put in front is the browser's to know.
+            there = {"Location": scope["path"].rpartition("/")[2] + "/"}
+            await Response(status_code=307, headers=there)(scope, receive, send)
+            return
+        if "/api/" in scope["path"] and scope["path"].endswith("/"):
+            scope = {**scope, "path": scope["path"].rstrip("/")}
+        if scope["method"] == "HEAD":
+            scope, send = {**scope, "method": "GET"}, _head(send)
+        await self._app(scope, receive, send)
+
+
+def _head(send: Send) -> Send:
+    """Ends behind the headers: the web server knows that it was HEAD and leaves the body out, but waits for its end."""
+    ended = False
+
+    async def send_head(message: Message) -> None:
+        nonlocal ended
+        if not ended:
+            ended = message["type"] == "http.response.body"
+            await send({**message, "body": b"", "more_body": False} if ended else message)
+
+    return send_head
