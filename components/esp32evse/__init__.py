@@ -18,7 +18,6 @@ from esphome.types import ConfigType
 from . import catalog, mistakes, serial_port
 from .codegen import DOMAIN, emit_tables, esp32evse_ns, hub_of, teach
 
-CODEOWNERS = []
 DEPENDENCIES = ["uart"]
 MULTI_CONF = True
 
