@@ -67,9 +67,11 @@ class Field:
     """One value of a command, as it stands on the wire.
 
     ``minimum`` and ``maximum`` bound what may be written, in wire units; the type bounds it otherwise. The ``minimum``
-    of a string are bytes: with 1 the charger answers ERROR to an empty one.
+    of a string are bytes: with 1 the charger answers ERROR to an empty one (to an empty address while it is enabled).
     ``access`` is `RW`, `R` (never written) or `W` (answers an empty value).
     ``since_head`` marks a trailing field that released firmware neither answers nor accepts.
+    ``address`` marks an IPv4 address: empty and 0.0.0.0 both mean none, and only 0.0.0.0 clears one on every firmware.
+    ``released_bytes`` of a string are kept by released firmware: a longer one gets its OK, is stored, and is then not used.
     """
 
     name: str
@@ -80,6 +82,8 @@ class Field:
     access: str = "RW"
     values: tuple[str, ...] = ()
     since_head: bool = False
+    address: bool = False
+    released_bytes: int | None = None
 
     @property
     def range(self) -> tuple[int, int]:
@@ -141,8 +145,12 @@ def _string(name: str = "value") -> tuple[Field, ...]:
     return (Field(name, "str"),)
 
 
-def _filled(*names: str) -> tuple[Field, ...]:
-    return tuple(Field(name, "str", minimum=1) for name in names)
+def _name(**kwargs) -> Field:
+    return Field(**{"name": "value", "minimum": 1, **kwargs}, type="str", released_bytes=30)
+
+
+def _addresses(*names: str, **kwargs) -> tuple[Field, ...]:
+    return tuple(Field(name, "str", address=True, **kwargs) for name in names)
 
 
 def _phases(unit: str) -> tuple[Field, ...]:
@@ -192,14 +200,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("TEMP", "R", "Temperatures; meaningless with no sensor",
             (Field("count", "u8"), Field("high", "i32", "°C/100"), Field("low", "i32", "°C/100")), aliases=("temperature",)),
     Command("TIME", "RW", "Clock of the charger", _number("u64", "s"), tolerance=3, role="TIME", aliases=("device_time",)),
-    Command("TZ", "RW", "Time zone, IANA name", _filled("value"), stored=True, head=True, aliases=("timezone",)),
+    Command("TZ", "RW", "Time zone, one of FIRMWARE_TIMEZONES", (Field("value", "str", minimum=1),), stored=True, head=True, aliases=("timezone",)),
     Command("TZRULE", "R", "Time zone, POSIX rule", _string(), head=True, aliases=("timezone_rule",)),
     Command("WIFISTACONN", "R", "Wi-Fi station connection", (Field("connected", "u8"), Field("rssi", "i8", "dBm")), aliases=("wifi_rssi", "wifi_connected")),
     Command("WIFISTACFG", "RW", "Wi-Fi station settings; trailing fields left out of a write keep their values",
-            (Field("enabled", "u8", minimum=0, maximum=1), Field("ssid", "str"), Field("password", "str", access="W")),
+            (Field("enabled", "u8", minimum=0, maximum=1), _name(name="ssid", minimum=0), Field("password", "str", access="W")),
             stored=True, verify=2, aliases=("wifi_sta_ssid",)),
     Command("WIFISTASTATIC", "RW", "Wi-Fi station static address",
-            (Field("enabled", "u8", minimum=0, maximum=1), *_filled("ip", "gateway", "netmask"), Field("dns", "str", minimum=1, since_head=True)),
+            (Field("enabled", "u8", minimum=0, maximum=1), *_addresses("ip", "gateway", "netmask", minimum=1), *_addresses("dns", since_head=True)),
             stored=True, verify=5, aliases=("wifi_sta_static",)),
     Command("WIFISTAIP", "R", "Wi-Fi station address", _string("ip"), aliases=("wifi_sta_ip",)),
     Command("WIFISTAMAC", "R", "Wi-Fi station MAC", _string("mac"), ONCE, aliases=("wifi_sta_mac",)),
@@ -211,8 +219,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("WIFIAPSCAN", "X", "Scan for networks, about 2 s; the charger is deaf meanwhile",
             (Field("ssid", "str"), Field("auth", "u8"), Field("rssi", "i8", "dBm")), NEVER, lines=True, subscribable=False, role="WIFI_SCAN"),
     Command("HEAP", "R", "Heap of the charger", (Field("used", "u32", "B"), Field("total", "u32", "B")), aliases=("heap",)),
-    Command("HOSTNAME", "RW", "Host name, not empty", _filled("value"), stored=True, aliases=("host_name",)),
-    Command("INSTNAME", "RW", "Instance name, not empty", _filled("value"), stored=True, aliases=("instance_name",)),
+    Command("HOSTNAME", "RW", "Host name, not empty", (_name(),), stored=True, aliases=("host_name",)),
+    Command("INSTNAME", "RW", "Instance name, not empty", (_name(),), stored=True, aliases=("instance_name",)),
     Command("DEVNAME", "R", "Name of the board", _string(), ONCE, aliases=("device_name",)),
     Command("VER", "R", "Firmware version", _string(), ONCE, aliases=("version",)),
     Command("IDFVER", "R", "ESP-IDF version", _string(), ONCE, aliases=("idf_version",)),
@@ -341,13 +349,67 @@ _KW = {"unit": "kW", "device_class": "power", "maximum": 65.5, "step": 0.1, "mul
 SESSION_DURATION = "EMETERSESTIME"
 _SESSION = ("STATE", "EMETERCONSUM", SESSION_DURATION)
 
+#: Every zone name that the firmware's head knows, by region: 354 of IANA's 600. Case counts. It lacks UTC, GMT, CET, EST, US/...,
+#: Asia/Calcutta, Europe/Kiev, Europe/Amsterdam, Bratislava, Copenhagen, Oslo and Stockholm.
+_ZONES = {
+    "Africa": (
+        "Abidjan Algiers Bissau Cairo Casablanca Ceuta El_Aaiun Johannesburg Juba Khartoum Lagos Maputo Monrovia "
+        "Nairobi Ndjamena Sao_Tome Tripoli Tunis Windhoek"
+    ),
+    "America": (
+        "Adak Anchorage Araguaina Argentina/Buenos_Aires Argentina/Catamarca Argentina/Cordoba Argentina/Jujuy "
+        "Argentina/La_Rioja Argentina/Mendoza Argentina/Rio_Gallegos Argentina/Salta Argentina/San_Juan "
+        "Argentina/San_Luis Argentina/Tucuman Argentina/Ushuaia Asuncion Bahia Bahia_Banderas Barbados Belem "
+        "Belize Boa_Vista Bogota Boise Cambridge_Bay Campo_Grande Cancun Caracas Cayenne Cayman Chicago Chihuahua "
+        "Costa_Rica Creston Cuiaba Curacao Danmarkshavn Dawson Dawson_Creek Denver Detroit Dominica Edmonton "
+        "Eirunepe El_Salvador Fortaleza Fort_Nelson Glace_Bay Godthab Goose_Bay Grand_Turk Grenada Guadeloupe "
+        "Guatemala Guayaquil Guyana Halifax Havana Hermosillo Indiana/Indianapolis Indiana/Knox Indiana/Marengo "
+        "Indiana/Petersburg Indiana/Tell_City Indiana/Vevay Indiana/Vincennes Indiana/Winamac Inuvik Iqaluit "
+        "Jamaica Juneau Kentucky/Louisville Kentucky/Monticello La_Paz Lima Los_Angeles Maceio Managua Manaus "
+        "Marigot Martinique Matamoros Mazatlan Menominee Merida Metlakatla Mexico_City Miquelon Moncton Monterrey "
+        "Montevideo New_York Nome Noronha North_Dakota/Beulah North_Dakota/Center North_Dakota/New_Salem Nuuk "
+        "Ojinaga Panama Paramaribo Phoenix Port-au-Prince Porto_Velho Puerto_Rico Punta_Arenas Rankin_Inlet "
+        "Recife Regina Resolute Rio_Branco Santarem Santiago Santo_Domingo Sao_Paulo Scoresbysund Sitka St_Johns "
+        "Swift_Current Tegucigalpa Thule Tijuana Toronto Vancouver Whitehorse Winnipeg Yakutat"
+    ),
+    "Antarctica": "Casey Davis Macquarie Mawson Palmer Rothera Troll",
+    "Asia": (
+        "Almaty Amman Anadyr Aqtau Aqtobe Ashgabat Atyrau Baghdad Bahrain Baku Bangkok Barnaul Beirut Bishkek "
+        "Brunei Chita Choibalsan Colombo Damascus Dhaka Dili Dubai Dushanbe Famagusta Gaza Hebron Ho_Chi_Minh "
+        "Hong_Kong Hovd Irkutsk Jakarta Jayapura Jerusalem Kabul Kamchatka Karachi Kathmandu Khandyga Kolkata "
+        "Krasnoyarsk Kuala_Lumpur Kuching Kuwait Macau Magadan Makassar Manila Nicosia Novokuznetsk Novosibirsk "
+        "Omsk Oral Pontianak Pyongyang Qatar Qyzylorda Riyadh Sakhalin Samarkand Seoul Shanghai Singapore "
+        "Srednekolymsk Taipei Tashkent Tbilisi Tehran Thimphu Tokyo Tomsk Ulaanbaatar Urumqi Ust-Nera Vientiane "
+        "Vladivostok Yakutsk Yangon Yekaterinburg Yerevan"
+    ),
+    "Atlantic": "Azores Bermuda Canary Cape_Verde Faroe Madeira South_Georgia Stanley",
+    "Australia": "Adelaide Brisbane Broken_Hill Darwin Eucla Hobart Lindeman Lord_Howe Melbourne Perth Sydney",
+    "Europe": (
+        "Andorra Astrakhan Athens Belgrade Berlin Brussels Bucharest Budapest Chisinau Dublin Gibraltar Helsinki "
+        "Istanbul Kaliningrad Kyiv Kirov Lisbon London Madrid Malta Minsk Moscow Paris Prague Riga Rome Samara "
+        "Saratov Simferopol Sofia Tallinn Tirane Ulyanovsk Vienna Vilnius Volgograd Warsaw Zurich"
+    ),
+    "Indian": "Chagos Maldives Mauritius",
+    "Pacific": (
+        "Apia Auckland Bougainville Chatham Chuuk Easter Efate Enderbury Fakaofo Fiji Funafuti Galapagos Gambier "
+        "Guadalcanal Guam Honolulu Kiritimati Kosrae Kwajalein Majuro Marquesas Midway Nauru Niue Norfolk Noumea "
+        "Pago_Pago Palau Pitcairn Port_Moresby Rarotonga Tahiti Tarawa Tongatapu"
+    ),
+    "Etc": (
+        "GMT GMT-1 GMT-2 GMT-3 GMT-4 GMT-5 GMT-6 GMT-7 GMT-8 GMT-9 GMT-10 GMT-11 GMT-12 GMT-13 GMT-14 GMT+1 GMT+2 "
+        "GMT+3 GMT+4 GMT+5 GMT+6 GMT+7 GMT+8 GMT+9 GMT+10 GMT+11 GMT+12 UTC"
+    ),
+}
+FIRMWARE_TIMEZONES = tuple(f"{region}/{city}" for region, cities in _ZONES.items() for city in cities.split())
+
+#: The select's choice; the firmware knows all of ``FIRMWARE_TIMEZONES``.
 TIMEZONES = (
     "Etc/UTC", "Africa/Cairo", "Africa/Johannesburg", "America/Argentina/Buenos_Aires", "America/Chicago", "America/Denver",
     "America/Los_Angeles", "America/New_York", "America/Sao_Paulo", "America/Toronto", "Asia/Dubai", "Asia/Kolkata",
-    "Asia/Shanghai", "Asia/Singapore", "Asia/Tokyo", "Australia/Sydney", "Europe/Amsterdam", "Europe/Athens",
-    "Europe/Berlin", "Europe/Brussels", "Europe/Bratislava", "Europe/Copenhagen", "Europe/Dublin", "Europe/Helsinki",
-    "Europe/Lisbon", "Europe/London", "Europe/Madrid", "Europe/Oslo", "Europe/Paris", "Europe/Prague", "Europe/Rome",
-    "Europe/Stockholm", "Europe/Vienna", "Europe/Warsaw", "Europe/Zurich", "Pacific/Auckland",
+    "Asia/Shanghai", "Asia/Singapore", "Asia/Tokyo", "Australia/Sydney", "Europe/Athens", "Europe/Berlin", "Europe/Brussels",
+    "Europe/Bucharest", "Europe/Budapest", "Europe/Dublin", "Europe/Helsinki", "Europe/Kyiv", "Europe/Lisbon",
+    "Europe/London", "Europe/Madrid", "Europe/Paris", "Europe/Prague", "Europe/Rome", "Europe/Sofia", "Europe/Tallinn",
+    "Europe/Vienna", "Europe/Warsaw", "Europe/Zurich", "Pacific/Auckland",
 )  # fmt: skip
 
 ENTITIES: tuple[Entity, ...] = (
@@ -567,7 +629,7 @@ TRIGGERS: tuple[Automation, ...] = (
     Automation("on_session_end", "The session is over", (Argument("energy", "float", "Wh"), Argument("duration", "uint32_t", "s")), _SESSION),
     Automation("on_fault", "A fault bit has appeared", (Argument("fault", "string", "one of: " + ", ".join(key for key, _ in FAULTS)),), ("ERROR",)),
     Automation("on_wifi_scan_result", "One network of a scan", (
-        Argument("ssid", "string", "may be empty"), Argument("rssi", "int", "dBm"), Argument("auth", "int", "0 = open"),
+        Argument("ssid", "string", "may be empty"), Argument("rssi", "int", "dBm"), Argument("auth", "int", "0 = open, 1 = protected"),
     )),
     Automation("on_command_line", "One line of the answer to send_command", (Argument("line", "string", "without line end"),)),
     Automation("on_command_result", "send_command has ended", (Argument("success", "bool", "true for OK; false for ERROR, refusal or silence"),)),

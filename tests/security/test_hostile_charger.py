@@ -55,7 +55,7 @@ def is_harmless(text: str) -> bool:
 
 
 def hostile(start_charger, name: str):
-    networks = (Network(name, 3, -50), Network("home", 3, -60))
+    networks = (Network(name, 1, -50), Network("home", 1, -60))
     server = start_charger(Charger(board=Board(networks=networks)), baud_rate=None)
 
     def call_names(charger) -> None:

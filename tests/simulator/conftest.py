@@ -62,6 +62,12 @@ def new_bench() -> Callable[..., Bench]:
     return Bench
 
 
+@pytest.fixture(params=["head", "v2.1.1"])
+def firmware(request) -> str:
+    """What behaves alike on both."""
+    return request.param
+
+
 @pytest.fixture
 def bench() -> Bench:
     """A charger with the development head, up for an hour, no car."""

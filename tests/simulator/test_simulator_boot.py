@@ -114,13 +114,26 @@ def test_rdy_can_be_missed(bench):
     assert bench.read("UPTIME") == "3"
 
 
-def test_reads_before_the_core_is_up_give_zeros(new_bench):
-    bench = new_bench(running=False)
+@pytest.mark.parametrize(
+    "name", ["STATE", "ENABLE", "AVAILABLE", "MAXCHCUR", "DEFCHCUR", "TEMP", "EMETERTOTCONSUM", "WIFISTACONN", "UPTIME"]
+)
+def test_before_the_core_is_up_the_current_reads_0_and_all_else_is_true(new_bench, firmware, name):
+    bench, old = new_bench(firmware=firmware, running=False), new_bench(firmware=firmware, uptime=2)
     assert bench.run(2.0) == READY
-    assert bench.send(b"AT+CHCUR?\n", 0.02) == b"\n+CHCUR=0\n\nOK\n"
-    assert bench.send(b"AT+UPTIME?\n", 0.02) == b"\n+UPTIME=2\n\nOK\n"
+    assert bench.send(f"AT+{name}?\n", 0.015) == old.send(f"AT+{name}?\n", 0.015)
+    assert bench.send(b"AT+CHCUR?\n", 0.015) == b"\n+CHCUR=0\n\nOK\n"
+    assert not bench.charger.device.awake
     bench.run(0.05)
     assert bench.read("CHCUR") == "320"
+
+
+@pytest.mark.parametrize("argument", ["59", "321", "0", "junk", ""])
+def test_a_current_out_of_range_is_refused_right_after_rdy_and_does_no_harm(new_bench, firmware, argument):
+    bench = new_bench(firmware=firmware, running=False)
+    bench.run(2.001)
+    assert bench.send(f"AT+CHCUR={argument}\n", 0.1) == b"\nERROR\n"
+    assert bench.run(5) == b""
+    assert bench.charger.crashes == 0
 
 
 @pytest.mark.parametrize("command", [b"AT+ENABLE=1\n", b"AT+CHCUR=60\n", b"AT+AVAILABLE=1\n"])

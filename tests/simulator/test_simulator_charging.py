@@ -125,6 +125,39 @@ def test_requiring_authorization_does_not_stop_a_running_session(charging):
     assert (state(charging), charging.read("PENDAUTH")) == ("C2", "0")
 
 
+@pytest.mark.parametrize("required", [0, 1])
+def test_in_state_e_pending_authorization_means_nothing(new_bench, firmware, required):
+    bench = new_bench(firmware=firmware, car=Car(plugged=True))
+    bench.wait_state("C2")
+    bench.write("REQAUTH", required)
+    bench.charger.point.set_fault("rcm_triggered")
+    bench.wait_state("E", 1)
+    assert bench.read("PENDAUTH") == "1"  # whose session was cut off, whoever had to grant it
+    bench.charger.car.unplug()
+    bench.charger.point.clear_fault("rcm_triggered")
+    bench.wait_state("A", 70)
+    bench.charger.point.set_fault("rcm_triggered")
+    bench.wait_state("E", 1)
+    assert bench.read("PENDAUTH") == "0"
+
+
+def test_a_cleared_temperature_error_needs_a_new_grant(new_bench, firmware):
+    bench = new_bench(firmware=firmware)
+    bench.write("REQAUTH", 1)
+    bench.ask("AT+AUTH")
+    bench.charger.car.plug()
+    bench.wait_state("C2", 10)
+    bench.charger.point.set_fault("temperature_high")
+    bench.wait_state("E", 1)
+    bench.run(10)
+    bench.charger.point.clear_fault("temperature_high")
+    bench.wait_state("B1", 2)
+    bench.run(10)
+    assert (state(bench), bench.read("PENDAUTH")) == ("B1", "1")
+    bench.ask("AT+AUTH")
+    bench.wait_state("C2", 5)
+
+
 # --- limits
 
 
@@ -162,6 +195,35 @@ def test_power_above_the_limit_starts_the_minute_anew(charging):
     charging.run(50)
     assert charging.read("LIMREACH") == "0"
     charging.wait_state("C1", 20)
+
+
+def test_a_time_limit_below_the_charging_time_ends_charging_at_once_and_a_higher_one_resumes(new_bench, firmware):
+    bench = new_bench(firmware=firmware, car=Car(plugged=True))
+    bench.wait_state("C2")
+    bench.run(100)
+    bench.write("CHTIMELIM", 50)
+    bench.wait_state("C1", 0.3)
+    assert bench.read("LIMREACH") == "1"
+    bench.wait_state("B1", 6)
+    bench.write("CHTIMELIM", 200)
+    bench.wait_state("C2", 1.5)
+    assert bench.read("LIMREACH") == "0"
+
+
+def test_the_under_power_bit_stays_until_the_car_is_gone(new_bench, firmware):
+    bench = new_bench(firmware=firmware, car=Car(plugged=True))
+    bench.wait_state("C2")
+    bench.write("UNDERPOWERLIM", 20_000)
+    bench.wait_state("B1", 80)
+    for name, value in (("UNDERPOWERLIM", 0), ("ENABLE", 0), ("ENABLE", 1)):
+        bench.write(name, value)
+        bench.run(5)
+        assert (state(bench), bench.read("LIMREACH")) == ("B1", "1")
+    bench.charger.car.unplug()
+    bench.wait_state("A", 1)
+    assert bench.read("LIMREACH") == "0"
+    bench.charger.car.plug()
+    bench.wait_state("C2", 5)
 
 
 def test_unplugging_clears_a_reached_limit(charging):

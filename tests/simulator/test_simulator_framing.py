@@ -82,6 +82,23 @@ def test_an_ambiguous_read_fails_once_and_a_write_twice(bench):
     assert bench.send(b"AT+EMETERC=1\n") == b"\nERROR\n\nERROR\n"
 
 
+@pytest.mark.parametrize(
+    ("written", "errors"),
+    [("A", 1), ("AUX", 1), ("AU", 1), ("EMETERC", 2), ("E", 2), ("SER", 2), ("UNDER", 0), ("NOSUCH", 1), ("AV", 0)],
+)
+def test_an_ambiguous_write_fails_once_where_the_last_candidate_ends_the_table(new_bench, firmware, written, errors):
+    bench = new_bench(firmware=firmware)
+    answer = bench.send(f"AT+{written}=0\n".encode())
+    assert answer == (b"\nERROR\n" * errors or b"\nOK\n")
+    assert bench.send(b"AT+STATE?\n") == b"\n+STATE=0\n\nOK\n"
+
+
+def test_after_an_ambiguous_name_that_ends_the_table_a_carriage_return_swallows_the_next_line(bench):
+    assert bench.send(b"AT+AUX\r") == b""
+    assert bench.send(b"AT+STATE?\r") == b"\r\nERROR\r\n"
+    assert bench.send(b"AT+EMETERC\r") == b"\r\nERROR\r\n"
+
+
 def test_after_an_unknown_name_a_carriage_return_swallows_the_next_line(bench):
     assert bench.send(b"AT+NOSUCH\r") == b""
     assert bench.send(b"AT+STATE?\r") == b"\r\nERROR\r\n"
@@ -187,6 +204,8 @@ def test_an_answer_line_that_is_too_long_is_an_error(bench):
 def test_listing_has_every_form_of_every_command(bench):
     listing = bench.send(b"AT+CMD\n", 1.0)
     assert 2250 <= len(listing) <= 2350  # 2.3 kB
+    assert len(listing.split()) == 157
+    assert listing.split()[-2] == b"AT+AUXANALOGINPUTS=?"
     assert b"\nATE0\n\nATE1\n" in listing
     assert b"\nAT+CHCUR?\nAT+CHCUR=\nAT+CHCUR=?\n" in listing
     assert b"\nAT+RST\n\n" in listing and b"\nAT+SUB=\nAT+SUB=?\n" in listing

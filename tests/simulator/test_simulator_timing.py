@@ -147,8 +147,8 @@ def test_a_scan_takes_two_seconds_and_is_deaf(bench):
     answer = bench.timeline(3)
     assert answer[0][0] == pytest.approx(1.96, abs=0.02)
     assert b"".join(data for _, data in answer) == (
-        b'\n+WIFIAPSCAN="home",3,-58\n'
-        b'\n+WIFIAPSCAN="Caf\xc3\xa9 \\"Zur Post\\", 1. Stock",4,-71\n'
+        b'\n+WIFIAPSCAN="home",1,-58\n'
+        b'\n+WIFIAPSCAN="Caf\xc3\xa9 \\"Zur Post\\", 1. Stock",1,-71\n'
         b'\n+WIFIAPSCAN="",0,-88\n\nOK\n'
         b"\n+STATE=0\n\nOK\n"
     )
@@ -176,7 +176,7 @@ def test_exactly_128_outstanding_bytes_fit(bench):
 
 
 def test_a_push_burst_makes_the_charger_busy(bench):
-    for name in ("WIFISTASTATIC", "WIFISTACFG", "BUILDTIME", "EMETERVOLTAGE", "EMETERCURRENT"):
+    for name in ("WIFISTAMAC", "WIFISTACFG", "BUILDTIME", "EMETERVOLTAGE", "EMETERCURRENT"):
         bench.send(f'AT+SUB="+{name}",0\n')
     bench.run(0.3)
     burst = bench.charger.next_event(bench.now)

@@ -29,13 +29,33 @@ from evse_host.simulator import Board, Network
         ("EMETERTHREEPHASE", {0: "0", 65535: "1"}, [65536]),
         ("EMETERTOTCONSUM", {0: "0"}, [1]),
         ("TIME", {0: "0", 1_900_000_000: "1900000000"}, ['"x"']),
-        ("TZ", {'"Europe/Prague"': '"Europe/Prague"'}, ['"europe/prague"', '"Mars/Base"', '""']),
+        (
+            "TZ",
+            {'"Europe/Prague"': '"Europe/Prague"', '"Etc/UTC"': '"Etc/UTC"', '"Europe/Kyiv"': '"Europe/Kyiv"'},
+            [
+                '"europe/prague"',
+                '"Mars/Base"',
+                '""',
+                '"UTC"',
+                '"GMT"',
+                '"CET"',
+                '"EST"',
+                '"US/Eastern"',
+                '"Asia/Calcutta"',
+                '"Europe/Kiev"',
+                '"Europe/Amsterdam"',
+                '"Europe/Bratislava"',
+                '"Europe/Copenhagen"',
+                '"Europe/Oslo"',
+                '"Europe/Stockholm"',
+            ],
+        ),
         ("HOSTNAME", {'"garage"': '"garage"'}, ['""', "x"]),
         ("INSTNAME", {'"Garage, left"': '"Garage, left"'}, ['""']),
         (
             "WIFISTACFG",
-            {'0,"a","b"': '0,"a",""', "1": '1,"a",""', '1,"c"': '1,"c",""'},
-            ['2,"x","y","z"', '1,""', "256"],
+            {'0,"a","b"': '0,"a",""', "1": '1,"a",""', '1,"c"': '1,"c",""', '1,""': '1,"",""', '0,"d"': '0,"d",""'},
+            ['2,"x","y","z"', "256"],
         ),
         ("WIFIAPCFG", {"1": '1,"evse-000002"', '0,"ignored"': '0,"evse-000002"'}, ['1,"a","b"']),
         (
@@ -43,8 +63,10 @@ from evse_host.simulator import Board, Network
             {
                 '1,"10.0.0.2","10.0.0.1","255.0.0.0","1.1.1.1"': '1,"10.0.0.2","10.0.0.1","255.0.0.0","1.1.1.1"',
                 '0,"10.0.0.3"': '0,"10.0.0.3","10.0.0.1","255.0.0.0","1.1.1.1"',
+                '1,"10.0.0"': '1,"10.0.0.0","10.0.0.1","255.0.0.0","1.1.1.1"',
+                '0,"10.1","0x0a.0.0.1"': '0,"10.0.0.1","10.0.0.1","255.0.0.0","1.1.1.1"',
             },
-            ['1,"10.0.0"', '1,"10.0.0.256"', '1,""', '1,"10.0.0.2","a"'],
+            ['1,"10.0.0.256"', '0,"x"', '1,"10.0.0.2","a"', '1,"10.0.0.2","10.0.0.1","255.0.0.0","1.1.1.1","2.2.2.2"'],
         ),
     ],
 )
@@ -133,28 +155,111 @@ def test_temperatures_are_read_every_ten_seconds_and_may_be_negative(bench):
 
 def test_wifi_follows_its_settings(bench):
     assert (bench.read("WIFISTACONN"), bench.read("WIFISTAIP")) == ("1,-58", '"192.168.1.42"')
-    bench.write("WIFISTASTATIC", '1,"192.168.1.77"')
+    assert bench.write("WIFISTASTATIC", '1,"192.168.1.77","192.168.1.1","255.255.255.0"') == "OK"
     assert bench.read("WIFISTAIP") == '"192.168.1.77"'
     bench.write("WIFISTACFG", '1,"elsewhere"')
     assert (bench.read("WIFISTACONN"), bench.read("WIFISTAIP")) == ("0,0", '"0.0.0.0"')
     assert bench.read("WIFISTAMAC") == '"34:85:18:00:00:01"'
 
 
+# --- the network's settings
+
+
+@pytest.mark.parametrize("argument", ['1,""', '1,"",""', '0,""'])
+def test_an_empty_ssid_wipes_the_stored_one(bench, argument):
+    assert bench.write("WIFISTACFG", argument) == "OK"
+    assert bench.read("WIFISTACFG") == f'{argument[0]},"",""'
+    assert bench.read("WIFISTACONN") == "0,0"
+    for refused in ("1", '1,""', '1,"",""'):
+        assert bench.write("WIFISTACFG", refused) == "ERROR", refused
+    assert bench.write("WIFISTACFG", '1,"home"') == "OK"
+    assert bench.read("WIFISTACONN") == "1,-58"
+
+
+def locked(new_bench, firmware):
+    """A charger that is connected to a network with a password."""
+    bench = new_bench(firmware=firmware, board=Board(networks=(Network("home", 1, -58, password="right"),)))
+    assert bench.write("WIFISTACFG", '1,"home","right"') == "OK"
+    assert bench.read("WIFISTACONN") == "1,-58"
+    return bench
+
+
+def test_the_same_ssid_with_a_new_password_does_not_reconnect(new_bench, firmware):
+    bench = locked(new_bench, firmware)
+    bench.write("WIFISTACFG", '1,"home","wrong"')
+    bench.run(60)
+    assert bench.read("WIFISTACONN") == "1,-58"  # on the old password
+    bench.write("WIFISTACFG", "0")
+    bench.write("WIFISTACFG", "1")
+    assert bench.read("WIFISTACONN") == "0,0"
+    bench.write("WIFISTACFG", '1,"home","right"')
+    assert bench.read("WIFISTACONN") == "1,-58"
+
+
+def test_a_new_password_is_used_after_a_restart(new_bench, firmware):
+    bench = locked(new_bench, firmware)
+    bench.write("WIFISTACFG", '1,"home","wrong"')
+    bench.charger.reboot(bench.now)
+    bench.run(4)
+    assert bench.read("WIFISTACONN") == "0,0"
+
+
+def test_empty_addresses_on_the_head(bench):
+    assert bench.read("WIFISTASTATIC") == '0,"","","",""'
+    for refused in ("1", '1,"10.0.0.2"', '1,"10.0.0.2","10.0.0.1"', '1,"10.0.0.2","10.0.0.1","0.0.0.0"'):
+        assert bench.write("WIFISTASTATIC", refused) == "ERROR", refused
+    assert bench.read("WIFISTASTATIC") == '0,"","","",""'  # nothing of it was applied
+    assert bench.write("WIFISTASTATIC", '1,"10.0.0.2","10.0.0.1","255.0.0.0"') == "OK"
+    assert bench.read("WIFISTASTATIC") == '1,"10.0.0.2","10.0.0.1","255.0.0.0",""'
+    assert bench.write("WIFISTASTATIC", '1,"","10.0.0.9"') == "ERROR"
+    assert bench.read("WIFISTASTATIC") == '1,"10.0.0.2","10.0.0.1","255.0.0.0",""'
+    assert bench.write("WIFISTASTATIC", '0,"","0.0.0.0"') == "OK"
+    assert bench.read("WIFISTASTATIC") == '0,"","","255.0.0.0",""'
+
+
+def test_empty_addresses_on_released_firmware(released):
+    assert released.read("WIFISTASTATIC") == '0,"","",""'
+    assert released.write("WIFISTASTATIC", '0,""') == "ERROR"
+    assert released.read("WIFISTASTATIC") == '0,"","",""'
+    assert released.write("WIFISTASTATIC", "1") == "OK"
+    assert released.read("WIFISTASTATIC") == '1,"0.0.0.0","0.0.0.0","0.0.0.0"'
+    assert released.write("WIFISTASTATIC", '0,"10.0.0","10.0.0.1"') == "OK"
+    assert released.read("WIFISTASTATIC") == '0,"10.0.0.0","10.0.0.1","0.0.0.0"'
+
+
+@pytest.mark.parametrize(("name", "default"), [("HOSTNAME", "evse"), ("INSTNAME", "EVSE")])
+def test_released_firmware_has_room_for_30_bytes_of_a_name(bench, released, name, default):
+    for text in ("x" * 31, "é" * 15 + "x"):
+        assert bench.write(name, f'"{text}"') == released.write(name, f'"{text}"') == "OK"
+        assert (bench.read(name), released.read(name)) == (f'"{text}"', f'"{default}"')
+    assert released.write(name, '"%s"' % ("y" * 30)) == "OK"
+    assert released.read(name) == '"%s"' % ("y" * 30)
+
+
+def test_an_ssid_of_31_bytes_takes_released_firmware_off_the_network(new_bench):
+    name = "x" * 31
+    for firmware, shown, connected in (("head", name, "1,-58"), ("v2.1.1", "", "0,0")):
+        bench = new_bench(firmware=firmware, board=Board(networks=(Network(name, 1, -58),)))
+        assert bench.write("WIFISTACFG", f'1,"{name}","secret"') == "OK"
+        assert bench.read("WIFISTACFG") == f'1,"{shown}",""'
+        assert bench.read("WIFISTACONN") == connected
+
+
 def test_the_access_point_stops_after_a_minute_without_a_client(bench):
     bench.write("WIFIAPCFG", 1)
     bench.run(55)
     assert (bench.read("WIFIAPCFG")[0], bench.read("WIFIAPCONN")) == ("1", "0")
-    bench.charger.device.ap_client = True
+    bench.charger.device.wifi.ap_client = True
     bench.run(600)
     assert (bench.read("WIFIAPCFG")[0], bench.read("WIFIAPCONN")) == ("1", "1")
-    bench.charger.device.ap_client = False
+    bench.charger.device.wifi.ap_client = False
     bench.run(61)
     assert (bench.read("WIFIAPCFG")[0], bench.read("WIFIAPCONN"), bench.read("WIFIAPIP")) == ("0", "0", '"0.0.0.0"')
 
 
 def test_a_long_network_name_is_cut_to_the_buffer(new_bench):
-    bench = new_bench(board=Board(networks=(Network("x" * 32, 3, -40),)))
-    assert bench.ask("AT+WIFIAPSCAN", 2.1)[0] == '+WIFIAPSCAN="%s",3,-40' % ("x" * 31)
+    bench = new_bench(board=Board(networks=(Network("x" * 32, 1, -40),)))
+    assert bench.ask("AT+WIFIAPSCAN", 2.1)[0] == '+WIFIAPSCAN="%s",1,-40' % ("x" * 31)
 
 
 def test_a_board_without_ports_lists_nothing(new_bench):

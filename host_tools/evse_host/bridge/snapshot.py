@@ -29,6 +29,8 @@ class Snapshot:
     def get(self, name: str, index: int = 0) -> Scalar | None:
         """One field in wire units."""
         fields = self.values.get(name, ())
+        if name == "PENDAUTH" and fields and self.state == "E":
+            return 0  # whatever the charger shows: it means nothing there
         return fields[index] if index < len(fields) else None
 
     def flag(self, name: str) -> bool | None:

@@ -37,6 +37,8 @@ def command(session: Session) -> None:
     """One page: versions, state, limits, meter, network, board."""
     with session.open() as evse:
         rows = evse.get_all()
+    if rows.get("STATE") == [(STATES.index("E"),)]:
+        rows.pop("PENDAUTH", None)  # it means nothing there
     session.show(_data(rows), _page(rows))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 
 import click
@@ -12,7 +11,8 @@ from .session import Session
 
 CONNECT_TIMEOUT_S = 20
 POLL_S = 0.5
-AUTH = ("open", "WEP", "WPA", "WPA2", "WPA/WPA2", "enterprise", "WPA3", "WPA2/WPA3")  # of the Wi-Fi driver
+LEAVE_TIMEOUT_S = 5
+SECURITY = {0: "open", 1: "protected"}
 
 
 @click.group("wifi")
@@ -34,7 +34,7 @@ def scan(session: Session) -> None:
 
 
 def _security(auth: int) -> str:
-    return AUTH[auth] if auth < len(AUTH) else str(auth)
+    return SECURITY.get(auth, str(auth))
 
 
 @command.command("connect")
@@ -47,7 +47,10 @@ def _security(auth: int) -> str:
 def connect(
     session: Session, ssid: str, password: str | None, is_open: bool, keep_password: bool, no_wait: bool
 ) -> None:
-    """Connect the charger to a network: at most 31 bytes of name and of password."""
+    """Connect the charger to a network: at most 31 bytes of name and of password, on firmware v2.1.1 30 of the name.
+
+    A charger that is connected leaves its network first: with a new password alone it would not do so by itself.
+    """
     from ..catalog import COMMAND
     from ..wire.codec import format_argument
 
@@ -63,10 +66,21 @@ def connect(
     except ValueError as error:
         raise UsageError(str(error)) from None
     with session.open() as evse:
-        evse.set("WIFISTACFG", *values)
+        _write(evse, values)
         address, rssi = ("", None) if no_wait else _wait_connected(evse)
     data = {"ssid": ssid, "ip": address or None, "rssi": rssi}
     session.show(data, f"connected: {address}, {rssi} dBm" if address else "settings written")
+
+
+def _write(evse, values: list[int | str]) -> None:
+    """With a password: off the network, and on again with what is new. Without one there is nothing new to try."""
+    if len(values) == 3 and evse.get("WIFISTACONN")[0]:
+        evse.set("WIFISTACFG", 0, *values[1:])
+        deadline = time.monotonic() + LEAVE_TIMEOUT_S
+        while evse.get("WIFISTACONN")[0] and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+        values = values[:1]
+    evse.set("WIFISTACFG", *values)
 
 
 def _wait_connected(evse) -> tuple[str, int]:
@@ -94,16 +108,9 @@ def static(
     given = [part for part in (ip, gateway, netmask, dns) if part is not None]
     if off == bool(given) or (given and len(given) < 3):
         raise UsageError("wifi static: give IP, GATEWAY and NETMASK, or --off")
-    values = [0] if off else [1, *map(_address, ("ip", "gateway", "netmask", "dns"), given)]
+    values = [0] if off else [1, *given]
     with session.open() as evse:
         row = evse.set("WIFISTASTATIC", *values)
     names = ("enabled", "ip", "gateway", "netmask", "dns")
     data = dict(zip(names, (bool(row[0]), *row[1:]), strict=False))
     session.show(data, "address from the network (DHCP)" if off else f"static address {', '.join(row[1:])}")
-
-
-def _address(key: str, text: str) -> str:
-    try:
-        return str(ipaddress.IPv4Address(text))
-    except ValueError:
-        raise UsageError(f"{key}: {text!r} is not an IPv4 address such as 192.168.1.20") from None

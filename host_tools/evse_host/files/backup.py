@@ -20,7 +20,7 @@ from ..errors import EvseError, MismatchError, RefusedError, UsageError
 from ..line.client import Evse
 from ..line.steady import read_steady
 from ..settings import SETTINGS
-from ..wire.codec import Fields, Scalar, format_argument, printable, writable_fields
+from ..wire.codec import Fields, Scalar, format_argument, printable, same, writable_fields
 from .yaml_text import scalar
 
 #: Serial settings cannot be read safely, and the energy counter can only be set to 0: neither is a setting to restore.
@@ -139,7 +139,7 @@ def _parse_setting(name: str, value: object) -> Fields:
         raise RefusedError(f"{name}: {command.danger}; restore never touches it, take it out of the file")
     if command not in STORED:
         raise UsageError(f"{name}: not a setting that the charger keeps; `evse-host set` writes values that pass")
-    fields = _without_empty_addresses(command, _fields(command, value))
+    fields = _fields(command, value)
     try:
         format_argument(command, fields)
     except ValueError as error:
@@ -158,14 +158,6 @@ def _fields(command: Command, value: object) -> Fields:
     if sorted(given, key=lambda name: names.index(name) if name in names else -1) != names[: len(given)]:
         raise UsageError(f"{command.name}: it holds {', '.join(given)}; {', '.join(names)} are allowed, without gaps")
     return tuple(_plain_scalar(command, column, value[column.name]) for column in columns[: len(given)])
-
-
-def _without_empty_addresses(command: Command, fields: Fields) -> Fields:
-    """A charger that never had a static address shows empty ones, and takes none: they stay out of the write."""
-    if command.name == "WIFISTASTATIC" and not fields[0]:
-        while fields[-1] == "":
-            fields = fields[:-1]
-    return fields
 
 
 def _plain_scalar(command: Command, column: Field, value: object) -> Scalar:
@@ -204,7 +196,7 @@ class Change:
         return [
             self._line(at, have, want)
             for at, (have, want) in pairs
-            if have != want and self.command.fields[at].access != "W"
+            if not same(self.command.fields[at], have, want) and self.command.fields[at].access != "W"
         ]
 
     def _line(self, at: int, have: Scalar, want: Scalar) -> str:
@@ -259,7 +251,7 @@ def in_order(changes: list[Change]) -> list[Change]:
 
 def _write(evse: Evse, change: Change) -> EvseError | None:
     try:
-        evse.set(change.command.name, *change.want)
+        evse.set(change.command.name, *change.want, force=True)  # an empty SSID of the file is meant
     except (RefusedError, MismatchError) as error:
         return error
     return None

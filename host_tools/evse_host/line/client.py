@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator
 
 from ..catalog import BAUD_RATE, COMMAND, COMMANDS, MAX_SUBSCRIBE_PERIOD_MS, Command
 from ..errors import EvseError, MismatchError, NoAnswerError, RefusedError, UsageError
+from ..timezones import zone_hint
 from ..wire.annotation import WRITE, parse_command
 from ..wire.codec import (
     Event,
+    Field,
     Fields,
     Ready,
     Scalar,
@@ -25,6 +27,8 @@ from ..wire.codec import (
     danger_of,
     format_argument,
     name_of,
+    same,
+    to_bytes,
     writable_fields,
 )
 from ..wire.protocol import NEVER, SLOW_TIMEOUT_S, SYNC_TIMEOUT_S, Answer, Outcome, Protocol, Request, read_request
@@ -147,8 +151,9 @@ class Evse:
     def set(self, name: str, *values: Scalar, force: bool = False) -> Fields:
         """Writes, reads back, and returns what the charger shows then.
 
-        UsageError: out of range, nothing was sent. RefusedError: the charger said ERROR and does not show the value.
-        MismatchError: it shows something else. What it keeps in flash is not written when it holds the value already.
+        UsageError: out of range, nothing was sent. RefusedError: the charger said ERROR and does not show the value, or
+        it would do harm and is not sent unless forced. MismatchError: it shows something else. What it keeps in flash
+        is not written when it holds the value already.
         """
         command = _command(name, "W", "written")
         try:
@@ -156,11 +161,23 @@ class Evse:
         except ValueError as error:
             raise UsageError(str(error)) from None
         _refuse_danger(line, force)
+        if name == "WIFISTACFG" and values[1:2] == ("",) and not force:
+            raise RefusedError("WIFISTACFG: an empty SSID makes the charger forget its network; --force if you mean it")
+        self._refuse_too_long(command, values)
         if command.verify == 0 or "R" not in command.access:
             return self._write_unproven(command, line)
         if command.stored and self._provable(command, values) and self._shown(command, values, 0):
             return self._last_shown
         return self._write(command, line, values)
+
+    def _refuse_too_long(self, command: Command, values: tuple[Scalar, ...]) -> None:
+        for column, value in zip(writable_fields(command), values, strict=False):
+            room = column.released_bytes
+            if room and len(to_bytes(str(value))) > room and not self._read("TZ").ok:  # only newer firmware has TZ
+                raise UsageError(
+                    f"{command.name}: {value!r} has {len(to_bytes(str(value)))} bytes, at most {room} are allowed on "
+                    "this charger: its firmware would store it and then not use it"
+                )
 
     def _provable(self, command: Command, values: tuple[Scalar, ...]) -> bool:
         """Whether a read-back shows all of it: a password never is."""
@@ -182,7 +199,7 @@ class Evse:
             refusals += answer.outcome is Outcome.ERROR
             if refusals == REFUSALS:
                 raise RefusedError(
-                    f"{command.name}: the charger refuses {_words(values, command)}{self._hint(command)}"
+                    f"{command.name}: the charger refuses {_words(values, command)}{self._hint(command, values)}"
                 )
         shown = _words(self._last_shown, command)
         raise MismatchError(f"{command.name}: wrote {_words(values, command)}, the charger shows {shown}")
@@ -196,12 +213,15 @@ class Evse:
             rows = [value.fields for value in answer.values if value.name == command.name]
             self._last_shown = rows[-1] if rows else ()
             if self._last_shown and all(
-                _equal(have, want, tolerance) for have, want in zip(self._last_shown[:count], values, strict=False)
+                _equal(column, have, want, tolerance)
+                for column, have, want in zip(command.fields, self._last_shown[:count], values, strict=False)
             ):
                 return len(self._last_shown) >= count
         return False
 
-    def _hint(self, command: Command) -> str:
+    def _hint(self, command: Command, values: tuple[Scalar, ...]) -> str:
+        if command.name == "TZ":
+            return f"; {zone_hint(str(values[0]))}" if self._read("TZ").ok else ": only newer firmware has it"
         if command.name not in ("CHCUR", "DEFCHCUR"):
             return ""
         (maximum,) = self.get("MAXCHCUR")
@@ -408,8 +428,8 @@ def _refuse_danger(line: str, force: bool) -> None:
         raise RefusedError(reason)
 
 
-def _equal(have: Scalar, want: Scalar, tolerance: float) -> bool:
-    return have == want or (bool(tolerance) and abs(have - want) <= tolerance)
+def _equal(column: Field, have: Scalar, want: Scalar, tolerance: float) -> bool:
+    return same(column, have, want) or (bool(tolerance) and abs(have - want) <= tolerance)
 
 
 def _words(values: Fields, command: Command) -> str:

@@ -23,11 +23,12 @@ FIRMWARES = {
 
 @dataclass(frozen=True)
 class Network:
-    """A Wi-Fi network in reach; ``auth`` 0 = open, ``rssi`` in dBm."""
+    """A Wi-Fi network in reach; ``auth`` 0 = open, 1 = protected; ``rssi`` in dBm; without a password any is right."""
 
     ssid: str
     auth: int
     rssi: int
+    password: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class Board:
     sta_mac: str = "34:85:18:00:00:01"
     ap_mac: str = "34:85:18:00:00:02"
     networks: tuple[Network, ...] = (
-        Network("home", 3, -58),
-        Network('Café "Zur Post", 1. Stock', 4, -71),
+        Network("home", 1, -58),
+        Network('Café "Zur Post", 1. Stock', 1, -71),
         Network("", 0, -88),
     )
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 from ..catalog import BAUD_RATE, COMMAND, WRITE_HOLDOFF_MS
 from .board import DISCARDED, FIRMWARES, Board
 from .car import Car
-from .device import Device, Row, new_flash
+from .device import CrashError, Device, Row, new_flash
 from .evse import ChargingPoint
 from .fields import encode
-from .interpreter import CONTROL_SETTINGS, LISTS, Answer, Interpreter, Subscription
+from .interpreter import LISTS, Answer, Interpreter, Subscription
 from .journal import ABBREVIATION, EARLY_WRITE, OVERRUN, SERIAL_ACCESS, Journal
 from .parser import READ, TEST, WRITE, Parser, Request
 
@@ -289,11 +289,14 @@ class Charger:
     def _execute(self, request: Request, now: float) -> None:
         name = request.name.removeprefix("+")
         self._check_manners(request, name, now)
-        if self._is_deadly(request, name):
+        try:
+            if request.form == READ and name in SERIAL_PORTS and self.serial_read_crashes:
+                raise CrashError(name)
+            answer = self._interpreter.execute(request, self._parser.newline, now)
+        except CrashError:
             self.journal.record(now, request, "")
             self._crash(now)
             return
-        answer = self._interpreter.execute(request, self._parser.newline, now)
         if answer.restart:
             self._restart_at = min(self._restart_at, now + RESTART_DELAY_S)
         self._reply(request, answer, now)
@@ -316,7 +319,3 @@ class Charger:
         writes = request.form == WRITE and name not in ("SUB", "UNSUB")
         if writes and now < self._ready_at + HOLDOFF_S:
             self.journal.violation(now, EARLY_WRITE, request.line)
-
-    def _is_deadly(self, request: Request, name: str) -> bool:
-        early = request.form == WRITE and name in CONTROL_SETTINGS and not self.device.awake
-        return early or (request.form == READ and name in SERIAL_PORTS and self.serial_read_crashes)

@@ -4,27 +4,25 @@ A command named X is read by ``_read_x`` and written by ``_write_x``; commands t
 flash, under their own name.
 """
 
-import ipaddress
-import zoneinfo
-from pathlib import Path
-
-from ..catalog import COMMAND, TIMEZONES, Field
+from ..catalog import COMMAND, FIRMWARE_TIMEZONES, Field
+from ..timezones import posix_rule
 from .board import Board, Firmware
 from .car import Car
 from .evse import ChargingPoint
 from .fields import Value, truncate
+from .wifi import Wifi
 
 Row = tuple[Value, ...]
 
 TEMPERATURE_S = 10.0
-AP_IDLE_S = 60.0
-ACCESS_POINT_IP = "192.168.4.1"
-STATION_IP = "192.168.1.42"
-NO_IP = "0.0.0.0"
-
-#: Values that the chip itself knows, and that are true even before the charging point is awake.
-CHIP_VALUES = ("UPTIME", "TIME", "HEAP", "CHIP")
+CONTROL_SETTINGS = ("ENABLE", "AVAILABLE", "CHCUR")  # they touch the control loop: slower, and deadly before it runs
+DEFAULT_HOSTNAME = "evse"
+DEFAULT_INSTANCE_NAME = "EVSE"
 SERIAL_GARBAGE = {"mode": 176, "baud_rate": 1073424384, "data_bits": 63, "stop_bits": 8, "parity": 128}
+
+
+class CrashError(Exception):
+    """The charger does not survive this write."""
 
 
 def new_flash(board: Board) -> dict:
@@ -42,10 +40,10 @@ def new_flash(board: Board) -> dict:
         "EMETERTHREEPHASE": int(board.emeter_three_phase),
         "total_ws": 1_234_567 * 3600,
         "TZ": "Etc/UTC",
-        "HOSTNAME": "evse",
+        "HOSTNAME": DEFAULT_HOSTNAME,
         "INSTNAME": "Simulated EVSE",
         "station": [1, board.networks[0].ssid if board.networks else "", ""],
-        "static": [0, STATION_IP, "192.168.1.1", "255.255.255.0", "192.168.1.1"],
+        "static": [0, None, None, None, None],
     }
 
 
@@ -61,7 +59,7 @@ class Device:
     """One life of the charger: it starts at ``boot``, its charging point at ``awake_at`` (s).
 
     ``clock_offset`` is the charger's clock (epoch) minus the time given to ``advance``. ``temperatures`` (high, low,
-    1/100 °C), ``ap_client`` and ``heap`` may be set at any time.
+    1/100 °C) and ``heap`` may be set at any time.
     """
 
     def __init__(
@@ -80,10 +78,9 @@ class Device:
         self.point = ChargingPoint(flash, car, awake_at, board.rcm)
         self.temperatures = (3150, 2875)
         self.heap = (115_992, 308_884)
-        self.ap_client = False
+        self.wifi = Wifi(firmware, board, flash, boot)
         self._shown_temperatures, self._temperatures_read = self.temperatures, boot
         self._readers = {name: getattr(self, f"_read_{name.lower()}", None) for name in COMMAND}
-        self._ap_started: float | None = None
 
     @property
     def awake(self) -> bool:
@@ -98,10 +95,7 @@ class Device:
         self.point.advance(self.now)
         if self.now - self._temperatures_read >= TEMPERATURE_S:
             self._shown_temperatures, self._temperatures_read = self.temperatures, self.now
-        if self.ap_client and self._ap_started is not None:
-            self._ap_started = self.now
-        if self._ap_started is not None and self.now - self._ap_started >= AP_IDLE_S:
-            self._ap_started = None
+        self.wifi.advance(self.now)
 
     # --- read, write and run
 
@@ -113,15 +107,13 @@ class Device:
         else:
             rows = reader()
             rows = rows if isinstance(rows, list) else [rows]
-        if self.awake or name in CHIP_VALUES:
-            return rows
-        return [tuple(0 if isinstance(value, int) else value for value in row) for row in rows]
+        return rows
 
     def write(self, name: str, values: Row) -> bool:
-        """False where the charger answers ERROR. ``values`` may be fewer than the fields."""
+        """False where the charger answers ERROR. ``values`` may be fewer than the fields. Raises CrashError."""
         writer = getattr(self, f"_write_{name.lower()}", None)
         if not self.awake:
-            return True  # too early: accepted and lost
+            return self._write_early(name, values)
         if writer is not None:
             return writer(*values) is not False
         low, high = COMMAND[name].fields[0].range
@@ -131,6 +123,14 @@ class Device:
             return False
         self.flash[name] = values[0]
         return True
+
+    def _write_early(self, name: str, values: Row) -> bool:
+        """Accepted and lost; but what goes to the control loop crashes, once its range has been looked at."""
+        if name not in CONTROL_SETTINGS:
+            return True
+        if name == "CHCUR" and not self._current_allowed(name, values[0]):
+            return False
+        raise CrashError(name)
 
     # --- the chip and its firmware
 
@@ -162,13 +162,13 @@ class Device:
         return self.board.temperature_sensors, *self._shown_temperatures
 
     def _write_tz(self, name: str) -> bool:
-        if name not in TIMEZONES and name not in zoneinfo.available_timezones():
+        if name not in FIRMWARE_TIMEZONES:
             return False
         self.flash["TZ"] = name
         return True
 
     def _read_tzrule(self) -> Row:
-        return (truncate(_posix_rule(self.flash["TZ"])),)
+        return (truncate(posix_rule(self.flash["TZ"]) or "UTC0"),)
 
     # --- the charging point
 
@@ -197,7 +197,7 @@ class Device:
         return (int(self.point.limit_reached),)
 
     def _read_chcur(self) -> Row:
-        return (self.point.current,)
+        return (self.point.current if self.awake else 0,)
 
     def _write_chcur(self, value: int) -> bool:
         if not self._current_allowed("CHCUR", value):
@@ -282,60 +282,47 @@ class Device:
 
     # --- the network
 
-    @property
-    def _network(self):
-        """The network that the station is connected to, or None."""
-        enabled, ssid, _ = self.flash["station"]
-        return next((net for net in self.board.networks if enabled and ssid and net.ssid == ssid), None)
-
     def _read_wifistacfg(self) -> Row:
-        return tuple(self.flash["station"])
+        return self.wifi.station()
 
-    def _write_wifistacfg(self, *values: Value) -> bool:
-        station = [int(values[0] != 0), *values[1:], *self.flash["station"][len(values) :]]
-        if station[0] and not station[1]:
-            return False
-        self.flash["station"] = station
-        return True
+    def _write_wifistacfg(self, enabled: int, *texts: str) -> bool:
+        return self.wifi.set_station(enabled, *texts)
 
     def _read_wifistaconn(self) -> Row:
-        return (1, self._network.rssi) if self._network else (0, 0)
+        return self.wifi.connection()
 
     def _read_wifistastatic(self) -> Row:
-        return tuple(self.flash["static"][: len(fields_of("WIFISTASTATIC", self.firmware))])
+        return self.wifi.static()
 
-    def _write_wifistastatic(self, *values: Value) -> bool:
-        if not all(_is_address(value) for value in values[1:]):
-            return False
-        self.flash["static"] = [int(values[0] != 0), *values[1:], *self.flash["static"][len(values) :]]
-        return True
+    def _write_wifistastatic(self, enabled: int, *texts: str) -> bool:
+        return self.wifi.set_static(enabled, *texts)
 
     def _read_wifistaip(self) -> Row:
-        static = self.flash["static"]
-        return ((static[1] if static[0] else STATION_IP) if self._network else NO_IP,)
+        return (self.wifi.address(),)
 
     def _read_wifistamac(self) -> Row:
         return (self.board.sta_mac,)
 
     def _read_wifiapcfg(self) -> Row:
-        suffix = self.board.ap_mac.replace(":", "")[-6:]
-        return int(self._ap_started is not None), f"evse-{suffix}"
+        return self.wifi.access_point()
 
     def _write_wifiapcfg(self, enabled: int, *_: Value) -> None:
-        self._ap_started = self.now if enabled else None
+        self.wifi.set_access_point(enabled)
 
     def _read_wifiapconn(self) -> Row:
-        return (int(self.ap_client and self._ap_started is not None),)
+        return (int(self.wifi.access_point_in_use()),)
 
     def _read_wifiapip(self) -> Row:
-        return (ACCESS_POINT_IP if self._ap_started is not None else NO_IP,)
+        return (self.wifi.access_point_address(),)
 
     def _read_wifiapmac(self) -> Row:
         return (self.board.ap_mac,)
 
-    def scan(self) -> list[Row]:
-        """The networks in reach; a name is cut to what the charger's buffer holds."""
-        return [(truncate(network.ssid), network.auth, network.rssi) for network in self.board.networks]
+    def _read_hostname(self) -> Row:
+        return (self.wifi.kept(self.flash["HOSTNAME"], DEFAULT_HOSTNAME),)
+
+    def _read_instname(self) -> Row:
+        return (self.wifi.kept(self.flash["INSTNAME"], DEFAULT_INSTANCE_NAME),)
 
     def _write_hostname(self, name: str) -> bool:
         return self._store_name("HOSTNAME", name)
@@ -390,20 +377,3 @@ class Device:
         return False
 
     _write_serial1 = _write_serial0
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.IPv4Address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _posix_rule(zone: str) -> str:
-    """The rule at the end of the system's file for this zone; UTC where the system has none."""
-    for folder in zoneinfo.TZPATH:
-        file = Path(folder) / zone
-        if file.is_file():
-            return file.read_bytes().rstrip(b"\n").rpartition(b"\n")[2].decode("ascii")
-    return "UTC0"

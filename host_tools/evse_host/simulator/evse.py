@@ -30,11 +30,12 @@ class ChargingPoint:
         self.consumption_limit = flash["DEFCONSUMLIM"]
         self.time_limit = flash["DEFCHTIMELIM"]
         self.under_power_limit = flash["DEFUNDERPOWERLIM"]
-        self.state = "A"
         self.errors = 0
         self.contactor = False
         self.authorized = False
         self.busy_until = start  # settings of the control loop wait until then
+        self._healthy_state = "A"  # what ``state`` is without an error
+        self._entered = "A"
         self._causes = 0
         self._reached = 0
         self._granted_until = self._errors_until = self._under_power_since = self._open_at = None
@@ -56,6 +57,10 @@ class ChargingPoint:
     # --- what they see
 
     @property
+    def state(self) -> str:
+        return "E" if self.errors else self._healthy_state
+
+    @property
     def state_number(self) -> int:
         return STATES.index(self.state)
 
@@ -65,7 +70,8 @@ class ChargingPoint:
 
     @property
     def pending_authorization(self) -> bool:
-        return self.state in SESSION_STATES and not self.authorized
+        """Says nothing while there is an error: then it may be that of a session which has been cut off."""
+        return self._healthy_state in SESSION_STATES and not self.authorized
 
     # --- the control loop
 
@@ -83,10 +89,12 @@ class ChargingPoint:
         return self.state == "A" and self.available and not self.car.plugged and healthy
 
     def _step(self, now: float) -> None:
+        had_errors = self.errors
         self._update_errors(now)
-        new_state = "E" if self.errors else self._next_state(now)
-        if new_state != self.state:
-            self.state = new_state
+        if not (self.errors or had_errors):
+            self._healthy_state = self._next_state(now)
+        if self.state != self._entered:
+            self._entered = self.state
             self._enter(now)
         charging = self.state in CHARGING_STATES
         self.car.step(now, STEP_S, self._offer(), self.contactor)
@@ -103,14 +111,16 @@ class ChargingPoint:
         if self._errors_until is not None and now >= self._errors_until:
             self.errors &= ~SELF_CLEARING
             self._errors_until = None
+            self._healthy_state = "A"
 
     def _next_state(self, now: float) -> str:
-        if self.state in ("E", "F"):
+        if self.state == "F":
             return "A" if self.available else "F"
         self._check_limits(now)
         if self.state == "A":
             return self._when_idle(now)
-        self._check_authorization(now)
+        if self.state == "B1":
+            self._check_authorization(now)
         if self.state.startswith("B") and not self.available:
             return "F"
         return self._when_plugged(now)
@@ -134,7 +144,7 @@ class ChargingPoint:
     def _pilot_fault(self, now: float) -> str:
         self.errors |= FAULT_BIT["pilot"]
         self._errors_until = now + ERROR_S
-        return "E"
+        return "A"
 
     def _may_charge(self) -> bool:
         return self.enabled and self.available and self.authorized and not self._reached

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..catalog import COMMAND, COMMANDS, MAX_LINE_BYTES, Field
 from .board import Firmware
-from .device import Device, Row, fields_of
+from .device import CONTROL_SETTINGS, Device, Row, fields_of
 from .fields import FieldError, Value, describe, encode, format_values, split_arguments
 from .journal import LIST_SUBSCRIPTION, Journal
 from .parser import READ, RUN, TEST, WRITE, Request
@@ -15,7 +15,17 @@ TURNAROUND_S = 0.003  # the chip's own time for an answer
 CONTROL_WAIT_S = 0.01  # a setting waits for the control loop
 SCAN_S = 2.0
 
-CONTROL_SETTINGS = ("ENABLE", "AVAILABLE", "CHCUR")  # they touch the control loop: slower, and deadly before it runs
+#: The firmware's own table, in the order in which `AT+CMD` lists it and abbreviations are looked up.
+TABLE = (
+    "CMD", "SUB", "UNSUB", "RST", "CHIP", "HEAP", "VER", "IDFVER", "BUILDTIME", "TEMP", "TZ", "TZRULE", "TIME",
+    "UPTIME", "STATE", "ERROR", "ENABLE", "AVAILABLE", "REQAUTH", "PENDAUTH", "AUTH", "CHCUR", "DEFCHCUR",
+    "MAXCHCUR", "CONSUMLIM", "DEFCONSUMLIM", "CHTIMELIM", "DEFCHTIMELIM", "UNDERPOWERLIM", "DEFUNDERPOWERLIM",
+    "LIMREACH", "SOCKETOUTLET", "EMETERMODE", "EMETERACVOLTAGE", "EMETERTHREEPHASE", "EMETERPOWER", "EMETERSESTIME",
+    "EMETERCHTIME", "EMETERCONSUM", "EMETERTOTCONSUM", "EMETERVOLTAGE", "EMETERCURRENT", "WIFISTACFG", "WIFIAPCFG",
+    "WIFISTACONN", "WIFIAPCONN", "WIFISTASTATIC", "WIFISTAIP", "WIFISTAMAC", "WIFIAPIP", "WIFIAPMAC", "WIFIAPSCAN",
+    "HOSTNAME", "INSTNAME", "SERIAL0", "SERIAL1", "DEVNAME", "SOCKETLOCK", "PROXIMITY", "TEMPSENSOR",
+    "SOCKETLOCKMINBREAKTIME", "EMETER", "SERIALS", "AUXINPUTS", "AUXOUTPUTS", "AUXANALOGINPUTS",
+)  # fmt: skip
 LISTS = tuple(command.name for command in COMMANDS if command.lines and "R" in command.access)
 ECHO = {"E0": False, "E1": True}
 APPLIED_AS_A_WHOLE = ("EMETERTOTCONSUM",)  # other single-field commands take a value before they look behind it
@@ -46,7 +56,7 @@ class Answer:
 
 def known_names(firmware: Firmware) -> dict[str, bool]:
     """Every name that may stand behind `AT`, in listing order, and whether it has the test form `=?`."""
-    known = [command for command in COMMANDS if firmware.head or not command.head]
+    known = [COMMAND[name] for name in TABLE if firmware.head or not COMMAND[name].head]
     return dict.fromkeys(ECHO, False) | {f"+{c.name}": bool(c.fields) and c.access != "X" for c in known}
 
 
@@ -86,7 +96,7 @@ class Interpreter:
         elif name == "CMD":
             return Answer(self._listing())
         elif name == "WIFIAPSCAN":
-            return Answer(self._lines(name, self.device.scan()), seconds=SCAN_S)
+            return Answer(self._lines(name, self.device.wifi.scan()), seconds=SCAN_S)
         elif name == "AUTH":
             self.device.point.authorize()
         return Answer(restart=name == "RST")

@@ -36,8 +36,9 @@ class Parser:
     """The state is a method that takes the next byte; a complete command comes back as a ``Request``."""
 
     def __init__(self, names: Mapping[str, bool]) -> None:
-        """``names``: every name that may follow `AT`, and whether it has the test form `=?`."""
+        """``names``: every name that may follow `AT`, in the table's order, and whether it has the test form `=?`."""
         self._names = names
+        self._last_name = list(names)[-1]
         self._carriage_return = False
         self._line = bytearray()
         self._reset()
@@ -98,18 +99,20 @@ class Parser:
 
     def _find(self, form: str, line_end: int) -> Request | None:
         matches = self._matches()
-        if not matches and line_end == CR:
+        unknown = not matches or (len(matches) > 1 and matches[-1] == self._last_name)
+        if unknown and line_end == CR:
             self._state = self._spoiled  # the charger waits for another line end
             return None
         return self._done(form, matches[0]) if len(matches) == 1 else self._done(INVALID)
 
     def _begin_arguments(self) -> Request | None:
         matches = self._matches()
-        if len(matches) > 1:
+        if len(matches) == 1:
+            self._name, self._state = matches[0], self._in_arguments
+        elif not matches or matches[-1] == self._last_name:
+            self._state = self._spoiled
+        else:
             return self._done(INVALID)  # at once: what follows the `=` becomes a line of its own, and fails again
-        if matches:
-            self._name = matches[0]
-        self._state = self._in_arguments if matches else self._spoiled
         return None
 
     def _in_arguments(self, byte: int) -> Request | None:

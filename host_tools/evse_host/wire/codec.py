@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ _ESCAPE = re.compile(r'\\([\\"n])')
 _SPOKEN = re.compile(r'(?is)([^"]*?(?:\AAT\+?|\bAT\+|(?=WIFISTA)))([A-Z0-9#$@_]*)(=?)(.*)')
 _OPEN_STRING = re.compile(r'(?s)"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[^,"]*')
 _OPEN_INTEGER = re.compile(r"-?[0-9]*")
+
+NO_ADDRESS = "0.0.0.0"
 
 _ANSWERS = {command.answer_name: command for command in COMMANDS}
 
@@ -198,18 +201,20 @@ def format_argument(command: Command, values: Sequence[Scalar]) -> str:
         names = ", ".join(column.name for column in fields)
         count = f"{least} to {len(fields)}" if least < len(fields) else f"{least}"
         raise ValueError(f"{command.name}: {len(values)} values given, it takes {count}: {names}")
-    argument = ",".join(_format_field(command, *pair) for pair in zip(fields, values, strict=False))
+    argument = ",".join(_format_field(command, *pair, values[0]) for pair in zip(fields, values, strict=False))
     length = len(to_bytes(argument))
     if length > MAX_ARGUMENT_BYTES:
         raise ValueError(f"{command.name}: the values take {length} bytes, allowed are at most {MAX_ARGUMENT_BYTES}")
     return argument
 
 
-def _format_field(command: Command, column: Field, value: Scalar) -> str:
+def _format_field(command: Command, column: Field, value: Scalar, first: Scalar) -> str:
     key = command.name if len(command.fields) == 1 else f"{command.name} {column.name}"
     if column.type == "str":
-        if value == "" and column.minimum:
+        if value == "" and column.minimum and not (column.address and first == 0):
             raise ValueError(f"{key}: it is empty, 1 to {MAX_STRING_BYTES} bytes are allowed")
+        if column.address:
+            return _format_address(key, value)
         return _format_string(key, value, secret=column.access == "W")
     low, high = column.range
     if not isinstance(value, int):
@@ -218,6 +223,19 @@ def _format_field(command: Command, column: Field, value: Scalar) -> str:
         allowed = f"only {low} is" if low == high else f"{low} to {high} {column.unit}".rstrip() + " are"
         raise ValueError(f"{key}: {value} is out of range, {allowed} allowed")
     return str(int(value))
+
+
+def _format_address(key: str, value: Scalar) -> str:
+    """The charger itself would take `10.0.0` for 10.0.0.0."""
+    try:
+        return f'"{ipaddress.IPv4Address(str(value) or NO_ADDRESS)}"'
+    except ValueError:
+        raise ValueError(f"{key}: {value!r} is not an IPv4 address such as 192.168.1.20") from None
+
+
+def same(column: Field, have: Scalar, want: Scalar) -> bool:
+    """Whether two values of a field mean the same: no address is shown empty or as 0.0.0.0."""
+    return have == want or (column.address and {have, want} <= {"", NO_ADDRESS})
 
 
 def _format_string(key: str, value: Scalar, secret: bool) -> str:

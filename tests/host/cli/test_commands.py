@@ -7,11 +7,13 @@ import os
 import pty
 import signal
 import time
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pexpect
 import pytest
 
-from evse_host.simulator import Car, Charger, TcpServer
+from evse_host.simulator import Board, Car, Charger, Network, TcpServer
 from tests.host import rfc2217_server
 from tests.host.commands import COMMAND, environment, run, start
 
@@ -266,13 +268,100 @@ def test_wifi_scan(evse_host) -> None:
     networks = evse_host("--json", "wifi", "scan").json
     assert [network["rssi"] for network in networks] == [-58, -71, -88]
     assert networks[1]["ssid"] == 'Café "Zur Post", 1. Stock'
+    assert [network["security"] for network in networks] == ["protected", "protected", "open"]
+    assert "-58 dBm  protected   home" in evse_host("wifi", "scan").out
+
+
+def test_wifi_connect_uses_a_new_password_at_once(start_charger) -> None:
+    """The charger itself would stay on the old one while it is connected."""
+    charger = start_charger(Charger(board=Board(networks=(Network("home", 1, -58, password="right"),))))
+    words = ["--port", charger.path, "wifi", "connect", "home", "--password"]
+    assert run(*words, "right").code == 0
+    wrong = run(*words, "wrong", "--no-wait")
+    assert wrong.code == 0 and charger.charger.flash["station"] == [1, "home", "wrong"]
+    assert charger.charger.value("WIFISTACONN") == (0, 0)
+    assert "connected: 192.168.1.42" in run(*words, "right").out
+
+
+def test_an_empty_ssid_is_not_written_unasked(evse_host, charger) -> None:
+    refused = evse_host("set", "WIFISTACFG", "1", "")
+    assert refused.code == 5 and "forget its network" in refused.err and "--force" in refused.err
+    assert charger.charger.value("WIFISTACFG")[:2] == (1, "home")
+    assert evse_host("set", "WIFISTACFG", "1", "", "--force").code == 0
+    assert charger.charger.value("WIFISTACFG")[:2] == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("set", "host_name", "x" * 31), "HOSTNAME"),
+        (("set", "instance_name", "é" * 15 + "x"), "INSTNAME"),
+        (("wifi", "connect", "x" * 31, "--open"), "WIFISTACFG"),
+    ],
+)
+def test_31_bytes_do_not_fit_everywhere(start_charger, arguments, name) -> None:
+    old, new = start_charger(Charger(firmware="v2.1.1")), start_charger()
+    refused = run("--port", old.path, *arguments)
+    assert refused.code == 2 and "31 bytes, at most 30 are allowed on this charger" in refused.err
+    assert old.charger.journal.writes() == []
+    assert "at most 30" not in run("--port", new.path, *arguments, *["--no-wait"] * (name == "WIFISTACFG")).err
+    assert len(new.charger.journal.writes(name)) >= 1
+
+
+@pytest.mark.parametrize("zone", ["Europe/Amsterdam", "Europe/Bratislava", "Europe/Oslo", "UTC", "Asia/Calcutta"])
+def test_a_zone_that_the_firmware_lacks_gets_one_with_the_same_time(evse_host, charger, zone) -> None:
+    refused = evse_host("set", "timezone", zone)
+    assert refused.code == 5 and "the same time has " in refused.err
+    twin = refused.err.split()[-1]
+    assert zoneinfo_rule(twin) == zoneinfo_rule(zone)
+    assert evse_host("set", "TZ", twin).code == 0
+    assert charger.charger.value("TZ") == (twin,)
+
+
+def zoneinfo_rule(zone: str) -> list:
+    moments = [datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 13)]
+    return [moment.astimezone(ZoneInfo(zone)).utcoffset() for moment in moments]
+
+
+def test_a_mistyped_zone_gets_its_likes(evse_host) -> None:
+    assert "did you mean Europe/Prague?" in evse_host("set", "TZ", "Europe/Prage").err
+    assert "did you mean Europe/Berlin?" in evse_host("set", "TZ", "europe/berlin").err
+
+
+def test_a_zone_on_released_firmware(start_charger) -> None:
+    refused = run("--port", start_charger(Charger(firmware="v2.1.1")).path, "set", "TZ", "Europe/Prague")
+    assert refused.code == 5 and "only newer firmware has it" in refused.err
+
+
+@pytest.mark.parametrize("address", ["10.0.0", "10.0.0.256", "0x0a.0.0.1", "host"])
+def test_an_address_is_one_with_four_numbers(evse_host, charger, address) -> None:
+    """The charger itself takes the first for 10.0.0.0."""
+    for words in (("wifi", "static", address, "10.0.0.1", "255.0.0.0"), ("set", "WIFISTASTATIC", "0", address)):
+        ran = evse_host(*words)
+        assert ran.code == 2 and f"'{address}' is not an IPv4 address" in ran.err
+    assert charger.charger.journal.writes() == []
+
+
+def test_in_state_e_nobody_waits_for_authorization(evse_host, charger) -> None:
+    def fault(model) -> None:
+        model.car.plug()
+        model.set("REQAUTH", 1)
+
+    charger.call(fault)
+    wait_until(lambda: charger.call(lambda m: m.value("PENDAUTH")) == (1,))
+    assert evse_host("--json", "info").json["state"]["pending_authorization"] is True
+    charger.call(lambda m: m.point.set_fault("rcm_triggered"))
+    wait_until(lambda: charger.call(lambda m: m.point.state) == "E")
+    assert charger.call(lambda m: m.value("PENDAUTH")) == (1,)
+    assert "pending_authorization" not in evse_host("--json", "info").json["state"]
+    assert evse_host("--json", "authorize").json["vehicle_waiting"] is False
 
 
 def test_wifi_connect_hides_the_password(charger) -> None:
     words = ["--port", charger.path, "--verbose", "wifi", "connect", "home"]
     ran = run(*words, env=environment(EVSE_WIFI_PASSWORD="very secret"))
     assert ran.code == 0 and "192.168.1.42" in ran.out
-    assert "secret" not in ran.out + ran.err and 'AT+WIFISTACFG=1,"home","***"' in ran.err
+    assert "secret" not in ran.out + ran.err and 'AT+WIFISTACFG=0,"home","***"' in ran.err
     assert charger.charger.flash["station"] == [1, "home", "very secret"]
 
 

@@ -192,17 +192,46 @@ def test_currents_are_restored_whichever_way_they_move(served, tmp_path, before,
     assert writes(charger) == list(dict.fromkeys(writes(charger))), "nothing is tried twice"
 
 
-def test_a_charger_that_never_had_a_static_address(served, tmp_path, capsys):
-    """It shows empty addresses and takes none: they are left alone, the rest of the file is restored."""
-    charger = served().charger
-    charger.flash["static"] = [0, "", "", "", ""]
+EMPTY = (0, "", "", "", "")
+USED = (1, "10.0.0.2", "10.0.0.1", "255.0.0.0", "10.0.0.1")
+ZERO = (0, "0.0.0.0", "0.0.0.0", "0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    ("firmware", "saved", "here", "afterwards"),
+    [
+        ("head", EMPTY, USED, EMPTY),
+        ("head", USED, EMPTY, USED),
+        ("head", EMPTY, EMPTY, EMPTY),
+        ("v2.1.1", EMPTY[:4], USED[:4], ZERO),
+        ("v2.1.1", ZERO, USED[:4], ZERO),
+        ("v2.1.1", USED[:4], EMPTY[:4], USED[:4]),
+        ("v2.1.1", EMPTY[:4], ZERO, ZERO),
+    ],
+)
+def test_empty_addresses_are_restored(served, tmp_path, capsys, firmware, saved, here, afterwards):
+    charger = served(Charger(firmware=firmware)).charger
+
+    def becomes(row):
+        charger.flash["static"] = [row[0], *(None if text == "" else text for text in row[1:]), None][:5]
+
+    becomes(saved)
     file = save(tmp_path)
-    charger.flash["static"] = [1, "10.0.0.2", "10.0.0.1", "255.0.0.0", "10.0.0.1"]
+    becomes(here)
     charger.set("HOSTNAME", "other")
-    assert run(["restore", str(file), "--yes"]) == 0
-    assert charger.value("WIFISTASTATIC") == (0, "10.0.0.2", "10.0.0.1", "255.0.0.0", "10.0.0.1")
+    assert run(["restore", str(file), "--yes"]) == 0, capsys.readouterr()
+    assert charger.value("WIFISTASTATIC") == afterwards
     assert charger.value("HOSTNAME") == ("evse",)
-    assert charger.journal.commands.count("AT+WIFISTASTATIC=0") == 1
+    assert len(charger.journal.writes("WIFISTASTATIC")) == (saved != here and {saved, here} != {EMPTY[:4], ZERO})
+
+
+def test_a_backup_without_a_network_wipes_it(served, tmp_path):
+    """Nothing else may do so unasked: see the command `set`."""
+    charger = served().charger
+    file = tmp_path / "backup.yaml"
+    file.write_text('settings: {WIFISTACFG: {enabled: 0, ssid: ""}}')
+    assert run(["restore", str(file), "--yes"]) == 0
+    assert charger.value("WIFISTACFG")[:2] == (0, "")
 
 
 def test_a_password_that_was_added_is_written_and_never_shown(served, tmp_path, capsys):
@@ -304,6 +333,7 @@ def _silent_from(charger: Charger, start: bytes, request, data: bytes, seconds: 
 def test_noise_gets_into_no_backup(served, capsys):
     """Every third answer that holds a 1 shows a 9 there, as a flipped bit does."""
     charger, answers = served().charger, []
+    charger.set("WIFISTASTATIC", 1, "192.168.1.42", "192.168.1.1", "255.255.255.0", "192.168.1.1")
 
     def noisy(request, data, seconds):
         answers.append(data)
@@ -380,7 +410,7 @@ def test_serial_settings_are_never_written(served, tmp_path, capsys, name):
         ('settings: {HOSTNAME: "a\\nAT+RST"}', "HOSTNAME: "),
         ('settings: {HOSTNAME: ""}', "HOSTNAME: it is empty, 1 to 31 bytes are allowed"),
         ('settings: {WIFISTASTATIC: {enabled: 1, ip: ""}}', "WIFISTASTATIC ip: it is empty"),
-        ('settings: {WIFISTASTATIC: {enabled: 0, ip: "", gateway: "10.0.0.1"}}', "WIFISTASTATIC ip: it is empty"),
+        ('settings: {WIFISTASTATIC: {enabled: 0, ip: "10.0.0"}}', "WIFISTASTATIC ip: '10.0.0' is not an IPv4 address"),
         ("settings: {HOSTNAM: x}", "HOSTNAM: no such setting"),
         ("settings: {CHCUR: 160}", "CHCUR: not a setting that the charger keeps"),
         ("settings: {EMETERTOTCONSUM: 0}", "EMETERTOTCONSUM: not a setting"),
