@@ -146,7 +146,7 @@ def test_the_charger_reads_what_is_written(write) -> None:
         ("HOSTNAME", ("ä" * 16,), f"HOSTNAME: '{'ä' * 16}' has 32 bytes, at most 31 are allowed"),
         ("HOSTNAME", ("a\nAT+RST",), "HOSTNAME: 'a\\nAT+RST' holds a line end or another control character"),
         ("WIFISTACFG", (1, "home", "secret" * 6), "WIFISTACFG password: the password has 36 bytes"),
-        ("WIFISTACFG", (1, *('"' * 31 for _ in range(2))), "WIFISTACFG: the values take 132 bytes"),
+        ("WIFISTACFG", (1, *('"' * 31 for _ in range(2))), "WIFISTACFG: the values take 131 bytes"),
         ("WIFISTASTATIC", (1, "10.0.0.2", "10.0.0"), "WIFISTASTATIC gateway: '10.0.0' is not an IPv4 address"),
         ("WIFISTASTATIC", (1, ""), "WIFISTASTATIC ip: it is empty"),
     ],
