@@ -37,6 +37,9 @@ COMMANDS = {
         "fuzz": "tools.soak.fuzz",
         "security": "tools.soak.security",
     },
+    "release": {
+        "web-flasher": "tools.release.web_flasher",
+    },
     "docs": {
         "docs": "tools.docs.pages",
         "host-docs": "tools.docs.host_pages",

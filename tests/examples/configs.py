@@ -43,15 +43,16 @@ def lay_out(directory: Path) -> Path:
     return target
 
 
-def validate(config: Path) -> tuple[bool, str]:
+def validate(config: Path, substitutions: dict[str, str] | None = None) -> tuple[bool, str]:
     """Whether ESPHome takes this configuration, and the resolved configuration or what it complains about."""
-    command = [sys.executable, "-m", "esphome", "config", "--show-secrets", config.name]
+    given = [word for name, value in (substitutions or {}).items() for word in ("-s", name, value)]
+    command = [sys.executable, "-m", "esphome", *given, "config", "--show-secrets", config.name]
     run = subprocess.run(command, cwd=config.parent, capture_output=True, text=True, timeout=120, check=False)
     return run.returncode == 0, run.stdout if run.returncode == 0 else run.stdout + run.stderr
 
 
-def resolved(config: Path) -> dict:
+def resolved(config: Path, substitutions: dict[str, str] | None = None) -> dict:
     """The resolved configuration; fails with ESPHome's own words when there is none."""
-    valid, output = validate(config)
+    valid, output = validate(config, substitutions)
     assert valid, f"{config.name}:\n{output}"
     return load(output)

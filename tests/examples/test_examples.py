@@ -138,6 +138,21 @@ def test_package_can_be_customised(examples, package):
         assert entities(configs.resolved(config_file)) == []
 
 
+@pytest.mark.parametrize("board", ["esp32", "esp32-c3", "esp32-s3"])
+def test_factory_firmware(examples, board):
+    """Improv, the hotspot and adoption work, and there is no secret in it."""
+    factory = examples / "factory"
+    settings = {"components": str(configs.ROOT / "components"), "repository": "owner/repo"}
+    config = configs.resolved(factory / f"{board}.yaml", settings)
+    assert {"improv_serial", "esp32_improv", "captive_portal"} <= set(config)
+    assert config["dashboard_import"]["package_import_url"] == f"github://owner/repo/example_configs/factory/{board}.yaml@main"
+    assert config["esphome"]["name_add_mac_suffix"] is True
+    assert config["esphome"]["project"]["name"] == "esp32evse.companion"
+    assert "networks" not in config["wifi"]
+    texts = (factory / f"{board}.yaml").read_text() + (factory / "common.yaml").read_text()
+    assert "!secret" not in texts
+
+
 def test_customised_example(resolved):
     config = resolved("customised.yaml")
     (current,) = (block["charging_current"] for block in config["number"] if "charging_current" in block)
