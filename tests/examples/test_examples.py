@@ -145,7 +145,10 @@ def test_factory_firmware(examples, board):
     settings = {"components": str(configs.ROOT / "components"), "repository": "owner/repo"}
     config = configs.resolved(factory / f"{board}.yaml", settings)
     assert {"improv_serial", "esp32_improv", "captive_portal"} <= set(config)
-    assert config["dashboard_import"]["package_import_url"] == f"github://owner/repo/example_configs/factory/{board}.yaml@main"
+    assert (
+        config["dashboard_import"]["package_import_url"]
+        == f"github://owner/repo/example_configs/factory/{board}.yaml@main"
+    )
     assert config["esphome"]["name_add_mac_suffix"] is True
     assert config["esphome"]["project"]["name"] == "esp32evse.companion"
     assert "networks" not in config["wifi"]

@@ -18,7 +18,9 @@ FACTORY = configs.EXAMPLES / "factory"
 
 def binary(board: web_flasher.Board, chip_id: int | None = None) -> bytes:
     """A factory binary as Espressif's format has it: nothing up to the image, then its header."""
-    header = bytes([0xE9, 4, 2, 0x20, *bytes(8)]) + (board.chip_id if chip_id is None else chip_id).to_bytes(2, "little")
+    header = bytes([0xE9, 4, 2, 0x20, *bytes(8)]) + (board.chip_id if chip_id is None else chip_id).to_bytes(
+        2, "little"
+    )
     return (bytes([0xFF]) * board.offset + header).ljust(200_000, b"\0")
 
 
@@ -78,7 +80,7 @@ def test_what_cannot_be_flashed_is_refused(binaries: Path, tmp_path: Path, board
 
 @pytest.mark.parametrize("version", ["", "v0.2.0", "0.2", "latest"])
 def test_wrong_version(version: str) -> None:
-    with pytest.raises(ReleaseError, match="must be like 0.2.0"):
+    with pytest.raises(ReleaseError, match="must be like"):
         web_flasher.manifest(version)
 
 
@@ -93,9 +95,13 @@ def test_pins_of_page_and_docs_are_those_of_the_firmware() -> None:
         pins = configs.load((FACTORY / f"{board.name}.yaml").read_text(encoding="utf-8"))["substitutions"]
         row = f"<td>{pins['tx_pin']}</td><td>{pins['rx_pin']}</td>"
         assert row in web_flasher.PAGE.read_text(encoding="utf-8")
-        assert f"{pins['tx_pin']} | {pins['rx_pin']} |" in (configs.ROOT / "docs/flashing.md").read_text(encoding="utf-8")
+        assert f"{pins['tx_pin']} | {pins['rx_pin']} |" in (configs.ROOT / "docs/flashing.md").read_text(
+            encoding="utf-8"
+        )
 
 
-@pytest.mark.parametrize("workflow", sorted((configs.ROOT / ".github/workflows").glob("*.yml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "workflow", sorted((configs.ROOT / ".github/workflows").glob("*.yml")), ids=lambda path: path.stem
+)
 def test_workflow_is_yaml(workflow: Path) -> None:
     assert set(yaml.safe_load(workflow.read_text(encoding="utf-8"))) >= {"name", "jobs"}

@@ -30,7 +30,7 @@ class ReleaseError(Exception):
 
 @dataclass(frozen=True)
 class Board:
-    """A file of example_configs/factory; ``chip_id`` and ``offset`` (of the image in a factory binary) are Espressif's."""
+    """A file of example_configs/factory; ``chip_id`` and ``offset``, of the image in its binary, are Espressif's."""
 
     name: str
     chip_family: str
