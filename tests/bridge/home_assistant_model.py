@@ -18,6 +18,8 @@ SENSOR_CLASSES = {
                {"total", "total_increasing"}),
     "temperature": ({"°C", "°F", "K"}, {"measurement"}),
     "current": ({"A", "mA"}, {"measurement"}),
+    "voltage": ({"V", "mV", "kV"}, {"measurement"}),
+    "duration": ({"d", "h", "min", "s", "ms"}, {"measurement", "total", "total_increasing"}),
 }  # fmt: skip
 BINARY_SENSOR_CLASSES = {
     "battery", "battery_charging", "carbon_monoxide", "cold", "connectivity", "door", "garage_door", "gas", "heat",

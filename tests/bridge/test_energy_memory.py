@@ -17,6 +17,7 @@ from evse_host.line.client import Evse
 from tests.host.commands import Command
 from tools.run.host_node import free_port
 
+from .mqtt_support import Client, needs_mosquitto
 from .support import wait_until
 
 
@@ -205,3 +206,20 @@ def test_rest_over_a_restart_of_both(server, tmp_path, number):
         after = wait_until(lambda: consumption(port))
         running.end(signal.SIGTERM)
     assert before <= after, "it never falls"
+
+
+@needs_mosquitto
+def test_mqtt_and_thingsboard_have_it_too(server, broker, client: Client, tmp_path, monkeypatch):
+    charge(server, 0.05)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    with Command("--port", server.path, "bridge", "mqtt", "--broker", broker.uri) as running:
+        before = client.wait("evse/state", lambda heard: heard.json["total_energy"]).json["total_energy"]
+        wait_until(lambda: list((tmp_path / "state").glob("energy-*.json")))
+        seen = len(client.heard)
+        server.inject(lambda faults: faults.reboot())
+        wait_until(lambda: total(server) < before)
+        charge(server, 0.02)
+        client.wait("evse/state", lambda heard: (heard.json["total_energy"] or 0) > before, after=seen)
+        running.end(signal.SIGTERM)
+    shown = [heard.json["total_energy"] for heard in client.on("evse/state") if heard.json["total_energy"] is not None]
+    assert shown == sorted(shown)

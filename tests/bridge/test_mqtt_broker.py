@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import signal
 import socket
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
+from evse_host.bridge import home_assistant_discovery as discovery
 from evse_host.bridge import mqtt_link
 from evse_host.bridge.mqtt import HomeAssistantBridge
 from evse_host.bridge.mqtt_link import Broker
@@ -22,6 +26,7 @@ from .support import wait_until
 pytestmark = needs_mosquitto
 
 LOGGER = "evse.charger.mqtt"
+ENTITIES = len(discovery.ENTITIES)
 
 
 @pytest.fixture
@@ -68,7 +73,7 @@ def test_all_is_retained_for_who_comes_later(bridge, broker):
     with Client(broker) as later:
         availability = later.wait("evse/availability")
         state = later.wait("evse/state")
-        wait_until(lambda: len([h for h in later.heard if h.topic.startswith("homeassistant/")]) == 8)
+        wait_until(lambda: len([h for h in later.heard if h.topic.startswith("homeassistant/")]) == ENTITIES)
     assert (availability.payload, availability.retained, state.retained) == ("online", True, True)
     assert state.json["state"] == "C2" and state.json["charging"] is True
     for heard in later.heard:
@@ -80,7 +85,7 @@ def test_all_is_retained_for_who_comes_later(bridge, broker):
 
 def test_discovery_comes_before_the_state_and_availability_last(bridge, client):
     topics = list(dict.fromkeys(heard.topic for heard in client.heard))
-    assert topics[-2:] == ["evse/state", "evse/availability"] and len(topics) == 10
+    assert topics[-2:] == ["evse/state", "evse/availability"] and len(topics) == ENTITIES + 2
 
 
 def test_a_change_is_there_within_half_a_second(bridge, client, server):
@@ -102,11 +107,17 @@ def test_nothing_is_sent_twice_but_after_the_interval(still, start, broker, clie
 
 
 def test_a_changed_maximum_changes_the_slider(bridge, client, server):
+    """To what Home Assistant can show: the charger still holds 32 A when its maximum is 20."""
     before = len(client.heard)
-    server.call(lambda model: model.set("MAXCHCUR", 20))
+    server.call(lambda model: (model.set("CHCUR", 160), model.set("MAXCHCUR", 20)))
     config = client.wait("homeassistant/number/evse/charging_current_limit/config", after=before)
     assert config.json["max"] == 20
-    assert [h.topic for h in client.heard[before:] if h.topic.startswith("homeassistant/")] == [config.topic]
+    before = len(client.heard)
+    server.call(lambda model: (model.set("MAXCHCUR", 32), model.set("CHCUR", 320), model.set("MAXCHCUR", 10)))
+    client.wait_state(current=32.0, after=before)
+    heard = client.wait(config.topic, after=before)
+    model.shown("number", heard.json, client.on("evse/state")[-1].payload)
+    assert {h.topic for h in client.heard[before:] if h.topic.startswith("homeassistant/")} == {config.topic}
 
 
 def test_without_discovery_nothing_is_said_to_home_assistant(start, broker, client):
@@ -123,7 +134,7 @@ def test_home_assistant_is_told_all_again_when_it_starts(bridge, client):
     client.publish("homeassistant/status", "online")
     client.wait("evse/availability", after=before)
     topics = [heard.topic for heard in client.heard[before:]]
-    assert len([topic for topic in topics if topic.endswith("/config")]) == 8 and "evse/state" in topics
+    assert len([topic for topic in topics if topic.endswith("/config")]) == ENTITIES and "evse/state" in topics
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
@@ -150,7 +161,6 @@ def test_home_assistant_sets_the_current(bridge, client, server):
         ("40", "evse/current/set: charging current 40.0 A is out of range, 6 to 32 A"),
         ("5.9", "evse/current/set: charging current 5.9 A is out of range, 6 to 32 A"),
         ("lots", "evse/current/set: charging current 'lots' is not a number of A"),
-        ("", "evse/current/set: charging current '' is not a number of A"),
         (b"\xff\x00\xfe" * 30, "is not a number of A"),
         ("9" * 100_000, "is not a number of A"),
     ],
@@ -164,6 +174,62 @@ def test_a_rejected_current_lets_the_slider_jump_back(still, bridge, client, ser
     assert not any("CHCUR=" in command for command in new)
     client.publish("evse/current/set", "16")  # it lives on
     client.wait_state(current=16.0)
+
+
+@pytest.mark.parametrize("topic", ["evse/enabled/set", "evse/current/set", "evse/consumption_limit/set"])
+@pytest.mark.parametrize("payload", ["", " ", "\n"])
+def test_a_deleted_message_asks_for_nothing(still, bridge, client, server, lines, topic, payload):
+    """An empty payload is how a retained message is deleted."""
+    client.publish(topic, payload, retain=True)
+    client.publish("evse/current/set", "11")
+    client.wait_state(current=11.0, enabled=True)
+    written = [c for c in server.call(lambda model: list(model.journal.commands)) if "=" in c and "SUB" not in c]
+    assert written == ["AT+CHCUR=110"] and not lines(f"{topic}: ")
+
+
+@pytest.mark.parametrize("payload", ["on\n", " on", "ON\r\n", "true ", "\t1"])
+def test_white_space_around_on_does_not_switch_off(still, bridge, client, server, payload):
+    client.publish("evse/enabled/set", "off")
+    client.wait_state(enabled=False)
+    before = len(client.heard)
+    client.publish("evse/enabled/set", payload)
+    client.wait_state(enabled=True, after=before)
+
+
+@pytest.mark.parametrize("payload", ["yes", "2", "{}", b"\xff", "on off"])
+def test_what_is_neither_on_nor_off_is_refused_and_said(still, bridge, client, server, lines, payload):
+    before = len(client.heard)
+    client.publish("evse/enabled/set", payload)
+    assert client.wait_state(after=before).json["enabled"] is True
+    assert len(lines("is neither on nor off: on, 1, true, off, 0, false are allowed")) == 1
+    assert not any("ENABLE=" in command for command in server.call(lambda model: list(model.journal.commands)))
+
+
+def test_what_people_ask_for_is_there_and_can_be_set(bridge, client, server):
+    for topic, payload, state, name, wire in (
+        ("consumption_limit", "30000", {"consumption_limit": 30_000}, "CONSUMLIM", 30_000),
+        ("charging_time_limit", "7200", {"charging_time_limit": 7200}, "CHTIMELIM", 7200),
+        ("under_power_limit", "1400", {"under_power_limit": 1400}, "UNDERPOWERLIM", 1400),
+        ("available", "OFF", {"available": False}, "AVAILABLE", 0),
+    ):
+        client.publish(f"evse/{topic}/set", payload)
+        client.wait_state(**state)
+        assert server.call(lambda model, name=name: model.value(name)) == (wire,)
+
+
+def test_a_current_of_half_a_tenth_is_rounded_up(bridge, client):
+    client.publish("evse/current/set", "8.25")
+    client.wait_state(current=8.3)
+
+
+def test_a_discovery_prefix(start, broker, client):
+    start(broker.uri, prefix="my/ha")
+    client.wait("my/ha/sensor/evse/power/config")
+    client.wait("evse/availability", lambda heard: heard.payload == "online")
+    before = len(client.heard)
+    client.publish("my/ha/status", "online")
+    client.wait("my/ha/sensor/evse/power/config", after=before)
+    assert not [heard for heard in client.heard if heard.topic.startswith("homeassistant/")]
 
 
 def test_a_current_that_the_charger_refuses(still, bridge, client, server, lines):
@@ -238,7 +304,7 @@ def test_a_broker_that_was_away_hears_what_is_so_now(bridge, broker, client, ser
     broker.start()
     client.wait_state(current=11.0, after=before)
     client.wait("evse/availability", lambda heard: heard.payload == "online", after=before)
-    wait_until(lambda: sum(h.topic.endswith("/config") for h in client.heard[before:]) >= 8)
+    wait_until(lambda: sum(h.topic.endswith("/config") for h in client.heard[before:]) >= ENTITIES)
     assert len(lines("connected to broker")) == 1 and len(lines("trying again")) == 1
     client.publish("evse/current/set", "12")
     client.wait_state(current=12.0, after=before)
@@ -308,6 +374,49 @@ class _Noted(tuple):
     def __getitem__(self, index):
         self.asked.append(index)
         return super().__getitem__(index)
+
+
+def test_a_frozen_broker_is_not_said_to_have_closed_the_connection(start, broker, client, lines, monkeypatch):
+    monkeypatch.setattr(mqtt_link, "KEEP_ALIVE_S", 1)
+    bridge = start(broker.uri)
+    wait_until(lambda: bridge.is_connected)
+    broker._process.send_signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: lines("is lost: it did not answer for"))
+    finally:
+        broker._process.send_signal(signal.SIGCONT)
+    assert not lines("is lost: it closed the connection") and not lines("another client")
+
+
+PLUGIN = next(Path("/usr/lib").glob("**/mosquitto_dynamic_security.so"), None)
+
+
+@pytest.mark.skipif(PLUGIN is None, reason="needs Mosquitto's dynamic security plugin")
+def test_a_subscription_that_the_broker_refuses_is_said(tmp_path, start, lines):
+    """By 0x80 in its SUBACK. Everybody may hear # and evse/current/set, and nothing else."""
+    allowed = [{"acltype": "subscribeLiteral", "topic": topic, "allow": True} for topic in ("#", "evse/current/set")]
+    rules = tmp_path / "rules.json"
+    rules.write_text(json.dumps({
+        "defaultACLAccess": {"publishClientSend": True, "publishClientReceive": True, "subscribe": False,
+                             "unsubscribe": True},
+        "clients": [], "groups": [{"groupname": "all", "roles": [{"rolename": "few"}]}], "anonymousGroup": "all",
+        "roles": [{"rolename": "few", "acls": allowed}],
+    }))  # fmt: skip
+    with (
+        Mosquitto(tmp_path, tls=f"plugin {PLUGIN}\nplugin_opt_config_file {rules}") as broker,
+        Client(broker) as client,
+    ):
+        start(broker.uri)
+        wait_until(lambda: lines("refuses the subscription of homeassistant/status"))
+        refused = "refuses the subscription of evse/enabled/set: what is sent there is not heard"
+        assert len(lines(refused)) == 1
+        assert not lines("refuses the subscription of evse/current/set")
+        client.publish("evse/current/set", "9")
+        client.wait_state(current=9.0)
+        broker.stop()
+        broker.start()
+        client.wait_state(current=9.0, after=len(client.heard))
+        assert len(lines(refused)) == 1, "said once"
 
 
 def test_two_bridges_with_one_identifier_are_noticed(start, broker, client, lines):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from evse_host.bridge.home_assistant_discovery import ENTITIES
 from evse_host.simulator import Car, Charger, PtyServer
 from tests.host.commands import Command, environment, run
 
@@ -87,6 +88,7 @@ def test_a_charger_that_is_not_there_yet_is_offline(broker, tmp_path):
         (["--identifier", "my-evse"], "identifier 'my-evse': only the letters a to z and digits are allowed"),
         (["--identifier", ""], "identifier '': only the letters a to z and digits are allowed"),
         (["--interval", "0.5"], "interval 0.5 s is out of range, at least 1 s"),
+        (["--discovery-prefix", "ha/#"], "discovery prefix 'ha/#': levels of a topic are needed"),
         (["--interval", "nan"], "interval nan s is out of range, at least 1 s"),
         (["--broker", "192.168.1.10"], "broker '192.168.1.10': it must look like mqtt://192.168.1.10:1883"),
         (["--broker", f"mqtt://me:{SECRET}@broker"], "broker: leave user name and password out of it"),
@@ -115,7 +117,7 @@ def test_a_missing_package_is_one_line():
 def test_print_shows_the_messages_without_a_broker(server):
     ran = run("--port", server.path, "bridge", "mqtt", "--print", "--identifier", "GARAGE")
     topics = [line.split(" ")[0] for line in ran.out.splitlines()]
-    assert ran.code == 0 and len(topics) == 10 and topics[-2:] == ["garage/state", "garage/availability"]
+    assert ran.code == 0 and len(topics) == len(ENTITIES) + 2 and topics[-2:] == ["garage/state", "garage/availability"]
     ran = run("--json", "--port", server.path, "bridge", "mqtt", "--print", "--no-discovery")
     assert ran.json["evse/availability"] == "online" and ran.json["evse/state"]["current"] == 32
     ran = run("--json", "--port", server.path, "bridge", "thingsboard", "--print")

@@ -18,7 +18,10 @@ from . import home_assistant_model as model
 
 VALUES = {
     "STATE": (4,), "ENABLE": (1,), "ERROR": (0,), "EMETERPOWER": (7360,), "CHCUR": (165,), "MAXCHCUR": (32,),
-    "EMETERCONSUM": (1234,), "TEMP": (2, 3150, 2975),
+    "EMETERCONSUM": (1234,), "TEMP": (2, 3150, 2975), "EMETERTOTCONSUM": (8_589_934_592,), "EMETERSESTIME": (3600,),
+    "EMETERCHTIME": (3500,), "EMETERVOLTAGE": (230_100, 231_000, 231_000), "EMETERCURRENT": (10_600, 10_700, 0),
+    "AVAILABLE": (1,), "PENDAUTH": (0,), "LIMREACH": (0,), "CONSUMLIM": (30_000,), "CHTIMELIM": (0,),
+    "UNDERPOWERLIM": (1400,),
 }  # fmt: skip
 CHARGING = Snapshot(True, VALUES)
 
@@ -37,7 +40,10 @@ def without(*names: str) -> Snapshot:
 def test_the_state_in_the_units_of_people():
     assert home_assistant.state(CHARGING) == {
         "state": "C2", "charging": True, "enabled": True, "error": False, "power": 7360, "current": 16.5,
-        "session_energy": 1234, "temperature": 31.5,
+        "session_energy": 1234, "temperature": 31.5, "total_energy": 8_589_934_592, "session_time": 3600,
+        "charging_time": 3500, "current_l1": 10.6, "current_l2": 10.7, "current_l3": 0.0, "voltage_l1": 230.1,
+        "voltage_l2": 231.0, "voltage_l3": 231.0, "available": True, "pending_authorization": False,
+        "limit_reached": False, "consumption_limit": 30_000, "charging_time_limit": 0, "under_power_limit": 1400,
     }  # fmt: skip
 
 
@@ -73,7 +79,7 @@ def test_of_a_silent_charger_nobody_knows_anything(snapshot: Snapshot):
 
 
 def discovery(snapshot: Snapshot, identifier: str = "evse") -> dict[str, str]:
-    found = home_assistant.messages(identifier, snapshot, discovery=True)
+    found = home_assistant.messages(identifier, snapshot, "homeassistant")
     return {topic: payload for topic, payload in found.items() if topic.startswith("homeassistant/")}
 
 
@@ -91,12 +97,17 @@ def test_home_assistant_accepts_every_entity():
         }  # fmt: skip
 
 
-def test_the_entities_are_those_of_the_charger_itself():
+def test_the_entities_are_those_of_the_charger_itself_and_what_people_ask_for():
     configs = {topic.split("/", 1)[1]: json.loads(payload) for topic, payload in discovery(CHARGING).items()}
     assert {topic: set(config) for topic, config in configs.items()}.keys() == {
         "sensor/evse/state/config", "sensor/evse/power/config", "sensor/evse/session_energy/config",
         "sensor/evse/temperature/config", "binary_sensor/evse/charging/config", "binary_sensor/evse/error/config",
         "switch/evse/charging_enabled/config", "number/evse/charging_current_limit/config",
+        "sensor/evse/total_energy/config", "sensor/evse/session_time/config", "sensor/evse/charging_time/config",
+        "sensor/evse/current_l1/config", "sensor/evse/current_l2/config", "sensor/evse/current_l3/config",
+        "sensor/evse/voltage_l1/config", "sensor/evse/voltage_l2/config", "sensor/evse/voltage_l3/config",
+        "switch/evse/available/config", "number/evse/consumption_limit/config",
+        "number/evse/charging_time_limit/config", "number/evse/under_power_limit/config",
     }  # fmt: skip
     facts = {
         "sensor/evse/state/config": {"icon": "mdi:ev-station"},
@@ -112,6 +123,11 @@ def test_the_entities_are_those_of_the_charger_itself():
         "number/evse/charging_current_limit/config": {
             "min": 6, "max": 32, "step": 0.1, "unit_of_measurement": "A", "mode": "slider",
             "command_topic": "evse/current/set"},
+        "sensor/evse/total_energy/config": {
+            "unit_of_measurement": "Wh", "device_class": "energy", "state_class": "total_increasing"},
+        "switch/evse/available/config": {"command_topic": "evse/available/set"},
+        "number/evse/consumption_limit/config": {
+            "command_topic": "evse/consumption_limit/set", "unit_of_measurement": "Wh", "min": 0},
     }  # fmt: skip
     for topic, expected in facts.items():
         assert expected.items() <= configs[topic].items(), topic
@@ -126,15 +142,22 @@ def shown(snapshot: Snapshot) -> dict[str, object]:
     }
 
 
+MORE = {
+    "total_energy": 8_589_934_592, "session_time": 3600, "charging_time": 3500, "current_l1": 10.6, "current_l2": 10.7,
+    "current_l3": 0, "voltage_l1": 230.1, "voltage_l2": 231, "voltage_l3": 231, "available": True,
+    "consumption_limit": 30_000, "charging_time_limit": 0, "under_power_limit": 1400,
+}  # fmt: skip
+
+
 def test_home_assistant_shows_what_the_charger_shows():
     assert shown(CHARGING) == {
         "state": "C2", "power": 7360, "session_energy": 1234, "temperature": 31.5, "charging": True, "error": False,
-        "charging_enabled": True, "charging_current_limit": 16.5,
+        "charging_enabled": True, "charging_current_limit": 16.5, **MORE,
     }  # fmt: skip
     stopped = Snapshot(True, VALUES | {"STATE": (1,), "ENABLE": (0,), "ERROR": (2,), "EMETERPOWER": (0,)})
     assert shown(stopped) == {
         "state": "B1", "power": 0, "session_energy": 1234, "temperature": 31.5, "charging": False, "error": True,
-        "charging_enabled": False, "charging_current_limit": 16.5,
+        "charging_enabled": False, "charging_current_limit": 16.5, **MORE,
     }  # fmt: skip
 
 
@@ -146,17 +169,50 @@ def test_home_assistant_shows_unknown_for_what_nobody_knows():
 
 def test_the_number_waits_until_the_maximum_is_known():
     topics = discovery(without("MAXCHCUR"))
-    assert len(topics) == 7 and not any("/number/" in topic for topic in topics)
+    assert not any("charging_current_limit" in topic for topic in topics)
+    assert len(discovery(Snapshot())) == 7, "the charger has not answered yet"
+
+
+@pytest.mark.parametrize(
+    ("values", "slug", "least", "most"),
+    [
+        ({"CHCUR": (320,), "MAXCHCUR": (20,)}, "charging_current_limit", 6, 32),
+        ({"CHCUR": (205,), "MAXCHCUR": (20,)}, "charging_current_limit", 6, 21),
+        ({"CHCUR": (45,)}, "charging_current_limit", 4, 32),
+        ({"CHCUR": (0,)}, "charging_current_limit", 6, 32),
+        ({"CONSUMLIM": (4_294_967_295,)}, "consumption_limit", 0, 4_294_967_295),
+        ({"CHTIMELIM": (4_294_967_295,)}, "charging_time_limit", 0, 4_294_967_295),
+        ({"UNDERPOWERLIM": (65_535,)}, "under_power_limit", 0, 65_535),
+    ],
+)
+def test_the_range_that_is_announced_holds_what_the_charger_holds(values, slug, least, most):
+    """Home Assistant logs an error for every message otherwise."""
+    snapshot = Snapshot(True, VALUES | values)
+    topic, payload = next((t, p) for t, p in discovery(snapshot).items() if f"/{slug}/" in t)
+    domain, config = model.check(topic, payload)
+    model.shown(domain, config, json.dumps(home_assistant.state(snapshot)))
+    assert (config["min"], config["max"]) == (least, most)
+
+
+def test_a_discovery_prefix():
+    found = home_assistant.messages("evse", CHARGING, "ha/of mine")
+    assert "ha/of mine/sensor/evse/power/config" in found and not any(t.startswith("homeassistant") for t in found)
+    assert home_assistant.birth_topic("ha/of mine") == "ha/of mine/status"
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "/ha", "ha/", "ha//x", "+", "ha/#", "a\0b", "a\n"])
+def test_what_is_no_discovery_prefix(prefix):
+    with pytest.raises(UsageError, match="discovery prefix"):
+        home_assistant.check_prefix(prefix)
 
 
 def test_the_maximum_of_the_installation_is_that_of_the_slider():
-    assert json.loads(discovery(with_value("MAXCHCUR", 13))["homeassistant/number/evse/charging_current_limit/config"])[
-        "max"
-    ] == 13  # fmt: skip
+    found = discovery(Snapshot(True, VALUES | {"MAXCHCUR": (13,), "CHCUR": (130,)}))
+    assert json.loads(found["homeassistant/number/evse/charging_current_limit/config"])["max"] == 13
 
 
 def test_without_discovery_there_are_state_and_availability():
-    assert list(home_assistant.messages("evse", CHARGING, discovery=False)) == ["evse/state", "evse/availability"]
+    assert list(home_assistant.messages("evse", CHARGING, None)) == ["evse/state", "evse/availability"]
 
 
 # --- identifier, interval, broker -------------------------------------------------------------------------------------
@@ -229,20 +285,53 @@ def test_what_does_not_go_together():
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("payload", [b"on", b"ON", b"On", b"1", b"true", b"TRUE"])
+@pytest.mark.parametrize("payload", [b"on", b"ON", b"On", b"1", b"true", b"TRUE", b"on\n", b" on", b"\ton\r\n"])
 def test_on(payload: bytes):
     assert home_assistant.parse_enabled(payload) is True
 
 
-@pytest.mark.parametrize("payload", [b"off", b"OFF", b"0", b"false", b"", b"2", b"yes", b"on!", b"\xff\xfe", b"onon"])
-def test_anything_else_is_off(payload: bytes):
+@pytest.mark.parametrize("payload", [b"off", b"OFF", b"0", b"false", b"False\n", b" off "])
+def test_off(payload: bytes):
     assert home_assistant.parse_enabled(payload) is False
+
+
+@pytest.mark.parametrize(
+    "payload", [b"2", b"yes", b"on!", b"\xff\xfe", b"onon", b"o n", b"\x00", b"null", b"-1", b"{}"]
+)
+def test_what_is_neither_on_nor_off_is_refused(payload: bytes):
+    with pytest.raises(UsageError, match="is neither on nor off: on, 1, true, off, 0, false are allowed"):
+        home_assistant.parse_enabled(payload)
+
+
+@pytest.mark.parametrize("payload", [b"", b" ", b"\n", b"\r\n"])
+def test_what_is_empty_asks_for_nothing(payload: bytes):
+    assert home_assistant.is_empty(payload) and not home_assistant.is_empty(payload + b"0")
+
+
+@pytest.mark.parametrize(
+    ("key", "payload", "wire"),
+    [("available", b"off", 0), ("consumption_limit", b"30000", 30_000), ("consumption_limit", b"99.5\n", 100),
+     ("charging_time_limit", b"3600.0", 3600), ("under_power_limit", b"65535", 65_535), ("current", b"8.25", 83)],
+)  # fmt: skip
+def test_other_commands(key: str, payload: bytes, wire: int):
+    assert home_assistant.command_topics("evse")[f"evse/{key}/set"].parse(payload, CHARGING) == wire
+
+
+@pytest.mark.parametrize(
+    ("key", "payload"),
+    [("consumption_limit", b"-1"), ("consumption_limit", b"4294967296"), ("consumption_limit", b"all"),
+     ("under_power_limit", b"65536"), ("charging_time_limit", b"1e3"), ("available", b"maybe")],
+)  # fmt: skip
+def test_other_commands_that_are_refused(key: str, payload: bytes):
+    with pytest.raises(UsageError):
+        home_assistant.command_topics("evse")[f"evse/{key}/set"].parse(payload, CHARGING)
 
 
 @pytest.mark.parametrize(
     ("payload", "tenths"),
     [(b"6", 60), (b"16", 160), (b"10.5", 105), (b" 31.9 ", 319), (b"32", 320), (b"32.0", 320), (b"10.1", 101),
-     (b"16.04", 160), (b"10.0999999", 101), (b"8.", 80)],
+     (b"16.04", 160), (b"10.0999999", 101), (b"8.", 80), (b"8.25", 83), (b"8.35", 84), (b"8.45", 85), (b"6.05", 61),
+     (b"8.249999", 82)],
 )  # fmt: skip
 def test_a_current(payload: bytes, tenths: int):
     assert CHARGING.current_to_write(home_assistant.parse_current(payload)) == tenths

@@ -28,7 +28,7 @@ from .support import wait_until
 
 VALUES = {
     "STATE": (4,), "ENABLE": (1,), "AVAILABLE": (1,), "ERROR": (0,), "EMETERPOWER": (7360,), "CHCUR": (165,),
-    "MAXCHCUR": (32,), "EMETERCONSUM": (1234,), "TEMP": (2, 3150, 2975), "UPTIME": (3600,),
+    "MAXCHCUR": (32,), "EMETERCONSUM": (1234,), "EMETERTOTCONSUM": (5678,), "TEMP": (2, 3150, 2975), "UPTIME": (3600,),
     "EMETERCURRENT": (16000, 15900, 16100), "EMETERVOLTAGE": (230100, 231200, 229300),
 }  # fmt: skip
 CHARGING = Snapshot(True, VALUES)
@@ -42,6 +42,7 @@ TELEMETRY = "v1/devices/me/telemetry"
 def test_the_telemetry_in_the_units_of_people():
     assert thingsboard.telemetry(CHARGING) == {
         "session": True, "charging": True, "enabled": True, "available": True, "error": False, "consumption": 1234,
+        "totalConsumption": 5678,
         "power": 7360, "temperature": 31.5, "uptime": 3600, "currentL1": 16.0, "currentL2": 15.9, "currentL3": 16.1,
         "voltageL1": 230.1, "voltageL2": 231.2, "voltageL3": 229.3,
     }  # fmt: skip
@@ -212,7 +213,7 @@ def test_telemetry_on_connection_and_every_interval(start, client, charger):
     start(interval=1.0)
     wait_until(lambda: len(client.on(TELEMETRY)) >= 3)
     first, second, third = client.on(TELEMETRY)[:3]
-    assert first.json.keys() == thingsboard.telemetry(charger.snapshot).keys() and len(first.json) == 15
+    assert first.json.keys() == thingsboard.telemetry(charger.snapshot).keys() and len(first.json) == 16
     assert first.json["power"] == charger.snapshot.power and first.json["voltageL2"] > 200
     assert 0.9 < second.at - first.at < 1.4 and 0.9 < third.at - second.at < 1.4
 
@@ -231,7 +232,7 @@ def test_telemetry_stops_with_the_charger_and_comes_back_with_it(start, client, 
     back_at = time.monotonic()
     wait_until(lambda: len(client.on(TELEMETRY)) > before)
     assert client.on(TELEMETRY)[before].at - back_at < 1, "not the next interval"
-    assert all(len(heard.json) == 15 for heard in client.on(TELEMETRY))
+    assert all(len(heard.json) == 16 for heard in client.on(TELEMETRY))
 
 
 @needs_mosquitto

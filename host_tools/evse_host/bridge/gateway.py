@@ -83,7 +83,9 @@ class Gateway:
         password = self._secret(config.password, config.password_file)
         broker = Broker.parse(config.broker, config.username, password, self._path(config.ca_file))
         for name, charger in chargers.items():
-            self.bridges.append(HomeAssistantBridge(charger, broker, name, config.interval, config.discovery))
+            self.bridges.append(
+                HomeAssistantBridge(charger, broker, name, config.interval, config.discovery, config.discovery_prefix)
+            )
         self.lines.append(f"mqtt: {', '.join(chargers)} at {broker}, topics NAME/state and so on")
 
     def _add_thingsboard(self, config: ThingsBoardConfig, chargers: dict[str, SharedCharger]) -> None:

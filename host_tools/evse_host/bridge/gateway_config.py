@@ -8,9 +8,9 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -21,6 +21,7 @@ from ..files.secret_file import read_secret
 from . import home_assistant, thingsboard
 
 MAX_CHARGERS = 50  # tried with so many; more need more than one processor, and open files
+T = TypeVar("T")
 Place = tuple[str | int, ...]  # a way through mappings and lists
 
 
@@ -56,6 +57,14 @@ def _secret(value: object) -> object:
     return value
 
 
+def _checked(check: Callable[[str], T], value: str) -> T:
+    """pydantic takes no other error."""
+    try:
+        return check(value)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
 class ChargerConfig(_Part):
     port: str = Field(min_length=1)
     baud_rate: int = Field(BAUD_RATE, ge=300, le=4_000_000)
@@ -74,10 +83,7 @@ class _Mqtt(_Bridge):
     def _is_an_address(cls, value: str) -> str:
         from .mqtt_link import Broker
 
-        try:
-            Broker.parse(value)
-        except UsageError as error:
-            raise ValueError(str(error)) from None
+        _checked(Broker.parse, value)
         return value
 
 
@@ -88,6 +94,12 @@ class MqttConfig(_Mqtt):
     password_file: str = ""
     interval: float = Field(home_assistant.INTERVAL_S, ge=1, le=86400)
     discovery: bool = True
+    discovery_prefix: str = home_assistant.PREFIX
+
+    @field_validator("discovery_prefix")
+    @classmethod
+    def _is_a_topic(cls, value: str) -> str:
+        return _checked(home_assistant.check_prefix, value)
 
     _no_plain_password = field_validator("password", mode="before")(_secret)
 

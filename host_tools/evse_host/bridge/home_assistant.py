@@ -1,37 +1,25 @@
-"""What Home Assistant and a charger say to each other over MQTT: topics, payloads, discovery. Pure."""
+"""What Home Assistant and a charger say to each other over MQTT: topics, payloads, commands. Pure."""
 
 from __future__ import annotations
 
-import functools
 import json
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from ..catalog import COMMAND
 from ..errors import UsageError
-from .snapshot import MIN_CURRENT, Snapshot
+from . import home_assistant_discovery as discovery
+from .snapshot import Snapshot, half_up
 
 INTERVAL_S = 5.0  # between two states that are the same
-BIRTH_TOPIC, BIRTH = "homeassistant/status", "online"
+PREFIX = "homeassistant"  # of discovery
+BIRTH = "online"
 ONLINE, OFFLINE = "online", "offline"
+ON, OFF = ("on", "1", "true"), ("off", "0", "false")
 
-_BOOL = "{{{{ none if value_json.{0} is none else 'ON' if value_json.{0} else 'OFF' }}}}"
 
-#: (domain, slug, key of the state, what Home Assistant is told about it)
-ENTITIES: tuple[tuple[str, str, str, dict[str, object]], ...] = (
-    ("sensor", "state", "state", {"name": "State", "icon": "mdi:ev-station"}),
-    ("sensor", "power", "power", {
-        "name": "Power", "device_class": "power", "state_class": "measurement", "unit_of_measurement": "W"}),
-    ("sensor", "session_energy", "session_energy", {
-        "name": "Session energy", "device_class": "energy", "state_class": "total_increasing",
-        "unit_of_measurement": "Wh"}),
-    ("sensor", "temperature", "temperature", {
-        "name": "Temperature", "device_class": "temperature", "state_class": "measurement",
-        "unit_of_measurement": "°C"}),
-    ("binary_sensor", "charging", "charging", {"name": "Charging", "device_class": "battery_charging"}),
-    ("binary_sensor", "error", "error", {"name": "Error", "device_class": "problem"}),
-    ("switch", "charging_enabled", "enabled", {"name": "Charging enabled", "icon": "mdi:ev-plug-type2"}),
-    ("number", "charging_current_limit", "current", {
-        "name": "Charging current limit", "step": 0.1, "unit_of_measurement": "A", "mode": "slider"}),
-)  # fmt: skip
+# --- topics -----------------------------------------------------------------------------------------------------------
 
 
 def check_identifier(text: str) -> str:
@@ -39,6 +27,13 @@ def check_identifier(text: str) -> str:
     if not re.fullmatch("[A-Za-z0-9]+", text):
         raise UsageError(f"identifier {text!r}: only the letters a to z and digits are allowed, at least one")
     return text.lower()
+
+
+def check_prefix(text: str) -> str:
+    """What discovery topics begin with. Raises UsageError."""
+    if not re.fullmatch(r"[^/+#\x00-\x1f\x7f-\x9f]+(/[^/+#\x00-\x1f\x7f-\x9f]+)*", text):
+        raise UsageError(f"discovery prefix {text!r}: levels of a topic are needed, such as {PREFIX}; no +, no #")
+    return text
 
 
 def state_topic(identifier: str) -> str:
@@ -57,6 +52,18 @@ def current_topic(identifier: str) -> str:
     return f"{identifier}/current/set"
 
 
+def command_topics(identifier: str) -> dict[str, Command]:
+    return {f"{identifier}/{command.key}/set": command for command in COMMANDS}
+
+
+def birth_topic(prefix: str = PREFIX) -> str:
+    """Where Home Assistant says that it has started."""
+    return f"{prefix}/status"
+
+
+# --- what is told -----------------------------------------------------------------------------------------------------
+
+
 def availability(snapshot: Snapshot) -> str:
     return ONLINE if snapshot.online else OFFLINE
 
@@ -70,63 +77,107 @@ def state(snapshot: Snapshot) -> dict[str, object]:
         "enabled": known.flag("ENABLE"),
         "error": None if known.faults is None else known.faults != 0,
         "power": known.power,
-        "current": known.charging_current,
+        "current": known.charging_current or None,  # 0 is what the charger shows while it starts
         "session_energy": known.session_energy,
         "temperature": known.temperature,
+        "total_energy": known.total_energy,
+        "session_time": known.get("EMETERSESTIME"),
+        "charging_time": known.get("EMETERCHTIME"),
+        **_phases("current", known.currents),
+        **_phases("voltage", known.voltages),
+        "available": known.flag("AVAILABLE"),
+        "pending_authorization": known.flag("PENDAUTH"),
+        "limit_reached": known.flag("LIMREACH"),
+        "consumption_limit": known.get("CONSUMLIM"),
+        "charging_time_limit": known.get("CHTIMELIM"),
+        "under_power_limit": known.get("UNDERPOWERLIM"),
     }
 
 
-def messages(identifier: str, snapshot: Snapshot, discovery: bool) -> dict[str, str]:
-    """Topic -> payload of all that the broker is to retain, in the order in which it is sent."""
-    found = dict(_discovery(identifier, snapshot.maximum_current)) if discovery else {}
-    found[state_topic(identifier)] = json.dumps(state(snapshot))
+def _phases(name: str, values: Sequence[float] | None) -> dict[str, float | None]:
+    return {f"{name}_l{number}": value for number, value in enumerate(values or (None, None, None), 1)}
+
+
+def messages(
+    identifier: str, snapshot: Snapshot, prefix: str | None, told: dict[str, object] | None = None
+) -> dict[str, str]:
+    """Topic -> payload of all that the broker is to retain, in the order in which it is sent.
+
+    ``prefix`` of discovery; None: without. ``told``: the state, if not all of it may be told now.
+    """
+    found = discovery.messages(identifier, snapshot, prefix) if prefix else {}
+    found[state_topic(identifier)] = json.dumps(state(snapshot) if told is None else told)
     found[availability_topic(identifier)] = availability(snapshot)
     return found
 
 
-@functools.lru_cache
-def _discovery(identifier: str, maximum: int | None) -> tuple[tuple[str, str], ...]:
-    """The number waits until the charger has told its range."""
-    return tuple(
-        (
-            f"homeassistant/{domain}/{identifier}/{slug}/config",
-            json.dumps(_config(identifier, domain, slug, key, maximum) | about, ensure_ascii=False),
-        )
-        for domain, slug, key, about in ENTITIES
-        if domain != "number" or maximum is not None
-    )
-
-
-def _config(identifier: str, domain: str, slug: str, key: str, maximum: int | None) -> dict[str, object]:
-    name = f"{identifier}_{slug}"
-    config: dict[str, object] = {
-        "unique_id": name,
-        "object_id": name,  # up to Home Assistant 2026.3
-        "default_entity_id": f"{domain}.{name}",  # since 2025.10
-        "state_topic": state_topic(identifier),
-        "value_template": f"{{{{ value_json.{key} }}}}",
-        "availability_topic": availability_topic(identifier),
-        "device": {
-            "identifiers": [identifier], "name": identifier, "manufacturer": "esp32-evse", "model": "esp32-evse",
-        },
-    }  # fmt: skip
-    if domain in ("binary_sensor", "switch"):
-        config["value_template"] = _BOOL.format(key)
-    if domain == "switch":
-        config |= {"command_topic": enabled_topic(identifier), "payload_on": "ON", "payload_off": "OFF"}
-    if domain == "number":
-        config |= {"command_topic": current_topic(identifier), "min": MIN_CURRENT, "max": maximum}
-    return config
+# --- what is asked for ------------------------------------------------------------------------------------------------
 
 
 def parse_enabled(payload: bytes) -> bool:
-    """`on`, `1`, `true` in any case; anything else is off."""
-    return payload.lower() in (b"on", b"1", b"true")
+    """Raises UsageError: neither on nor off."""
+    text = _text(payload)
+    if text.lower() not in ON + OFF:
+        raise UsageError(f"{_shown(text)} is neither on nor off: {', '.join(ON + OFF)} are allowed")
+    return text.lower() in ON
 
 
 def parse_current(payload: bytes) -> float:
     """A. Raises UsageError: not a number."""
-    text = payload.decode("utf-8", "replace").strip()
+    return _number(payload, "charging current", "A")
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is written when something comes to its topic. ``parse`` raises UsageError."""
+
+    key: str  # of the state, and of the topic
+    name: str  # of the AT command
+    parse: Callable[[bytes, Snapshot], int]
+
+
+def _switch(key: str, name: str) -> Command:
+    return Command(key, name, lambda payload, _: int(parse_enabled(payload)))
+
+
+def _limit(key: str, name: str, unit: str) -> Command:
+    low, high = COMMAND[name].fields[0].range
+    what = key.replace("_", " ")
+
+    def parse(payload: bytes, _: Snapshot) -> int:
+        value = half_up(_number(payload, what, unit))
+        if not low <= value <= high:
+            raise UsageError(f"{what} {value} {unit} is out of range, {low} to {high} {unit}")
+        return value
+
+    return Command(key, name, parse)
+
+
+COMMANDS = (
+    _switch("enabled", "ENABLE"),
+    Command("current", "CHCUR", lambda payload, snapshot: snapshot.current_to_write(parse_current(payload))),
+    _switch("available", "AVAILABLE"),
+    _limit("consumption_limit", "CONSUMLIM", "Wh"),
+    _limit("charging_time_limit", "CHTIMELIM", "s"),
+    _limit("under_power_limit", "UNDERPOWERLIM", "W"),
+)
+
+
+def is_empty(payload: bytes) -> bool:
+    """This is how a retained message is deleted: nobody asks for anything."""
+    return not payload.strip()
+
+
+def _text(payload: bytes) -> str:
+    return payload.decode("utf-8", "replace").strip()
+
+
+def _shown(text: str) -> str:
+    return repr(text[:40])
+
+
+def _number(payload: bytes, what: str, unit: str) -> float:
+    text = _text(payload)
     if len(text) > 40 or not re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?", text):
-        raise UsageError(f"charging current {text[:40]!r} is not a number of A")
+        raise UsageError(f"{what} {_shown(text)} is not a number of {unit}")
     return float(text)

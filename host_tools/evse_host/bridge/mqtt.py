@@ -12,7 +12,7 @@ from ..wire.codec import Fields
 from . import home_assistant, thingsboard
 from .charger import SharedCharger
 from .mqtt_link import Broker, Message, MqttLink
-from .snapshot import Snapshot
+from .pace import Pace
 
 MIN_INTERVAL_S = 1.0
 
@@ -47,8 +47,8 @@ class _Bridge:
 class HomeAssistantBridge(_Bridge):
     """State, availability and discovery at the broker as they change; its commands to the charger.
 
-    ``identifier`` is the first part of all topics; ``interval`` (s) is how often the state is sent unchanged. Raises
-    UsageError for wrong ones.
+    ``identifier`` is the first part of all topics; ``interval`` (s) is how often the state is sent unchanged;
+    ``prefix`` is what discovery topics begin with. Raises UsageError for wrong ones.
     """
 
     def __init__(
@@ -58,20 +58,20 @@ class HomeAssistantBridge(_Bridge):
         identifier: str = "evse",
         interval: float = home_assistant.INTERVAL_S,
         discovery: bool = True,
+        prefix: str = home_assistant.PREFIX,
     ) -> None:
         self._id = identifier = home_assistant.check_identifier(identifier)
-        self._interval, self._discovery = check_interval(interval), discovery
+        self._interval = check_interval(interval)
+        self._birth_topic = home_assistant.birth_topic(home_assistant.check_prefix(prefix))
+        self._prefix = prefix if discovery else None
+        self._commands = home_assistant.command_topics(identifier)
         self._log = logging.getLogger(f"evse.{charger.name}.mqtt")
         self._sent: dict[str, str] = {}
-        self._shown: Snapshot | None = None
-        self._due = 0.0
+        self._pace = Pace()
+        self._again = 0.0  # when the state is sent although nothing has changed
         link = MqttLink(
             broker, self._log, client_id=f"evse-host-{identifier}",
-            subscriptions=(
-                home_assistant.enabled_topic(identifier),
-                home_assistant.current_topic(identifier),
-                home_assistant.BIRTH_TOPIC,
-            ),
+            subscriptions=(*self._commands, self._birth_topic),
             will=Message(home_assistant.availability_topic(identifier), home_assistant.OFFLINE, retain=True),
             connected=self._send_all_again, turn=self._turn, received=self._received,
         )  # fmt: skip
@@ -81,47 +81,43 @@ class HomeAssistantBridge(_Bridge):
 
     def _send_all_again(self) -> None:
         self._sent.clear()
-        self._shown = None
 
     def _send_state_again(self) -> None:
         self._sent.pop(home_assistant.state_topic(self._id), None)
-        self._shown = None
 
     def _turn(self) -> float:
         """Sends what differs from what was sent."""
-        now = time.monotonic()
-        if now >= self._due:
+        now, state_topic = time.monotonic(), home_assistant.state_topic(self._id)
+        if now >= self._again:
             self._send_state_again()
         snapshot = self._charger.snapshot
-        if snapshot is self._shown:
-            return self._due
-        self._shown = snapshot
-        for topic, payload in home_assistant.messages(self._id, snapshot, self._discovery).items():
+        told = self._pace.paced(home_assistant.state(snapshot), now)
+        for topic, payload in home_assistant.messages(self._id, snapshot, self._prefix, told).items():
             if self._sent.get(topic) != payload:
                 self._sent[topic] = payload
                 self._link.publish(Message(topic, payload, retain=True))
-                if topic == home_assistant.state_topic(self._id):
-                    self._due = now + self._interval
-        return self._due
+                if topic == state_topic:
+                    self._again = now + self._interval
+        return min(self._again, self._pace.due)
 
     def _received(self, topic: str, payload: bytes) -> None:
-        if topic == home_assistant.BIRTH_TOPIC:
+        if topic == self._birth_topic:
             if payload == home_assistant.BIRTH.encode():
                 self._log.info("Home Assistant has started")
                 self._send_all_again()
-        elif topic == home_assistant.enabled_topic(self._id):
-            self._write(topic, "ENABLE", int(home_assistant.parse_enabled(payload)))
-        elif topic == home_assistant.current_topic(self._id):
-            try:
-                tenths = self._charger.snapshot.current_to_write(home_assistant.parse_current(payload))
-            except UsageError as error:
-                self._log.warning("%s: %s", topic, error)
-                self._send_state_again()  # Home Assistant's slider jumps back
-            else:
-                self._write(topic, "CHCUR", tenths)
+        elif topic in self._commands and home_assistant.is_empty(payload):
+            self._log.debug("%s: empty, nobody asks for anything", topic)
+        elif topic in self._commands:
+            self._command(topic, self._commands[topic], payload)
 
-    def _write(self, topic: str, name: str, value: int) -> None:
-        self._charger.set(name, value).add_done_callback(lambda future: self._written(topic, future))
+    def _command(self, topic: str, command: home_assistant.Command, payload: bytes) -> None:
+        try:
+            value = command.parse(payload, self._charger.snapshot)
+        except UsageError as error:
+            self._log.warning("%s: %s", topic, error)
+            self._send_state_again()  # Home Assistant's slider jumps back
+        else:
+            self._charger.set(command.name, value).add_done_callback(lambda future: self._written(topic, future))
 
     def _written(self, topic: str, future: Future[Fields]) -> None:
         """In the charger's thread."""

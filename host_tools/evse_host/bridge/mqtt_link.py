@@ -39,6 +39,15 @@ _REFUSALS = {
     136: "it is not available now",
 }
 
+WE_CLOSED = f"it did not answer for {KEEP_ALIVE_S} s, so we closed the connection"
+#: Why paho-mqtt has ended a connection that the broker did not end: numbers of its version 1, and of 2.
+_ENDED_BY_US = {
+    mqtt.MQTT_ERR_PROTOCOL: "it sent what is no MQTT, so we closed the connection",
+    mqtt.MQTT_ERR_KEEPALIVE: WE_CLOSED,
+    141: WE_CLOSED,
+}
+SUBSCRIPTION_REFUSED = 128
+
 
 @dataclass(frozen=True)
 class Broker:
@@ -129,6 +138,8 @@ class MqttLink:
         self._thread = threading.Thread(target=self._run, name=f"{log.name}-link", daemon=True)
         self._client = self._make_client()
         self._reason = ""  # why the connection ended or did not come about
+        self._asked: dict[int, str] = {}  # number of a SUBSCRIBE -> topic
+        self._deaf: set[str] = set()  # topics that the broker refuses, which were logged
         self._connected_at: float | None = None
         self._due = 0.0
 
@@ -208,7 +219,7 @@ class MqttLink:
         if self._wake_reader in readable:
             self._wake_reader.recv(4096)
         if unread or line in readable:
-            self._client.loop_read()
+            self._note_end(self._client.loop_read())
         if writable and self._client.socket() is line:
             self._client.loop_write()
         self._client.loop_misc()
@@ -259,6 +270,7 @@ class MqttLink:
         if self._will:
             client.will_set(self._will.topic, self._will.payload, qos=1, retain=self._will.retain)
         client.on_connect, client.on_message, client.on_disconnect = self._on_connect, self._on_message, self._on_end
+        client.on_subscribe = self._on_subscribe
         client.connect_async(self._broker.host, self._broker.port, KEEP_ALIVE_S)
         return client
 
@@ -272,9 +284,20 @@ class MqttLink:
         self._inbox.clear()
         while not self._calls.empty():  # answers that belong to the connection before
             self._calls.get_nowait()
-        for topic in self._subscriptions:
-            self._client.subscribe(topic, qos=1)
+        self._asked = {self._client.subscribe(topic, qos=1)[1]: topic for topic in self._subscriptions}
         self._connected()
+
+    def _on_subscribe(self, _client, _userdata, number, answers, _properties=None) -> None:
+        """Without an error a broker that forbids a topic lets nothing through, and nobody would know why."""
+        topic = self._asked.pop(number, None)
+        if topic is None:
+            return
+        if all(getattr(answer, "value", answer) < SUBSCRIPTION_REFUSED for answer in answers):
+            self._deaf.discard(topic)
+        elif topic not in self._deaf:
+            self._deaf.add(topic)
+            self._log.warning("broker %s refuses the subscription of %s: what is sent there is not heard; "
+                              "does it let this user read the topic?", self._broker, topic)  # fmt: skip
 
     def _on_message(self, _client, _userdata, message) -> None:
         if message.retain:
@@ -282,8 +305,16 @@ class MqttLink:
         else:
             self._inbox.append((message.topic, bytes(message.payload)))
 
-    def _on_end(self, *_: object) -> None:
+    def _on_end(self, _client, _userdata, *answers: object) -> None:
+        """``answers``: a number, or flags, a reason and properties."""
         self.is_connected = False
+        answer = answers[1] if len(answers) > 1 and hasattr(answers[1], "value") else answers[0]
+        self._note_end(getattr(answer, "value", answer))
+
+    def _note_end(self, code: object) -> None:
+        """Who ends the connection says why."""
+        if not self._reason and isinstance(code, int):
+            self._reason = _ENDED_BY_US.get(int(code), "")
 
 
 def _words(error: Exception) -> str:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
 
 from ..catalog import CHARGING_STATES, COMMAND, STATES
 from ..errors import UsageError
 from ..wire.codec import Fields, Scalar
 
 MIN_CURRENT, MAX_CURRENT = (limit // 10 for limit in COMMAND["CHCUR"].fields[0].range)  # A
+
+
+def half_up(value: float | Decimal) -> int:
+    """The nearest whole number, the upper one of two; as the decimal digits of ``value`` say, not its binary ones."""
+    return int(Decimal(str(value)).to_integral_value(ROUND_HALF_UP))
+
+
+def to_tenths(ampere: float | Decimal) -> int:
+    """A current in wire units, rounded as the charger rounds: 8.25 A are 83."""
+    return half_up(Decimal(str(ampere)) * 10)
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,7 @@ class Snapshot:
         highest = self.maximum_current or MAX_CURRENT
         if not MIN_CURRENT <= ampere <= highest:
             raise UsageError(f"charging current {str(ampere)[:20]} A is out of range, {MIN_CURRENT} to {highest} A")
-        return round(ampere * 10)
+        return to_tenths(ampere)
 
     @property
     def power(self) -> int | None:

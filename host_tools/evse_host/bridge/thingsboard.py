@@ -28,6 +28,7 @@ def telemetry(snapshot: Snapshot) -> dict[str, object]:
         "available": snapshot.flag("AVAILABLE"),
         "error": None if snapshot.faults is None else snapshot.faults != 0,
         "consumption": snapshot.session_energy,
+        "totalConsumption": snapshot.total_energy,
         "power": snapshot.power,
         "temperature": snapshot.temperature,
         "uptime": snapshot.get("UPTIME"),

@@ -44,6 +44,8 @@ def _broker_options(function):
     help="Seconds between two states, at least 1.",
 )
 @click.option("--discovery/--no-discovery", default=True, help="Make Home Assistant find the charger by itself.")
+@click.option("--discovery-prefix", default=home_assistant.PREFIX, show_default=True,
+              help="What Home Assistant's MQTT integration has as discovery prefix.")  # fmt: skip
 @_broker_options
 @state_dir_option
 @click.pass_obj
@@ -55,22 +57,25 @@ def mqtt(
     identifier: str,
     interval: float,
     discovery: bool,
+    discovery_prefix: str,
     ca_file: str | None,
     only_print: bool,
 ) -> int | None:
     """State, availability and commands of the charger at an MQTT broker, found by Home Assistant.
 
-    Topics: IDENTIFIER/state, IDENTIFIER/availability, IDENTIFIER/enabled/set, IDENTIFIER/current/set (A).
+    Topics: IDENTIFIER/state, IDENTIFIER/availability. Commands at IDENTIFIER/NAME/set: enabled and available (on, off),
+    current (A), consumption_limit (Wh), charging_time_limit (s), under_power_limit (W).
     """
     identifier = home_assistant.check_identifier(identifier)
+    prefix = home_assistant.check_prefix(discovery_prefix)
     if only_print:
-        _print(session, lambda snapshot: home_assistant.messages(identifier, snapshot, discovery))
+        _print(session, lambda snapshot: home_assistant.messages(identifier, snapshot, prefix if discovery else None))
         return None
     shells, link = _import()
     password = secret(password_file, "EVSE_MQTT_PASSWORD") if username or password_file else ""
     where = link.Broker.parse(broker, username, password, ca_file or "")
     return run_bridge(
-        session, lambda charger: shells.HomeAssistantBridge(charger, where, identifier, interval, discovery)
+        session, lambda charger: shells.HomeAssistantBridge(charger, where, identifier, interval, discovery, prefix)
     )
 
 
