@@ -8,6 +8,7 @@ import time
 import pytest
 
 from evse_host.bridge import home_assistant
+from evse_host.bridge import home_assistant_discovery as discovery
 from evse_host.simulator import Car, Charger, PtyServer
 from tests.examples import configs
 from tools.build import node as nodes
@@ -92,8 +93,17 @@ def writes(server) -> list[str]:
 
 
 def expected(server) -> dict[str, object]:
-    """What the host's bridge says of the charger: strings as they are, JSON as a value."""
-    return home_assistant.messages(ID, truth(server), discovery=True)
+    """What the host's bridge says of the charger, as far as the charger's own script does."""
+    found = home_assistant.messages(ID, truth(server), home_assistant.PREFIX)
+    slugs = {entity.slug for entity in discovery.BASIC}
+    return {
+        topic: text for topic, text in found.items() if not topic.endswith("/config") or topic.split("/")[3] in slugs
+    }
+
+
+def expected_state(server) -> dict[str, object]:
+    keys = {entity.key for entity in discovery.BASIC}
+    return {key: value for key, value in home_assistant.state(truth(server)).items() if key in keys}
 
 
 def last(client, topic: str):
@@ -112,7 +122,7 @@ def ask(client, topic: str, payload: str, **state: object) -> None:
 
 def test_discovery_is_that_of_the_host_tool(node, client, server):
     wanted = {topic: text for topic, text in expected(server).items() if topic.endswith("/config")}
-    assert len(wanted) == len(home_assistant.ENTITIES)
+    assert len(wanted) == len(discovery.BASIC)
     for topic, text in wanted.items():
         heard = client.wait(topic)
         assert heard.json == home_assistant.json.loads(text)
@@ -126,12 +136,12 @@ def test_everything_is_retained_and_nothing_else_is_there(node, broker, client, 
 
 def test_the_state_is_that_of_the_host_tool(node, client, server):
     def same() -> bool:
-        wanted, shown = home_assistant.state(truth(server)), last(client, STATE).json
+        wanted, shown = expected_state(server), last(client, STATE).json
         moving = ("session_energy", "temperature")  # it runs, and the sensor has its own pace
         return all(shown[key] == wanted[key] for key in wanted if key not in moving) and set(shown) == set(wanted)
 
     wait_until(same, "the charger's state is at the broker")
-    shown, wanted = last(client, STATE).json, home_assistant.state(truth(server))
+    shown, wanted = last(client, STATE).json, expected_state(server)
     assert shown["state"] == "C2" and shown["charging"] is True and shown["power"] > 10_000
     assert abs(shown["session_energy"] - wanted["session_energy"]) < 50
     assert shown["temperature"] == pytest.approx(wanted["temperature"], abs=0.005)
@@ -191,6 +201,8 @@ def test_a_charger_without_a_temperature_sensor(node, client, charger):
 def test_another_maximum_is_announced(node, client, charger):
     topic = f"homeassistant/number/{ID}/charging_current_limit/config"
     seen = len(client.heard)
+    charger.call(lambda charger: charger.set("MAXCHCUR", 10))  # below the 16 A that it holds
+    client.wait(topic, lambda heard: heard.json["max"] == 16, after=seen)
     charger.call(lambda charger: charger.set("MAXCHCUR", 20))
     client.wait(topic, lambda heard: heard.json["max"] == 20, after=seen)
     seen = len(client.heard)
@@ -199,9 +211,9 @@ def test_another_maximum_is_announced(node, client, charger):
 
 
 def test_home_assistants_birth(node, client, charger):
-    client.publish(home_assistant.BIRTH_TOPIC, "offline")
+    client.publish(home_assistant.birth_topic(), "offline")
     seen = len(client.heard)
-    client.publish(home_assistant.BIRTH_TOPIC, "online")
+    client.publish(home_assistant.birth_topic(), "online")
     for topic in expected(charger):
         client.wait(topic, after=seen)
 
@@ -209,7 +221,7 @@ def test_home_assistants_birth(node, client, charger):
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("payload", ["ON", "on", "1", "true", "TRUE", "OFF", "0", "", " on", "nonsense"])
+@pytest.mark.parametrize("payload", ["ON", "on", "1", "true", "TRUE", "OFF", "0", "off\n", " on", "on\r\n"])
 def test_enabled(node, client, charger, payload):
     wanted = home_assistant.parse_enabled(payload.encode())
     seen = len(client.heard)
@@ -220,14 +232,32 @@ def test_enabled(node, client, charger, payload):
     assert charger.call(lambda charger: charger.journal.writes("ENABLE")) == [f"AT+ENABLE={int(wanted)}"]
 
 
-@pytest.mark.parametrize("payload", ["6", "32", "10.5", " 7.3\n", "+16.", "12.34"])
+@pytest.mark.parametrize("payload", ["nonsense", "2", "on off", "yes"])
+def test_what_is_neither_on_nor_off(node, client, idle, payload):
+    lines = len(node.log)
+    ask(client, ENABLED, payload, enabled=True)
+    node.wait_for_log("enabled/set: '.*' is neither on nor off", start=lines)
+    assert writes(idle) == []
+
+
+def test_what_is_empty_asks_for_nothing(node, client, idle):
+    """It is how a retained message is deleted."""
+    lines = len(node.log)
+    for topic in (ENABLED, CURRENT):
+        for payload in ("", " ", "\n"):
+            client.publish(topic, payload)
+    ask(client, CURRENT, "9", current=9.0)
+    assert writes(idle) == ["AT+CHCUR=90"] and not any("/set:" in line for line in node.log[lines:])
+
+
+@pytest.mark.parametrize("payload", ["6", "32", "10.5", " 7.3\n", "+16.", "12.34", "8.25"])
 def test_current(node, client, charger, payload):
     wire = truth(charger).current_to_write(home_assistant.parse_current(payload.encode()))
     ask(client, CURRENT, payload, current=wire / 10)
     assert writes(charger) == [f"AT+CHCUR={wire}"]
 
 
-REJECTED = ["5.9", "32.1", "0", "-10", "1e1", "0x10", "nan", "inf", "", " ", "16 A", "1 6", "16,5", "--7", "16\0",
+REJECTED = ["5.9", "32.1", "0", "-10", "1e1", "0x10", "nan", "inf", "16 A", "1 6", "16,5", "--7", "16\0",
             "9" * 400, "AT+RST", "ü"]  # fmt: skip
 
 

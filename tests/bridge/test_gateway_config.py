@@ -130,12 +130,36 @@ HIDDEN = "hunter2"
         ("type: thingsboard", "broker: mqtt://x", f"tokens: {HIDDEN}"),
         ("type: thingsboard", "broker: mqtt://x", f"tokens: {{garage: {HIDDEN}}}"),
         ("type: rest", "user: me", f"password: [{HIDDEN}]"),
+        ("type: mqtt", f"broker: me:{HIDDEN}@x"),
+        ("type: mqtt", f"broker: mqtt:/me:{HIDDEN}@x"),
+        ("type: mqtt", f"broker: mqtt//me:{HIDDEN}@x"),
+        ("type: mqtt", f"broker: tcp://me:{HIDDEN}@x"),
+        ("type: mqtt", f"broker: mqtt://me:{HIDDEN}"),
+        ("type: mqtt", f"broker: mqtt://x/me:{HIDDEN}"),
+        ("type: mqtt", f"broker: mqtt://x?password={HIDDEN}"),
+        ("type: mqtt", f"broker: mqtt://me%3A{HIDDEN}%40x"),
+        ("type: mqtt", f"broker: mqtt://me%253A{HIDDEN}%2540x"),
+        ("type: mqtt", f"broker: [mqtt://me:{HIDDEN}@x]"),
+        ("type: mqtt", f"broker: {{mqtt://me:{HIDDEN}@x: 1}}"),
+        ("type: mqtt", f"brokr: mqtt://me:{HIDDEN}@x"),
+        ("type: mqtt", f"mqtt://me:{HIDDEN}@x: 1"),
+        (f"type: mqtt://me:{HIDDEN}@x",),
+        ("type: mqtt", "broker: mqtt://x", "username: me", f"password: *{HIDDEN}"),
+        ("type: mqtt", "broker: mqtt://x", "username: me", f"password: !{HIDDEN} x"),
+        ("type: mqtt", "broker: mqtt://x", "username: me", f"password: !env me:{HIDDEN}"),
+        ("type: mqtt", "broker: mqtt://x", f"interval: mqtt://me:{HIDDEN}@x"),
+        ("type: mqtt", "broker: mqtt://x", f"discovery: me:{HIDDEN}@x"),
+        ("type: mqtt", "broker: mqtt://x", f"discovery_prefix: me:{HIDDEN}@x/"),
+        ("type: mqtt", "broker: mqtt://x", f"chargers: [me:{HIDDEN}@x]"),
+        ("type: rest", f"listen: me:{HIDDEN}@x"),
+        ("type: rest", f"listen: http://me:{HIDDEN}@x:80"),
+        ("type: modbus", f"tcp: me:{HIDDEN}@x", "units: {garage: 1}"),
     ],
 )
 def test_a_secret_in_the_file_is_refused_and_not_shown(lines):
     found = problems(bridge(*lines))
     assert all(HIDDEN not in problem for problem in found)
-    if HIDDEN in lines[-1].partition("password: ")[2]:
+    if lines[-1].partition("password: ")[2].strip("[]") == HIDDEN:
         assert "must be `!env NAME` or `!file PATH`" in found[0]
 
 

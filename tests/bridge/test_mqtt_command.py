@@ -92,6 +92,11 @@ def test_a_charger_that_is_not_there_yet_is_offline(broker, tmp_path):
         (["--interval", "nan"], "interval nan s is out of range, at least 1 s"),
         (["--broker", "192.168.1.10"], "broker '192.168.1.10': it must look like mqtt://192.168.1.10:1883"),
         (["--broker", f"mqtt://me:{SECRET}@broker"], "broker: leave user name and password out of it"),
+        (["--broker", f"me:{SECRET}@broker"], "broker '***': it must look like mqtt://192.168.1.10:1883"),
+        (["--broker", f"mqtt//me:{SECRET}@broker"], "broker 'mqtt//***': it must look like mqtt://192.168.1.10:1883"),
+        (["--broker", f"mqtt://me%3A{SECRET}%40broker"], "broker: this is no name and no address of a computer"),
+        (["--interval", f"mqtt://me:{SECRET}@broker"], "Invalid value for '--interval': 'mqtt://***"),
+        ([f"mqtt://me:{SECRET}@broker"], "Got unexpected extra argument"),
         (["--username", "me", "--password-file", "/nonexistent"], "/nonexistent: no such file or directory"),
         (["--broker", "mqtts://broker", "--ca-file", "/nonexistent"], "ca file /nonexistent: no such file"),
         (["--broker", "mqtts://broker", "--ca-file", "/etc/hostname"], "ca file /etc/hostname:"),
@@ -147,6 +152,30 @@ def test_the_password_is_nowhere_to_be_seen(server, tmp_path, monkeypatch, sourc
             command.end(signal.SIGTERM)
     assert any("connected to broker" in line for line in command.err)
     assert not any(SECRET in line for line in command.err + command.out)
+
+
+@needs_mosquitto
+@pytest.mark.parametrize(
+    "content", [f"\ufeff{SECRET}\n", f"{SECRET}\r\n", f"\ufeff{SECRET}", f"{SECRET}\rmore", f"{SECRET}\n\n# mine\n"]
+)
+def test_what_editors_leave_in_a_password_file(server, tmp_path, content):
+    (tmp_path / "password").write_bytes(content.encode())
+    options = ("--username", "evse", "--password-file", str(tmp_path / "password"))
+    with Mosquitto(tmp_path, users={"evse": SECRET}) as broker, bridge(server, broker.uri, *options) as command:
+        command.wait_for("connected to broker", err=True)
+        command.end(signal.SIGTERM)
+    assert not any("cannot be used" in line for line in command.err)
+
+
+@needs_mosquitto
+def test_a_line_end_in_the_variable_is_not_of_the_password(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.host.commands.environment", lambda: environment(EVSE_MQTT_PASSWORD=f"{SECRET}\r\n"))
+    with (
+        Mosquitto(tmp_path, users={"evse": SECRET}) as broker,
+        bridge(server, broker.uri, "--username", "evse") as command,
+    ):
+        command.wait_for("connected to broker", err=True)
+        command.end(signal.SIGTERM)
 
 
 @needs_mosquitto

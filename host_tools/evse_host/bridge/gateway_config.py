@@ -17,9 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ..catalog import BAUD_RATE
 from ..errors import EvseError, UsageError
-from ..files.secret_file import read_secret
+from ..files.secret_file import first_line, read_secret
+from ..secrecy import HIDDEN, hide, hide_in, shown
 from . import home_assistant, thingsboard
 
+TAGS = ("!env", "!file", "!secret", "!include")  # ours, and those of others that people try
 MAX_CHARGERS = 50  # tried with so many; more need more than one processor, and open files
 T = TypeVar("T")
 Place = tuple[str | int, ...]  # a way through mappings and lists
@@ -29,7 +31,7 @@ class ConfigError(UsageError, exit_code=2):
     """``problems`` are one line each; ``str`` is the first and how many there are."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = list(problems)
+        self.problems = [hide_in(problem) for problem in problems]
         more = len(self.problems) - 1
         super().__init__(self.problems[0] + (f" (and {more} more)" if more else ""))
 
@@ -207,7 +209,7 @@ def parse_address(text: str) -> tuple[str, int]:
     """`[HOST:]PORT`; without a host only this computer is served. Raises ValueError."""
     host, _, port = text.rpartition(":")
     if not port.isascii() or not port.isdecimal() or int(port[:6]) > 65535:
-        raise ValueError(f"{text!r}: must be [HOST:]PORT, with a port from 0 to 65535")
+        raise ValueError(f"{shown(text)}: must be [HOST:]PORT, with a port from 0 to 65535")
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
@@ -225,7 +227,7 @@ def _conflicts(config: GatewayConfig) -> Iterator[tuple[Place, str]]:
         for name in config.names_of(bridge):
             if name not in config.chargers:
                 known = ", ".join(config.chargers)
-                yield _place_of(bridge, place, name), f"there is no charger {name!r}; {known} are there"
+                yield _place_of(bridge, place, name), f"there is no charger {shown(name)}; {known} are there"
         if isinstance(bridge, MqttConfig):
             for name in config.names_of(bridge):
                 yield from _take(taken, f"the topics {name}/# at {bridge.broker}", place)
@@ -329,7 +331,7 @@ class _Document:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = f":{mark.line + 1}" if mark else ""
-            raise ConfigError([f"{self.file}{line}: {error.problem or error.context}"]) from None
+            raise ConfigError([f"{self.file}{line}: {_discreet(error.problem or error.context)}"]) from None
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise ConfigError([f"{self.file}: this is no YAML: {' '.join(str(error).split())}"]) from None
         if not isinstance(self.data, dict):
@@ -363,11 +365,12 @@ class _Loader(yaml.SafeLoader):
 
 def _from_environment(loader: _Loader, node: yaml.Node) -> Secret:
     name = loader.construct_scalar(node)
-    if not os.environ.get(name):
+    secret = first_line(os.environ.get(name, ""))
+    if not secret:
         raise yaml.constructor.ConstructorError(
-            problem=f"the environment variable {name} is not set", problem_mark=node.start_mark
+            problem=f"the environment variable {hide(name)} is not set", problem_mark=node.start_mark
         )
-    return Secret(os.environ[name])
+    return Secret(secret)
 
 
 def _from_file(loader: _Loader, node: yaml.Node) -> Secret:
@@ -393,13 +396,23 @@ def _explain(error: dict) -> tuple[Place, str]:
         return place, "is missing"
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         given = value.get("type") if isinstance(value, dict) else None
-        which = f"{given!r} is unknown" if given is not None else "is missing"
+        which = f"{shown(given)} is unknown" if given is not None else "is missing"
         return (*place, "type"), f"{which}; {', '.join(BRIDGES)} are allowed"
     if error["type"] == "value_error":  # one of ours: it shows what may be shown
         return place, str(error["ctx"]["error"])
     text = error["msg"].replace("Input should be", "must be").replace("a valid dictionary", "names with their values")
-    shown = isinstance(value, str | int | float) and not {"tokens", "password"} & set(place)
-    return place, f"{value!r}: {text}" if shown else text
+    may_be_said = isinstance(value, str | int | float) and not {"tokens", "password"} & set(place)
+    return place, f"{shown(value)}: {text}" if may_be_said else text
+
+
+def _discreet(problem: str) -> str:
+    """A password that begins with *, & or ! is an alias, an anchor or a tag for YAML, which names it."""
+
+    def hidden(match: re.Match) -> str:
+        known = match[1].startswith("<") or difflib.get_close_matches(match[1], TAGS, 1)
+        return match[0] if known else f"'{HIDDEN}'"
+
+    return re.sub(r"'([^']{3,})'", hidden, problem)
 
 
 def _unknown(place: Place) -> str:
@@ -410,4 +423,4 @@ def _unknown(place: Place) -> str:
 
 
 def _key(place: Place) -> str:
-    return ".".join(str(part + 1 if isinstance(part, int) else part) for part in place)
+    return ".".join(str(part + 1) if isinstance(part, int) else hide(part) for part in place)

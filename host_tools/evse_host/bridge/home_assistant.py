@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..catalog import COMMAND
 from ..errors import UsageError
+from ..secrecy import shown
 from . import home_assistant_discovery as discovery
 from .snapshot import Snapshot, half_up
 
@@ -25,14 +26,14 @@ ON, OFF = ("on", "1", "true"), ("off", "0", "false")
 def check_identifier(text: str) -> str:
     """In lower case. Raises UsageError."""
     if not re.fullmatch("[A-Za-z0-9]+", text):
-        raise UsageError(f"identifier {text!r}: only the letters a to z and digits are allowed, at least one")
+        raise UsageError(f"identifier {shown(text)}: only the letters a to z and digits are allowed, at least one")
     return text.lower()
 
 
 def check_prefix(text: str) -> str:
     """What discovery topics begin with. Raises UsageError."""
     if not re.fullmatch(r"[^/+#\x00-\x1f\x7f-\x9f]+(/[^/+#\x00-\x1f\x7f-\x9f]+)*", text):
-        raise UsageError(f"discovery prefix {text!r}: levels of a topic are needed, such as {PREFIX}; no +, no #")
+        raise UsageError(f"discovery prefix {shown(text)}: levels of a topic are needed, such as {PREFIX}; no +, no #")
     return text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import re
 import select
 import socket
 import ssl
@@ -17,12 +18,14 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as mqtt
 
 from ..errors import UsageError
+from ..secrecy import shown
 
 BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 STEADY_S = 10.0  # a connection that lived shorter does not start the back-off anew
 KEEP_ALIVE_S = 15  # a broker that is cut off is noticed within twice that
 TURN_S = 1.0
 FAREWELL_S = 1.0
+_HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(%[\w.-]+)?")  # a name or an IPv4 address; IPv6 with its zone
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 #: Answers to CONNECT: numbers of MQTT 3.1.1, as paho-mqtt 1 gives them, and those of 2.
@@ -76,7 +79,9 @@ class Broker:
         if parts.username is not None or parts.password is not None:
             raise UsageError("broker: leave user name and password out of it, others may see them there")
         if parts.scheme not in PORTS or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
-            raise UsageError(f"broker {uri!r}: {example}")
+            raise UsageError(f"broker {shown(uri)}: {example}")
+        if not _HOST.fullmatch(parts.hostname):
+            raise UsageError(f"broker: this is no name and no address of a computer; {example}")
         if not port:
             raise UsageError("broker: port 0 is out of range, 1 to 65535")
         if password and not username:

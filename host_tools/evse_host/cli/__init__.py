@@ -11,6 +11,7 @@ import sys
 import click
 
 from ..errors import EvseError
+from ..secrecy import hide_in
 
 #: Subcommand -> (module, what `--help` says). In the order of `--help`.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -112,7 +113,7 @@ def run(arguments: list[str] | None = None) -> int:
 def _fail(message: str, code: int) -> int:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-        print(f"evse-host: {' '.join(message.split())}", file=sys.stderr)
+        print(f"evse-host: {hide_in(' '.join(message.split()))}", file=sys.stderr)
     return code
 
 

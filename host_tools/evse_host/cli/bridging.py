@@ -14,7 +14,8 @@ from pathlib import Path
 import click
 
 from ..errors import NoAnswerError, UsageError
-from ..files.secret_file import read_secret
+from ..files.secret_file import first_line, read_secret
+from ..secrecy import hide_in
 from .session import Session
 
 ONLINE_TIMEOUT_S = 15.0
@@ -27,7 +28,7 @@ def needs(extra: str, what: str) -> UsageError:
 
 def secret(file: str | None, variable: str) -> str:
     """The first line of a file, or the variable, or nothing. Raises UsageError."""
-    return read_secret(Path(file)) if file else os.environ.get(variable, "")
+    return read_secret(Path(file)) if file else first_line(os.environ.get(variable, ""))
 
 
 def state_dir_option(function):
@@ -44,9 +45,16 @@ def state_dir_option(function):
     )(function)  # fmt: skip
 
 
+class _DiscreetFormatter(logging.Formatter):
+    """Tracebacks, too, show no password of an address."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return hide_in(super().format(record))
+
+
 def log_to_stderr(verbose: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_DiscreetFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("evse")
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)

@@ -20,6 +20,7 @@ from serial.tools import list_ports as serial_ports
 
 from ..catalog import BAUD_RATE
 from ..errors import PortError
+from ..secrecy import hide
 
 try:
     import termios
@@ -161,7 +162,7 @@ def open_port(name: str, baud_rate: int = BAUD_RATE) -> Transport:
             port.exclusive = True if os.name == "posix" else None  # Windows always does it
         port.open()
     except (OSError, TERMINAL_ERROR, ValueError) as error:
-        raise PortError(f"port {name}: {_remedy(name, error)}") from None
+        raise PortError(f"port {hide(name)}: {_remedy(name, error).replace(name, hide(name))}") from None
     return Transport(port, name)
 
 
