@@ -17,12 +17,14 @@ from ..errors import PortError, UsageError
 from ..files.secret_file import read_secret
 from ..line.client import Evse
 from .charger import SharedCharger
+from .energy_file import default_state_dir
 from .gateway_config import (
     BridgeConfig,
     ConfigError,
     GatewayConfig,
     ModbusConfig,
     MqttConfig,
+    OcppConfig,
     RestConfig,
     Secret,
     ThingsBoardConfig,
@@ -31,6 +33,9 @@ from .gateway_config import (
 from .modbus import ModbusRtu, ModbusTcp
 from .mqtt import HomeAssistantBridge, ThingsBoardBridge
 from .mqtt_link import Broker
+from .ocpp.bridge import OcppBridge, journal_file
+from .ocpp.model import Settings
+from .ocpp.target import Target
 from .rest_app import make_app
 from .rest_server import RestServer
 
@@ -52,6 +57,7 @@ class Gateway:
 
     def __init__(self, config: GatewayConfig, folder: Path | None = None, state_dir: Path | None = None) -> None:
         self._folder = folder or Path()
+        self._state_dir = state_dir or default_state_dir()
         self.chargers = {
             name: SharedCharger(_opener(charger.port, charger.baud_rate), name, state_dir)
             for name, charger in config.chargers.items()
@@ -76,6 +82,8 @@ class Gateway:
             self._add_thingsboard(config, chargers)
         elif isinstance(config, RestConfig):
             self._add_rest(config, chargers)
+        elif isinstance(config, OcppConfig):
+            self._add_ocpp(config, chargers)
         else:
             self._add_modbus(config, chargers)
 
@@ -109,6 +117,17 @@ class Gateway:
             self.bridges.append(ModbusRtu(units, config.rtu, config.baud_rate))
         places = ", ".join(f"{name} unit {unit}" for name, unit in config.units.items())
         self.lines.append(f"modbus: {places} at {config.tcp or config.rtu}")
+
+    def _add_ocpp(self, config: OcppConfig, chargers: dict[str, SharedCharger]) -> None:
+        settings = Settings(config.tag, config.free_vend, config.phases)
+        files = (self._path(config.ca_file), self._path(config.cert_file), self._path(config.key_file))
+        for name, charger in chargers.items():
+            secret = config.passwords.get(name, config.password)
+            target = Target.parse(config.url, config.id_of(name), self._secret(secret, config.password_file), *files)
+            journal = journal_file(self._state_dir, target.identity)
+            self.bridges.append(OcppBridge(charger, target, journal, settings, config.version))
+        names = ", ".join(f"{name} as {config.id_of(name)}" for name in chargers)
+        self.lines.append(f"ocpp {config.version}: {names} at {config.url}")
 
     def _secret(self, secret: Secret | None, file: str) -> str:
         if file:

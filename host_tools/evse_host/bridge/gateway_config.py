@@ -188,8 +188,61 @@ class ModbusConfig(_Part):
         return self
 
 
-BridgeConfig = MqttConfig | ThingsBoardConfig | RestConfig | ModbusConfig
-BRIDGES = {"mqtt": MqttConfig, "thingsboard": ThingsBoardConfig, "rest": RestConfig, "modbus": ModbusConfig}
+class OcppConfig(_Bridge):
+    """`ids`: charger -> its name at the central system, the charger's own where it is missing."""
+
+    type: Literal["ocpp"]
+    url: str
+    ids: dict[str, str] = Field(default_factory=dict)
+    password: Secret | None = None
+    password_file: str = ""
+    passwords: dict[str, Secret] = Field(default_factory=dict)
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    tag: str = Field("", max_length=20)
+    free_vend: bool = False
+    phases: int | None = Field(None, ge=1, le=3)
+    version: Literal["1.6", "2.0.1"] = "1.6"
+
+    _no_plain_password = field_validator("password", mode="before")(_secret)
+
+    @field_validator("passwords", mode="before")
+    @classmethod
+    def _no_plain_passwords(cls, value: object) -> object:
+        for password in value.values() if isinstance(value, dict) else ():
+            _secret(password)
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> OcppConfig:
+        from .ocpp.target import Target
+
+        if bool(self.password) + bool(self.password_file) + bool(self.passwords) > 1:
+            raise ValueError("password, password_file and passwords: choose one")
+        if bool(self.cert_file) != bool(self.key_file):
+            raise ValueError("cert_file and key_file belong together: one of them is missing")
+        if (self.ca_file or self.cert_file) and not self.url.startswith("wss:"):
+            raise ValueError("certificates are of use with wss:// only")
+        try:
+            for identity in self.ids.values() or ("charger",):
+                Target.parse(self.url, identity)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def id_of(self, charger: str) -> str:
+        return self.ids.get(charger, charger)
+
+
+BridgeConfig = MqttConfig | ThingsBoardConfig | RestConfig | ModbusConfig | OcppConfig
+BRIDGES = {
+    "mqtt": MqttConfig,
+    "thingsboard": ThingsBoardConfig,
+    "rest": RestConfig,
+    "modbus": ModbusConfig,
+    "ocpp": OcppConfig,
+}
 
 
 class GatewayConfig(_Part):
@@ -235,12 +288,25 @@ def _conflicts(config: GatewayConfig) -> Iterator[tuple[Place, str]]:
             for name in config.names_of(bridge):
                 if name not in bridge.tokens:
                     yield (*place, "tokens"), f"the access token of charger {name!r} is missing"
+        if isinstance(bridge, OcppConfig):
+            yield from _charge_points(config, bridge, place, taken)
         if isinstance(bridge, RestConfig):
             yield from _take(taken, f"the address {_full(bridge.listen)}", (*place, "listen"))
         if isinstance(bridge, ModbusConfig) and bridge.tcp:
             yield from _take(taken, f"the address {_full(bridge.tcp)}", (*place, "tcp"))
         if isinstance(bridge, ModbusConfig) and bridge.rtu:
             yield from _take(taken, f"port {bridge.rtu}", (*place, "rtu"))
+
+
+def _charge_points(config, bridge: OcppConfig, place: Place, taken: dict[str, Place]) -> Iterator[tuple[Place, str]]:
+    for key in ("ids", "passwords"):
+        for name in getattr(bridge, key):
+            if name not in config.chargers:
+                yield (*place, key, name), f"there is no charger {name!r}; {', '.join(config.chargers)} are there"
+    for name in config.names_of(bridge):
+        yield from _take(taken, f"the charge point {bridge.id_of(name)} at {bridge.url}", place)
+        if bridge.passwords and name not in bridge.passwords:
+            yield (*place, "passwords"), f"the password of charger {name!r} is missing"
 
 
 def _names(config: GatewayConfig) -> Iterator[tuple[Place, str]]:
@@ -401,7 +467,7 @@ def _explain(error: dict) -> tuple[Place, str]:
     if error["type"] == "value_error":  # one of ours: it shows what may be shown
         return place, str(error["ctx"]["error"])
     text = error["msg"].replace("Input should be", "must be").replace("a valid dictionary", "names with their values")
-    may_be_said = isinstance(value, str | int | float) and not {"tokens", "password"} & set(place)
+    may_be_said = isinstance(value, str | int | float) and not {"tokens", "password", "passwords"} & set(place)
     return place, f"{shown(value)}: {text}" if may_be_said else text
 
 

@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "record": ("record", "Write a session to a text file."),
     "replay": ("replay", "Be the charger of a recording, or check one against the protocol."),
     "proxy": ("proxy", "Stand between charger and companion, show what they say, share the charger over TCP."),
-    "bridge": ("bridge", "Serve the charger to Home Assistant or ThingsBoard over MQTT."),
+    "bridge": ("bridge", "Serve the charger to Home Assistant or ThingsBoard over MQTT, or to OCPP."),
     "serve": ("serve", "Serve the charger's REST API, for EVCC and scripts, and a web page."),
     "gateway": ("gateway", "Serve any number of chargers through all bridges at once."),
     "modbus": ("modbus", "Serve the charger's Modbus registers, RTU or TCP."),

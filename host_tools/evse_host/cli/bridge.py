@@ -1,4 +1,4 @@
-"""`evse-host bridge mqtt`, `bridge thingsboard`"""
+"""`evse-host bridge mqtt`, `bridge thingsboard`; `bridge ocpp` is a module of its own"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from ..bridge import home_assistant
 from ..bridge import thingsboard as words
 from .bridging import needs, run_bridge, secret, snapshot_now, state_dir_option
+from .ocpp import ocpp
 from .session import Session
 
 DEFAULT_BROKER = "mqtt://192.168.1.10:1883"
@@ -16,10 +17,14 @@ DEFAULT_BROKER = "mqtt://192.168.1.10:1883"
 
 @click.group("bridge")
 def command() -> None:
-    """Serve the charger to Home Assistant (mqtt) or ThingsBoard over an MQTT broker, until Ctrl-C.
+    """Serve the charger to Home Assistant (mqtt) or ThingsBoard over an MQTT broker, or be a charge point of an OCPP
+    central system, until Ctrl-C.
 
-    A broker or a charger that is away is tried again for ever.
+    A broker, a central system or a charger that is away is tried again for ever.
     """
+
+
+command.add_command(ocpp)
 
 
 def _broker_options(function):

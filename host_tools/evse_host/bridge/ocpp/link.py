@@ -85,9 +85,9 @@ class Link:
         """One connection from its beginning to its end; whether there was one."""
         target = self._credentials.target
         try:
-            self._connection = await self._connect(target)
+            self._connection = await self.connect(target, self._subprotocol)
         except (OSError, WebSocketException, TimeoutError, ValueError) as error:
-            self.reason = _words(error)
+            self.reason = words_of(error)
             self._credentials.refused(target)
             return False
         try:
@@ -103,9 +103,11 @@ class Link:
             self._abort()
             self._connection = None
 
-    async def _connect(self, target: Target) -> ClientConnection:
+    @staticmethod
+    async def connect(target: Target, subprotocol: str) -> ClientConnection:
+        """Raises OSError, WebSocketException, TimeoutError or ValueError: see ``words_of``."""
         return await connect(
-            target.uri, subprotocols=[self._subprotocol], additional_headers=target.headers, ssl=target.tls_context(),
+            target.uri, subprotocols=[subprotocol], additional_headers=target.headers, ssl=target.tls_context(),
             open_timeout=OPEN_TIMEOUT_S, close_timeout=CLOSE_TIMEOUT_S, ping_interval=None, max_size=MAX_MESSAGE,
             logger=_SILENT, user_agent_header="evse-host", compression=None,
         )  # fmt: skip
@@ -117,7 +119,7 @@ class Link:
         tasks = [asyncio.ensure_future(work) for work in (self._conversation.talk(self._connection), self._ping())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            self.reason = next((_words(error) for task in done if (error := task.exception())), "it has gone")
+            self.reason = next((words_of(error) for task in done if (error := task.exception())), "it has gone")
         finally:
             for task in tasks:
                 task.cancel()
@@ -145,7 +147,8 @@ class Link:
             self._connection.transport.abort()
 
 
-def _words(error: BaseException) -> str:
+def words_of(error: BaseException) -> str:
+    """Why there is no connection, for people."""
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
         hint = {401: "the key is wrong, or missing", 403: "it does not let us in", 404: "it does not know this id"}
@@ -158,5 +161,7 @@ def _words(error: BaseException) -> str:
         return str(error) or "no answer"
     if isinstance(error, InvalidURI | InvalidHandshake):
         return f"this is no websocket: {' '.join(str(error).split())[:200]}"
+    if isinstance(error, ConnectionRefusedError) or "Connect call failed" in str(error):
+        return "nobody listens there"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(text.split())[:200].lower()

@@ -86,6 +86,7 @@ class ChargePoint:
         self._orders: list[Order] = []
         self._over: int | None = journal.fact("over")  # the session whose transaction has ended before it
         self._guest: Guest | None = None
+        self._question: dict | None = None  # that the central system has not answered yet
         self._asked_home = False  # the home tag was presented in this session
         self._auth_tries, self._auth_at = 0, 0.0
         self._ending: tuple[str, float] | None = None
@@ -126,6 +127,7 @@ class ChargePoint:
         if self.snapshot.online:
             self._follow_session(now)
             self._take_samples(now)
+        self._decide_offline(now)
         self._expire(now)
         if self.outbox.is_accepted and now >= self._next_heartbeat:
             if self._next_heartbeat:
@@ -258,6 +260,9 @@ class ChargePoint:
     def _forget_session(self) -> None:
         """The car is gone."""
         self._over, self._asked_home, self._auth_tries, self._auth_at = None, False, 0, 0.0
+        if self._question and same(self._question["tag"], self.settings.tag):
+            self.outbox.withdraw(out.AUTHORIZE, self._question["tag"])
+            self._question = None
         self.journal.keep("over", None)
         self.masters.holds -= {STOPPED, INVALID}
 
@@ -367,23 +372,33 @@ class ChargePoint:
     def authorize(self, tag: str, now: float, remote_start: int | None = None, profile: Profile | None = None) -> None:
         """Lets ``tag`` charge if it may: by what is known here, or by what the central system says."""
         question = {"tag": tag, "remote_start": remote_start, "profile": profile}
-        configuration = self.configuration
-        online = self.connected and self.outbox.is_accepted
-        local = configuration.flag("LocalPreAuthorize") if online else configuration.flag("LocalAuthorizeOffline")
+        if self._is_known_as_accepted(tag, now):
+            self._welcome(Guest(**question, until=self._patience(now)), now)
+        else:
+            self._question = question
+            self.outbox.ask(out.AUTHORIZE, tag, **question)  # now, or when it is back
+
+    def _is_known_as_accepted(self, tag: str, now: float) -> bool:
+        configuration, online = self.configuration, self.connected and self.outbox.is_accepted
         known = self.authorization.known(
             tag, now, configuration.flag("LocalAuthListEnabled"), configuration.flag("AuthorizationCacheEnabled")
         )
-        accepted = local and known is not None and known.status == ACCEPTED
-        if not online and known is None:
-            accepted = configuration.flag("AllowOfflineTxForUnknownId")
-        if accepted:
+        if known is None:
+            return not online and configuration.flag("AllowOfflineTxForUnknownId")
+        local = configuration.flag("LocalPreAuthorize" if online else "LocalAuthorizeOffline")
+        return local and known.status == ACCEPTED
+
+    def _decide_offline(self, now: float) -> None:
+        """The line has died while the central system was asked."""
+        question = self._question
+        if question and not self.connected and self._is_known_as_accepted(question["tag"], now):
+            self._question = None
+            self.outbox.withdraw(out.AUTHORIZE, question["tag"])
             self._welcome(Guest(**question, until=self._patience(now)), now)
-        else:
-            self.outbox.ask(out.AUTHORIZE, tag, **question)  # now, or when it is back
 
     def authorized(self, question: dict, info: TagInfo, now: float) -> None:
         """The central system's answer."""
-        tag = question["tag"]
+        tag, self._question = question["tag"], None
         self._learn(tag, info)
         accepted = info.now(now).status == ACCEPTED and self._may_use_reserved(tag, info.parent)
         gone = same(tag, self.settings.tag) and not self.is_in_session  # with the car that the home tag stood for
@@ -603,6 +618,8 @@ class ChargePoint:
         return sample(self.snapshot, register, self.configuration.list(key), self.supply)
 
     def _take_samples(self, now: float) -> None:
+        if self._ending:
+            return  # nothing of a transaction is later than its end
         interval = self.configuration.number("MeterValueSampleInterval")
         if self.transaction and interval and now >= self._next_sample:
             self._next_sample = now + interval

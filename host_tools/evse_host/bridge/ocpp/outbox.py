@@ -60,6 +60,9 @@ class Outbox:
         if triggered:
             self.triggered.add(key)
 
+    def withdraw(self, kind: str, place: object) -> None:
+        self._requests.pop((kind, place), None)
+
     def boot_again(self) -> None:
         self.boot, self._not_before = DUE, 0.0
 

@@ -40,12 +40,13 @@ class Station:
         version: str = "1.6",
         watch: Watcher | None = None,
     ) -> None:
-        self._charger, self._watch = charger, watch or (lambda *_: None)
+        self._charger = charger
         self._log = logging.getLogger(f"evse.{charger.name}.ocpp")
+        self._watch = watch or (lambda *said: self._log.debug("%s %s %s", *said))
         self._credentials = Credentials(target, journal)
         judges = {"AuthorizationKey": self._credentials.change_key, "SecurityProfile": self._credentials.raise_profile}
         dialect = DIALECTS[version]
-        self.point = ChargePoint(journal, settings, judges, updates=dialect is not V16)
+        self.point = ChargePoint(journal, settings, judges, updates=dialect.updates)
         self.point.configuration.values["SecurityProfile"] = str(self._credentials.security_profile)
         self.dialect = dialect(self.point)
         self.link = Link(self._credentials, self.dialect.subprotocol, self, self._log)
@@ -180,22 +181,11 @@ class Station:
         finally:
             self._waiting_for = ""
         self._watch("<", action, answer.payload if isinstance(answer, rpc.Result) else {"error": answer.code})
-        self._take_answer(outgoing, action, answer)
-
-    def _take_answer(self, outgoing: Outgoing, action: str, answer: rpc.Result | rpc.Error) -> None:
-        now = time.time()
-        if isinstance(answer, rpc.Result):
-            try:
-                self.dialect.answered(outgoing, answer.payload, now)
-                self._act()
-                return
-            except (KeyError, TypeError, ValueError, rpc.CallError) as error:
-                reason = f"its answer is none: {type(error).__name__} {error}"
-        else:
-            reason = f"{answer.code} {answer.description}"
-        last = self.point.outbox.refused(outgoing, now)
-        again = "" if outgoing.message is None else "; given up" if last else "; it is sent again later"
-        self._log.warning("%s: %s%s", action, " ".join(reason.split())[:200], again)
+        reason, last = take_answer(self.dialect, outgoing, answer, time.time())
+        if reason:
+            again = "" if outgoing.message is None else "; given up" if last else "; it is sent again later"
+            self._log.warning("%s: %s%s", action, reason, again)
+        self._act()
 
     async def _listen(self, connection: ClientConnection) -> None:
         async for text in connection:
@@ -228,8 +218,20 @@ class Station:
             return rpc.error_text(call.id, rpc.CallError(rpc.INTERNAL, "an error in the charge point"))
         self._watch("<", call.action, _without_secrets(call.payload))
         self._watch(">", call.action, payload)
-        self._log.debug("%s: %s", call.action, payload.get("status", "answered"))
         return rpc.result_text(call.id, payload)
+
+
+def take_answer(dialect, outgoing: Outgoing, answer: rpc.Result | rpc.Error, now: float) -> tuple[str, bool]:
+    """Why it is none, empty if it is one; and whether the message is given up."""
+    if isinstance(answer, rpc.Result):
+        try:
+            dialect.answered(outgoing, answer.payload, now)
+            return "", False
+        except (KeyError, TypeError, ValueError, rpc.CallError) as error:
+            reason = f"its answer is none: {type(error).__name__} {error}"
+    else:
+        reason = f"{answer.code} {answer.description}"
+    return " ".join(reason.split())[:200], dialect.point.outbox.refused(outgoing, now)
 
 
 def _without_secrets(payload: dict) -> dict:

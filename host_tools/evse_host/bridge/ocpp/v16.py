@@ -35,6 +35,7 @@ class V16:
     """``say(outgoing)`` gives action and payload; ``answered`` and ``called`` bring what the central system sends."""
 
     version, subprotocol = VERSION, SUBPROTOCOL
+    updates = False  # 1.6 tells no change within a transaction but by status
     unknown_id = ""  # of the answer to what shows no id: 1.6 has none
 
     def __init__(self, point: m.ChargePoint) -> None:
@@ -108,11 +109,11 @@ class V16:
         kind, point = outgoing.kind, self.point
         if kind == out.BOOT:
             point.booted(_word(payload["status"], (out.ACCEPTED, out.PENDING, out.REJECTED)),
-                         int(payload["interval"]), now)  # fmt: skip
+                         _integer(payload["interval"]), now)  # fmt: skip
         elif kind == out.AUTHORIZE:
             point.authorized(outgoing.data, _tag_info(payload["idTagInfo"]), now)
         elif kind == START:
-            number, info = int(payload["transactionId"]), _tag_info(payload["idTagInfo"])
+            number, info = _integer(payload["transactionId"]), _tag_info(payload["idTagInfo"])
             point.started(outgoing.message, str(number), info, now)
         elif outgoing.message is not None:
             point.told(outgoing.message, now)
@@ -261,6 +262,12 @@ def _word(word: object, allowed: tuple[str, ...]) -> str:
     if word not in allowed:
         raise ValueError(f"{str(word)[:40]!r} is none of {', '.join(allowed)}")
     return str(word)
+
+
+def _integer(value: object) -> int:
+    if type(value) is not int or abs(value) >= 2**63:
+        raise ValueError("no integer")
+    return value
 
 
 def _tag_info(info: dict) -> TagInfo:
