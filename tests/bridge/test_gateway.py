@@ -15,6 +15,7 @@ import httpx
 import pytest
 from pymodbus.client import ModbusTcpClient
 
+from evse_host.installation import how_to_add
 from evse_host.simulator import Car, Charger, PtyServer
 from tools.run.host_node import free_port
 
@@ -324,4 +325,4 @@ def test_a_missing_package_is_one_line(tmp_path, module):
     without = f"import sys; sys.modules[{module!r}] = None; from evse_host.cli import main; main(sys.argv[1:])"
     done = check(tmp_path / "x", python=("-c", without))
     assert done.returncode == 2
-    assert done.stderr == "evse-host: the gateway needs more packages: pip install 'evse-host[gateway]'\n"
+    assert done.stderr == f"evse-host: the gateway needs more packages: {how_to_add('gateway')}\n"

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from evse_host.installation import how_to_add
 from tests.host.commands import Command, run
 
 from .modbus_support import Bus, Wire, frame, read_request, tcp_client, words
@@ -83,5 +84,5 @@ def test_a_missing_package_is_one_line():
     hidden = "import sys; sys.modules['pymodbus'] = None; from evse_host.cli import main; main()"
     arguments = ["--port", "/dev/null", "modbus", "--tcp", "0"]
     ran = subprocess.run([sys.executable, "-c", hidden, *arguments], capture_output=True, text=True, timeout=60)
-    expected = "evse-host: the Modbus bridge needs more packages: pip install 'evse-host[modbus]'\n"
+    expected = f"evse-host: the Modbus bridge needs more packages: {how_to_add('modbus')}\n"
     assert (ran.returncode, ran.stderr) == (2, expected)

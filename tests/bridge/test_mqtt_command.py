@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from evse_host.bridge.home_assistant_discovery import ENTITIES
+from evse_host.installation import how_to_add
 from evse_host.simulator import Car, Charger, PtyServer
 from tests.host.commands import Command, environment, run
 
@@ -116,7 +117,7 @@ def test_a_missing_package_is_one_line():
             capture_output=True, text=True, env=environment(EVSE_THINGSBOARD_TOKEN="x"),
         )  # fmt: skip
         assert ran.returncode == 2
-        assert ran.stderr == "evse-host: the MQTT bridge needs more packages: pip install 'evse-host[mqtt]'\n"
+        assert ran.stderr == f"evse-host: the MQTT bridge needs more packages: {how_to_add('mqtt')}\n"
 
 
 def test_print_shows_the_messages_without_a_broker(server):

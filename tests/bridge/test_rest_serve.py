@@ -12,6 +12,7 @@ import sys
 import httpx
 import pytest
 
+from evse_host.installation import how_to_add
 from tests.host.commands import COMMAND, Command, environment, run
 
 from .rest_support import API, JSON, orders, value
@@ -138,4 +139,4 @@ def test_what_to_install_when_something_is_missing(tmp_path):
     path = os.pathsep.join([str(tmp_path), *sys.path])
     done = run("serve", env=environment(PYTHONPATH=path))
     assert done.code == 2
-    assert done.err == "evse-host: the REST server needs more packages: pip install 'evse-host[serve]'\n"
+    assert done.err == f"evse-host: the REST server needs more packages: {how_to_add('serve')}\n"

@@ -15,6 +15,7 @@ import click
 
 from ..errors import NoAnswerError, UsageError
 from ..files.secret_file import first_line, read_secret
+from ..installation import how_to_add
 from ..secrecy import hide_in
 from .session import Session
 
@@ -23,7 +24,7 @@ ONLINE_TIMEOUT_S = 15.0
 
 def needs(extra: str, what: str) -> UsageError:
     """The one line for a package that is not installed."""
-    return UsageError(f"{what} needs more packages: pip install 'evse-host[{extra}]'")
+    return UsageError(f"{what} needs more packages: {how_to_add(extra)}")
 
 
 def secret(file: str | None, variable: str) -> str:

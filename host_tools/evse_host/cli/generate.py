@@ -30,7 +30,7 @@ def _show_template(ctx: click.Context, _parameter, value: bool) -> None:
 @click.option("--name", default="evse", show_default=True, help="Name of the node.")
 @click.option("--friendly-name", default="EVSE", show_default=True, help="Its name in Home Assistant.")
 @click.option("--components", metavar="SOURCE", help="Where the component is: github://OWNER/REPO[@REF], a git URL or "
-              "a directory; this checkout, if it runs from one.")  # fmt: skip
+              "a directory; otherwise where evse-host itself came from.")  # fmt: skip
 @click.option("--output", "-o", type=_FILE, help="The file to write; NAME.yaml if not given.")
 @click.option("--force", is_flag=True, help="Overwrite the file. Secrets are never overwritten.")
 @click.option("--template", type=_FILE, help="Your own template instead of the built-in one.")

@@ -17,11 +17,13 @@ import yaml
 
 from ..catalog import BAUD_RATE, ENTITIES, Entity
 from ..errors import EvseError, UsageError
+from ..installation import git_source
 from .capabilities import Capabilities
 from .yaml_text import scalar
 
 TEMPLATE = Path(__file__).parent / "templates" / "node.yaml.j2"
 CHECKOUT = Path(__file__).resolve().parents[3] / "components"
+PACKAGED = Path(__file__).resolve().parents[1] / "components"  # put there by the build
 PLATFORMS = ("esp32", "esp8266", "rp2040")
 CHECK_TIMEOUT_S = 300  # the first time ESPHome may fetch the component from git
 
@@ -84,16 +86,24 @@ def _check(key: str, value: str, pattern: str, allowed: str) -> None:
 
 
 def find_components(wanted: str | None) -> str:
-    """Where the component is: as wanted, or the checkout that this program runs from. Raises UsageError."""
-    if wanted and "://" in wanted:
-        return wanted
-    directory = Path(wanted) if wanted else CHECKOUT
-    for path in (directory, directory / "components"):
-        if (path / "esp32evse" / "__init__.py").is_file():
-            return str(path.resolve())
+    """Where the component is: as wanted; or the checkout that this program runs from, the git repository that it was
+    installed from, or the copy that came with it. Raises UsageError."""
     if wanted:
-        raise UsageError(f"components: {wanted}: there is no esp32evse in it")
-    raise UsageError("components: say where the component is: github://OWNER/REPO, a git URL or a directory")
+        return wanted if "://" in wanted else _directory(Path(wanted), Path(wanted) / "components")
+    return _checked(CHECKOUT) or git_source() or _directory(PACKAGED)
+
+
+def _directory(*places: Path) -> str:
+    for place in places:
+        if _checked(place):
+            return _checked(place)
+    raise UsageError(
+        f"components: {places[0]}: there is no esp32evse in it; --components takes a directory or a git URL"
+    )
+
+
+def _checked(place: Path) -> str:
+    return str(place.resolve()) if (place / "esp32evse" / "__init__.py").is_file() else ""
 
 
 # --- the configuration ------------------------------------------------------------------------------------------------

@@ -1,0 +1,93 @@
+"""What a wheel brings, in an environment of its own: the command, its version, and the component for `generate`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+import venv
+from pathlib import Path
+
+import pytest
+import yaml
+
+from evse_host import installation
+
+ROOT = Path(__file__).resolve().parents[3]
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+GENERATE = ("generate", "--board", "esp32dev", "--tx", "17", "--rx", "16", "--offline", "--meter", "none", "--no-check",
+            "--single-phase", "--no-temperature-sensor", "--no-socket-lock", "--no-proximity")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Path:
+    """The wheel of this checkout in a fresh environment, which lends the packages that it needs from ours."""
+    folder = tmp_path_factory.mktemp("installed")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, ROOT]
+    subprocess.run(command, check=True, timeout=300)
+    (wheel,) = folder.glob("evse_host-*.whl")
+    venv.create(folder / "venv", with_pip=True)
+    python = folder / "venv/bin/python"
+    command = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", wheel]
+    subprocess.run(command, check=True, timeout=300)
+    (packages,) = (folder / "venv/lib").glob("python3*/site-packages")
+    ours = [path for path in sys.path if path.endswith("-packages")]
+    (packages / "ours.pth").write_text("\n".join(ours), encoding="utf-8")
+    return folder / "venv/bin/evse-host"
+
+
+def run(program: Path, *arguments: str, cwd: Path) -> str:
+    done = subprocess.run([program, *arguments], cwd=cwd, capture_output=True, text=True, timeout=60, env={})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_version_is_that_of_the_project(installed: Path, tmp_path: Path) -> None:
+    assert run(installed, "--version", cwd=tmp_path).split()[-1] == VERSION
+
+
+def test_generate_finds_the_component_that_the_wheel_brought(installed: Path, tmp_path: Path) -> None:
+    run(installed, *GENERATE, cwd=tmp_path)
+    source = external_components(tmp_path)
+    assert source["type"] == "local" and Path(source["path"]).is_relative_to(installed.parents[1])
+    for file in (ROOT / "components/esp32evse").glob("*.*"):
+        copy = Path(source["path"]) / "esp32evse" / file.name
+        assert copy.read_bytes() == file.read_bytes(), file.name
+
+
+def test_generate_names_the_git_repository_that_it_was_installed_from(installed: Path, tmp_path: Path) -> None:
+    (record,) = installed.parents[1].glob("lib/python3*/site-packages/evse_host-*.dist-info/direct_url.json")
+    before = record.read_text(encoding="utf-8")
+    origin = {"url": "https://example.org/evse.git", "vcs_info": {"vcs": "git", "commit_id": "0a1b2c3d"}}
+    record.write_text(json.dumps(origin), encoding="utf-8")
+    try:
+        run(installed, *GENERATE, cwd=tmp_path)
+    finally:
+        record.write_text(before, encoding="utf-8")
+    assert external_components(tmp_path) == {"type": "git", "url": "https://example.org/evse.git", "ref": "0a1b2c3d"}
+
+
+def external_components(folder: Path) -> dict[str, str]:
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_constructor("!secret", lambda loader, node: node.value)
+    (entry,) = yaml.load((folder / "evse.yaml").read_text(encoding="utf-8"), Loader)["external_components"]
+    return entry["source"]
+
+
+def test_what_an_extra_needs_is_named_whole() -> None:
+    assert [package.partition(">")[0].partition("<")[0] for package in installation.packages_of("mqtt")] == [
+        "paho-mqtt"
+    ]
+    gateway = installation.packages_of("gateway")
+    assert set(installation.packages_of("serve") + installation.packages_of("modbus")) < set(gateway)
+    assert not any("evse-host" in package for package in gateway)
+
+
+def test_pipx_is_told_from_a_virtual_environment(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "prefix", "/home/me/.local/share/pipx/venvs/evse-host")
+    assert installation.how_to_add("mqtt").startswith("pipx inject evse-host 'paho-mqtt")
+    monkeypatch.setattr(sys, "prefix", "/home/me/evse-host")
+    assert installation.how_to_add("mqtt").startswith(f"{sys.executable} -m pip install 'paho-mqtt")
