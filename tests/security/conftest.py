@@ -1,4 +1,4 @@
-"""A node that logs all it can, with its charger, for a whole module."""
+"""A node that logs all it can, with its charger, for a whole module, on a clock of their own."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evse_host.catalog import BAUD_RATE
-from evse_host.simulator import Charger, PtyServer
 from tools.build import node as nodes
-from tools.run.host_node import Node
+from tools.run.clocked_node import ClockedCharger
 
 CONFIG = Path(__file__).with_name("node.yaml")
 
@@ -21,12 +19,12 @@ def security_program() -> Path:
 
 @pytest.fixture(scope="module")
 def charger():
-    with PtyServer(Charger(), baud_rate=BAUD_RATE) as server:
-        yield server
+    return ClockedCharger()
 
 
 @pytest.fixture(scope="module")
 def node(security_program, charger, tmp_path_factory):
-    with Node(security_program, charger.path, tmp_path_factory.mktemp("node")) as node:
+    with charger.node(security_program, tmp_path_factory.mktemp("node")) as node:
+        node.connect()
         node.wait_for("binary_sensor.Charger connected", True)
         yield node

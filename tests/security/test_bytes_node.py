@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evse_host.catalog import BAUD_RATE
-from evse_host.simulator import Charger, PtyServer
-from tools.run.host_node import Node
+from evse_host.simulator import Charger
+from tools.run.clocked_node import ClockedCharger
 
 #: name -> (what the charger shows, what Home Assistant sees)
 TEXTS = {
@@ -23,9 +22,7 @@ def test_a_client_stays_connected_and_sees_text(security_program, tmp_path, show
     for name in ("INSTNAME", "HOSTNAME", "DEVNAME"):
         charger.override(name, shown)
     charger.override("WIFISTACFG", 1, shown, "")
-    with (
-        PtyServer(charger, baud_rate=BAUD_RATE) as server,
-        Node(security_program, server.path, tmp_path / "node") as node,
-    ):
+    with ClockedCharger(charger).node(security_program, tmp_path) as node:
+        node.connect()
         for entity in ("Charger Wi-Fi network", "Board", "Charger instance name", "Charger host name"):
             node.wait_for(entity, seen)

@@ -36,14 +36,7 @@ def showing(log: list[str]) -> list[tuple[str, str]]:
 def told(node, charger) -> list[str]:
     """Everything that a client of the API is told as log, while a password goes every way there is."""
     lines: list[str] = []
-
-    def take(entry) -> None:
-        lines.append(entry.message.decode())
-
-    def stream(level: LogLevel) -> None:
-        node._loop.call_soon_threadsafe(node._client.subscribe_logs, take, level)
-
-    stream(LogLevel.LOG_LEVEL_VERY_VERBOSE)
+    node.stream_log(LogLevel.LOG_LEVEL_VERY_VERBOSE, lines.append)
     start = len(node.log)
 
     def wait_for_written(count: int) -> None:
@@ -70,7 +63,6 @@ def told(node, charger) -> list[str]:
     node.call_service("conditions")  # the last thing to be logged
     node.wait_for_log("conditions done", start=start)
     node.wait_until(lambda: any("conditions done" in line for line in lines))
-    stream(LogLevel.LOG_LEVEL_NONE)  # a host node ends when it writes to a client that has gone
     return lines
 
 
@@ -81,8 +73,9 @@ def _secret_writes(charger) -> int:
 def _through_trouble(node, charger, start: int, wait_for_written) -> None:
     """Refused, unanswered, echoed, cut by a restart, and put back by keep_settings."""
     charger.inject(lambda faults: faults.double_error("WIFISTACFG", 4))
+    asked = len(node.log)
     node.call_service("set_wifi_station", ssid="refused", password=SECRET)
-    node.wait_for_log("did not take WIFISTACFG", start=start)
+    node.wait_for_log("did not take WIFISTACFG", start=asked)
     charger.inject(lambda faults: faults.calm())
     written = charger.call(_secret_writes)
     charger.inject(lambda faults: faults.missing_answer("WIFISTACFG"))
@@ -93,7 +86,9 @@ def _through_trouble(node, charger, start: int, wait_for_written) -> None:
     written = charger.call(_secret_writes)
     node.call_service("set_wifi_station", ssid="echoed", password=SECRET)
     wait_for_written(written + 1)
+    written = charger.call(_secret_writes)
     node.call_service("set_wifi_station", ssid="restart", password=SECRET)
+    wait_for_written(written + 1)
     charger.inject(lambda faults: faults.reboot())
     node.wait_for_log("on_ready", start=start)
     charger.wait_for(lambda charger: charger.value("WIFISTACFG")[1] == "restart")

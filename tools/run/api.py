@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from aioesphomeapi import APIClient, APIConnectionError
+from aioesphomeapi import APIClient, APIConnectionError, LogLevel
 from aioesphomeapi.model import COMPONENT_TYPE_TO_INFO, EntityInfo, EntityState
 
 PLATFORM_OF = {info: platform for platform, info in COMPONENT_TYPE_TO_INFO.items()}
@@ -142,6 +142,11 @@ class Client:
     def call_service(self, name: str, **data: Any) -> None:
         """Run one of the node's API actions (`api: actions:`)."""
         self._call(self._client.execute_service(self.services[name], data), 5)
+
+    def stream_log(self, level: LogLevel, take: Callable[[str], None]) -> None:
+        """Have the node tell its log from ``level`` on, each entry to ``take``."""
+        told = self._client.subscribe_logs
+        self._call(_awaitable(lambda: told(lambda entry: take(entry.message.decode()), level)), 5)
 
     # --- the connection
 

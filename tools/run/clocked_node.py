@@ -221,13 +221,17 @@ class ClockedNode(Client):
 
     def wait_for_log(self, pattern: str, timeout: float = WAIT_TIMEOUT, start: int = 0) -> str:
         """The first log line from line ``start`` on that ``pattern`` is found in; raises TimeoutError without one."""
+        found: list[str] = []
 
-        def found() -> str | None:
-            return next((line for line in self.log[start:] if re.search(pattern, line)), None)
+        def look() -> bool:
+            nonlocal start
+            found.extend(line for line in self.log[start:] if re.search(pattern, line))
+            start = len(self.log)
+            return bool(found)
 
-        if not self.wait_until(found, timeout):
+        if not self.wait_until(look, timeout):
             raise TimeoutError(f"no log line like {pattern!r} within {timeout} s; {self.log_tail()}")
-        return found()
+        return found[0]
 
     def wait_for(self, reference: Any, wanted: Any, timeout: float = WAIT_TIMEOUT) -> Any:
         try:
