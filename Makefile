@@ -16,9 +16,9 @@ help: ## this list
 demo: $(INSTALLED) ## the full example on a simulated charger, live; ARGS=--once for one picture, PORT=/dev/ttyUSB0 for a real charger
 	@$(RUN) tools demo $(if $(PORT),--port $(PORT)) $(ARGS)
 
-test: ## all tests; ARGS goes to pytest
+test: ## all tests, a file on each core; ARGS goes to pytest instead
 	@PYTHON=$(PYTHON) tools/setup.sh test
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) pytest $(or $(ARGS),-n auto --maxprocesses 4 --dist loadfile)
 
 footprint: $(INSTALLED) ## flash and RAM on 32-bit RISC-V against the budgets; needs the compilers of tools/debian-packages.txt
 	@$(RUN) tools footprint $(ARGS)

@@ -38,7 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session):
-    with ahead.building(len(session.items)):
+    first = os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0"
+    with ahead.building(len(session.items) if first else 0):
         return (yield)
 
 

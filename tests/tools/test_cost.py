@@ -69,12 +69,11 @@ MADE_WITH = {"g++": "12", "machine": "x86_64", "ESPHome": "2026.6"}
     ("count", "missed"),
     [
         (109, []),
-        (91, []),
+        (50, []),
         (111, ["instructions: idle loop takes 111, more than 10 % above the budget of 100"]),
-        (89, ["instructions: idle loop takes 89, the budget of 100 can be tightened: --set-budgets"]),
     ],
 )
-def test_budget_holds_within_ten_percent(count: int, missed: list[str]) -> None:
+def test_budget_may_be_exceeded_by_ten_percent(count: int, missed: list[str]) -> None:
     budgets = {"made with": MADE_WITH, "instructions": {"idle loop": 100}}
     assert cost.judge({"idle loop": count}, budgets, MADE_WITH) == missed
 

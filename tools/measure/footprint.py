@@ -24,7 +24,7 @@ from tools.build import node
 
 #: Budgets in bytes, by configuration. Code is what the component's own sources take in flash with their constants; the
 #: generated tables come on top and are printed apart. RAM is the hub's, without the entity objects.
-BUDGETS = {"all": {"code": 12_000, "ram": 1_500}, "ten": {"code": 9_000}}
+BUDGETS = {"all": {"code": 14_000, "ram": 2_000}, "ten": {"code": 9_500}}
 
 TEN = (
     ("sensor", "emeter_power"),

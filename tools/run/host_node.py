@@ -53,6 +53,7 @@ class HostProcess:
             "ESPHOME_PREFDIR": str(self.directory / ".esphome/prefs"),
             "EVSE_API_PORT": str(self.api_port),
             "EVSE_UART": self.uart,
+            "EVSE_ENDS_WITH_PARENT": "1",
             "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=1",  # ESPHome frees nothing at its end
             "UBSAN_OPTIONS": "print_stacktrace=1",
         }
