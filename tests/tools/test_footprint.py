@@ -67,8 +67,8 @@ def test_rest_of_the_program_is_told_too(measured: footprint.Footprint) -> None:
 
 def test_exceeded_budget_is_named(measured: footprint.Footprint) -> None:
     assert measured.exceeded() == []
-    assert replace(measured, code=12_001).exceeded() == ["all: code 12001 B is above the budget of 12000 B"]
-    assert replace(measured, ram=1_501).exceeded() == ["all: ram 1501 B is above the budget of 1500 B"]
+    assert replace(measured, code=14_001).exceeded() == ["all: code 14001 B is above the budget of 14000 B"]
+    assert replace(measured, ram=2_001).exceeded() == ["all: ram 2001 B is above the budget of 2000 B"]
 
 
 def test_two_hubs_have_every_entity_under_names_of_their_own() -> None:
