@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from concurrent.futures import Future
@@ -356,6 +357,43 @@ def test_too_many_masters_are_turned_away(bridge, monkeypatch, caplog):
             fourth.close()
     for connection in (second, third):
         connection.close()
+
+
+def test_a_master_that_is_idle_gives_way(bridge, monkeypatch, caplog):
+    """A PLC that was switched off without a word must not lock out the next for two hours."""
+    monkeypatch.setattr(modbus, "MAX_MASTERS", 2)
+    monkeypatch.setattr(modbus, "IDLE_S", 0.3)
+    ask = tcp_frame(1, 1, [3, 0, 106, 0, 1])
+    silent, half = RawTcp(bridge.port), RawTcp(bridge.port)
+    half.send(ask[:5])
+    with caplog.at_level(logging.INFO):
+        third = wait_until(lambda: _served(bridge.port, ask), "a third is served")
+    with pytest.raises((EOFError, ConnectionResetError)):
+        silent.answer()
+    assert "a master that was idle for more than 0.3 s gives way" in caplog.text
+    third.send(ask)
+    assert third.answer()[0] == 1
+    for connection in (silent, half, third):
+        connection.close()
+
+
+def _served(port: int, ask: bytes) -> RawTcp | None:
+    connection = RawTcp(port)
+    try:
+        connection.send(ask)
+        connection.answer()
+    except (EOFError, ConnectionError):
+        connection.close()
+        return None
+    return connection
+
+
+def test_a_dead_connection_is_noticed_by_the_system(bridge, raw):
+    raw.send(tcp_frame(1, 1, [3, 0, 106, 0, 1]))
+    raw.answer()
+    (connection,) = bridge._server._connections
+    options = {name: connection.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in modbus.KEEP_ALIVE}
+    assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1 and options == modbus.KEEP_ALIVE
 
 
 def test_a_refusal_is_told_once_and_again_when_it_comes_back(client, caplog):

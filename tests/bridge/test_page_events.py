@@ -7,7 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
@@ -78,6 +78,25 @@ def test_a_viewer_that_leaves_makes_room(url, monkeypatch) -> None:
     wait_until(lambda: status(url) == 200, "there is room again")
 
 
+def test_of_many_who_come_at_once_no_more_than_allowed_are_let_in(url, charger) -> None:
+    """As when a gateway's pages are opened again after a power cut."""
+    address = (httpx.URL(url).host, httpx.URL(url).port)
+    with ExitStack() as opened:
+        sockets = [opened.enter_context(socket.create_connection(address)) for _ in range(100)]
+        for viewer in sockets:
+            viewer.sendall(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answers = [viewer.recv(12) for viewer in sockets]
+        assert answers.count(b"HTTP/1.1 200") == page.MOST_VIEWERS
+        assert answers.count(b"HTTP/1.1 503") == 100 - page.MOST_VIEWERS
+        assert status_of(url, "/api/v1/state") == 200
+    wait_until(lambda: not charger._listeners, "nobody listens to the charger")
+    wait_until(lambda: status(url) == 200, "there is room again")
+
+
+def status_of(url: str, path: str) -> int:
+    return httpx.get(url + path).status_code
+
+
 def test_viewers_that_never_read_leave_nothing_behind(url, charger) -> None:
     address = (httpx.URL(url).host, httpx.URL(url).port)
     for _ in range(20):
@@ -107,7 +126,7 @@ def test_a_slow_viewer_gets_the_newest_only() -> None:
 
     async def look() -> list[float]:
         charger = Fake()
-        stream = page._stream(charger, set())
+        stream = page._stream(charger)
         seen = [await anext(stream)]
         for current in range(61, 200):
             charger.snapshot = Snapshot(True, {"CHCUR": (current,)})

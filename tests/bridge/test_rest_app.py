@@ -246,7 +246,7 @@ def test_a_wrong_method_hears_the_right_ones(bench):
 def test_a_page_of_a_stranger_cannot_write(bench, path, headers):
     server, client = bench
     answer = post(client, path, "true", headers={**JSON, **headers})
-    assert (answer.status_code, answer.text) == (403, "a page of another site may not write")
+    assert answer.status_code == 403 and answer.text.startswith("a page of another site may not write")
     assert orders(server) == []
 
 
@@ -266,8 +266,10 @@ def test_behind_a_proxy_that_speaks_tls_the_browser_vouches_for_the_page(bench):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", ""]
-)
+    "host",
+    ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "", "evil.local", "evil",
+     "EVIL.LOCAL:8080", "evil.lan", "xlocalhost", "[::1", "localhost@evil.local", f"{socket.gethostname()}.evil"],
+)  # fmt: skip
 def test_a_name_that_a_stranger_pointed_here_is_not_served(bench, host):
     server, client = bench
     for answer in (
@@ -279,10 +281,53 @@ def test_a_name_that_a_stranger_pointed_here_is_not_served(bench, host):
     assert orders(server) == []
 
 
-@pytest.mark.parametrize("host", ["localhost:8080", "[::1]:8080", "192.168.1.5", "evse", "Garage.local:8080"])
+@pytest.mark.parametrize(
+    "host",
+    ["localhost:8080", "LocalHost", "evse.localhost", "localhost.", "[::1]:8080", "192.168.1.5", socket.gethostname(),
+     f"{socket.gethostname()}.local:8080"],
+)  # fmt: skip
 def test_own_names_are_served(bench, host):
     _, client = bench
     assert client.get(f"{API}/state", headers={"host": host}).status_code == 200
+
+
+def test_a_name_of_ones_own_is_served_where_it_is_said(kept, bench):
+    server = RestServer(make_app(kept[1], hosts=["Evse.Home"]), port=0)
+    server.start()
+    try:
+        for host, status in (("evse.home", 200), ("EVSE.home:8443", 200), ("evse.homes", 403)):
+            assert httpx.get(f"{server.url}{API}/state", headers={"host": host}).status_code == status
+    finally:
+        server.stop()
+    assert "--allow-host" in bench[1].get(f"{API}/state", headers={"host": "evil.local"}).text
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"origin": "http://home.lan", "host": "127.0.0.1:8080"}, 403),  # a bare proxy_pass
+        ({"origin": "http://home.lan", "host": "home.lan"}, 200),
+        ({"origin": "https://home.lan", "host": "home.lan:443"}, 200),
+        ({"origin": "http://home.lan", "host": "HOME.lan:80"}, 200),
+        ({"origin": "http://home.lan", "host": "home.lan:443"}, 403),
+        ({"origin": "http://home.lan:8081", "host": "home.lan"}, 403),  # nginx's $host leaves the port out
+        ({"origin": "http://home.lan:8081", "host": "home.lan:8081"}, 200),
+        ({"origin": "http://home.lan", "host": "172.30.32.2:8099", "x-forwarded-host": "home.lan"}, 200),  # ingress
+        ({"origin": "http://home.lan", "host": "x", "x-forwarded-host": "home.lan, inner"}, 200),
+        ({"origin": "http://evil.lan", "host": "x", "x-forwarded-host": "home.lan"}, 403),
+        ({"origin": "null", "host": ""}, 403),
+        ({"origin": "http://[", "host": "home.lan"}, 403),
+    ],
+)
+def test_writes_behind_a_proxy(kept, bench, headers, status):
+    with serving(kept[1], USER) as client:
+        auth = httpx.BasicAuth(USER[0], USER[1].encode())
+        answer = post(client, "enabled", "true", headers={**JSON, **headers}, auth=auth)
+    assert answer.status_code == status, answer.text
+    if headers["host"] == "127.0.0.1:8080":
+        assert "the page is at home.lan, and this server was called as 127.0.0.1:8080" in answer.text
+        assert "proxy_set_header Host $http_host;" in answer.text
+    assert orders(bench[0]) == (["ENABLE=1"] if status == 200 else [])
 
 
 # --- credentials
@@ -388,8 +433,10 @@ def test_two_writers_at_once(server, client):
         b"Transfer-Encoding: chunked\r\n\r\nzz\r\nfalse",
     ],
 )  # fmt: skip
-def test_a_broken_request_harms_nobody(bench, caplog, data):
+@pytest.mark.parametrize("host", [b"evse", b"localhost"])  # refused before its body is read, or not
+def test_a_broken_request_harms_nobody(bench, caplog, data, host):
     server, client = bench
+    data = data.replace(b"evse", host)
     with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)

@@ -42,6 +42,8 @@ CHUNK = 4096
 LISTEN_S = 0.5  # how long stopping may take
 CHARACTERS_OF_SILENCE = 3.5  # between the frames of a bus
 BITS_PER_CHARACTER = 11
+IDLE_S = 20.0  # a master that has asked nothing for so long gives way to another; the charger itself means 20 s, too
+KEEP_ALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}  # s, s, times: a master that is gone is noticed
 BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 Chargers = Mapping[int, SharedCharger]
@@ -172,22 +174,37 @@ class _Server(socketserver.ThreadingTCPServer):
     def __init__(self, address: tuple[str, int], units: Units) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.units = units
-        self._connections: set[socket.socket] = set()
+        self._connections: dict[socket.socket, float] = {}  # and when it last asked
         self._lock = threading.Lock()
         super().__init__(address, _Connection)
 
     def verify_request(self, request: socket.socket, client_address: tuple) -> bool:
         with self._lock:
+            if len(self._connections) >= MAX_MASTERS:
+                self._make_room()
             welcome = len(self._connections) < MAX_MASTERS
             if welcome:
-                self._connections.add(request)
+                self._connections[request] = time.monotonic()
         if not welcome:
             log.warning("%s is turned away: %d masters are connected already", client_address[0], MAX_MASTERS)
         return welcome
 
+    def _make_room(self) -> None:
+        """Under the lock: who has been idle longest gives way."""
+        idle = min(self._connections, key=self._connections.__getitem__)
+        if time.monotonic() - self._connections[idle] >= IDLE_S:
+            del self._connections[idle]
+            _hang_up(idle)
+            log.info("a master that was idle for more than %g s gives way to another", IDLE_S)
+
+    def heard(self, request: socket.socket) -> None:
+        with self._lock:
+            if request in self._connections:
+                self._connections[request] = time.monotonic()
+
     def shutdown_request(self, request: socket.socket) -> None:
         with self._lock:
-            self._connections.discard(request)
+            self._connections.pop(request, None)
         super().shutdown_request(request)
 
     def handle_error(self, request: socket.socket, client_address: tuple) -> None:
@@ -197,8 +214,13 @@ class _Server(socketserver.ThreadingTCPServer):
         with self._lock:
             connections = list(self._connections)
         for connection in connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+            _hang_up(connection)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """Its own thread notices and closes it."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Connection(socketserver.BaseRequestHandler):
@@ -208,12 +230,16 @@ class _Connection(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in KEEP_ALIVE.items():
+            if number := getattr(socket, option, None):  # not everywhere
+                self.request.setsockopt(socket.IPPROTO_TCP, number, value)
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         requests, framer = TcpRequests(), FramerSocket(DecodePDU(True))
         with contextlib.suppress(OSError):  # the master is gone
             while data := self.request.recv(CHUNK):
                 try:
                     for request in requests.feed(data):
+                        self.server.heard(self.request)
                         self.request.sendall(framer.buildFrame(self.server.units.execute(request)))
                 except ValueError as error:
                     log.warning("%s: %s", self.client_address[0], error)

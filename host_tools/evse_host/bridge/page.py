@@ -6,12 +6,13 @@ The page writes through the REST API. What it shows comes as server-sent events 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from .charger import SharedCharger, changes
 from .page_view import view
@@ -26,7 +27,7 @@ FILES = {
 }
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
@@ -58,27 +59,37 @@ def _events(charger: SharedCharger, per_wh: int):
     async def answer() -> Response:
         if len(viewers) >= MOST_VIEWERS:
             return PlainTextResponse(f"{MOST_VIEWERS} pages are open already", 503)
-        return StreamingResponse(
-            _stream(charger, viewers, per_wh),
+        viewers.add(viewer := object())  # now: of many who come at once none has begun to read
+        return _Events(
+            _stream(charger, per_wh),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"},
+            leaves=lambda: viewers.discard(viewer),
         )
 
     return answer
 
 
-async def _stream(charger: SharedCharger, viewers: set[object], per_wh: int = 1) -> AsyncIterator[bytes]:
+class _Events(StreamingResponse):
+    """``leaves`` is called at its end, whether anybody has read of it or not."""
+
+    def __init__(self, *arguments, leaves: Callable[[], None], **options) -> None:
+        super().__init__(*arguments, **options)
+        self._leaves = leaves
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leaves()
+
+
+async def _stream(charger: SharedCharger, per_wh: int = 1) -> AsyncIterator[bytes]:
     """One event for what is, and one for each change. A slow viewer gets the newest only.
 
     ``per_wh``: how many of the REST API's units of energy, in which the page writes, make a Wh.
     """
-    viewer = object()
-    viewers.add(viewer)
-    try:
-        async with aclosing(changes(charger, EVERY_S)) as snapshots:
-            async for snapshot in snapshots:
-                shown = view(snapshot, charger.name, charger.error) | {"per_wh": per_wh}
-                event = json.dumps(shown, separators=(",", ":"))
-                yield f"data: {event}\n\n".encode()
-    finally:
-        viewers.remove(viewer)
+    async with aclosing(changes(charger, EVERY_S)) as snapshots:
+        async for snapshot in snapshots:
+            shown = view(snapshot, charger.name, charger.error) | {"per_wh": per_wh}
+            yield f"data: {json.dumps(shown, separators=(',', ':'))}\n\n".encode()

@@ -7,7 +7,7 @@ import html
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import Future
 
 from fastapi import FastAPI, Request
@@ -42,17 +42,19 @@ def make_app(
     charger: SharedCharger | Mapping[str, SharedCharger],
     credentials: Credentials | tuple[str, str] | None = None,
     energies: str = "Wh",
+    hosts: Collection[str] = (),
 ) -> FastAPI:
     """One charger at `/api/v1` and `/`; of a mapping each at `/NAME/api/v1` and `/NAME/`.
 
     With ``credentials`` (user, password) everything needs them. Without them only a client that calls this server by
-    its address or a local name is served: see rest_guard.py. ``energies`` is a key of rest.ENERGIES.
+    its address, this computer's name or one of ``hosts`` is served: see rest_guard.py. ``energies`` is a key of
+    rest.ENERGIES.
     """
     app = FastAPI(title="ESP32-EVSE", version="1", description=__doc__.split(".")[0], openapi_url=f"{API}/openapi.json",
                   docs_url=None, redoc_url=None, redirect_slashes=False)  # fmt: skip
     chargers = charger if isinstance(charger, Mapping) else {}
     app.add_middleware(Addresses, names=tuple(chargers))
-    app.add_middleware(Guard, credentials=Credentials(*credentials) if credentials else None)
+    app.add_middleware(Guard, credentials=Credentials(*credentials) if credentials else None, hosts=hosts)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
     for name, one in chargers.items():

@@ -7,13 +7,20 @@ import ipaddress
 import logging
 import socket
 import threading
+from asyncio import TimerHandle, Transport
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..errors import PortError
 
 MOST_CONNECTIONS = 200
+#: How long a connection may rest between two requests. Clients poll every 5 to 60 s, and one that is closed while the
+#: next request is on its way loses that request.
+KEEP_ALIVE_S = 75
+REQUEST_S = 10.0  # a request must have come whole within that time
 END_S = 1  # an open stream of events is cut after that
 START_S = 10.0
 
@@ -33,9 +40,9 @@ class RestServer:
     def __init__(self, app: ASGIApp, host: str = "127.0.0.1", port: int = 8080) -> None:
         self.host, self.port = host, port
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", loop="asyncio", http="h11", ws="none",
+            app, log_config=None, access_log=False, lifespan="off", loop="asyncio", http=_Connection, ws="none",
             server_header=False, proxy_headers=False, limit_concurrency=MOST_CONNECTIONS,
-            timeout_graceful_shutdown=END_S,
+            timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=END_S,
         )  # fmt: skip
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # at length about its own start and end
         self._server = _Server(config)
@@ -85,6 +92,65 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+class _Connection(H11Protocol):
+    """Nobody keeps a place by being slow, or by having asked once."""
+
+    _deadline: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:
+        super().connection_made(transport)
+        if len(self.connections) >= MOST_CONNECTIONS:
+            self._make_room()
+        self._begin_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_request()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._is_waiting():
+            self._begin_request()
+        else:
+            self._end_request()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_waiting():
+            self._begin_request()
+
+    def send_400_response(self, msg: str) -> None:
+        """Of a body that is broken: whoever was to read it has not begun yet, perhaps, and must not answer, too."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        super().send_400_response(msg)
+
+    def _is_waiting(self) -> bool:
+        """Whether a part of a request is here, and the rest is not."""
+        state, (unread, _) = self.conn.their_state, self.conn.trailing_data
+        return state is h11.SEND_BODY or (state is h11.IDLE and bool(unread))
+
+    def _begin_request(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(REQUEST_S, self._give_up)
+
+    def _end_request(self) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+        self._deadline = None
+
+    def _give_up(self) -> None:
+        _log.debug("%s has not sent a request within %g s", self.client, REQUEST_S)
+        self.transport.close()
+
+    def _make_room(self) -> None:
+        """Whoever has asked and rests longest gives way."""
+        resting = [one for one in self.connections if one.timeout_keep_alive_task is not None]
+        if resting:
+            min(resting, key=lambda one: one.timeout_keep_alive_task.when()).timeout_keep_alive_handler()
 
 
 class _Server(uvicorn.Server):

@@ -19,13 +19,21 @@ PASSWORD = "EVSE_HTTP_PASSWORD"
               help="0.0.0.0:8080 for the whole network; port 0: any.")  # fmt: skip
 @click.option("--user", default="", help="Ask for this name and a password (HTTP basic).")
 @click.option("--password-file", help=f"Its first line is the password; or set {PASSWORD}.")
+@click.option("--allow-host", "hosts", multiple=True, metavar="NAME",
+              help="Without --user: a name to serve, too, such as a proxy's on this computer; repeatable.")  # fmt: skip
 @click.option("--energies", type=click.Choice(["Wh", "Ws"]), default="Wh", show_default=True,
               help="Unit of energies: Wh as the charger's own API has, or Ws as its documentation says.")  # fmt: skip
 @click.option("--print", "only_print", is_flag=True, help="Print the state as the API shows it, and end.")
 @state_dir_option
 @click.pass_obj
 def command(
-    session: Session, listen: str, user: str, password_file: str | None, energies: str, only_print: bool
+    session: Session,
+    listen: str,
+    user: str,
+    password_file: str | None,
+    hosts: tuple[str, ...],
+    energies: str,
+    only_print: bool,
 ) -> int | None:
     """Serve the charger's REST API and a web page, until Ctrl-C.
 
@@ -46,7 +54,7 @@ def command(
             f"--listen {listen}: others than this computer are served only with credentials: "
             f"add --user NAME and --password-file FILE (or {PASSWORD})"
         )
-    return run_bridge(session, lambda charger: RestServer(make_app(charger, credentials, energies), host, port))
+    return run_bridge(session, lambda charger: RestServer(make_app(charger, credentials, energies, hosts), host, port))
 
 
 def _credentials(user: str, password_file: str | None) -> tuple[str, str] | None:

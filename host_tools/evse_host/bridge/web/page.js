@@ -6,6 +6,9 @@ const SETTLE_MS = 500; // a row of key presses is one wish
 const WRITE_MS = 20000; // the server itself gives up earlier
 const GOOD_NEWS_MS = 20000;
 
+// Without the user and password that an address may hold: a browser refuses to send with them.
+const API = new URL("api/v1/", location.origin + location.pathname);
+
 const byId = (id) => document.getElementById(id);
 
 let latest = null; // the newest event
@@ -141,7 +144,7 @@ let retry = 0;
 
 function connect() {
   disconnect();
-  source = new EventSource("api/v1/events");
+  source = new EventSource(new URL("events", API));
   source.onerror = lose;
   source.onmessage = (event) => {
     clearTimeout(watchdog);
@@ -187,7 +190,7 @@ document.addEventListener("visibilitychange", () => (document.hidden ? lookAway(
 async function write(path, value, answer, done) {
   say(answer, "Sending …");
   try {
-    const response = await fetch(`api/v1/state/${path}`, {
+    const response = await fetch(new URL(`state/${path}`, API), {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: value === undefined ? undefined : JSON.stringify(value),
