@@ -124,7 +124,7 @@ class Gateway:
         for name, charger in chargers.items():
             secret = config.passwords.get(name, config.password)
             target = Target.parse(config.url, config.id_of(name), self._secret(secret, config.password_file), *files)
-            journal = journal_file(self._state_dir, target.identity)
+            journal = journal_file(self._state_dir, target)
             self.bridges.append(OcppBridge(charger, target, journal, settings, config.version))
         names = ", ".join(f"{name} as {config.id_of(name)}" for name in chargers)
         self.lines.append(f"ocpp {config.version}: {names} at {config.url}")

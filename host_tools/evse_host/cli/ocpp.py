@@ -70,7 +70,7 @@ def ocpp(session: Session, only_print: bool, check: bool, **options) -> int | No
         options["url"], options["identity"], secret(options["password_file"], KEY_VARIABLE),
         options["ca_file"] or "", options["cert_file"] or "", options["key_file"] or "",
     )  # fmt: skip
-    file = journal_file(session.state_dir or default_state_dir(), target.identity)
+    file = journal_file(session.state_dir or default_state_dir(), target)
     if check:
         return _check(session, target, file, options["version"])
     return run_bridge(session, lambda charger: OcppBridge(charger, target, file, settings, options["version"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import re
 import threading
 from pathlib import Path
@@ -19,8 +20,11 @@ STOP_TIMEOUT_S = 5.0
 MAX_TAG = 20
 
 
-def journal_file(folder: Path, identity: str) -> Path:
-    return folder / f"ocpp-{re.sub('[^A-Za-z0-9._-]', '-', identity)}.sqlite3"
+def journal_file(folder: Path, target: Target) -> Path:
+    """One for each charge point at each central system; what waits for one is nothing for another."""
+    where = target.url.partition(":")[2]  # a step up to TLS is no other central system
+    mark = hashlib.sha256(f"{where} {target.identity}".encode()).hexdigest()[:8]
+    return folder / f"ocpp-{re.sub('[^A-Za-z0-9._-]', '-', target.identity)}-{mark}.sqlite3"
 
 
 def check_tag(tag: str) -> str:

@@ -151,7 +151,12 @@ def words_of(error: BaseException) -> str:
     """Why there is no connection, for people."""
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
-        hint = {401: "the key is wrong, or missing", 403: "it does not let us in", 404: "it does not know this id"}
+        hint = {
+            400: "does it speak this version of OCPP?",
+            401: "the key is wrong, or missing",
+            403: "it does not let us in",
+            404: "it does not know this id",
+        }
         return f"it answers {status}" + (f": {hint[status]}" if status in hint else "")
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
