@@ -9,7 +9,7 @@ import pytest
 from tools.build import node as nodes
 from tools.run.clocked_node import ClockedCharger
 
-CONFIG = Path(__file__).with_name("node.yaml")
+CONFIG = nodes.ROOT / "tests/e2e/actions.yaml"
 
 
 @pytest.fixture(scope="session")
@@ -26,5 +26,6 @@ def charger():
 def node(security_program, charger, tmp_path_factory):
     with charger.node(security_program, tmp_path_factory.mktemp("node")) as node:
         node.connect()
+        node.call_service("log_everything")
         node.wait_for("binary_sensor.Charger connected", True)
         yield node

@@ -29,7 +29,7 @@ def builds() -> Iterator[Callable[[], object]]:
         if path.name != "common.yaml":
             yield lambda path=path: _generate(path)
     yield lambda: node.build(DEMO)
-    for name in ("e2e/actions.yaml", "e2e/minimal.yaml", "security/node.yaml"):
+    for name in ("e2e/actions.yaml", "e2e/minimal.yaml"):
         yield lambda name=name: node.build(TESTS / name)
     yield lambda: node.build(DEMO, "sanitized")
     for path in esp32_warnings.default_configs():
