@@ -95,7 +95,8 @@ class Server:
         return [payload for name, payload in self.told if name == action]
 
     def statuses(self, connector: int = 1) -> list[str]:
-        return [p["status"] for p in self.actions("StatusNotification") if p["connectorId"] == connector]
+        key = "status" if self.version == "1.6" else "connectorStatus"
+        return [p[key] for p in self.actions("StatusNotification") if p["connectorId"] == connector]
 
 
 class World:
@@ -199,6 +200,7 @@ class World:
                 self.charger._restart_at = self.time + 5
             elif done:
                 self.charger.set(order.name, order.value)
+                self._look()  # a write is read back before it is done
             self.point.ordered(order, done, self.now)
 
     # --- the line
@@ -220,7 +222,8 @@ class World:
     def _send(self, outgoing) -> bool:
         said = self.dialect.say(outgoing)
         if said is None:
-            self.point.told(outgoing.message, self.now)
+            if outgoing.message is not None:
+                self.point.told(outgoing.message, self.now)
             return True
         text = rpc.call_text(outgoing.unique_id, *said)
         fate = self.fate(said[0])

@@ -91,6 +91,7 @@ class ChargePoint:
         self._auth_tries, self._auth_at = 0, 0.0
         self._ending: tuple[str, float] | None = None
         self._reset: tuple[str, float] | None = None  # reason, until when it is expected
+        self._reset_waits = False  # for the end of the transaction
         self._scheduled: set[int] = set(journal.fact("scheduled", []))
         self._shown_status: dict[int, Status] = {}
         self._status_since: tuple[Status, float] | None = None
@@ -297,8 +298,10 @@ class ChargePoint:
             "remote_start": self._guest.remote_start if self._guest else None,
             "begin_sample": self._sample("StopTxnSampledData", meter), "aligned": [],
         }  # fmt: skip
-        payload = {"tag": tag, "at": began, "meter": meter, "reservation": reserved,
-                   "phase": self._phase(), "remote_start": extra["remote_start"]}  # fmt: skip
+        payload = {
+            "tag": tag, "at": began, "meter": meter, "reservation": reserved, "phase": self._phase(),
+            "remote_start": extra["remote_start"], "offline": not self.connected,
+        }  # fmt: skip
         with self.journal.together():
             self.transaction = self.journal.begin(tag, began, meter, payload, extra)
             self.journal.keep("last_session", session)
@@ -325,7 +328,7 @@ class ChargePoint:
         with self.journal.together():
             self.journal.end(transaction, {
                 "at": max(at, transaction.last_at), "meter": meter, "reason": reason, "tag": tag,
-                "transaction_tag": transaction.tag, "data": data, "phase": self._phase(),
+                "transaction_tag": transaction.tag, "data": data, "phase": self._phase(), "offline": not self.connected,
             })  # fmt: skip
             self.journal.keep("last_stop", meter)
             self._keep_profiles(calc.clear(self.profiles, purpose=calc.TX))
@@ -551,6 +554,9 @@ class ChargePoint:
         self._conclude(now)
         return True
 
+    def reset_when_idle(self) -> None:
+        self._reset_waits = True
+
     def configure(self, name: str, value: str, now: float) -> str:
         answer = self.configuration.set(name, value)
         self.journal.keep("configuration", dict(self.configuration.values))
@@ -645,7 +651,8 @@ class ChargePoint:
 
     def _add_values(self, key: str, context: str, at: float) -> None:
         if values := self._sample(key):
-            payload = {"at": at, "context": context, "sample": values, "phase": self._phase()}
+            payload = {"at": at, "context": context, "sample": values, "phase": self._phase(),
+                       "offline": not self.connected}  # fmt: skip
             with self.journal.together():
                 self.journal.add(self.transaction, METER, payload)
                 self._note_meter(at)
@@ -679,6 +686,9 @@ class ChargePoint:
             self._guest = None
         if self.reservation and now >= self.reservation["expiry"]:
             self._set_reservation(None)
+        if self._reset_waits and self.transaction is None:
+            self._reset_waits = False
+            self.reset("ImmediateReset", now)
         if self._reset and now >= self._reset[1]:
             self._reset = None
             self.masters.holds.discard(STOPPED)
@@ -710,7 +720,7 @@ class ChargePoint:
         phase = self._phase()
         if phase != self._shown_phase:
             self._shown_phase = phase
-            self.journal.add(self.transaction, UPDATE, {"at": now, "phase": phase})
+            self.journal.add(self.transaction, UPDATE, {"at": now, "phase": phase, "offline": not self.connected})
 
     def status(self, connector: int = CONNECTOR) -> Status:
         status = connector_status(

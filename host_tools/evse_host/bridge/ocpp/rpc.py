@@ -171,5 +171,19 @@ def optional_moment(text: str | None) -> float | None:
     return None if text is None else moment(text)
 
 
+def word(value: object, allowed: tuple[str, ...]) -> str:
+    """Raises ValueError where it is none of them."""
+    if value not in allowed:
+        raise ValueError(f"{str(value)[:40]!r} is none of {', '.join(allowed)}")
+    return str(value)
+
+
+def integer(value: object) -> int:
+    """Raises ValueError."""
+    if type(value) is not int or abs(value) >= 2**63:
+        raise ValueError("no integer")
+    return value
+
+
 def without_none(payload: dict) -> dict:
     return {name: value for name, value in payload.items() if value is not None}

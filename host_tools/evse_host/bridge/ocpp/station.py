@@ -20,6 +20,7 @@ from .model import ChargePoint, Order, Settings
 from .outbox import Outgoing
 from .target import Credentials, Target
 from .v16 import V16
+from .v201 import V201
 
 CALL_TIMEOUT_S = 30.0
 TURN_S = 1.0
@@ -167,7 +168,8 @@ class Station:
     async def _call(self, connection: ClientConnection, outgoing: Outgoing) -> None:
         said = self.dialect.say(outgoing)
         if said is None:
-            self.point.told(outgoing.message, time.time())
+            if outgoing.message is not None:
+                self.point.told(outgoing.message, time.time())
             return
         action, payload = said
         self._answer = asyncio.get_running_loop().create_future()
@@ -238,4 +240,4 @@ def _without_secrets(payload: dict) -> dict:
     return {**payload, "value": "***"} if str(payload.get("key", "")).lower() == "authorizationkey" else payload
 
 
-DIALECTS: dict[str, type] = {V16.version: V16}
+DIALECTS: dict[str, type] = {V16.version: V16, V201.version: V201}

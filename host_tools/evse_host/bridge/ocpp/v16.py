@@ -108,12 +108,12 @@ class V16:
         """Raises KeyError, TypeError, ValueError or CallError where the answer is none."""
         kind, point = outgoing.kind, self.point
         if kind == out.BOOT:
-            point.booted(_word(payload["status"], (out.ACCEPTED, out.PENDING, out.REJECTED)),
-                         _integer(payload["interval"]), now)  # fmt: skip
+            point.booted(rpc.word(payload["status"], (out.ACCEPTED, out.PENDING, out.REJECTED)),
+                         rpc.integer(payload["interval"]), now)  # fmt: skip
         elif kind == out.AUTHORIZE:
             point.authorized(outgoing.data, _tag_info(payload["idTagInfo"]), now)
         elif kind == START:
-            number, info = _integer(payload["transactionId"]), _tag_info(payload["idTagInfo"])
+            number, info = rpc.integer(payload["transactionId"]), _tag_info(payload["idTagInfo"])
             point.started(outgoing.message, str(number), info, now)
         elif outgoing.message is not None:
             point.told(outgoing.message, now)
@@ -258,21 +258,9 @@ def _accepted(done: bool) -> dict:
     return {"status": "Accepted" if done else "Rejected"}
 
 
-def _word(word: object, allowed: tuple[str, ...]) -> str:
-    if word not in allowed:
-        raise ValueError(f"{str(word)[:40]!r} is none of {', '.join(allowed)}")
-    return str(word)
-
-
-def _integer(value: object) -> int:
-    if type(value) is not int or abs(value) >= 2**63:
-        raise ValueError("no integer")
-    return value
-
-
 def _tag_info(info: dict) -> TagInfo:
     allowed = ("Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx")
-    return TagInfo(_word(info["status"], allowed), optional_moment(info.get("expiryDate")), info.get("parentIdTag"))
+    return TagInfo(rpc.word(info["status"], allowed), optional_moment(info.get("expiryDate")), info.get("parentIdTag"))
 
 
 def _key(configuration: conf.Configuration, key: conf.Key) -> dict:
