@@ -280,7 +280,7 @@ def _meter_value(values: dict) -> dict:
         "timestamp": stamp(values["at"]),
         "sampledValue": [
             {**value, "value": f"{value['value']:g}" if isinstance(value["value"], float) else str(value["value"]),
-             "context": values["context"], "location": "Outlet"}
+             "context": values["context"]}
             for value in values["sample"]
         ],
     }  # fmt: skip

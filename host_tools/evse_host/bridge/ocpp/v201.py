@@ -395,7 +395,7 @@ def _meter_value(values: dict) -> dict:
         "sampledValue": [
             rpc.without_none({
                 "value": value["value"], "measurand": value["measurand"], "context": values["context"],
-                "phase": value.get("phase"), "location": "Outlet", "unitOfMeasure": {"unit": value["unit"]},
+                "phase": value.get("phase"), "unitOfMeasure": {"unit": value["unit"]},
             })
             for value in values["sample"]
         ],
