@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +78,7 @@ class SharedCharger:
         self._listeners: list[Listener] = []
         self._write_listeners: list[WriteListener] = []
         self._bound = ""
+        self._notes: dict[str, str] = {}
         self._jobs: deque[_Job] = deque()
         self._evse: Evse | None = None  # only while jobs are taken; with _jobs under the lock
         self._lock = threading.Lock()
@@ -109,6 +110,15 @@ class SharedCharger:
     @property
     def snapshot(self) -> Snapshot:
         return self._snapshot
+
+    def note(self, who: str, text: str) -> None:
+        """A sentence about a controller, shown with the next values; empty: nothing any more. From any thread."""
+        with self._lock:
+            if self._notes.get(who, "") == text:
+                return
+            self._notes, evse = {**self._notes, who: text}, self._evse
+        if evse:
+            evse.wake()
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Calls ``listener``, in the charger's thread, with every new snapshot; returns what ends that."""
@@ -226,7 +236,7 @@ class SharedCharger:
         self._failures, self._problem = 0, None
         with self._lock:
             self._evse = evse
-        self._replace(Snapshot(True, values, self._bound))
+        self._replace(self._make(True, values))
         self._subscribe(evse, [name for name in values if _is_pushed(_BY_NAME[name])])
 
     def _read_all(self, evse: Evse) -> dict[str, Fields]:
@@ -356,7 +366,10 @@ class SharedCharger:
     def _show(self, changed: dict[str, Fields] | None = None, *, online: bool = True) -> None:
         before = self._snapshot.values
         new = {name: fields for name, fields in (changed or {}).items() if before.get(name) != fields}
-        self._replace(Snapshot(online, {**before, **new} if new else before, self._bound))
+        self._replace(self._make(online, {**before, **new} if new else before))
+
+    def _make(self, online: bool, values: Mapping[str, Fields]) -> Snapshot:
+        return Snapshot(online, values, self._bound, tuple(text for text in self._notes.values() if text))
 
     def _replace(self, snapshot: Snapshot) -> None:
         """Tells the listeners if anything is new."""

@@ -37,7 +37,9 @@ from .ocpp.bridge import OcppBridge, journal_file
 from .ocpp.model import Settings
 from .ocpp.target import Target
 from .rest_app import make_app
+from .rest_hearing import watch_clients
 from .rest_server import RestServer
+from .watchdog import Connected, watch_connection, watch_modbus
 
 RETRY_S = 5.0  # a bridge whose address or port is taken
 
@@ -68,6 +70,8 @@ class Gateway:
         for at, bridge in enumerate(config.bridges, 1):
             try:
                 self._add(bridge, {name: self.chargers[name] for name in config.names_of(bridge)})
+                if then := bridge.fallback:
+                    self.lines[-1] += f"; after {then.after:g} s of silence {then.words}"
             except UsageError as error:
                 problems.append(f"bridges.{at}: {error}")
         if problems:
@@ -91,15 +95,17 @@ class Gateway:
         password = self._secret(config.password, config.password_file)
         broker = Broker.parse(config.broker, config.username, password, self._path(config.ca_file))
         for name, charger in chargers.items():
-            self.bridges.append(
-                HomeAssistantBridge(charger, broker, name, config.interval, config.discovery, config.discovery_prefix)
-            )
+            self._add_connected(
+                HomeAssistantBridge(charger, broker, name, config.interval, config.discovery, config.discovery_prefix),
+                charger, config, f"broker {broker}",
+            )  # fmt: skip
         self.lines.append(f"mqtt: {', '.join(chargers)} at {broker}, topics NAME/state and so on")
 
     def _add_thingsboard(self, config: ThingsBoardConfig, chargers: dict[str, SharedCharger]) -> None:
         for name, charger in chargers.items():
             broker = Broker.parse(config.broker, config.tokens[name].value, ca_file=self._path(config.ca_file))
-            self.bridges.append(ThingsBoardBridge(charger, broker, config.interval))
+            bridge = ThingsBoardBridge(charger, broker, config.interval)
+            self._add_connected(bridge, charger, config, f"broker {broker}")
         self.lines.append(f"thingsboard: {', '.join(chargers)} at {broker}")
 
     def _add_rest(self, config: RestConfig, chargers: dict[str, SharedCharger]) -> None:
@@ -107,14 +113,19 @@ class Gateway:
         host, port = parse_address(config.listen)
         app = make_app(chargers, (config.user, password) if config.user else None)
         self.bridges.append(RestServer(app, host, port))
+        if then := config.fallback:
+            self.bridges += watch_clients(app, {f"/{name}": charger for name, charger in chargers.items()}, then)
         self.lines.append(f"rest: {', '.join(chargers)} at http://{config.listen}/NAME/")
 
     def _add_modbus(self, config: ModbusConfig, chargers: dict[str, SharedCharger]) -> None:
         units = {config.units[name]: charger for name, charger in chargers.items()}
+        watchdogs = watch_modbus(units, config.fallback) if config.fallback else {}
+        heard = {unit: watchdog.heard for unit, watchdog in watchdogs.items()}
         if config.tcp:
-            self.bridges.append(ModbusTcp(units, *parse_address(config.tcp)))
+            self.bridges.append(ModbusTcp(units, *parse_address(config.tcp), heard))
         else:
-            self.bridges.append(ModbusRtu(units, config.rtu, config.baud_rate))
+            self.bridges.append(ModbusRtu(units, config.rtu, config.baud_rate, heard))
+        self.bridges += watchdogs.values()
         places = ", ".join(f"{name} unit {unit}" for name, unit in config.units.items())
         self.lines.append(f"modbus: {places} at {config.tcp or config.rtu}")
 
@@ -125,9 +136,15 @@ class Gateway:
             secret = config.passwords.get(name, config.password)
             target = Target.parse(config.url, config.id_of(name), self._secret(secret, config.password_file), *files)
             journal = journal_file(self._state_dir, target)
-            self.bridges.append(OcppBridge(charger, target, journal, settings, config.version))
+            bridge = OcppBridge(charger, target, journal, settings, config.version)
+            self._add_connected(bridge, charger, config, "the central system")
         names = ", ".join(f"{name} as {config.id_of(name)}" for name in chargers)
         self.lines.append(f"ocpp {config.version}: {names} at {config.url}")
+
+    def _add_connected(self, bridge: Connected, charger: SharedCharger, config: BridgeConfig, who: str) -> None:
+        self.bridges.append(bridge)
+        if then := config.fallback:
+            self.bridges.append(watch_connection(bridge, charger, then, who))
 
     def _secret(self, secret: Secret | None, file: str) -> str:
         if file:

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -20,10 +20,11 @@ from ..errors import EvseError, UsageError
 from ..files.secret_file import first_line, read_secret
 from ..secrecy import HIDDEN, hide, hide_in, shown
 from . import home_assistant, thingsboard
+from .silence import Fallback
 
 TAGS = ("!env", "!file", "!secret", "!include")  # ours, and those of others that people try
 MAX_CHARGERS = 50  # tried with so many; more need more than one processor, and open files
-T = TypeVar("T")
+T, V = TypeVar("T"), TypeVar("V")
 Place = tuple[str | int, ...]  # a way through mappings and lists
 
 
@@ -59,7 +60,7 @@ def _secret(value: object) -> object:
     return value
 
 
-def _checked(check: Callable[[str], T], value: str) -> T:
+def _checked(check: Callable[[V], T], value: V) -> T:
     """pydantic takes no other error."""
     try:
         return check(value)
@@ -72,7 +73,23 @@ class ChargerConfig(_Part):
     baud_rate: int = Field(BAUD_RATE, ge=300, le=4_000_000)
 
 
-class _Bridge(_Part):
+class _Silent(_Part):
+    """What becomes of the chargers when who controls them through this bridge is silent; None: nothing."""
+
+    silent_after: float | None = None
+    when_silent: str | float | None = None
+
+    @model_validator(mode="after")
+    def _fall_back(self) -> Self:
+        _checked(lambda after: Fallback.parse(after, self.when_silent), self.silent_after)
+        return self
+
+    @property
+    def fallback(self) -> Fallback | None:
+        return Fallback.parse(self.silent_after, self.when_silent)
+
+
+class _Bridge(_Silent):
     chargers: list[str] | None = Field(None, min_length=1)  # None: all
 
 
@@ -157,7 +174,7 @@ class RestConfig(_Bridge):
         return self
 
 
-class ModbusConfig(_Part):
+class ModbusConfig(_Silent):
     """No `chargers`: `units` says it, for a unit that moved to another charger would be written to the wrong one."""
 
     type: Literal["modbus"]

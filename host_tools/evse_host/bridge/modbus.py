@@ -14,7 +14,8 @@ import socketserver
 import struct
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from pymodbus.exceptions import ModbusException
 from pymodbus.framer import FramerRTU, FramerSocket
@@ -47,6 +48,8 @@ KEEP_ALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}  # s, s,
 BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 Chargers = Mapping[int, SharedCharger]
+Heard = Mapping[int, Callable[[], None]]  # what is called with every request to a unit
+NOBODY: Heard = MappingProxyType({})
 
 _REQUESTS = {
     request.function_code: request
@@ -57,8 +60,8 @@ _REQUESTS = {
 class Units:
     """Executes requests, for any thread. Every problem is told once, and again after it was gone."""
 
-    def __init__(self, chargers: Chargers) -> None:
-        self._chargers = chargers
+    def __init__(self, chargers: Chargers, heard: Heard = NOBODY) -> None:
+        self._chargers, self._heard = chargers, heard
         self._told: dict[tuple, str] = {}
 
     def execute(self, request: Request) -> ModbusPDU:
@@ -79,6 +82,8 @@ class Units:
         charger = self._chargers.get(request.unit)
         if charger is None:
             raise ModbusError(Code.NO_SUCH_UNIT, "no such unit here")
+        if request.unit in self._heard:
+            self._heard[request.unit]()
         message = _decode(request.pdu)
         if isinstance(message, ReadHoldingRegistersRequest):
             words = registers.read(charger.snapshot, message.address, message.count)
@@ -132,8 +137,8 @@ def _do(charger: SharedCharger, write: Write, deadline: float) -> None:
 class ModbusTcp:
     """Serves masters that connect to ``host``:``port`` (0: any free one)."""
 
-    def __init__(self, chargers: Chargers, host: str, port: int) -> None:
-        self._units = Units(chargers)
+    def __init__(self, chargers: Chargers, host: str, port: int, heard: Heard = NOBODY) -> None:
+        self._units = Units(chargers, heard)
         self._address = (host, port)
         self._server: _Server | None = None
 
@@ -252,8 +257,8 @@ class ModbusRtu:
     Other units' requests and broadcasts are never answered nor executed. A port that goes away is opened again.
     """
 
-    def __init__(self, chargers: Chargers, port: str, baud_rate: int = 9600) -> None:
-        self._units, self._requests = Units(chargers), RtuRequests(chargers)
+    def __init__(self, chargers: Chargers, port: str, baud_rate: int = 9600, heard: Heard = NOBODY) -> None:
+        self._units, self._requests = Units(chargers, heard), RtuRequests(chargers)
         self.place, self._baud_rate = port, baud_rate
         self._silence = CHARACTERS_OF_SILENCE * BITS_PER_CHARACTER / baud_rate
         self._framer = FramerRTU(DecodePDU(True))

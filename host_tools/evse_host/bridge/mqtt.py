@@ -43,6 +43,10 @@ class _Bridge:
     def is_connected(self) -> bool:
         return self._link.is_connected
 
+    def is_heard(self) -> bool:
+        """Whether the broker is there."""
+        return self._link.is_heard
+
 
 class HomeAssistantBridge(_Bridge):
     """State, availability and discovery at the broker as they change; its commands to the charger.

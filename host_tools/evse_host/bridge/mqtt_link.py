@@ -23,6 +23,7 @@ from ..secrecy import shown
 BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 STEADY_S = 10.0  # a connection that lived shorter does not start the back-off anew
 KEEP_ALIVE_S = 15  # a broker that is cut off is noticed within twice that
+PING_S = 5.0  # for the answer to a ping
 TURN_S = 1.0
 FAREWELL_S = 1.0
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(%[\w.-]+)?")  # a name or an IPv4 address; IPv6 with its zone
@@ -147,6 +148,12 @@ class MqttLink:
         self._deaf: set[str] = set()  # topics that the broker refuses, which were logged
         self._connected_at: float | None = None
         self._due = 0.0
+        self._heard_at = 0.0
+
+    @property
+    def is_heard(self) -> bool:
+        """Connected to a broker that is not frozen: it answers a ping every KEEP_ALIVE_S."""
+        return self.is_connected and time.monotonic() - self._heard_at < KEEP_ALIVE_S + PING_S
 
     def start(self) -> None:
         self._thread.start()
@@ -224,6 +231,7 @@ class MqttLink:
         if self._wake_reader in readable:
             self._wake_reader.recv(4096)
         if unread or line in readable:
+            self._heard_at = time.monotonic()
             self._note_end(self._client.loop_read())
         if writable and self._client.socket() is line:
             self._client.loop_write()

@@ -31,11 +31,13 @@ class Snapshot:
     EMETERTOTCONSUM is the lifetime energy, which does not fall when the charger restarts: see lifetime_energy.py.
     While the charger is silent ``online`` is False and the values are the last ones known. Every property is None
     where the value is missing. ``bound`` says what a central system (OCPP) forbids or limits; empty: nothing.
+    ``notes`` are sentences about controllers that are silent.
     """
 
     online: bool = False
     values: Mapping[str, Fields] = field(default_factory=dict)
     bound: str = ""
+    notes: tuple[str, ...] = ()
 
     def get(self, name: str, index: int = 0) -> Scalar | None:
         """One field in wire units."""

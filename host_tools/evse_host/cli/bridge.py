@@ -8,7 +8,7 @@ import click
 
 from ..bridge import home_assistant
 from ..bridge import thingsboard as words
-from .bridging import needs, run_bridge, secret, snapshot_now, state_dir_option
+from .bridging import needs, run_connected, secret, silence_options, snapshot_now, state_dir_option
 from .ocpp import ocpp
 from .session import Session
 
@@ -52,6 +52,7 @@ def _broker_options(function):
 @click.option("--discovery-prefix", default=home_assistant.PREFIX, show_default=True,
               help="What Home Assistant's MQTT integration has as discovery prefix.")  # fmt: skip
 @_broker_options
+@silence_options
 @state_dir_option
 @click.pass_obj
 def mqtt(
@@ -79,9 +80,11 @@ def mqtt(
     shells, link = _import()
     password = secret(password_file, "EVSE_MQTT_PASSWORD") if username or password_file else ""
     where = link.Broker.parse(broker, username, password, ca_file or "")
-    return run_bridge(
-        session, lambda charger: shells.HomeAssistantBridge(charger, where, identifier, interval, discovery, prefix)
-    )
+
+    def make(charger):
+        return shells.HomeAssistantBridge(charger, where, identifier, interval, discovery, prefix)
+
+    return run_connected(session, make, f"broker {where}")
 
 
 @command.command("thingsboard")
@@ -91,6 +94,7 @@ def mqtt(
     "--interval", type=float, default=words.INTERVAL_S, show_default=True, help="Seconds between telemetry, at least 1."
 )
 @_broker_options
+@silence_options
 @state_dir_option
 @click.pass_obj
 def thingsboard(
@@ -103,7 +107,7 @@ def thingsboard(
     shells, link = _import()
     token = secret(token_file, "EVSE_THINGSBOARD_TOKEN")
     where = link.Broker.parse(broker, token, ca_file=ca_file or "")
-    return run_bridge(session, lambda charger: shells.ThingsBoardBridge(charger, where, interval))
+    return run_connected(session, lambda charger: shells.ThingsBoardBridge(charger, where, interval), f"broker {where}")
 
 
 def _import():

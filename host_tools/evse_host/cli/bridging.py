@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -44,6 +44,29 @@ def state_dir_option(function):
         help="Where the lifetime energy is remembered; systemd's STATE_DIRECTORY, or $XDG_STATE_HOME/evse-host, if not "
         "given.",
     )(function)  # fmt: skip
+
+
+def silence_options(function):
+    """`--silent-after`, `--when-silent`: in the ``Session``, for ``fallback``."""
+
+    def keep(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
+        setattr(ctx.find_object(Session), parameter.name, value)
+
+    for option in (
+        click.option("--when-silent", metavar="pause|A", expose_value=False, callback=keep,
+                     help="Then pause, or give so many A at most; it is off if not given."),
+        click.option("--silent-after", type=float, metavar="SECONDS", expose_value=False, callback=keep,
+                     help="After so long without a word from who controls the charger through this: --when-silent."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def fallback(session: Session):
+    """What to do when the controller is silent; None: nothing. Raises UsageError."""
+    from ..bridge.silence import Fallback
+
+    return Fallback.parse(session.silent_after, session.when_silent)
 
 
 class _DiscreetFormatter(logging.Formatter):
@@ -92,16 +115,31 @@ def snapshot_now(session: Session):
 
 
 def run_bridge(session: Session, make: Callable) -> int:
-    """``make(charger)`` gives what has start() and stop(). Runs it until Ctrl-C, or SIGTERM, which is no failure."""
+    """``make(charger)`` gives what has start() and stop(), or several. Runs until Ctrl-C, or SIGTERM, which is no
+    failure."""
     log_to_stderr(session.verbose)
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     charger = shared_charger(session)
-    bridge = make(charger)
+    made = make(charger)
     with ExitStack() as running:
         charger.start()
         running.callback(charger.stop)
-        bridge.start()
-        running.callback(bridge.stop)
+        for bridge in made if isinstance(made, Sequence) else [made]:
+            bridge.start()
+            running.callback(bridge.stop)
         ended.wait()
     return 0
+
+
+def run_connected(session: Session, make: Callable, who: str) -> int:
+    """As ``run_bridge``, for a bridge that knows whether ``who`` controls the charger through it is there."""
+    from ..bridge.watchdog import watch_connection
+
+    then = fallback(session)
+
+    def both(charger):
+        bridge = make(charger)
+        return [bridge, watch_connection(bridge, charger, then, who)] if then else bridge
+
+    return run_bridge(session, both)

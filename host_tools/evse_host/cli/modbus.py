@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..errors import UsageError
-from .bridging import needs, run_bridge, snapshot_now, state_dir_option
+from .bridging import fallback, needs, run_bridge, silence_options, snapshot_now, state_dir_option
 from .serving import parse_address
 from .session import Session
 
@@ -16,6 +16,7 @@ from .session import Session
 @click.option("--baud", type=click.IntRange(300, 4_000_000), default=9600, show_default=True, help="Of --rtu, 8N1.")
 @click.option("--unit", type=click.IntRange(1, 247), default=1, show_default=True, help="Unit of the charger.")
 @click.option("--print", "only_print", is_flag=True, help="Print the registers as they are now, and end.")
+@silence_options
 @state_dir_option
 @click.pass_obj
 def command(session: Session, tcp: str | None, rtu: str | None, baud: int, unit: int, only_print: bool) -> int | None:
@@ -34,8 +35,16 @@ def command(session: Session, tcp: str | None, rtu: str | None, baud: int, unit:
     except ImportError:
         raise needs("modbus", "the Modbus bridge") from None
 
+    from ..bridge.watchdog import watch_modbus
+
+    then = fallback(session)
+
     def make(charger):
-        return ModbusTcp({unit: charger}, *address) if address else ModbusRtu({unit: charger}, rtu, baud)
+        units = {unit: charger}
+        watchdogs = watch_modbus(units, then) if then else {}
+        heard = {unit: watchdog.heard for unit, watchdog in watchdogs.items()}
+        bridge = ModbusTcp(units, *address, heard) if address else ModbusRtu(units, rtu, baud, heard)
+        return [bridge, *watchdogs.values()]
 
     return run_bridge(session, make)
 

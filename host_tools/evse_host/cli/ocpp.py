@@ -7,7 +7,7 @@ import json
 import click
 
 from ..errors import UsageError
-from .bridging import needs, run_bridge, secret, snapshot_now, state_dir_option
+from .bridging import needs, run_connected, secret, silence_options, snapshot_now, state_dir_option
 from .session import Session
 
 KEY_VARIABLE = "EVSE_OCPP_PASSWORD"
@@ -43,6 +43,7 @@ KEY_VARIABLE = "EVSE_OCPP_PASSWORD"
 @click.option("--version", type=click.Choice(["1.6", "2.0.1"]), default="1.6", show_default=True, help="Of OCPP.")
 @click.option("--print", "only_print", is_flag=True, help="Print what would be sent now, and end.")
 @click.option("--check", is_flag=True, help="Connect, boot, show what the central system answers, and end.")
+@silence_options
 @state_dir_option
 @click.pass_obj
 def ocpp(session: Session, only_print: bool, check: bool, **options) -> int | None:
@@ -73,7 +74,9 @@ def ocpp(session: Session, only_print: bool, check: bool, **options) -> int | No
     file = journal_file(session.state_dir or default_state_dir(), target)
     if check:
         return _check(session, target, file, options["version"])
-    return run_bridge(session, lambda charger: OcppBridge(charger, target, file, settings, options["version"]))
+    return run_connected(
+        session, lambda charger: OcppBridge(charger, target, file, settings, options["version"]), "the central system"
+    )
 
 
 def _check(session: Session, target, file, version: str) -> int:

@@ -7,7 +7,7 @@ import json
 import click
 
 from ..errors import UsageError
-from .bridging import needs, run_bridge, secret, snapshot_now, state_dir_option
+from .bridging import fallback, needs, run_bridge, secret, silence_options, snapshot_now, state_dir_option
 from .serving import parse_address
 from .session import Session
 
@@ -24,6 +24,7 @@ PASSWORD = "EVSE_HTTP_PASSWORD"
 @click.option("--energies", type=click.Choice(["Wh", "Ws"]), default="Wh", show_default=True,
               help="Unit of energies: Wh as the charger's own API has, or Ws as its documentation says.")  # fmt: skip
 @click.option("--print", "only_print", is_flag=True, help="Print the state as the API shows it, and end.")
+@silence_options
 @state_dir_option
 @click.pass_obj
 def command(
@@ -46,6 +47,7 @@ def command(
     credentials = _credentials(user, password_file)
     try:
         from ..bridge.rest_app import make_app
+        from ..bridge.rest_hearing import watch_clients
         from ..bridge.rest_server import RestServer, is_loopback
     except ImportError:
         raise needs("serve", "the REST server") from None
@@ -54,7 +56,14 @@ def command(
             f"--listen {listen}: others than this computer are served only with credentials: "
             f"add --user NAME and --password-file FILE (or {PASSWORD})"
         )
-    return run_bridge(session, lambda charger: RestServer(make_app(charger, credentials, energies, hosts), host, port))
+    then = fallback(session)
+
+    def make(charger):
+        app = make_app(charger, credentials, energies, hosts)
+        watchdogs = watch_clients(app, {"": charger}, then) if then else []
+        return [RestServer(app, host, port), *watchdogs]
+
+    return run_bridge(session, make)
 
 
 def _credentials(user: str, password_file: str | None) -> tuple[str, str] | None:

@@ -23,6 +23,8 @@ class Session:
     verbose: bool = False
     timeout: float | None = None
     state_dir: Path | None = None
+    silent_after: float | None = None
+    when_silent: str | None = None
 
     @property
     def baud_rate(self) -> int:

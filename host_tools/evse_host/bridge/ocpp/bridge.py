@@ -76,6 +76,10 @@ class OcppBridge:
     def is_connected(self) -> bool:
         return self.station is not None and self.station.link.is_connected
 
+    def is_heard(self) -> bool:
+        """Whether the central system is there."""
+        return self.is_connected
+
     @property
     def reason(self) -> str:
         """Why it is not connected."""

@@ -55,7 +55,8 @@ function render() {
 }
 
 function problems() {
-  if (connected === null || (connected && latest.online)) return [];
+  if (connected === null) return [];
+  if (connected && latest.online) return latest.notice ? [{ title: "Controller", text: latest.notice }] : [];
   const age = shownAt ? `The values below are from ${shownAt.toLocaleTimeString()}.` : "";
   if (!connected) return [{ title: "The connection to this server is lost", text: `Trying again … ${age}` }];
   return [{ title: "The charger does not answer", text: `${latest.error} ${age}` }];
