@@ -279,7 +279,7 @@ def parse_address(text: str) -> tuple[str, int]:
     """`[HOST:]PORT`; without a host only this computer is served. Raises ValueError."""
     host, _, port = text.rpartition(":")
     if not port.isascii() or not port.isdecimal() or int(port[:6]) > 65535:
-        raise ValueError(f"{shown(text)}: must be [HOST:]PORT, with a port from 0 to 65535")
+        raise ValueError(f"{text!r}: must be [HOST:]PORT, with a port from 0 to 65535")
     return host.strip("[]") or "127.0.0.1", int(port)
 
 

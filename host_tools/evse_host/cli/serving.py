@@ -11,7 +11,6 @@ import time
 import click
 
 from ..errors import PortError, UsageError
-from ..secrecy import hide
 
 
 def where_options(function):
@@ -26,7 +25,7 @@ def parse_address(text: str, option: str = "--tcp") -> tuple[str, int]:
     """`[HOST:]PORT`; without a host only this computer is served. Raises UsageError."""
     host, _, port = text.rpartition(":")
     if not port.isascii() or not port.isdecimal() or int(port[:6]) > 65535:
-        raise UsageError(f"{option} {hide(text)}: no TCP port, 0 to 65535 are allowed")
+        raise UsageError(f"{option} {text}: no TCP port, 0 to 65535 are allowed")
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
