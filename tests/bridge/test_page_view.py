@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -135,7 +136,7 @@ def test_voltages_of_a_resting_meter_are_unknown() -> None:
 def test_nothing_is_invented() -> None:
     shown = view(Snapshot(), "garage", "no answer")
     assert (shown["online"], shown["error"], shown["name"]) == (False, "No answer.", "garage")
-    texts = ("online", "error", "name", "kind", "headline", "explanation", "faults")
+    texts = ("online", "error", "name", "kind", "headline", "explanation", "bound", "faults")
     assert all(value is None for key, value in shown.items() if key not in texts)
     json.dumps(shown, allow_nan=False)
 
@@ -146,3 +147,21 @@ def test_silence_is_said_once() -> None:
 
 def test_an_old_error_is_not_told_while_online() -> None:
     assert view(snapshot("A"), "x", "no answer")["error"] == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "values", "bound", "explanation"),
+    [
+        (
+            "C2",
+            {"EMETERPOWER": 2300, "EMETERCURRENT": (10000, 0, 0)},
+            "limited by the central system to 10 A",
+            "The car takes energy on 1 phase. Limited by the central system to 10 A.",
+        ),
+        ("B1", {"ENABLE": 0}, "paused by the central system", "Paused by the central system."),
+        ("B1", {"ENABLE": 0}, "", "Somebody stopped charging, here or elsewhere."),
+    ],
+)
+def test_a_central_systems_bound_is_told(state, values, bound, explanation):
+    shown = view(replace(snapshot(state, **values), bound=bound), "garage")
+    assert shown["explanation"] == explanation and shown["bound"] == bound

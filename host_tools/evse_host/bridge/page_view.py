@@ -35,7 +35,8 @@ def view(snapshot: Snapshot, name: str, error: str = "") -> dict:
         "name": snapshot.get("INSTNAME") or name,
         "kind": kind,
         "headline": headline,
-        "explanation": explanation,
+        "explanation": _with_bound(explanation, snapshot.bound),
+        "bound": snapshot.bound,
         "faults": _faults(snapshot.faults or 0),
         "state": snapshot.state,
         "charging": snapshot.charging,
@@ -103,10 +104,18 @@ def _held_back(snapshot: Snapshot) -> Words:
     if snapshot.flag("PENDAUTH"):
         return "waiting", "Waiting for authorization", "The car charges when somebody authorizes it." + wish
     if snapshot.flag("ENABLE") is False:
-        return "stopped", "Stopped", "Somebody stopped charging, here or elsewhere." + wish
+        who = "" if snapshot.bound else "Somebody stopped charging, here or elsewhere."
+        return "stopped", "Stopped", who + wish
     if snapshot.flag("LIMREACH"):
         return "stopped", "Limit reached", _limit(snapshot) + wish
     return "waiting", "Car connected", "The charger prepares to give energy." + wish
+
+
+def _with_bound(explanation: str, bound: str) -> str:
+    """What a central system forbids or limits, behind what is to be said anyway."""
+    if not bound:
+        return explanation
+    return f"{explanation} {bound[:1].upper()}{bound[1:]}.".strip()
 
 
 def _limit(snapshot: Snapshot) -> str:
