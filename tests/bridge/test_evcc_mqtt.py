@@ -76,6 +76,7 @@ def test_a_whole_session(server, evcc):
     wait_until(lambda: evcc.power() == pytest.approx(1725, rel=0.05), "the car follows")
     evcc.max_current(10)
     wait_until(lambda: evcc.power() == pytest.approx(2300, rel=0.05), "the car follows")
+    assert evcc.energy() == pytest.approx(value(server, "EMETERTOTCONSUM")[0] / 1000, abs=0.1)
     evcc.max_current(0)
     evcc.max_current_millis(33.3)
     evcc.enable(False)
