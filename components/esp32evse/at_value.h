@@ -28,6 +28,11 @@ class Values {
 
   const Field &operator[](size_t index) const { return this->fields_[index]; }
   size_t size() const { return this->count_; }
+  /// One number, as if the charger had said it.
+  void set_number(uint64_t number) {
+    this->fields_[0].number = number;
+    this->count_ = 1;
+  }
 
  protected:
   std::array<Field, MAX_FIELDS> fields_{};

@@ -63,10 +63,26 @@ void Esp32Evse::on_shutdown() { this->save_lifetime_(1); }
 // --- requests ---------------------------------------------------------------------------------------------------------
 
 void Esp32Evse::write(uint8_t row, uint32_t value) {
+#ifdef USE_ESP32EVSE_LOAD_MANAGER
+  if (this->manager_ != nullptr && this->manager_->on_wish(row, value)) {
+    Values wish;
+    wish.set_number(value);
+    this->take_values_(row, wish);
+    return;
+  }
+#endif
   const uint32_t now = millis();
   this->client_.write_number(row, value, now);
   this->client_.loop(now);
 }
+
+#ifdef USE_ESP32EVSE_LOAD_MANAGER
+void Esp32Evse::write_managed(uint8_t row, uint32_t value) {
+  const uint32_t now = millis();
+  this->client_.write_number(row, value, now);
+  this->client_.loop(now);
+}
+#endif
 
 void Esp32Evse::refuse_(uint8_t row, WishEnd end, const char *reason) {
   ESP_LOGW(TAG, "%s not sent: %s", this->rows_[row].name, reason);
@@ -176,6 +192,18 @@ void Esp32Evse::on_transmit(const char *data, size_t length) {
 }
 
 void Esp32Evse::on_values(uint8_t row, const Values &values) {
+#ifdef USE_ESP32EVSE_LOAD_MANAGER
+  if (this->manager_ != nullptr) {
+    Values shown = values;
+    this->manager_->on_values(row, shown);
+    this->take_values_(row, shown);
+    return;
+  }
+#endif
+  this->take_values_(row, values);
+}
+
+void Esp32Evse::take_values_(uint8_t row, const Values &values) {
   const CommandRow &command = this->rows_[row];
   if (command.follow != nullptr)
     command.follow(*this, values);
@@ -357,6 +385,10 @@ void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
 }
 
 void Esp32Evse::on_online(bool online) {
+#ifdef USE_ESP32EVSE_LOAD_MANAGER
+  if (this->manager_ != nullptr)
+    this->manager_->on_online(online);
+#endif
   this->derived_dirty_ = true;
   if (online) {
     this->status_clear_warning();
@@ -371,6 +403,10 @@ void Esp32Evse::on_online(bool online) {
 }
 
 void Esp32Evse::on_restart(Restart restart) {
+#ifdef USE_ESP32EVSE_LOAD_MANAGER
+  if (this->manager_ != nullptr)
+    this->manager_->on_restart();
+#endif
   if (restart == Restart::FIRST_READY) {
     ESP_LOGI(TAG, "Charger started");
   } else {

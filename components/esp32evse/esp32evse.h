@@ -3,6 +3,7 @@
 #include <string>
 
 #include "at_client.h"
+#include "charge_manager.h"
 #include "charging.h"
 #include "publish.h"
 #include "esphome/components/uart/uart.h"
@@ -61,6 +62,13 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   }
 #endif
 
+#ifdef USE_ESP32EVSE_LOAD_MANAGER
+  void set_charge_manager(ChargeManager *manager) { this->manager_ = manager; }
+  /// What the manager asks for: passes by the person's wish.
+  void write_managed(uint8_t row, uint32_t value);
+  bool is_pending(uint8_t row) const { return this->client_.is_pending(row); }
+#endif
+
   // what a person or an automation asks for
   void write(uint8_t row, uint32_t value);
   void write_string(uint8_t row, const char *value, size_t length);
@@ -86,7 +94,6 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   bool is_authorized() const { return this->is_vehicle_connected() && !this->is_authorization_pending(); }
   ChargerState get_state() const { return this->situation_.state; }
   /// Somebody has asked to write this row, and the charger has not shown it yet.
-  bool is_pending(uint8_t row) const { return this->client_.is_pending(row); }
 
   // for the entities
   const Situation &get_situation() const { return this->situation_; }
@@ -143,6 +150,7 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
 
   void on_session_events_(uint8_t events);
   void save_lifetime_(uint32_t step);
+  void take_values_(uint8_t row, const Values &values);
   void write_text_(uint8_t row, const AtText &argument, uint8_t provable);
   void refuse_(uint8_t row, WishEnd end, const char *reason);
   void publish_from_(uint8_t first);
@@ -165,6 +173,9 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   LifetimeEnergy lifetime_;
   ESPPreferenceObject preference_;
   HighFrequencyLoopRequester high_frequency_;
+#ifdef USE_ESP32EVSE_LOAD_MANAGER
+  ChargeManager *manager_{nullptr};
+#endif
 #ifdef USE_EVENT
   event::Event *session_event_{nullptr};
   event::Event *fault_event_{nullptr};

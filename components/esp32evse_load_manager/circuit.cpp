@@ -30,48 +30,71 @@ float LastingRoom::get(uint8_t buckets) const {
 
 void Circuit::configure(const CircuitConfig &config, uint32_t now) {
   this->config_ = config;
-  this->sampled_ = now;
+  this->most_ = config.limit;
+  std::fill_n(this->updated_, PHASES, now);
+  if (!this->has_meter())
+    this->known_ = config.phases;
 }
 
-bool Circuit::is_plausible_(const Phases &mains) const {
-  for (float ampere : mains.value) {
-    if (!(std::fabs(ampere) <= ABSURD * this->config_.limit))  // false for NaN
-      return false;
-  }
-  return true;
+bool Circuit::is_plausible_(float ampere) const {
+  return std::fabs(ampere) <= ABSURD * this->config_.limit;  // false for NaN
 }
 
 /// The sample says only that the house lies between `mains - own_high` and `mains - own_low`. While a car ramps these
 /// are far apart; the house then is what it was, as near as the sample allows.
-bool Circuit::on_sample(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t now) {
-  if (!this->is_plausible_(mains))
-    return false;
-  const float seconds = std::min((now - this->sampled_) * 0.001f, 15.0f);
+bool Circuit::on_sample(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t now,
+                        PhaseMask updated) {
+  PhaseMask taken = 0;
   for (uint8_t phase = 0; phase < PHASES; phase++) {
+    if (!has_phase(updated & this->config_.phases, phase) || !this->is_plausible_(mains[phase]))
+      continue;
+    taken |= 1 << phase;
+    this->mains_[phase] = mains[phase];
     const float most = mains[phase] - own_low[phase];
     const float least = mains[phase] - own_high[phase];
-    this->house_[phase] = this->known_ ? std::clamp(this->house_[phase], least, most) : most;
+    const float seconds = std::min((now - this->updated_[phase]) * 0.001f, 15.0f);
+    this->house_[phase] = has_phase(this->known_, phase) ? std::clamp(this->house_[phase], least, most) : most;
     this->breaker_[phase].add(mains[phase] / this->config_.limit, seconds);
+    this->updated_[phase] = now;
   }
-  this->mains_ = mains;
-  this->record_(now);
-  return true;
+  this->known_ |= taken;
+  if (taken != 0 && !this->is_starting())
+    this->record_(now);
+  return taken == (updated & this->config_.phases);
 }
 
-void Circuit::record_(uint32_t now) {
-  this->sampled_ = now;
-  this->known_ = this->valid_ = true;
-  this->silent_ = false;
-  for (uint8_t phase = 0; phase < PHASES; phase++)
-    this->lasting_[phase].add(this->room(phase), now);
+/// The oldest of its phases counts.
+bool Circuit::is_overdue_(uint32_t now) const {
+  for (uint8_t phase = 0; phase < PHASES; phase++) {
+    if (has_phase(this->config_.phases, phase) && now - this->updated_[phase] >= this->config_.timeout_ms)
+      return true;
+  }
+  return false;
 }
 
 void Circuit::update(uint32_t now) {
-  if (!this->has_meter() || now - this->sampled_ < this->config_.timeout_ms)
+  if (!this->has_meter())
+    return this->record_(now);
+  if (!this->is_overdue_(now))
     return;
-  this->sampled_ = now - this->config_.timeout_ms;  // stays silent when the clock wraps around
+  for (uint32_t &updated : this->updated_) {  // stays overdue when the clock wraps around
+    if (now - updated > 2 * this->config_.timeout_ms)
+      updated = now - this->config_.timeout_ms;
+  }
   this->silent_ = true;
   this->valid_ = false;
+  this->record_rooms_(now);
+}
+
+void Circuit::record_(uint32_t now) {
+  if (this->has_meter() && this->is_overdue_(now))
+    return;
+  this->silent_ = false;
+  this->valid_ = true;
+  this->record_rooms_(now);
+}
+
+void Circuit::record_rooms_(uint32_t now) {
   for (uint8_t phase = 0; phase < PHASES; phase++)
     this->lasting_[phase].add(this->room(phase), now);
 }

@@ -45,14 +45,15 @@ class Circuit {
       3.0f;  ///< x limit: no house draws this for a sample's time, but a wrong unit shows it
 
   void configure(const CircuitConfig &config, uint32_t now);
-  void set_limit(float ampere) { this->config_.limit = ampere; }
+  /// Lowers the configured limit, or restores it.
+  void set_limit(float ampere) { this->config_.limit = std::min(ampere, this->most_); }
+  float most() const { return this->most_; }
   const CircuitConfig &config() const { return this->config_; }
 
   /// A sample of the meter; `own_low` and `own_high` bound what the circuit's chargers drew when it was taken.
-  /// False: it is impossible, and counts as none.
-  bool on_sample(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t now);
-  /// Without a meter: the chargers are all there is.
-  void assume_empty(uint32_t now) { this->record_(now); }
+  /// `updated` phases are new, the others as they were.
+  /// False: a phase of it is impossible, and counts as not new.
+  bool on_sample(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t now, PhaseMask updated);
   /// Once a step, before the questions below.
   void update(uint32_t now);
 
@@ -60,7 +61,7 @@ class Circuit {
   /// A sample has come, and it is not too old.
   bool is_valid() const { return this->valid_; }
   /// No sample has come yet, and there is still time for it.
-  bool is_starting() const { return !this->known_ && !this->silent_; }
+  bool is_starting() const { return this->known_ != this->config_.phases && !this->silent_; }
   float house(uint8_t phase) const { return this->house_[phase]; }
   float mains(uint8_t phase) const { return this->mains_[phase]; }
   float house_sum() const { return this->house_.sum(); }
@@ -75,15 +76,18 @@ class Circuit {
   float breaker_used() const;
 
  protected:
-  bool is_plausible_(const Phases &mains) const;
+  bool is_plausible_(float ampere) const;
+  bool is_overdue_(uint32_t now) const;
   void record_(uint32_t now);
+  void record_rooms_(uint32_t now);
 
   CircuitConfig config_{};
+  float most_{0};  // A, as configured
   Phases mains_, house_;
   LastingRoom lasting_[PHASES];
   Breaker breaker_[PHASES];
-  uint32_t sampled_{0};
-  bool known_{false};  // a sample has ever come
+  uint32_t updated_[PHASES]{};  // when each phase last was
+  PhaseMask known_{0};  // that a sample has ever come of
   bool silent_{false};
   bool valid_{false};
 };

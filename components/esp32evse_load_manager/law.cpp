@@ -26,7 +26,7 @@ void Law::adopt(uint8_t charger, bool running, float ampere) {
 
 // --- what there is ----------------------------------------------------------------------------------------------------
 
-void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now) {
+void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMask updated) {
   const uint32_t delay = this->circuits_[circuit].config().delay_ms;
   Phases low, high;
   for (uint8_t i = 0; i < this->charger_count_; i++) {
@@ -40,7 +40,7 @@ void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now) {
       high[phase] += range.high;
     }
   }
-  if (!this->circuits_[circuit].on_sample(mains, low, high, now))
+  if (!this->circuits_[circuit].on_sample(mains, low, high, now, updated))
     return;
   for (uint8_t i = 0; i < this->charger_count_; i++)
     this->chargers_[i].fresh |= 1 << circuit;
@@ -48,11 +48,9 @@ void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now) {
 
 void Law::update_circuits_(uint32_t now) {
   for (uint8_t i = 0; i < this->circuit_count_; i++) {
-    if (this->circuits_[i].has_meter()) {
-      this->circuits_[i].update(now);
+    this->circuits_[i].update(now);
+    if (this->circuits_[i].has_meter())
       continue;
-    }
-    this->circuits_[i].assume_empty(now);
     for (uint8_t j = 0; j < this->charger_count_; j++)
       this->chargers_[j].fresh |= 1 << i;
   }

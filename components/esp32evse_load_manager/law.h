@@ -83,11 +83,14 @@ class Law {
   void set_dimmed(bool dimmed) { this->dimmed_ = dimmed; }
   Settings &settings() { return this->settings_; }
   Circuit &circuit(uint8_t circuit) { return this->circuits_[circuit]; }
+  const Circuit &circuit(uint8_t circuit) const { return this->circuits_[circuit]; }
   SurplusAccount &account() { return this->account_; }
   CapacityQuarter &quarter() { return this->quarter_; }
+  const CapacityQuarter &quarter() const { return this->quarter_; }
 
   void on_own(uint8_t charger, const Phases &ampere, uint32_t now) { this->chargers_[charger].own.add(ampere, now); }
-  void on_sample(uint8_t circuit, const Phases &mains, uint32_t now);
+  /// `updated` phases are new, the others as they were.
+  void on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMask updated = ALL_PHASES);
   /// `epoch_s`: 0 while the clock is not known.
   void step(uint32_t now, uint32_t epoch_s);
 

@@ -1,0 +1,150 @@
+#include "charger_link.h"
+
+#include <algorithm>
+
+#include "esphome/core/log.h"
+
+namespace esphome::esp32evse_load_manager {
+
+using esp32evse::ChargerState;
+
+static const char *const TAG = "esp32evse.load_manager";
+static constexpr uint32_t DUMMY_METER = 0;  // EMETERMODE
+
+void ChargerLink::configure(esp32evse::Esp32Evse *hub, const Rows &rows, const uint8_t *phase_map, uint32_t lease_s,
+                            Mode mode) {
+  this->hub_ = hub;
+  this->rows_ = rows;
+  std::copy_n(phase_map, PHASES, this->phase_map_);
+  this->lease_s_ = lease_s;
+  this->wish_.mode = mode;
+  this->enable_.row = rows.enable;
+  this->current_.row = rows.current;
+  this->time_limit_.row = rows.time_limit;
+  hub->set_charge_manager(this);
+}
+
+void ChargerLink::set_mode(Mode mode) {
+  this->changed_ |= this->wish_.mode != mode;
+  this->wish_.mode = mode;
+}
+
+bool ChargerLink::take_changed() {
+  const bool changed = this->changed_;
+  this->changed_ = false;
+  return changed;
+}
+
+// --- a person ---------------------------------------------------------------------------------------------------------
+
+bool ChargerLink::on_wish(uint8_t row, uint32_t value) {
+  if (row == this->rows_.enable) {
+    this->wish_.enabled = value != 0 ? 1 : 0;
+  } else if (row == this->rows_.current) {
+    this->wish_.current = static_cast<uint16_t>(std::min<uint32_t>(value, NO_WISH));
+  } else if (row == this->rows_.time_limit && this->lease_s_ != 0) {
+    this->wish_.time_limit = value;
+  } else {
+    return false;
+  }
+  this->changed_ = true;
+  return true;
+}
+
+// --- the charger ------------------------------------------------------------------------------------------------------
+
+void ChargerLink::on_values(uint8_t row, esp32evse::Values &values) {
+  const auto number = static_cast<uint32_t>(values[0].number);
+  if (row == this->rows_.own) {
+    for (uint8_t phase = 0; phase < PHASES; phase++)
+      this->own_[this->phase_map_[phase]] = static_cast<float>(values[phase].number) * 0.001f;
+  } else if (row == this->rows_.state) {
+    this->state_ = static_cast<uint8_t>(number);
+    this->state_known_ = true;
+  } else if (row == this->rows_.maximum) {
+    this->maximum_ = static_cast<uint8_t>(number);
+  } else if (row == this->rows_.charging_time) {
+    this->charging_time_ = number;
+  } else if (row == this->rows_.meter_mode && number == DUMMY_METER) {
+    ESP_LOGW(TAG, "The charger's meter mode is `dummy`: it shows what it offers, not what the car takes; choose a real "
+                  "one if the board has it");
+  } else if (row == this->rows_.enable) {
+    this->on_enable_(number);
+    values.set_number(this->wish_.enabled);
+  } else if (row == this->rows_.current) {
+    this->current_.confirmed = number;
+    const uint32_t most = this->maximum_ != 0 ? this->maximum_ * 10u : number;
+    values.set_number(std::min<uint32_t>(this->wish_.current, most));
+  } else if (row == this->rows_.time_limit && this->lease_s_ != 0) {
+    this->time_limit_.confirmed = number;
+    values.set_number(this->wish_.time_limit);
+  }
+}
+
+/// Nothing but a person switches it off where the manager has it on: the charger's own page. A restart switches it on.
+void ChargerLink::on_enable_(uint32_t enabled) {
+  const bool switched_off = enabled == 0 && this->enable_.confirmed == 1 && this->enable_.asked == 1 &&
+                            !this->hub_->is_pending(this->rows_.enable);
+  this->enable_.confirmed = enabled;
+  if (!switched_off)
+    return;
+  this->wish_.enabled = 0;
+  this->changed_ = true;
+}
+
+void ChargerLink::on_online(bool online) {
+  this->online_ = online;
+  if (!online)
+    this->on_restart();
+}
+
+/// Whatever was confirmed is so no more.
+void ChargerLink::on_restart() {
+  for (Setting *setting : {&this->enable_, &this->current_, &this->time_limit_})
+    setting->confirmed = setting->asked = UNKNOWN;
+  this->charging_time_ = 0;
+  this->state_known_ = false;
+}
+
+ChargerView ChargerLink::view() const {
+  const auto state = static_cast<ChargerState>(this->state_);
+  ChargerView view;
+  view.online = this->online_ && this->state_known_ && this->maximum_ != 0 && this->enable_.confirmed != UNKNOWN &&
+                this->current_.confirmed != UNKNOWN;
+  view.vehicle = esp32evse::is_session(state);
+  view.enabled = this->wish_.enabled != 0;
+  view.wish = this->wish_.current * 0.1f;
+  view.maximum = this->maximum_;
+  return view;
+}
+
+// --- orders -----------------------------------------------------------------------------------------------------------
+
+/// What is lower is written first, so that a start never meets an old, higher current.
+void ChargerLink::apply(const Order &order, uint32_t now) {
+  if (!this->online_)
+    return;
+  const auto current = static_cast<uint32_t>(order.ampere * 10.0f + 0.01f);  // 0.1 A, never rounded up
+  this->ensure_(this->current_, current, now);
+  if (this->lease_s_ != 0 && this->time_limit_.confirmed != UNKNOWN) {
+    const Lease lease(this->lease_s_);
+    const uint32_t time = esp32evse::is_session(static_cast<ChargerState>(this->state_)) ? this->charging_time_ : 0;
+    this->ensure_(this->time_limit_, lease.wanted(this->time_limit_.confirmed, time, this->wish_.time_limit), now);
+  }
+  if (!order.run || (this->current_.confirmed != UNKNOWN && this->current_.confirmed <= current))
+    this->ensure_(this->enable_, order.run ? 1 : 0, now);
+}
+
+void ChargerLink::ensure_(Setting &setting, uint32_t wanted, uint32_t now) {
+  const bool again = setting.asked != wanted || now - setting.asked_at >= RETRY_MS;
+  if (setting.confirmed == UNKNOWN || setting.confirmed == wanted || !again) {
+    if (setting.confirmed == wanted)
+      setting.asked = wanted;
+    return;
+  }
+  setting.asked = wanted;
+  setting.asked_at = now;
+  this->hub_->write_managed(setting.row, wanted);
+}
+
+}  // namespace esphome::esp32evse_load_manager

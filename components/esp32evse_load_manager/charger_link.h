@@ -1,0 +1,79 @@
+#pragma once
+
+#include "law.h"
+#include "lease.h"
+#include "esphome/components/esp32evse/charge_manager.h"
+#include "esphome/components/esp32evse/esp32evse.h"
+
+namespace esphome::esp32evse_load_manager {
+
+/// What a person asked for; kept over restarts of the node.
+struct PersonsWish {
+  uint32_t time_limit;  ///< s, 0: none
+  uint16_t current;     ///< A/10
+  uint8_t enabled;
+  Mode mode;
+};
+
+/// The hub's rows that the manager reads and writes.
+struct Rows {
+  uint8_t state, enable, current, maximum, own, time_limit, charging_time, meter_mode;
+};
+
+/// One charger, between the law and its hub: reports in, orders out, each written until the charger confirms it.
+class ChargerLink final : public esp32evse::ChargeManager {
+ public:
+  static constexpr uint32_t RETRY_MS = 5000;
+  static constexpr uint16_t NO_WISH = 630;
+
+  void configure(esp32evse::Esp32Evse *hub, const Rows &rows, const uint8_t *phase_map, uint32_t lease_s, Mode mode);
+  void restore(const PersonsWish &wish) { this->wish_ = wish; }
+  const PersonsWish &wish() const { return this->wish_; }
+  void set_mode(Mode mode);
+  /// A wish has changed since the last call.
+  bool take_changed();
+
+  // ChargeManager
+  bool on_wish(uint8_t row, uint32_t value) override;
+  void on_values(uint8_t row, esp32evse::Values &values) override;
+  void on_online(bool online) override;
+  void on_restart() override;
+
+  /// What the law should know. `own` is set where it has changed.
+  ChargerView view() const;
+  const Phases &own() const { return this->own_; }
+  /// The charger charges or would, at so many A: what a node that has just started finds.
+  bool is_running() const { return this->enable_.confirmed == 1; }
+  float offered() const { return this->current_.confirmed * 0.1f; }
+  void apply(const Order &order, uint32_t now);
+
+ protected:
+  static constexpr uint32_t UNKNOWN = UINT32_MAX;
+
+  /// A value of the charger that the manager sets.
+  struct Setting {
+    uint8_t row{0};
+    uint32_t confirmed{UNKNOWN};  // read from the charger
+    uint32_t asked{UNKNOWN};
+    uint32_t asked_at{0};
+  };
+
+  void ensure_(Setting &setting, uint32_t wanted, uint32_t now);
+  void on_enable_(uint32_t enabled);
+
+  esp32evse::Esp32Evse *hub_{nullptr};
+  Rows rows_{};
+  uint8_t phase_map_[PHASES]{0, 1, 2};  // the circuit's phase of each of the charger's
+  Setting enable_, current_, time_limit_;
+  PersonsWish wish_{0, NO_WISH, 1, Mode::FAST};
+  Phases own_;
+  uint32_t charging_time_{0};
+  uint32_t lease_s_{0};
+  uint8_t maximum_{0};  // A, 0: not read yet
+  uint8_t state_{0};
+  bool online_{false};
+  bool state_known_{false};
+  bool changed_{false};
+};
+
+}  // namespace esphome::esp32evse_load_manager

@@ -1,0 +1,108 @@
+#include "entities.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace esphome::esp32evse_load_manager {
+
+// Each is called at every step, and publishes what has changed.
+
+#ifdef USE_SELECT
+void publish_select_mode(const Binding &binding, LoadManager &manager) {
+  auto *select = static_cast<ModeSelect *>(binding.entity);
+  for (size_t option = 0; option < select->size(); option++) {
+    if (mode_of(option) != manager.mode(binding.index))
+      continue;
+    if (!select->has_state() || select->active_index() != option)
+      select->publish_state(option);
+  }
+}
+#endif
+
+#ifdef USE_NUMBER
+static void publish(number::Number *number, float value) {
+  if (!number->has_state() || number->state != value)
+    number->publish_state(value);
+}
+
+void publish_number_current_limit(const Binding &binding, LoadManager &manager) {
+  publish(static_cast<CurrentLimitNumber *>(binding.entity), manager.law().circuit(binding.index).config().limit);
+}
+
+void publish_number_capacity_limit(const Binding &binding, LoadManager &manager) {
+  publish(static_cast<CapacityLimitNumber *>(binding.entity), manager.capacity() * 0.001f);
+}
+#endif
+
+#ifdef USE_SENSOR
+/// In steps of a tenth, in which the charger counts as well; whole watts would be as many states as there are seconds.
+static void publish(const Binding &binding, float value, float step = 0.1f) {
+  auto *sensor = static_cast<sensor::Sensor *>(binding.entity);
+  const float rounded = std::round(value / step) * step;
+  if (!sensor->has_state() || !(std::fabs(sensor->get_raw_state() - rounded) < step * 0.5f))
+    sensor->publish_state(rounded);
+}
+
+void publish_sensor_target_current(const Binding &binding, LoadManager &manager) {
+  const Order &order = manager.law().order(binding.index);
+  publish(binding, order.run ? order.ampere : 0.0f);
+}
+
+void publish_sensor_available_current(const Binding &binding, LoadManager &manager) {
+  publish(binding, manager.law().available(binding.index));
+}
+
+static void publish_house(const Binding &binding, const LoadManager &manager, uint8_t phase) {
+  const Circuit &circuit = manager.law().circuit(binding.index);
+  publish(binding, circuit.is_valid() ? circuit.house(phase) : NAN);
+}
+
+void publish_sensor_house_current_l1(const Binding &binding, LoadManager &manager) {
+  publish_house(binding, manager, 0);
+}
+
+void publish_sensor_house_current_l2(const Binding &binding, LoadManager &manager) {
+  publish_house(binding, manager, 1);
+}
+
+void publish_sensor_house_current_l3(const Binding &binding, LoadManager &manager) {
+  publish_house(binding, manager, 2);
+}
+
+void publish_sensor_breaker_budget(const Binding &binding, LoadManager &manager) {
+  publish(binding, std::fmax(100.0f - 100.0f * manager.law().circuit(binding.index).breaker_used(), 0.0f), 1.0f);
+}
+
+void publish_sensor_surplus(const Binding &binding, LoadManager &manager) {
+  publish(binding, manager.law().circuit(0).is_valid() ? manager.law().surplus() : NAN, 10.0f);
+}
+
+void publish_sensor_quarter_mean(const Binding &binding, LoadManager &manager) {
+  publish(binding, manager.law().quarter().mean(), 10.0f);
+}
+#endif
+
+#ifdef USE_TEXT_SENSOR
+void publish_text_sensor_reason(const Binding &binding, LoadManager &manager) {
+  auto *sensor = static_cast<text_sensor::TextSensor *>(binding.entity);
+  const char *reason = manager.reason(binding.index);
+  if (!sensor->has_state() || sensor->get_raw_state() != reason)
+    sensor->publish_state(reason);
+}
+#endif
+
+#ifdef USE_BINARY_SENSOR
+static void publish(const Binding &binding, bool state) {
+  static_cast<binary_sensor::BinarySensor *>(binding.entity)->publish_state(state);
+}
+
+void publish_binary_sensor_limiting(const Binding &binding, LoadManager &manager) {
+  publish(binding, manager.is_limiting());
+}
+
+void publish_binary_sensor_meter_valid(const Binding &binding, LoadManager &manager) {
+  publish(binding, manager.is_meter_valid(binding.index));
+}
+#endif
+
+}  // namespace esphome::esp32evse_load_manager

@@ -1,0 +1,124 @@
+#pragma once
+
+#include "charger_link.h"
+#include "law.h"
+#include "meter.h"
+#include "esphome/core/component.h"
+#include "esphome/core/helpers.h"
+#include "esphome/core/preferences.h"
+#include "esphome/core/string_ref.h"
+#ifdef USE_BINARY_SENSOR
+#include "esphome/components/binary_sensor/binary_sensor.h"
+#endif
+#ifdef USE_TIME
+#include "esphome/components/time/real_time_clock.h"
+#endif
+
+namespace esphome::esp32evse_load_manager {
+
+class LoadManager;
+
+/// An entity, the function that shows its value, and the charger or circuit that it belongs to. Generated, const.
+struct Binding {
+  void *entity;
+  void (*publish)(const Binding &binding, LoadManager &manager);
+  uint8_t index;
+};
+
+/// The ESPHome shell of the law: meters and chargers in, orders and entities out.
+class LoadManager final : public Component {
+ public:
+  void setup() override;
+  void loop() override;
+  void dump_config() override;
+  float get_setup_priority() const override { return setup_priority::DATA - 1.0f; }  // after the hubs
+
+  // configuration, called once by the generated code
+  void set_key(uint32_t key) { this->key_ = key; }
+  void set_bindings(const Binding *bindings, uint8_t count) {
+    this->bindings_ = bindings;
+    this->binding_count_ = count;
+  }
+  void add_circuit(const char *name, const CircuitConfig &config);
+  void add_charger(esp32evse::Esp32Evse *hub, const Rows &rows, const ChargerConfig &config, uint8_t l1, uint8_t l2,
+                   uint8_t l3, uint32_t lease_s, Mode mode);
+  Meter &meter(uint8_t circuit) { return this->meters_[circuit]; }
+  void configure(const Settings &settings) { this->law_.configure(settings); }
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_DIMMING
+  void set_dimming(binary_sensor::BinarySensor *contact) { this->contact_ = contact; }
+#endif
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_CAPACITY
+  void set_capacity(time::RealTimeClock *clock, float watt) {
+    this->clock_ = clock;
+    this->memory_.capacity = watt;
+  }
+  void set_month_peak(sensor::Sensor *kilowatt) { this->month_peak_ = kilowatt; }
+#endif
+
+  // what a person or an automation asks for
+  void set_mode(uint8_t charger, Mode mode);
+  void set_current_limit(uint8_t circuit, float ampere);
+  void set_capacity_limit(float kilowatt);
+
+  // for conditions and lambdas
+  bool is_limiting(uint8_t = 0) const { return this->law_.is_limiting(); }
+  bool is_meter_valid(uint8_t circuit) const { return this->law_.circuit(circuit).is_valid(); }
+  bool is_paused(uint8_t charger) const { return this->law_.order(charger).valid && !this->law_.order(charger).run; }
+
+  // for the entities
+  const Law &law() const { return this->law_; }
+  float capacity() const { return this->memory_.capacity; }
+  Mode mode(uint8_t charger) const { return this->links_[charger].wish().mode; }
+  /// Stays true until the next call.
+  const char *reason(uint8_t charger);
+
+  template<typename F> void add_on_reason_callback(F &&f) { this->reason_callback_.add(std::forward<F>(f)); }
+  template<typename F> void add_on_meter_silent_callback(F &&f) { this->silent_callback_.add(std::forward<F>(f)); }
+  template<typename F> void add_on_meter_valid_callback(F &&f) { this->valid_callback_.add(std::forward<F>(f)); }
+
+ protected:
+  static constexpr uint32_t STEP_MS = 1000;
+
+  /// Kept over restarts of the node.
+  struct Memory {
+    PersonsWish wishes[MAX_CHARGERS];
+    float limits[MAX_CIRCUITS];  // A
+    float capacity;              // W
+  };
+
+  void restore_();
+  void save_();
+  bool take_samples_(uint32_t now);
+  void step_(uint32_t now);
+  uint32_t epoch_() const;
+  void report_changes_();
+
+  const Binding *bindings_{nullptr};
+  const char *names_[MAX_CIRCUITS]{};
+  Meter meters_[MAX_CIRCUITS];
+  ChargerLink links_[MAX_CHARGERS];
+  Memory memory_{};
+  Law law_;
+  ESPPreferenceObject preference_;
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_DIMMING
+  binary_sensor::BinarySensor *contact_{nullptr};
+#endif
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_CAPACITY
+  time::RealTimeClock *clock_{nullptr};
+  sensor::Sensor *month_peak_{nullptr};
+#endif
+  uint32_t key_{0};
+  uint32_t stepped_{0};
+  Why reported_[MAX_CHARGERS];
+  char reason_[MAX_REASON];
+  uint8_t binding_count_{0};
+  uint8_t circuit_count_{0};
+  uint8_t charger_count_{0};
+  uint8_t valid_circuits_{0};
+
+  LazyCallbackManager<void(int, StringRef)> reason_callback_;
+  LazyCallbackManager<void()> silent_callback_;
+  LazyCallbackManager<void()> valid_callback_;
+};
+
+}  // namespace esphome::esp32evse_load_manager

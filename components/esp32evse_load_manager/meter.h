@@ -1,0 +1,35 @@
+#pragma once
+
+#include "phases.h"
+#include "esphome/components/sensor/sensor.h"
+
+namespace esphome::esp32evse_load_manager {
+
+/// The sensors of a circuit's meter, gathered to samples in A.
+class Meter {
+ public:
+  /// `factor`: A for one of the sensor's units. Sensors are added once, at setup.
+  void add(uint8_t phase, sensor::Sensor *sensor, float factor);
+  /// Any life of this sensor proves that the others are as new as they can be.
+  void set_heartbeat(sensor::Sensor *sensor);
+
+  bool is_present() const { return this->count_ > 0; }
+  /// The phases that have something new since the last call.
+  PhaseMask take_updated();
+  Phases read() const;
+
+ protected:
+  static constexpr uint8_t MAX_SOURCES = 2 * PHASES;
+
+  struct Source {
+    sensor::Sensor *sensor;
+    float factor;
+    uint8_t phase;
+  };
+
+  Source sources_[MAX_SOURCES];
+  uint8_t count_{0};
+  PhaseMask updated_{0};
+};
+
+}  // namespace esphome::esp32evse_load_manager
