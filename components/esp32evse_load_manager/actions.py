@@ -15,6 +15,7 @@ _ARGUMENTS = {
     "current": (teach("current", "6 to 630 A", cv.All(cv.current, cv.Range(min=6, max=630))), cg.float_),
     "power": (teach("power", "1 to 50 kW, as a number", cv.All(cv.float_, cv.Range(min=1, max=50))), cg.float_),
 }
+_MODES = {mode: getattr(Mode, mode.upper()) for mode in catalog.MODES}
 
 
 def _class_name(name: str, kind: str) -> str:
@@ -40,12 +41,9 @@ def _register_action(row: catalog.Automation) -> None:
         variable = cg.new_Pvariable(action_id, template_arg, manager, index_of(row.of, config))
         for argument in row.arguments:
             _, type_ = _ARGUMENTS[argument.name]
-            given = config[argument.name]
-            if argument.name == CONF_MODE and not cg.is_template(given):
-                given = getattr(Mode, given.upper())
-                cg.add(variable.set_mode(given))
-                continue
-            cg.add(getattr(variable, f"set_{argument.name}")(await cg.templatable(given, args, type_)))
+            names = _MODES if argument.name == CONF_MODE else None
+            value = await cg.templatable(config[argument.name], args, type_, names)
+            cg.add(getattr(variable, f"set_{argument.name}")(value))
         return variable
 
 
