@@ -55,7 +55,8 @@ struct RowState {
 /// What the diagnostic entities count, in the catalog's order.
 enum Counter : uint8_t { ANSWERED, FAILED, TIMED_OUT, RESYNCS, REBOOTS, DISCARDED, COUNTERS };
 
-/// How a wish (a write or a run) ends. Whatever is not HELD differs from what was asked for, and a client has to see it.
+/// How a wish (a write or a run) ends. Whatever is not HELD differs from what was asked for, and a client has to see
+/// it.
 enum class WishEnd : uint8_t {
   HELD,        ///< a read-back shows it, or the charger said OK to what no read-back can show
   SATURATED,   ///< held, but what was asked for lay outside the range: the nearest value inside
@@ -257,7 +258,7 @@ class AtClient {
   Word online_{false};
   Word automatic_{true};      // subscribe without being asked
   Word renewed_{UPTIME_ROW};  // whose subscription was repeated last
-  Word met_{false};  // RDY or an uptime has come: what restarts from now on is no start
+  Word met_{false};           // RDY or an uptime has come: what restarts from now on is no start
   Word uptime_known_{false};
   Word uptime_doubted_{false};  // the last one did not fit: read once more before believing it
   uint32_t now_{0};

@@ -56,6 +56,7 @@ bool ChargerLink::on_wish(uint8_t row, uint32_t value) {
 void ChargerLink::on_values(uint8_t row, esp32evse::Values &values) {
   const auto number = static_cast<uint32_t>(values[0].number);
   if (row == this->rows_.own) {
+    this->own_known_ = true;
     for (uint8_t phase = 0; phase < PHASES; phase++)
       this->own_[this->phase_map_[phase]] = static_cast<float>(values[phase].number) * 0.001f;
   } else if (row == this->rows_.state) {
@@ -66,8 +67,9 @@ void ChargerLink::on_values(uint8_t row, esp32evse::Values &values) {
   } else if (row == this->rows_.charging_time) {
     this->charging_time_ = number;
   } else if (row == this->rows_.meter_mode && number == DUMMY_METER) {
-    ESP_LOGW(TAG, "The charger's meter mode is `dummy`: it shows what it offers, not what the car takes; choose a real "
-                  "one if the board has it");
+    ESP_LOGW(TAG,
+             "The charger's meter mode is `dummy`: it shows what it offers, not what the car takes; choose a real "
+             "one if the board has it");
   } else if (row == this->rows_.enable) {
     this->on_enable_(number);
     values.set_number(this->wish_.enabled);
@@ -109,8 +111,8 @@ void ChargerLink::on_restart() {
 ChargerView ChargerLink::view() const {
   const auto state = static_cast<ChargerState>(this->state_);
   ChargerView view;
-  view.online = this->online_ && this->state_known_ && this->maximum_ != 0 && this->enable_.confirmed != UNKNOWN &&
-                this->current_.confirmed != UNKNOWN;
+  view.online = this->online_ && this->state_known_ && this->own_known_ && this->maximum_ != 0 &&
+                this->enable_.confirmed != UNKNOWN && this->current_.confirmed != UNKNOWN;
   view.vehicle = esp32evse::is_session(state);
   view.enabled = this->wish_.enabled != 0;
   view.wish = this->wish_.current * 0.1f;

@@ -39,8 +39,9 @@ class ChargerLink final : public esp32evse::ChargeManager {
   void on_online(bool online) override;
   void on_restart() override;
 
-  /// What the law should know. `own` is set where it has changed.
+  /// What the law should know.
   ChargerView view() const;
+  bool is_own_known() const { return this->own_known_; }
   const Phases &own() const { return this->own_; }
   /// The charger charges or would, at so many A: what a node that has just started finds.
   bool is_running() const { return this->enable_.confirmed == 1; }
@@ -73,6 +74,7 @@ class ChargerLink final : public esp32evse::ChargeManager {
   uint8_t state_{0};
   bool online_{false};
   bool state_known_{false};
+  bool own_known_{false};
   bool changed_{false};
 };
 

@@ -87,7 +87,7 @@ class Circuit {
   LastingRoom lasting_[PHASES];
   Breaker breaker_[PHASES];
   uint32_t updated_[PHASES]{};  // when each phase last was
-  PhaseMask known_{0};  // that a sample has ever come of
+  PhaseMask known_{0};          // that a sample has ever come of
   bool silent_{false};
   bool valid_{false};
 };

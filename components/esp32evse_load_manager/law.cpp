@@ -33,6 +33,8 @@ void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMas
     Charger &charger = this->chargers_[i];
     if ((charger.path >> circuit & 1) == 0)
       continue;
+    if (!charger.own.is_known() && this->circuits_[circuit].is_starting())
+      return;  // what is the house's will be seen soon
     charger.own.advance(now);
     for (uint8_t phase = 0; phase < PHASES; phase++) {
       const OwnCurrent::Range range = charger.own.range(phase, delay / 2, delay + delay / 2 + 1000);
@@ -396,7 +398,8 @@ Why Law::why_running_(const Charger &charger, const Share &share, const Share &l
   }
   if (rising && lasting.ampere > charger.order.ampere)
     return {Reason::RISING};
-  const uint8_t bound_by = lasting.ampere < share.ampere ? lasting.bound_by : share.bound_by;
+  const bool at_its_bound = charger.order.ampere > share.ampere - SPARE;
+  const uint8_t bound_by = at_its_bound ? share.bound_by : lasting.bound_by;
   if (bound_by != NO_POOL)
     return this->why_pool_(bound_by);
   const float bound = std::min(charger.view.wish, charger.view.maximum);

@@ -60,6 +60,7 @@ void LoadManager::save_() {
   for (uint8_t i = 0; i < this->charger_count_; i++)
     this->memory_.wishes[i] = this->links_[i].wish();
   this->preference_.save(&this->memory_);
+  global_preferences->sync();  // a person's word must outlive a loss of power
 }
 
 // --- requests ---------------------------------------------------------------------------------------------------------
@@ -128,7 +129,8 @@ void LoadManager::step_(uint32_t now) {
     ChargerLink &link = this->links_[i];
     this->law_.set_mode(i, link.wish().mode);
     this->law_.set_view(i, link.view());
-    this->law_.on_own(i, link.own(), now);
+    if (link.is_own_known())
+      this->law_.on_own(i, link.own(), now);
     if (!this->law_.order(i).valid && link.view().online)
       this->law_.adopt(i, link.is_running(), link.offered());
   }

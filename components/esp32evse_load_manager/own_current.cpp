@@ -21,6 +21,11 @@ void OwnCurrent::advance(uint32_t now) {
 }
 
 void OwnCurrent::add(const Phases &ampere, uint32_t now) {
+  if (!this->known_) {  // what came before is not known: it was the same
+    this->known_ = true;
+    this->latest_ = ampere;
+    this->started_ = now - SECONDS * 1000;
+  }
   this->advance(now);
   this->latest_ = ampere;
   Second &second = this->seconds_[this->newest_];

@@ -22,6 +22,7 @@ class OwnCurrent {
   float peak() const;
   /// Phases that carried more than this within the last 16 s.
   PhaseMask carrying(float ampere) const;
+  bool is_known() const { return this->known_; }
   const Phases &latest() const { return this->latest_; }
 
  protected:
@@ -35,6 +36,7 @@ class OwnCurrent {
   Phases latest_;
   uint32_t started_{0};  // of the newest second
   uint8_t newest_{0};
+  bool known_{false};
 };
 
 }  // namespace esphome::esp32evse_load_manager

@@ -1,0 +1,245 @@
+"""The load manager on a node, end to end: a meter's samples in, the simulated charger's currents out, and a person."""
+
+from __future__ import annotations
+
+import random
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from evse_host.simulator import Car, Charger
+from tests.e2e.conftest import start_charger, start_node  # noqa: F401  fixtures
+from tools.build import node as nodes
+
+HERE = Path(__file__).parent
+VOLTAGE = 230
+MINUTE = 60
+
+
+@pytest.fixture(scope="session")
+def program() -> Path:
+    return nodes.build(HERE / "house.yaml")
+
+
+class House:
+    """Gives the node a sample a second: the loads (A) and what the car takes."""
+
+    def __init__(self, node, charger) -> None:
+        self.node, self.charger = node, charger
+        self.loads = [2.0, 2.0, 2.0]
+        self.silent = False
+
+    def current(self) -> float:
+        return self.charger.call(lambda charger: charger.car.current if charger.point.state in ("C2", "D2") else 0.0)
+
+    def offer(self) -> float:
+        return self.charger.call(lambda charger: charger.value("CHCUR")[0] / 10)
+
+    def enabled(self) -> bool:
+        return bool(self.charger.call(lambda charger: charger.value("ENABLE")[0]))
+
+    def sample(self) -> None:
+        for phase, load in enumerate(self.loads):
+            self.node.command(f"number.Meter L{phase + 1}", round((load + self.current()) * VOLTAGE))
+
+    def live(self, seconds: int) -> None:
+        for _ in range(seconds):
+            if not self.silent:
+                self.sample()
+            self.node.run(1.0)
+
+    def live_until(self, condition, timeout: int = 300) -> None:
+        for _ in range(timeout):
+            if condition():
+                return
+            self.live(1)
+        raise AssertionError(f"not within {timeout} s; reason: {self.node.value('text_sensor.Reason')}")
+
+
+@pytest.fixture
+def firmware() -> str:
+    return "head"
+
+
+@pytest.fixture
+def charger(firmware, start_charger):  # noqa: F811
+    """A charger on which a car charges already: the node finds it so, and leaves it."""
+    charger = Charger(firmware=firmware, car=Car(plugged=True))
+    charger.advance_to(30.0)
+    return start_charger(charger)
+
+
+@pytest.fixture
+def house(program, start_node, charger):  # noqa: F811
+    return House(start_node(program, charger), charger)
+
+
+@contextmanager
+def living(program, charger, home):
+    """A house whose node dies at the end."""
+    with charger.node(program, home) as node:
+        node.connect()
+        house = House(node, charger)
+        house.live(5)
+        yield house
+
+
+@pytest.fixture
+def charging(house):
+    house.live(5)
+    assert house.current() > 15.5
+    return house
+
+
+def reason(house) -> str:
+    return house.node.value("text_sensor.Reason")
+
+
+def test_charges_within_the_limit_and_says_why(charging):
+    assert reason(charging) in ("Charger's maximum", "Car takes less")
+    charging.loads[1] = 15.0
+    charging.live(2)
+    assert charging.offer() == pytest.approx(9.5, abs=0.3)
+    assert reason(charging) == "Main fuse L2"
+    assert charging.node.value("binary_sensor.Limiting") is True
+    assert charging.node.value("sensor.Target current") == pytest.approx(charging.offer(), abs=0.06)
+
+
+def test_pauses_on_a_long_overload_and_comes_back(charging):
+    charging.loads[0] = 27.0
+    charging.live_until(lambda: not charging.enabled(), 60)
+    assert reason(charging) == "Main fuse L1"
+    charging.loads[0] = 2.0
+    charging.live_until(charging.enabled, 300)
+    assert charging.offer() <= 7
+    charging.live_until(lambda: charging.current() > 15.5)
+
+
+def test_the_managers_pause_is_not_a_persons(charging):
+    charging.loads[0] = 27.0
+    charging.live_until(lambda: not charging.enabled(), 60)
+    charging.live(10)
+    assert charging.node.value("switch.Charging enabled") is True
+    assert "Paused" not in charging.node.value("text_sensor.Status")
+
+
+def test_a_persons_pause_stays_until_a_person_ends_it(charging):
+    charging.node.command("switch.Charging enabled", False)
+    charging.live_until(lambda: not charging.enabled(), 5)
+    charging.live(400)
+    assert not charging.enabled()
+    assert reason(charging) == "Paused by you"
+    assert charging.node.value("switch.Charging enabled") is False
+    charging.node.command("switch.Charging enabled", True)
+    charging.live_until(charging.enabled, 200)
+
+
+def test_a_persons_current_is_the_upper_bound_and_stays_what_is_shown(charging):
+    charging.node.command("number.Charging current", 10.0)
+    charging.live(3)
+    assert charging.offer() == 10
+    charging.loads[0] = 17.0
+    charging.live(3)
+    assert charging.offer() < 8
+    charging.loads[0] = 2.0
+    charging.live(300)
+    assert charging.offer() == 10
+    assert charging.node.value("number.Charging current") == 10
+    assert reason(charging) == "Your limit"
+
+
+def test_a_silent_meter_pauses(charging):
+    charging.silent = True
+    charging.live(14)
+    assert charging.enabled()
+    charging.live(4)
+    assert not charging.enabled()
+    assert reason(charging) == "Meter silent"
+    assert charging.node.value("binary_sensor.Meter valid") is False
+
+
+def test_a_charger_that_restarts_in_a_pause_is_paused_again(charging):
+    charging.node.command("switch.Charging enabled", False)
+    charging.live_until(lambda: not charging.enabled(), 5)
+    charging.charger.call(lambda charger: charger.reboot(charger.now))
+    charging.live(20)
+    assert not charging.enabled()
+    assert charging.node.value("switch.Charging enabled") is False
+
+
+def test_a_charger_that_restarts_with_a_high_default_is_lowered_at_once(charging):
+    charging.loads[0] = 17.0
+    charging.live(5)
+    charging.charger.call(lambda charger: (charger.set("DEFCHCUR", 160), charger.reboot(charger.now)))
+    charging.live(10)
+    assert charging.offer() <= 8
+
+
+def test_switching_off_on_the_chargers_own_page_is_a_persons_pause(charging):
+    charging.charger.call(lambda charger: charger.set("ENABLE", 0))
+    charging.live(300)
+    assert not charging.enabled()
+    assert charging.node.value("switch.Charging enabled") is False
+    assert reason(charging) == "Paused by you"
+
+
+def test_a_current_from_the_chargers_own_page_does_not_stay(charging):
+    charging.loads[0] = 17.0
+    charging.live(5)
+    charging.charger.call(lambda charger: charger.set("CHCUR", 160))
+    charging.live(15)
+    assert charging.offer() <= 8
+
+
+@pytest.mark.parametrize("firmware", ["head", "v2.1.1"])
+@pytest.mark.parametrize("seed", range(2))
+def test_a_node_that_dies_ends_the_charge_within_the_lease(program, charger, tmp_path, seed):
+    with living(program, charger, tmp_path) as house:
+        house.live(random.Random(seed).randrange(1, 150))
+        assert house.current() > 15
+    charger.run(121.0)
+    assert charger.call(lambda charger: charger.point.state) not in ("C2", "D2")
+
+
+def test_the_lease_is_renewed_as_long_as_the_node_lives(charging):
+    for _ in range(6):
+        charging.live(MINUTE)
+        assert charging.current() > 15
+
+
+def test_a_persons_time_limit_is_kept_beside_the_lease(charging):
+    charging.node.command("number.Charging time limit", 5 / 60)
+    charging.live(2)
+    assert charging.node.value("number.Charging time limit") == pytest.approx(5 / 60, abs=0.01)
+    charging.live_until(lambda: charging.current() == 0, 400)
+    spent = charging.charger.call(lambda charger: charger.value("EMETERCHTIME")[0])
+    assert 300 <= spent <= 305
+
+
+def test_a_restarted_node_knows_the_persons_word_and_opens_no_contactor(program, charger, tmp_path):
+    with living(program, charger, tmp_path) as house:
+        house.node.command("number.Charging current", 10.0)
+        house.node.command("select.Mode", "manual")
+        house.live(5)
+    with living(program, charger, tmp_path) as house:
+        for _ in range(60):
+            house.live(1)
+            assert charger.call(lambda charger: charger.point.state) == "C2"
+        assert house.node.value("number.Charging current") == 10
+        assert house.node.value("select.Mode") == "manual"
+        assert house.offer() <= 10
+
+
+def test_a_sample_reaches_the_charger_within_60_ms(charging):
+    """From the sample to the charger's confirmed current, the node's loop of 16 ms in it."""
+    slowest = 0.0
+    for load in (15.0, 16.0, 17.0, 18.0):
+        charging.loads[0] = load
+        before = charging.offer()
+        charging.sample()
+        start = charging.node.now
+        charging.charger.wait_for(lambda _, before=before: charging.offer() < before, 1.0)
+        slowest = max(slowest, charging.node.now - start)
+        charging.live(10)  # until the car has followed
+    assert slowest <= 0.060
