@@ -13,6 +13,7 @@ from esphome.const import (
     CONF_DELAY,
     CONF_FILTERS,
     CONF_ID,
+    CONF_LAMBDA,
     CONF_MODE,
     CONF_NAME,
     CONF_PLATFORM,
@@ -20,8 +21,9 @@ from esphome.const import (
     CONF_TIME_ID,
     CONF_TIMEOUT,
     CONF_UNIT_OF_MEASUREMENT,
+    CONF_UPDATE_INTERVAL,
 )
-from esphome.core import CORE, ID, CoroPriority, coroutine_with_priority
+from esphome.core import CORE, ID, CoroPriority, TimePeriod, coroutine_with_priority
 from esphome.cpp_generator import StructInitializer
 from esphome.helpers import fnv1a_32bit_hash
 
@@ -267,11 +269,25 @@ CONFIG_SCHEMA = cv.All(
 # --- final validation: what the sensors are ---------------------------------------------------------------------------
 
 
-def _sensor_config(id_: ID) -> tuple[str, dict]:
-    """The platform and the configuration of a sensor."""
+def _sensor_config(id_: ID) -> tuple[dict, dict]:
+    """The configurations of a sensor's platform and of the sensor; they may be the same."""
     full = fv.full_config.get()
     path = full.get_path_for_id(id_)[:-1]
-    return full.get_config_for_path(path[:2]).get(CONF_PLATFORM, ""), full.get_config_for_path(path)
+    return full.get_config_for_path(path[:2]), full.get_config_for_path(path)
+
+
+def _check_interval(key: str, id_: ID, timeout: TimePeriod, path: list) -> None:
+    """A sensor that is read more rarely than the meter may be silent would be silent for ever."""
+    block, config = _sensor_config(id_)
+    if block[CONF_PLATFORM] == "template" and CONF_LAMBDA not in config:
+        return  # published by automations
+    interval = config.get(CONF_UPDATE_INTERVAL, block.get(CONF_UPDATE_INTERVAL))
+    if interval is not None and interval >= timeout:
+        raise cv.Invalid(
+            f"{key}: sensor '{id_}' has an {CONF_UPDATE_INTERVAL} of {interval}, but the meter counts as silent after "
+            f"{timeout}; set {CONF_UPDATE_INTERVAL} to 1s to 5s",
+            path=path,
+        )
 
 
 def _check_unit(key: str, id_: ID, kind: str, path: list) -> None:
@@ -297,7 +313,8 @@ def _check_meter(circuit, path: list) -> None:
         if key not in meter:
             continue
         _check_unit(key, meter[key], "current" if key.startswith("current") else "power", [*path, key])
-        platform, _ = _sensor_config(meter[key])
+        _check_interval(key, meter[key], meter[CONF_TIMEOUT], [*path, key])
+        platform = _sensor_config(meter[key])[0][CONF_PLATFORM]
         if platform in SILENT_WHEN_DEAD and CONF_HEARTBEAT not in meter:
             raise cv.Invalid(
                 f"{key}: a {platform} sensor keeps its last value when the link dies, so nobody would see that the "
@@ -345,11 +362,11 @@ def _check_charger(config, index: int) -> None:
         raise cv.Invalid(f"{CONF_ESP32EVSE_ID}: '{name}' stands twice in the list", path=path)
     least = charger[CONF_MIN_CURRENT]
     for circuit in (config[CONF_CIRCUITS][place] for place in _path_of(config, charger)):
-        room = circuit[CONF_LIMIT] - circuit[CONF_MARGIN]
-        if room < least:
+        limit, margin = circuit[CONF_LIMIT], circuit[CONF_MARGIN]
+        if limit - margin < least:
             raise cv.Invalid(
-                f"{CONF_LIMIT}: circuit '{circuit[CONF_ID]}' with {circuit[CONF_LIMIT]:g} A less {circuit[CONF_MARGIN]:g} A "
-                f"{CONF_MARGIN} can never carry charger '{name}', which needs {least:g} A",
+                f"{CONF_LIMIT}: circuit '{circuit[CONF_ID]}' with {limit:g} A less {margin:g} A {CONF_MARGIN} can "
+                f"never carry charger '{name}', which needs {least:g} A",
                 path=path,
             )
         if CONF_METER in circuit:

@@ -1,4 +1,4 @@
-"""The load manager's law: what it may never do, and the cases in which others failed. Driven natively, a second a step."""
+"""The load manager's law: what it may never do, and the cases in which others failed; natively, a second a step."""
 
 from __future__ import annotations
 

@@ -1,0 +1,156 @@
+"""What the load manager's YAML takes, and how it answers mistakes: with the key, the value and the remedy."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.codegen import nodes
+from tools.balance.offers import catalog
+
+METER = "meter: {power_l1: p1, power_l2: p2, power_l3: p3}"
+SHORT = f"limit: 25A\n  {METER}"
+TREE = f"circuits: [{{id: a, limit: 25A, {METER}}}, {{id: b, parent: a, limit: 20A}}]"
+CURRENTS = "meter: {current_l1: i1, current_l2: i2, current_l3: i3}"
+FIVE_LINES = f"""
+esp32evse_load_manager:
+  limit: 25A
+  {METER}
+"""
+HOME_ASSISTANT = "{platform: homeassistant, entity_id: sensor.grid, id: h1, unit_of_measurement: W}"
+
+
+def house(text: str, more: str = "") -> str:
+    """A node with a meter of the usual kinds of sensors."""
+    return nodes.node(
+        f"""
+api:
+time: [{{platform: host, id: clock_source}}]
+binary_sensor:
+  - {{platform: template, id: contact}}
+sensor:
+  - {{platform: template, id: p1, unit_of_measurement: W}}
+  - {{platform: template, id: p2, unit_of_measurement: W}}
+  - {{platform: template, id: p3, unit_of_measurement: kW}}
+  - {{platform: template, id: i1, unit_of_measurement: A}}
+  - {{platform: template, id: i2, unit_of_measurement: A}}
+  - {{platform: template, id: i3, unit_of_measurement: mA}}
+  - {{platform: template, id: volts, unit_of_measurement: V}}
+  - {{platform: template, id: bare}}
+  - {{platform: template, id: lazy, unit_of_measurement: W, lambda: return 1;}}
+  - {HOME_ASSISTANT}
+{more}
+{text}"""
+    )
+
+
+def manager(*lines: str) -> str:
+    return "\n  ".join(("esp32evse_load_manager:", *lines))
+
+
+def test_five_lines_protect_a_house():
+    assert nodes.errors(house(FIVE_LINES)) == []
+    assert len(FIVE_LINES.strip().splitlines()) <= 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        manager("limit: 25A", CURRENTS),
+        manager("limit: 25A", "meter: {power: p1, export: p3}", "chargers: [{phases: [L1]}]"),
+        manager(
+            "limit: 25A", METER, "surplus:", "capacity: {limit: 5kW}", "unbalance: 20A", "fallback: 8A", "lease: never"
+        ),
+        manager(SHORT, "dimming: {binary_sensor: contact}"),
+        manager(TREE, "chargers: [{circuit: b}]"),
+        manager("limit: 25A", "meter: {power: h1, heartbeat: p2}", "chargers: [{phases: [L1]}]"),
+    ],
+)
+def test_is_valid(text):
+    assert nodes.errors(house(text)) == []
+
+
+MISTAKES = {
+    "limit: it names what is missing": (manager(METER), ["limit is missing", "25A"]),
+    "meter": (manager("limit: 25A"), ["meter is missing"]),
+    "range": (manager("limit: 5A", METER), ["limit must be 6 to 630 A", "5A"]),
+    "unit": (manager("limit: 25A", "meter: {power_l1: volts}"), ["power_l1", "'volts'", "W or kW", "'V'"]),
+    "no unit": (
+        manager("limit: 25A", "meter: {power_l1: bare}"),
+        ["power_l1", "'bare'", "none", "unit_of_measurement"],
+    ),
+    "power for current": (manager("limit: 25A", "meter: {current_l1: p1}"), ["current_l1", "A or mA", "'W'"]),
+    "both": (manager("limit: 25A", "meter: {power_l1: p1, current_l2: i2}"), ["powers or currents", "not both"]),
+    "export alone": (manager("limit: 25A", "meter: {export_l1: p1}"), ["export_l1", "power_l1"]),
+    "sum": (manager("limit: 25A", "meter: {power: p1}"), ["phases", "L2, L3", "power_l1", "phases: [L1]"]),
+    "a phase too few": (manager("limit: 25A", "meter: {power_l1: p1, power_l2: p2}"), ["uses L3", "does not show"]),
+    "dead link": (
+        manager("limit: 25A", "meter: {power: h1}", "chargers: [{phases: [L1]}]"),
+        ["homeassistant", "heartbeat"],
+    ),
+    "too rare": (
+        manager("limit: 25A", "meter: {power: lazy}", "chargers: [{phases: [L1]}]"),
+        ["lazy", "update_interval", "60s", "15s"],
+    ),
+    "sun by currents": (
+        manager("limit: 25A", CURRENTS, "surplus:"),
+        ["surplus", "currents", "power_l1"],
+    ),
+    "below the minimum": (
+        manager("limit: 8A", METER, "chargers: [{min_current: 8A}]"),
+        ["limit", "8 A", "can never carry", "8 A"],
+    ),
+    "solar without sun": (manager(SHORT, "chargers: [{mode: solar}]"), ["mode: solar", "surplus:"]),
+    "unknown mode": (manager(SHORT, "chargers: [{mode: sunny}]"), ["mode must be one of", "sunny"]),
+    "dimming too low": (
+        manager(SHORT, "dimming: {binary_sensor: contact, limit: 3kW}"),
+        ["limit must be 4200 W", "3kW"],
+    ),
+    "two phases": (
+        manager(SHORT, "chargers: [{phases: [L1, L2]}]"),
+        ["phases", "one phase or all three"],
+    ),
+    "twice": (
+        manager(SHORT, "chargers: [{esp32evse_id: evse}, {esp32evse_id: evse}]"),
+        ["evse", "twice"],
+    ),
+    "fallback above the limit": (manager("limit: 16A", METER, "fallback: 20A"), ["fallback", "20 A", "16 A"]),
+    "parent": (
+        manager("circuits: [{id: b, parent: a, limit: 20A}, {id: a, limit: 25A, " + METER + "}]"),
+        ["parent", "'a'", "before 'b'"],
+    ),
+    "two forms": (manager("limit: 25A", "circuits: [{limit: 25A, " + METER + "}]"), ["limit", "circuits", "two forms"]),
+    "lease": (manager(SHORT, "lease: 5s"), ["lease must be", "never", "60s to 60min", "5s"]),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_answered_with_key_value_and_remedy(name):
+    text, words = MISTAKES[name]
+    messages = "\n".join(nodes.errors(house(text)))
+    for word in words:
+        assert word in messages
+
+
+def test_an_entity_of_a_part_that_is_not_configured_is_refused():
+    text = house(FIVE_LINES, "  - {platform: esp32evse_load_manager, surplus: {name: Surplus}}")
+    assert any("surplus" in message and "would show nothing" in message for message in nodes.errors(text))
+
+
+def test_with_several_circuits_the_entity_names_its_own():
+    circuits = manager(TREE)
+    entity = "  - {{platform: esp32evse_load_manager, {}house_current_l1: {{name: House}}}}"
+    assert any(
+        "circuit" in message and "a, b" in message for message in nodes.errors(house(circuits, entity.format("")))
+    )
+    assert nodes.errors(house(circuits, entity.format("circuit: b, "))) == []
+
+
+def test_parts_that_are_not_configured_are_not_compiled():
+    source = nodes.code(house(FIVE_LINES))
+    assert "SURPLUS" not in str(source)
+
+
+def test_every_row_has_its_function():
+    header = (nodes.COMPONENTS / "esp32evse_load_manager/entities.h").read_text()
+    for entity in catalog.ENTITIES:
+        assert f"publish_{entity.platform}_{entity.key}(" in header
