@@ -12,7 +12,7 @@ HIDDEN = "***"
 
 _SCHEME = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*)?[:;]?[/\\]{1,3}")
 _NUMBERED = re.compile(r"\[?[0-9A-Fa-f:.]+\]?(?::[0-9]*)?/?")  # an IPv6 address, a time
-_BEGIN = re.compile(r"[:=?#](?![0-9]*(?:[:/?#]|$))")  # of what is neither a port nor a path
+_BEGIN = re.compile(r"[:=#](?![0-9]*(?:[:/?#]|$))")  # of what is neither a port nor a path
 _IN_TEXT = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*:)?/*)[^\s'\"]*(?::|%3[Aa])[^\s'\"]*(?:@|%40)[^\s'\"]*")
 _MAX_ENCODINGS = 5
 

@@ -14,6 +14,7 @@ from evse_host.bridge.charger import SharedCharger
 from evse_host.bridge.energy_file import SAVE_EVERY_S, EnergyFile, default_state_dir
 from evse_host.bridge.lifetime_energy import Memory
 from evse_host.line.client import Evse
+from evse_host.simulator import Car, Charger, PtyServer
 from tests.host.commands import Command
 from tools.run.host_node import free_port
 
@@ -69,6 +70,65 @@ def test_a_restart_in_a_session_takes_nothing_from_the_total(server, shared_char
         charge(server, 0.02)
         wait_until(lambda: charger.snapshot.total_energy > before)
         assert shown == sorted(shown), "it never fell"
+
+
+def test_a_restart_whose_rdy_was_lost(server, shared_charger):
+    with shared_charger() as charger:
+        charge(server, 0.05)
+        before = followed(charger, server)
+        shown = []
+        charger.listen(lambda snapshot: shown.append(snapshot.total_energy))
+        server.inject(lambda faults: faults.reboot(rdy_seen=False))
+        wait_until(lambda: total(server) < before)
+        charge(server, 0.05)
+        wait_until(lambda: charger.snapshot.total_energy > before + 500)
+        assert shown == sorted(shown)
+
+
+def test_two_restarts_at_once(server, shared_charger):
+    with shared_charger() as charger:
+        charge(server, 0.05)
+        before = followed(charger, server)
+        for _ in range(2):
+            server.inject(lambda faults: faults.reboot())
+            wait_until(lambda: total(server) < before)
+        wait_until(lambda: charger.snapshot.total_energy > before)
+
+
+def test_the_charger_of_the_release(share):
+    with PtyServer(Charger("v2.1.1", car=Car(plugged=True))) as server:
+        charger = share(server)
+        wait_until(lambda: charger.snapshot.charging)
+        charge(server, 0.05)
+        before = followed(charger, server)
+        server.inject(lambda faults: faults.reboot())
+        wait_until(lambda: total(server) < before)
+        charge(server, 0.05)
+        wait_until(lambda: charger.snapshot.total_energy > before)
+
+
+def test_a_reset_at_the_chargers_own_page(server, shared_charger):
+    """Nobody here has asked for it."""
+    with shared_charger() as charger:
+        charge(server, 0.05)
+        followed(charger, server)
+        server.call(lambda model: model.set("EMETERTOTCONSUM", 0))
+        wait_until(lambda: charger.snapshot.total_energy < 100)
+        charge(server, 0.05)
+        wait_until(lambda: charger.snapshot.total_energy > 500)
+
+
+def test_a_folder_that_nobody_may_write_to(server, tmp_path, caplog):
+    (tmp_path / "state").touch()
+    owner = SharedCharger(lambda: Evse.open(server.path, timeout=1.0), state_dir=tmp_path / "state")
+    owner.start()
+    try:
+        wait_until(lambda: owner.snapshot.online and owner.snapshot.total_energy)
+        charge(server, 0.05)
+        followed(owner, server)
+    finally:
+        owner.stop()
+    assert caplog.text.count("cannot write") == 1 and "Traceback" not in caplog.text
 
 
 def test_both_restart_at_once_in_a_session(server, shared_charger):
@@ -201,7 +261,7 @@ def test_rest_over_a_restart_of_both(server, tmp_path, number):
         wait_until(lambda: list((tmp_path / "state").glob("energy-*.json")))
         running.end(number)
     server.inject(lambda faults: faults.reboot())
-    wait_until(lambda: total(server) < 100)
+    wait_until(lambda: total(server) < before)
     with Command(*command) as running:
         after = wait_until(lambda: consumption(port))
         running.end(signal.SIGTERM)

@@ -391,6 +391,18 @@ def test_a_frozen_broker_is_not_said_to_have_closed_the_connection(start, broker
 PLUGIN = next(Path("/usr/lib").glob("**/mosquitto_dynamic_security.so"), None)
 
 
+def test_a_broker_that_talks_nonsense_is_not_said_to_have_closed_the_connection(start, lines):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(15)
+        start(f"mqtt://127.0.0.1:{listener.getsockname()[1]}")
+        with listener.accept()[0] as line:
+            line.settimeout(10)
+            line.recv(1000)
+            line.sendall(CONNACK + b"\xf0\x00")
+            wait_until(lambda: lines("is lost: it sent what is no MQTT, so we closed the connection"))
+    assert not lines("it closed the connection")
+
+
 @pytest.mark.skipif(PLUGIN is None, reason="needs Mosquitto's dynamic security plugin")
 def test_a_subscription_that_the_broker_refuses_is_said(tmp_path, start, lines):
     """By 0x80 in its SUBACK. Everybody may hear # and evse/current/set, and nothing else."""

@@ -29,7 +29,7 @@ SECRET = "hunter2"
         (f"mqtt://me%253A{SECRET}%2540broker", "mqtt://***"),
         (f"mqtt://me:{SECRET}", "mqtt://me:***"),
         (f"mqtt://me:1{SECRET}", "mqtt://me:***"),
-        (f"mqtt://broker:1883?password={SECRET}", "mqtt://broker:1883?***"),
+        (f"mqtt://broker:1883?password={SECRET}", "mqtt://broker:1883?password=***"),
         (f"broker#{SECRET}", "broker#***"),
         (f"token={SECRET}", "token=***"),
         (f"socket://me:{SECRET}@host:2000", "socket://***"),
@@ -42,7 +42,8 @@ def test_what_may_be_a_secret_is_hidden(typed, said):
 @pytest.mark.parametrize(
     "typed",
     ["broker", "192.168.1.10", "192.168.1.10:1883", "mqtt://broker:1883", "http://x", "8080x", "0.0.0.0:99999",
-     "mqtt://[fe80::1]:1883", "[::1]:8080", "mqtt://[::1", "/dev/ttyUSB0", "mqtt://b/topic", "20:15:30", "", "50 %"],
+     "mqtt://[fe80::1]:1883", "[::1]:8080", "mqtt://[::1", "rfc2217://host:2217?ign_set_control",
+     "/dev/ttyUSB0", "mqtt://b/topic", "20:15:30", "", "50 %"],
 )  # fmt: skip
 def test_what_is_none_is_repeated(typed):
     assert hide(typed) == typed and shown(typed) == repr(typed)

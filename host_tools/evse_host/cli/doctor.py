@@ -13,6 +13,7 @@ import click
 from ..doctor import EXCHANGES, LISTEN_S, Doctor, Finding, Status
 from ..doctor.report import exit_code, plain, render, summary
 from ..errors import PortError
+from ..secrecy import hide
 from .session import Session, WireTrace, print_json
 
 
@@ -49,7 +50,7 @@ def _findings(session: Session, exchanges: int, listen: float) -> Iterator[Findi
         yield port_trouble(error)
         return
     with transport:
-        yield Finding("port", Status.OK, f"{name} is there, permitted, and free", data={"port": name})
+        yield Finding("port", Status.OK, f"{hide(name)} is there, permitted, and free", data={"port": hide(name)})
         line = TracedLine(transport) if session.verbose else transport
         doctor = Doctor(
             line, session.baud_rate, listen=listen, exchanges=exchanges,

@@ -15,6 +15,7 @@ from ..line.arbitration import COMPANION
 from ..line.relay import Listener, PtySide, Relay, SerialSide
 from ..line.transport import find_port, open_port
 from ..recordings.recording import TO_CHARGER, Entry, Recorder
+from ..secrecy import hide
 from ..wire.annotation import Annotator
 from ..wire.codec import printable
 from .record import RecordingFile
@@ -55,7 +56,7 @@ def command(
         listener = _listener(address)
         recording = None
         if file:
-            about = f"evse-host proxy, {charger}, {session.baud_rate} baud"
+            about = f"evse-host proxy, {hide(charger)}, {session.baud_rate} baud"
             recording = opened.enter_context(RecordingFile(file, about, force))
         side, where = _companion_side(session, companion, link, listen)  # last: a link must not outlive an error
         view = opened.enter_context(View(session.as_json, quiet, recording))
@@ -92,7 +93,7 @@ def _companion_side(session: Session, companion: str | None, link: str | None, l
 
 
 def _announce(charger: str, where: str, listener: Listener | None) -> None:
-    places = [f"charger {charger}"] + ([f"companion {where}"] if where else [])
+    places = [f"charger {hide(charger)}"] + ([f"companion {where}"] if where else [])
     if listener:
         places.append(f"clients socket://{listener.host}:{listener.port}")
     click.echo(", ".join(places), err=True)

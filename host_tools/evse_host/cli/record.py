@@ -12,6 +12,7 @@ import click
 
 from ..errors import EvseError, UsageError
 from ..recordings.recording import Entry, Recorder, format_entry, format_header, note
+from ..secrecy import hide
 from ..settings import lookup
 from .session import Session
 
@@ -98,7 +99,7 @@ def command(
 
     settings = list(dict.fromkeys(lookup(name).command.name for name in names))
     port = find_port(session.port)
-    about = f"evse-host record, {port}, {session.baud_rate} baud"
+    about = f"evse-host record, {hide(port)}, {session.baud_rate} baud"
     timeout = session.timeout or SYNC_TIMEOUT_S
     with (
         RecordingFile(file, about, force) as recording,
