@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from .catalog import COMMAND, COMMANDS, ENTITIES, FAULTS, Command, Entity
 from .errors import UsageError
 from .wire.codec import Fields, Scalar, format_argument, name_of, printable, writable_fields
+from .words import duration, energy
 
 #: Where entities of several platforms share a key, the first platform gives its name to a setting.
 _PLATFORMS = ("number", "select", "text", "switch", "sensor", "text_sensor", "binary_sensor")
@@ -131,6 +133,10 @@ class Setting:
             return printable(value)
         if value == 0 and self.entity.notes.startswith("0 = no limit"):
             return "no limit"
+        if self.entity.unit == "Wh":
+            return energy(value)
+        if self.entity.unit == "s":
+            return duration(value)
         if isinstance(value, float):
             value = f"{value:.3f}".rstrip("0").rstrip(".")
         return f"{value} {self.entity.unit}".rstrip()
@@ -174,7 +180,7 @@ class Setting:
         low, high = Decimal(str(entity.minimum)), Decimal(str(entity.maximum))
         allowed = f"{low} to {high} {unit}"
         try:
-            number = Decimal(word.strip().removesuffix(unit).strip())
+            number = Decimal(_with_point(word.strip().removesuffix(unit).strip()))
         except InvalidOperation:
             raise ValueError(f"{self.name}: {word!r} is not a number, {allowed} are allowed") from None
         if not (number.is_finite() and low <= number <= high):
@@ -185,6 +191,11 @@ class Setting:
                 f"{self.name}: {word} is too fine, steps of {1 / float(self._factor):g} {unit} are allowed"
             )
         return int(wire)
+
+
+def _with_point(word: str) -> str:
+    """`16,5` is 16.5; `1,500` may be either, and is no number here."""
+    return word.replace(",", ".") if re.fullmatch(r"-?[0-9]+,[0-9]{1,2}", word) else word
 
 
 def _column_text(column, value: Scalar) -> str:
@@ -284,8 +295,18 @@ def lookup(name: str) -> Setting:
     setting = SETTINGS.get(name) or SETTINGS.get(name.lower().replace("-", "_")) or SETTINGS.get(word)
     if setting:
         return setting
-    keys = {key.lower(): key for key in SETTINGS}
-    close = [keys[key] for key in difflib.get_close_matches(name.lower().replace("-", "_"), keys, 3, 0.6)]
-    close = close or sorted(key for low, key in keys.items() if name and name.lower() in low)[:3]
+    close = likes(name)
     hint = f"did you mean {' or '.join(close)}?" if close else "`evse-host get --list` shows all names"
     raise UsageError(f"{name_of(name)}: no such value; {hint}")
+
+
+def likes(name: str) -> list[str]:
+    """At most three names that may have been meant: those that end with the word, or are called so in Home Assistant,
+    before those that are written alike or hold it."""
+    word = name.lower().replace("-", "_").replace(" ", "_")
+    keys = {key.lower(): key for key in reversed(SETTINGS)}  # where both are alike that of Home Assistant counts
+    called = [key for key, setting in SETTINGS.items() if setting.doc.lower().replace(" ", "_") == word]
+    ending = [key for low, key in keys.items() if low.endswith(f"_{word}")] if word else []
+    alike = [keys[key] for key in difflib.get_close_matches(word, keys, 3, 0.6)]
+    holding = sorted(key for low, key in keys.items() if word and word in low)
+    return list(dict.fromkeys(called + ending + alike or holding))[:3]

@@ -88,9 +88,9 @@ def test_a_charger_that_is_not_there_yet_is_offline(broker, tmp_path):
     [
         (["--identifier", "my-evse"], "identifier 'my-evse': only the letters a to z and digits are allowed"),
         (["--identifier", ""], "identifier '': only the letters a to z and digits are allowed"),
-        (["--interval", "0.5"], "interval 0.5 s is out of range, at least 1 s"),
+        (["--broker", "mqtt://broker", "--interval", "0.5"], "interval 0.5 s is out of range, at least 1 s"),
         (["--discovery-prefix", "ha/#"], "discovery prefix 'ha/#': levels of a topic are needed"),
-        (["--interval", "nan"], "interval nan s is out of range, at least 1 s"),
+        (["--broker", "mqtt://broker", "--interval", "nan"], "interval nan s is out of range, at least 1 s"),
         (["--broker", "192.168.1.10"], "broker '192.168.1.10': it must look like mqtt://192.168.1.10:1883"),
         (["--broker", f"mqtt://me:{SECRET}@broker"], "broker: leave user name and password out of it"),
         (["--broker", f"me:{SECRET}@broker"], "broker '***': it must look like mqtt://192.168.1.10:1883"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+from typing import ClassVar
 
 import pytest
-from aioesphomeapi import BinarySensorInfo, ButtonInfo, EventInfo, NumberInfo, SensorInfo, TextSensorInfo
+from aioesphomeapi import BinarySensorInfo, ButtonInfo, EventInfo, NumberInfo, SensorInfo, SwitchInfo, TextSensorInfo
+from rich.console import Console
 
 from evse_host import catalog
 from tools.run import demo
@@ -57,3 +59,40 @@ def test_few_entities_may_stay_unknown() -> None:
     optional = {row.key for row in catalog.ENTITIES if demo.may_stay_unknown(row)}
     temperatures = {"temperature", "temperature_high", "temperature_low"}
     assert optional == {"last_session_duration", "last_session_energy", "wifi_rssi"} | temperatures
+
+
+class Screen:
+    """A node with every entity, seen on a terminal of a given size."""
+
+    KINDS: ClassVar = {"sensor": SensorInfo, "binary_sensor": BinarySensorInfo, "text_sensor": TextSensorInfo,
+             "number": NumberInfo, "switch": SwitchInfo}  # fmt: skip
+
+    def __init__(self, width: int, height: int) -> None:
+        self.entities = [
+            self.KINDS[row.platform](name=row.name) for row in catalog.ENTITIES if row.platform in self.KINDS
+        ]
+        self.console = Console(width=width, height=height, force_terminal=True, color_system=None)
+
+    def value(self, _entity) -> str:
+        return "a value"
+
+    def lines(self) -> list[str]:
+        hint = demo.other_terminal("socket://127.0.0.1:43210")
+        rendered = self.console.render_lines(demo.live(self, self.console, hint))
+        return ["".join(part.text for part in line).rstrip() for line in rendered]
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (80, 30), (100, 24), (132, 43), (60, 20)])
+def test_the_picture_fits_the_terminal_and_keeps_the_hint(width: int, height: int) -> None:
+    lines = Screen(width, height).lines()
+    assert len(lines) <= height and max(map(len, lines)) <= width
+    assert lines[-1].strip() == "evse-host doctor"
+    assert any("Status" in line for line in lines) and any("Power" in line for line in lines)
+    assert any(line.startswith("and ") and " more: a larger terminal" in line for line in lines)
+
+
+def test_a_large_terminal_shows_everything() -> None:
+    screen = Screen(240, 70)
+    text = "\n".join(screen.lines())
+    assert all(entity.name[:20] in text for entity in screen.entities)
+    assert "a larger terminal" not in text

@@ -80,6 +80,18 @@ def test_another_terminal_shares_the_charger() -> None:
     assert "All is well" in done.stdout
 
 
+@pytest.mark.usefixtures("full_node_program")
+def test_a_reader_that_has_enough_ends_it_quietly() -> None:
+    with start("--api-port", str(free_port())) as demo:
+        try:
+            wait_for(demo, "^What changes:$")
+            demo.stdout.close()
+            demo.wait(timeout=60)
+            assert (demo.returncode, demo.stderr.read()) == (0, "")
+        finally:
+            demo.kill()
+
+
 def wait_for(demo: subprocess.Popen, pattern: str) -> re.Match:
     """The next line of the demo that holds ``pattern``."""
     for line in demo.stdout:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import queue
 import re
 import shutil
@@ -39,6 +40,15 @@ API_PORT = 6053  # where Home Assistant expects a node
 COMPLETE_TIMEOUT = 45.0  # s; a real charger is read at 115200 baud, one command after the other
 CHARGING_AFTER = 20.0  # s until a plugged car takes its full current
 COLUMN_WIDTH = 56
+NARROW_WIDTH = 40
+#: What a person looks for first, where there is no room for everything.
+FIRST = (
+    ("text_sensor", "status"), ("text_sensor", "state"), ("sensor", "emeter_power"), ("number", "charging_current"),
+    ("sensor", "energy_consumption"), ("sensor", "total_energy_consumption"), ("sensor", "emeter_session_time"),
+    ("switch", "enable"), ("sensor", "current_l1"), ("sensor", "current_l2"), ("sensor", "current_l3"),
+    ("sensor", "voltage_l1"), ("binary_sensor", "vehicle_connected"), ("binary_sensor", "fault"),
+    ("binary_sensor", "connected"), ("sensor", "temperature"),
+)  # fmt: skip
 CONNECTED = catalog.ENTITY["binary_sensor", "connected"]
 
 Row = tuple[str, str]
@@ -74,15 +84,14 @@ def _of(view: Node, platform: str) -> Iterator[EntityInfo]:
     return (entity for entity in view.entities if PLATFORM_OF[type(entity)] == platform)
 
 
-def picture(view: Node, width: int) -> Table:
-    """All rows in as many columns as fit into ``width`` characters."""
-    lines = rows(view)
-    columns = max(1, width // COLUMN_WIDTH)
+def picture(lines: list[Row], width: int, column: int = COLUMN_WIDTH) -> Table:
+    """All lines in as many columns as fit into ``width`` characters."""
+    columns = columns_of(width, column)
     height = -(-len(lines) // columns)
     table = Table(box=None, show_header=False, padding=(0, 1), expand=False)
     for _ in range(columns):
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=COLUMN_WIDTH // 2 + 2)
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=COLUMN_WIDTH // 2 - 4)
+        table.add_column(no_wrap=True, overflow="ellipsis", max_width=column // 2 + 2)
+        table.add_column(no_wrap=True, overflow="ellipsis", max_width=column // 2 - 6)
     padded = lines + [("", "")] * (columns * height - len(lines))
     for index in range(height):
         table.add_row(*(text for line in padded[index::height] for text in styled(line)))
@@ -130,8 +139,8 @@ def once(view: Node, is_real: bool) -> int:
 
 
 def follow(view: Node, console: Console, hint: str) -> int:
-    """The picture refreshed in place where the terminal has room for it, else once and then a line for each change."""
-    if console.is_terminal and len(console.render_lines(live(view, console, hint))) <= console.height:
+    """The picture refreshed in place on a terminal, else once and then a line for each change."""
+    if console.is_terminal:
         with Live(console=console, get_renderable=lambda: live(view, console, hint), refresh_per_second=4):
             view.process.wait()
     else:
@@ -142,7 +151,28 @@ def follow(view: Node, console: Console, hint: str) -> int:
 
 
 def live(view: Node, console: Console, hint: str) -> Group:
-    return Group(picture(view, console.width), Text(f"\n{hint}"))
+    """Everything if the terminal has room for it, else what matters most; the hint is always below it."""
+    below = Text(f"\n{hint}")
+    room = console.height - len(console.render_lines(below)) - 1
+    lines = rows(view)
+    if -(-len(lines) // columns_of(console.width)) <= room:
+        return Group(picture(lines, console.width), below)
+    chosen = first_rows(view, max(room - 1, 1) * columns_of(console.width, NARROW_WIDTH))
+    rest = Text(f"and {len(view.entities) - len(chosen)} more: a larger terminal, or ARGS=--once", "dim")
+    return Group(picture(chosen, console.width, NARROW_WIDTH), rest, below)
+
+
+def first_rows(view: Node, count: int) -> list[Row]:
+    """As many entities as fit, those first that a person looks for first."""
+    wanted = [f"{platform}.{catalog.ENTITY[platform, key].name}" for platform, key in FIRST]
+    known = {label(entity): entity for entity in view.entities}
+    order = [known[name] for name in wanted if name in known]
+    order += [entity for name, entity in known.items() if name not in wanted and view.value(entity) is not None]
+    return [(entity.name, show(entity, view.value(entity))) for entity in order[:count]]
+
+
+def columns_of(width: int, column: int = COLUMN_WIDTH) -> int:
+    return max(1, width // column)
 
 
 def _print_changes(view: Node, hint: str) -> None:
@@ -276,6 +306,9 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         print()
+        return 0
+    except BrokenPipeError:  # whoever read our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import signal
 import sys
@@ -12,6 +11,9 @@ import click
 
 from ..errors import EvseError
 from ..secrecy import hide_in
+from .completion import VARIABLE, answer
+from .group import GLOBAL_OPTIONS, LazyGroup
+from .session import Session
 
 #: Subcommand -> (module, what `--help` says). In the order of `--help`.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -38,43 +40,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("generate", "Make an ESPHome configuration with what this charger supports."),
     "backup": ("backup", "Save the charger's settings as YAML."),
     "restore": ("restore", "Bring the charger's settings back to a backup."),
+    "completion": ("completion", "Let bash, zsh or fish complete what is typed."),
 }
 
 
-class LazyGroup(click.Group):
-    """Imports a subcommand only when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        return importlib.import_module(f"{__name__}.{COMMANDS[name][0]}").command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--port", envvar="EVSE_PORT", help="Device, by-id name or URL (socket://host:port, rfc2217://host:port); "
-              "without it EVSE_PORT, or the only charger.")  # fmt: skip
-@click.option("--baud", type=click.IntRange(300, 4_000_000), help="Baud rate, 115200 if not given.")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
-@click.option("--verbose", "-v", is_flag=True, help="Show what goes over the wire, on stderr.")
-@click.option("--timeout", type=click.FloatRange(0.1, 3600), help="Seconds until a silent charger is given up, 5 if "
-              "not given.")  # fmt: skip
+@click.group(
+    cls=LazyGroup, modules=COMMANDS, package=__name__, params=list(GLOBAL_OPTIONS),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)  # fmt: skip
 @click.version_option(package_name="evse-host", prog_name="evse-host")
 @click.pass_context
 def group(ctx: click.Context, **options) -> None:
-    """Talk to an ESP32-EVSE charger over its AT interface.
+    """Talk to an ESP32-EVSE charger over its AT interface. These options may stand behind the command, too.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or value, 3 no port, 4 no answer, 5 refused, 6 the charger shows
     something else after a write, 130 Ctrl-C.
     """
-    from .session import Session
-
     ctx.obj = Session(**options)
 
 
@@ -87,6 +68,8 @@ def run(arguments: list[str] | None = None) -> int:
     """Like ``main``, but returns the exit code."""
     _tolerate_any_text()
     _end_tidily_on_signals()
+    if VARIABLE in os.environ:
+        return answer(group, os.environ[VARIABLE])
     try:
         with group.make_context("evse-host", list(sys.argv[1:] if arguments is None else arguments)) as context:
             result = group.invoke(context)

@@ -8,14 +8,14 @@ import click
 
 from ..bridge import home_assistant
 from ..bridge import thingsboard as words
+from ..errors import UsageError
 from .bridging import needs, run_connected, secret, silence_options, snapshot_now, state_dir_option
+from .group import CommandGroup
 from .ocpp import ocpp
 from .session import Session
 
-DEFAULT_BROKER = "mqtt://192.168.1.10:1883"
 
-
-@click.group("bridge")
+@click.group("bridge", cls=CommandGroup)
 def command() -> None:
     """Serve the charger to Home Assistant (mqtt) or ThingsBoard over an MQTT broker, or be a charge point of an OCPP
     central system, until Ctrl-C.
@@ -25,6 +25,17 @@ def command() -> None:
 
 
 command.add_command(ocpp)
+
+
+broker_option = click.option(
+    "--broker", default="", envvar="EVSE_MQTT_BROKER", show_envvar=True, help="mqtt:// or mqtts://HOST[:PORT]. Needed."
+)
+
+
+def _chosen(broker: str) -> str:
+    if not broker:
+        raise UsageError("which broker? Give --broker mqtt://HOST[:PORT], or mqtts:// for TLS, or set EVSE_MQTT_BROKER")
+    return broker
 
 
 def _broker_options(function):
@@ -37,7 +48,7 @@ def _broker_options(function):
 
 
 @command.command("mqtt")
-@click.option("--broker", default=DEFAULT_BROKER, show_default=True, help="mqtt:// or mqtts://HOST[:PORT].")
+@broker_option
 @click.option("--username", default="", help="Without one: anonymous.")
 @click.option("--password-file", help="Its first line is the password; or set EVSE_MQTT_PASSWORD.")
 @click.option("--identifier", default="evse", show_default=True, help="Letters and digits; begins all topics.")
@@ -79,7 +90,7 @@ def mqtt(
         return None
     shells, link = _import()
     password = secret(password_file, "EVSE_MQTT_PASSWORD") if username or password_file else ""
-    where = link.Broker.parse(broker, username, password, ca_file or "")
+    where = link.Broker.parse(_chosen(broker), username, password, ca_file or "")
 
     def make(charger):
         return shells.HomeAssistantBridge(charger, where, identifier, interval, discovery, prefix)
@@ -88,7 +99,7 @@ def mqtt(
 
 
 @command.command("thingsboard")
-@click.option("--broker", default=DEFAULT_BROKER, show_default=True, help="mqtt:// or mqtts://HOST[:PORT].")
+@broker_option
 @click.option("--token-file", help="Its first line is the device's access token; or set EVSE_THINGSBOARD_TOKEN.")
 @click.option(
     "--interval", type=float, default=words.INTERVAL_S, show_default=True, help="Seconds between telemetry, at least 1."
@@ -106,7 +117,7 @@ def thingsboard(
         return None
     shells, link = _import()
     token = secret(token_file, "EVSE_THINGSBOARD_TOKEN")
-    where = link.Broker.parse(broker, token, ca_file=ca_file or "")
+    where = link.Broker.parse(_chosen(broker), token, ca_file=ca_file or "")
     return run_connected(session, lambda charger: shells.ThingsBoardBridge(charger, where, interval), f"broker {where}")
 
 

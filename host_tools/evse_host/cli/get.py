@@ -6,11 +6,12 @@ import click
 
 from ..errors import UsageError
 from ..settings import SETTINGS, Setting, lookup
+from .completion import readable_names
 from .session import Session
 
 
 @click.command("get")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=readable_names)
 @click.option("--all", "everything", is_flag=True, help="Every value that the charger has.")
 @click.option("--list", "listing", is_flag=True, help="The names there are; asks no charger.")
 @click.option("--force", is_flag=True, help="Also what can crash the charger (SERIAL0, SERIAL1).")

@@ -14,6 +14,7 @@ from ..errors import EvseError, UsageError
 from ..recordings.recording import Entry, Recorder, format_entry, format_header, note
 from ..secrecy import hide
 from ..settings import lookup
+from .completion import watchable_names
 from .session import Session
 
 PERIOD_MS = (100, 60_000)
@@ -26,6 +27,7 @@ class RecordingFile:
     def __init__(self, path: str, about: str, force: bool = False) -> None:
         """``-`` is standard output. Raises UsageError: the file is there already, or cannot be written."""
         self._recorder = Recorder()
+        self.lines = 0
         self._file = _open(path, force)
         self._start = time.perf_counter_ns()
         moment = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -54,12 +56,16 @@ class RecordingFile:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._add(self._recorder.finish())
         if self._file is not sys.stdout:
             self._file.close()
 
     def _add(self, entries: list[Entry]) -> None:
         if entries:
+            self.lines += len(entries)
             self._write("".join(format_entry(entry) + "\n" for entry in entries))
 
     def _write(self, text: str) -> None:
@@ -80,7 +86,7 @@ def _open(path: str, force: bool) -> TextIO:
 
 @click.command("record")
 @click.argument("file")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=watchable_names)
 @click.option("--period", type=click.IntRange(*PERIOD_MS), default=1000, help="Of the subscriptions, in ms; 1000.")
 @click.option("--seconds", type=click.FloatRange(0.1), help="How long to wait for pushes; otherwise until Ctrl-C.")
 @click.option("--ask/--no-ask", default=True, help="First read every value once, or not.")
@@ -101,15 +107,28 @@ def command(
     port = find_port(session.port)
     about = f"evse-host record, {hide(port)}, {session.baud_rate} baud"
     timeout = session.timeout or SYNC_TIMEOUT_S
-    with (
-        RecordingFile(file, about, force) as recording,
-        Evse.open(port, session.baud_rate, timeout, recording) as evse,
-    ):
-        try:
+    recording = RecordingFile(file, about, force)
+    try:
+        with Evse.open(port, session.baud_rate, timeout, recording) as evse:
+            _say_what(file, settings, seconds, ask)
             _run(evse, recording, settings, period, seconds, ask)
-        except EvseError as error:
-            recording.note(str(error))
-            raise
+    except EvseError as error:
+        recording.note(str(error))
+        raise
+    finally:
+        recording.close()
+        say(f"{recording.lines} lines are in {file}")
+
+
+def _say_what(file: str, settings: list[str], seconds: float | None, ask: bool) -> None:
+    what = [*["every value once"] * ask, *settings]
+    until = f"for {seconds:g} s" if seconds else "until Ctrl-C"
+    say(f"records to {file}: {', '.join(what) or 'nothing, without NAMES'}, {until}")
+
+
+def say(text: str) -> None:
+    """For the person, beside what is recorded."""
+    click.echo(f"evse-host: {text}", err=True)
 
 
 def _run(evse, recording: RecordingFile, names: list[str], period: int, seconds: float | None, ask: bool) -> None:

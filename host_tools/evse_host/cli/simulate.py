@@ -46,6 +46,7 @@ def command(session: Session, script: str | None, count: int, demo: bool, **opti
         servers = [running.enter_context(server) for server in _servers(count, **options)]
         session.show([_place(server) for server in servers], "\n".join(_place(server) for server in servers))
         sys.stdout.flush()
+        _introduce(servers, options["firmware"], options["car"])
         start = servers[0].now
         threading.Thread(target=_listen, args=(servers, orders), daemon=True).start()
         if demo:
@@ -56,6 +57,19 @@ def command(session: Session, script: str | None, count: int, demo: bool, **opti
             _say(f"{seconds:g} {order.text}", _obey(servers, order))
         while True:
             time.sleep(SLICE_S)
+
+
+CAR_WORDS = {"none": "no car", "plugged": "a car that wants energy", "full": "a full car"}
+
+
+def _introduce(servers: list, firmware: str, car: str) -> None:
+    """For the person, on stderr: the places alone are on stdout."""
+    several = "charger" if len(servers) == 1 else f"{len(servers)} chargers"
+    click.echo(
+        f"evse-host: simulated {several}, firmware {firmware}, {CAR_WORDS[car]}. In another terminal: evse-host --port "
+        f"{_place(servers[0])} info\nevse-host: type `plug`, `draw 10` and so on, `help` lists all orders; Ctrl-C ends",
+        err=True,
+    )
 
 
 def _servers(count: int, link, tcp, firmware, car, time_scale, line_baud, boot):

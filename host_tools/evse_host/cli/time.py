@@ -6,10 +6,11 @@ import time
 
 import click
 
+from .group import CommandGroup
 from .session import Session
 
 
-@click.group("time", invoke_without_command=True)
+@click.group("time", cls=CommandGroup, invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """Show the charger's clock beside this computer's."""
@@ -30,7 +31,8 @@ def sync(session: Session) -> None:
 
 def _show(session: Session, epoch: int) -> None:
     from ..settings import iso_time
+    from ..words import lag
 
     ahead = epoch - int(time.time())
-    text = f"{iso_time(epoch)}  ({abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'} this computer)"
+    text = f"{iso_time(epoch)}  ({lag(ahead, 'this computer')})"
     session.show({"time": iso_time(epoch), "epoch": epoch, "ahead_s": ahead}, text)

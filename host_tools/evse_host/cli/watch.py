@@ -13,6 +13,7 @@ from ..catalog import NEVER, SUBSCRIBE_MIN_MS
 from ..errors import NoAnswerError, RefusedError, UsageError
 from ..settings import SETTINGS, Setting, lookup
 from ..wire.codec import Fields, Ready, Value
+from .completion import watchable_names
 from .session import Session, print_json
 
 DEFAULT = ("state", "ERROR", "enable", "charging_current", "emeter_power", "voltage_l1", "voltage_l2", "voltage_l3",
@@ -22,7 +23,7 @@ STEP_S = 0.25
 
 
 @click.command("watch")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=watchable_names)
 @click.option("--all", "everything", is_flag=True, help="Every value that can be watched.")
 @click.option("--interval", type=click.FloatRange(SUBSCRIBE_MIN_MS / 1000, 3600), default=1.0, show_default=True,
               help="Seconds between two pushes of a value.")  # fmt: skip

@@ -7,6 +7,7 @@ import time
 import click
 
 from ..errors import EvseError, UsageError
+from .group import CommandGroup
 from .session import Session
 
 CONNECT_TIMEOUT_S = 20
@@ -15,7 +16,7 @@ LEAVE_TIMEOUT_S = 5
 SECURITY = {0: "open", 1: "protected"}
 
 
-@click.group("wifi")
+@click.group("wifi", cls=CommandGroup)
 def command() -> None:
     """The charger's own Wi-Fi."""
 

@@ -172,7 +172,19 @@ def add_secrets(file: Path, config: str) -> list[str]:
     lines = [f"{name}: {scalar(MAKERS[name]() if name in MAKERS else PLACEHOLDER)}\n" for name in added]
     if lines:
         _append(file, "".join(lines))
+    _keep_out_of_git(file)
     return added
+
+
+def _keep_out_of_git(file: Path) -> None:
+    """Secrets are ignored by git wherever they lie, as ESPHome's own dashboard has it."""
+    ignore = file.parent / ".gitignore"
+    try:
+        known = ignore.read_text(encoding="utf-8").split() if ignore.exists() else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{ignore}: cannot be read: {error}") from None
+    if not {file.name, f"/{file.name}"} & set(known):
+        _append(ignore, f"/{file.name}\n", mode=0o644)
 
 
 def _secret_names(file: Path) -> set[str]:
@@ -196,9 +208,10 @@ def _secret_names(file: Path) -> set[str]:
     return names
 
 
-def _append(file: Path, text: str) -> None:
+def _append(file: Path, text: str, mode: int = 0o600) -> None:
+    """A new file of secrets is nobody else's to read."""
     try:
-        file.touch(mode=0o600)  # a new one is nobody else's to read
+        file.touch(mode=mode)
         before = file.read_bytes()
         with file.open("ab") as output:
             output.write((text if before.endswith(b"\n") or not before else "\n" + text).encode("utf-8"))

@@ -225,7 +225,7 @@ class Evse:
         if command.name not in ("CHCUR", "DEFCHCUR"):
             return ""
         (maximum,) = self.get("MAXCHCUR")
-        return f"; its MAXCHCUR is {maximum} A"
+        return f"; at most {maximum} A on this charger, by its MAXCHCUR"
 
     def _write_unproven(self, command: Command, line: str) -> Fields:
         answer = self._ask(Request(line))

@@ -80,7 +80,12 @@ class PtyPort:
     def _make_link(self, link: Path) -> None:
         if link.exists() and not link.is_symlink():
             os.close(self.fd)
-            raise FileExistsError(f"link {link}: something else is there; only a symbolic link is replaced")
+            raise FileExistsError(f"--link {link}: something else is there; only a symbolic link is replaced")
+        if link.exists():
+            os.close(self.fd)
+            raise FileExistsError(
+                f"--link {link}: in use, it leads to {link.resolve()}; choose another, or remove it if nobody needs it"
+            )
         link.unlink(missing_ok=True)
         link.symlink_to(self._device)
         self.path = str(link)
