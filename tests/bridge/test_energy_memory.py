@@ -103,7 +103,7 @@ def test_the_charger_of_the_release(share):
         before = followed(charger, server)
         server.inject(lambda faults: faults.reboot())
         wait_until(lambda: total(server) < before)
-        charge(server, 0.05)
+        charge(server, 0.02)
         wait_until(lambda: charger.snapshot.total_energy > before)
 
 
