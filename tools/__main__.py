@@ -30,6 +30,7 @@ COMMANDS = {
         "footprint": "tools.measure.footprint",
         "host-bench": "tools.measure.host_bench",
         "gateway-bench": "tools.measure.gateway_bench",
+        "ocpp-bench": "tools.measure.ocpp_bench",
     },
     "soak": {
         "fault-matrix": "tools.soak.fault_matrix.__main__",

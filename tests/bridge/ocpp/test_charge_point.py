@@ -51,7 +51,7 @@ def charging(world: World) -> World:
     return world
 
 
-# --- booting (TC_001 to 003) ------------------------------------------------------------------------------------------
+# --- booting ------------------------------------------------------------------------------------------
 
 
 def test_boot_accepted(world):
@@ -99,7 +99,7 @@ def test_heartbeats_come_at_the_interval_of_the_boot(world):
     assert len(world.server.actions("Heartbeat")) - before == 10
 
 
-# --- a session (TC_003 to 012) ----------------------------------------------------------------------------------------
+# --- a session ----------------------------------------------------------------------------------------
 
 
 def test_plug_charge_stop_unplug(world):
@@ -242,7 +242,7 @@ def test_somebody_at_the_page_authorizes(locked):
     assert locked.writes == []
 
 
-# --- offline (TC_026 to 040) ------------------------------------------------------------------------------------------
+# --- offline ------------------------------------------------------------------------------------------
 
 
 def test_a_charge_while_the_line_is_cut_is_told_afterwards_with_its_times(world):
@@ -479,7 +479,7 @@ def test_a_silent_charger_is_a_fault_and_its_transaction_goes_on(world):
     assert world.server.statuses()[-1] == "Charging" and not world.server.actions("StopTransaction")
 
 
-# --- smart charging (TC_056 to 072) -----------------------------------------------------------------------------------
+# --- smart charging -----------------------------------------------------------------------------------
 
 
 def test_a_limit_a_pause_and_the_end_of_both(world):
