@@ -37,6 +37,7 @@ COMMANDS = {
         "long-life": "tools.soak.long_life.__main__",
         "fuzz": "tools.soak.fuzz",
         "security": "tools.soak.security",
+        "ocpp-cuts": "tools.soak.ocpp_cuts",
     },
     "release": {
         "web-flasher": "tools.release.web_flasher",

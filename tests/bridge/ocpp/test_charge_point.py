@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from .world import LOST, World
+from .world import KILLED_AFTER, KILLED_BEFORE, LOST, OK, UNANSWERED, World
 
 
 def stamp(world: World, seconds: float = 0) -> str:
@@ -329,6 +329,22 @@ def test_a_question_that_was_cut_off_is_asked_again():
     charging(world)
 
 
+@pytest.mark.parametrize("action", ["StartTransaction", "MeterValues", "StopTransaction"])
+@pytest.mark.parametrize("fate", [UNANSWERED, KILLED_AFTER, LOST, KILLED_BEFORE])
+def test_a_message_whose_answer_is_lost_is_sent_again_as_it_was(action, fate, tmp_path):
+    """The same id and the same text: the world's server refuses anything else."""
+    world = World(tmp_path / "journal", tag="HOME")
+    fates = iter([fate, fate])
+    world.fate = lambda name: next(fates, OK) if name == action else OK
+    charging(world)
+    world.run(130)
+    world.car.unplug()
+    world.run(10)
+    assert world.server.repeated == (2 if fate in (UNANSWERED, KILLED_AFTER) else 0)
+    assert len(world.server.actions("StartTransaction")) == len(world.server.actions("StopTransaction")) == 1
+    assert len(world.server.actions("MeterValues")) == 2 and world.server.wrong == []
+
+
 def test_a_message_that_is_refused_is_tried_as_often_as_the_configuration_says(world):
     world.call("ChangeConfiguration", {"key": "TransactionMessageAttempts", "value": "3"})
     world.call("ChangeConfiguration", {"key": "TransactionMessageRetryInterval", "value": "10"})
@@ -534,9 +550,12 @@ def test_a_transaction_profile_needs_its_transaction_and_ends_with_it(world):
     assert world.call("SetChargingProfile", profile(8, "TxProfile", transactionId=99))["status"] == "Rejected"
     assert world.call("SetChargingProfile", profile(8, "TxProfile", transactionId=1))["status"] == "Accepted"
     assert world.value("CHCUR") == 80
+    assert world.call("SetChargingProfile", profile(7, "TxProfile"))["status"] == "Accepted"
     world.car.unplug()
     world.run(5)
     assert world.value("CHCUR") == 320
+    charging(world)
+    assert world.value("CHCUR") == 320, "it is no other transaction's"
 
 
 def test_a_remote_start_brings_its_profile(locked):

@@ -1,7 +1,7 @@
 """Cuts of line, charger, server and process at seeded moments: no transaction message is lost, doubled or out of order,
 and the meter goes on.
 
-    EVSE_OCPP_CUTS=1000 python -m pytest tests/bridge/ocpp/test_cuts.py        the long form
+    python -m tools ocpp-cuts        the long form
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Story:
         self.world = World(folder / f"journal-{seed}", tag="HOME")
         self.world.call("ChangeConfiguration", {"key": "MeterValueSampleInterval", "value": "10"})
         self.world.call("ChangeConfiguration", {"key": "TransactionMessageRetryInterval", "value": "1"})
-        self.kinds: set[str] = set()
+        self.hit = False  # the message that the dice had chosen
 
     def live(self, cuts: int) -> None:
         for _ in range(cuts):
@@ -35,22 +35,22 @@ class Story:
             self._cut(self.dice.choice(("line", "message", "charger", "restart", "process", "server")))
         self._calm()
 
-    def _drive(self) -> None:
+    def _drive(self, always: bool = False) -> None:
         car = self.world.car
-        if self.dice.random() < 0.6:
+        if always or self.dice.random() < 0.6:
             car.unplug() if car.plugged else car.plug()
 
     def _cut(self, kind: str) -> None:
         world = self.world
-        self.kinds.add(kind)
         if kind == "line":
             world.line = False
             world.run(self.dice.uniform(0.25, 60))
             world.line = True
         elif kind == "message":
-            fate = self.dice.choice(FATES[1:])
+            fate, self.hit = self.dice.choice(FATES[1:]), False
             world.fate = lambda action: fate if action in TRANSACTION and self._once() else OK
-            world.run(self.dice.uniform(1, 30))
+            self._drive(always=True)
+            world.run(60, lambda: self.hit)
             world.fate = lambda _: OK
         elif kind == "charger":
             world.serial = False
@@ -67,7 +67,7 @@ class Story:
             world.server.answers = {}
 
     def _once(self) -> bool:
-        self.world.fate = lambda _: OK
+        self.world.fate, self.hit = (lambda _: OK), True
         return True
 
     def _calm(self) -> None:

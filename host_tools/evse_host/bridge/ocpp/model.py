@@ -100,6 +100,8 @@ class ChargePoint:
         self._next_sample = self._next_clock = self._next_heartbeat = self._next_note = 0.0
         self._limit_due: float | None = 0.0
         self._last = 0.0
+        if self.transaction:  # its values go on at their interval
+            self._next_sample = self.transaction.last_at + self.configuration.number("MeterValueSampleInterval")
 
     # === the charger ==================================================================================================
 
@@ -627,6 +629,7 @@ class ChargePoint:
         if self._ending:
             return  # nothing of a transaction is later than its end
         interval = self.configuration.number("MeterValueSampleInterval")
+        self._next_sample = min(self._next_sample, now + interval)  # whatever the clock has done
         if self.transaction and interval and now >= self._next_sample:
             self._next_sample = now + interval
             self._add_values("MeterValuesSampledData", PERIODIC, now)
