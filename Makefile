@@ -32,6 +32,7 @@ soak: $(INSTALLED) ## faults, 30 days, fuzzing, hostile texts and latency at len
 	@$(RUN) tools long-life $(ARGS)
 	@$(RUN) tools fuzz --long $(ARGS)
 	@$(RUN) tools security $(ARGS)
+	@$(RUN) tools ocpp-cuts
 	@$(RUN) tools latency --long $(ARGS)
 	@$(RUN) tools cost $(ARGS)
 
