@@ -107,7 +107,7 @@ def charging() -> World:
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_call_that_fits_the_schema_is_answered(data):
     """By the schema of the answer, which the world checks."""
     world = charging()
@@ -125,7 +125,7 @@ def test_any_call_that_fits_the_schema_is_answered(data):
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_object_at_all_is_answered(data):
     """One property of a call that fits is anything."""
     world = charging()
@@ -147,13 +147,13 @@ def test_any_object_at_all_is_answered(data):
 
 
 @given(st.text(max_size=200) | any_json.map(json.dumps) | st.lists(any_json, max_size=6).map(json.dumps))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_any_text_at_all_is_parsed(text):
     assert isinstance(rpc.parse(text, "1.6"), rpc.Call | rpc.Result | rpc.Error | rpc.Unreadable)
 
 
 @given(st.dictionaries(st.sampled_from(["status", "interval", "currentTime", "idTagInfo", "transactionId"]), any_json))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_answer_at_all_loses_no_transaction_message(payload):
     """An answer that is none leaves the message where it is, or it was understood."""
     world = World(tag="HOME")

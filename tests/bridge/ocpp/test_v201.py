@@ -221,7 +221,7 @@ def test_wrong_calls(world, action, payload, code):
 
 
 @given(data=st.data())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_call_that_fits_the_schema_is_answered(data):
     world = World(version="2.0.1", tag="HOME")
     world.car.plug()
