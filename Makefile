@@ -48,6 +48,7 @@ format: $(INSTALLED) ## lay out Python and C++
 lint: $(INSTALLED) ## check Python and C++ without changing them
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
+	@$(RUN) mypy
 	@$(VENV)/bin/clang-format --dry-run --Werror $(CPP)
 
 clean: ## remove everything that was made

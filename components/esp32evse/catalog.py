@@ -10,6 +10,7 @@ firmware v2.1.1 and its development head of June 2026, observed on the wire.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 # --- the wire ---------------------------------------------------------------------------------------------------------
 
@@ -133,7 +134,7 @@ class Command:
         return self.answer or self.name
 
 
-def _flag(name: str = "value", **kwargs) -> tuple[Field, ...]:
+def _flag(name: str = "value", **kwargs: Any) -> tuple[Field, ...]:
     return (Field(name, "u8", minimum=0, maximum=1, **kwargs),)
 
 
@@ -145,11 +146,11 @@ def _string(name: str = "value") -> tuple[Field, ...]:
     return (Field(name, "str"),)
 
 
-def _name(**kwargs) -> Field:
+def _name(**kwargs: Any) -> Field:
     return Field(**{"name": "value", "minimum": 1, **kwargs}, type="str", released_bytes=30)
 
 
-def _addresses(*names: str, **kwargs) -> tuple[Field, ...]:
+def _addresses(*names: str, **kwargs: Any) -> tuple[Field, ...]:
     return tuple(Field(name, "str", address=True, **kwargs) for name in names)
 
 
@@ -317,19 +318,19 @@ DIAGNOSTIC = "diagnostic"
 CONFIG = "config"
 
 
-def _sensor(key: str, name: str, command: str, unit: str = "", device_class: str = "", state_class: str = "measurement", **kwargs) -> Entity:
+def _sensor(key: str, name: str, command: str, unit: str = "", device_class: str = "", state_class: str = "measurement", **kwargs: Any) -> Entity:
     return Entity("sensor", key, name, command, unit=unit, device_class=device_class, state_class=state_class, **kwargs)
 
 
-def _binary(key: str, name: str, command: str = "", device_class: str = "", **kwargs) -> Entity:
+def _binary(key: str, name: str, command: str = "", device_class: str = "", **kwargs: Any) -> Entity:
     return Entity("binary_sensor", key, name, command, device_class=device_class, **kwargs)
 
 
-def _text(key: str, name: str, command: str = "", **kwargs) -> Entity:
+def _text(key: str, name: str, command: str = "", **kwargs: Any) -> Entity:
     return Entity("text_sensor", key, name, command, **kwargs)
 
 
-def _fact(key: str, name: str, command: str, **kwargs) -> Entity:
+def _fact(key: str, name: str, command: str, **kwargs: Any) -> Entity:
     return _text(key, name, command, category=DIAGNOSTIC, **kwargs)
 
 
@@ -337,15 +338,15 @@ def _counter(number: int, key: str, name: str, icon: str, notes: str) -> Entity:
     return Entity("sensor", key, name, convert="counter", bit=number, state_class="total_increasing", category=DIAGNOSTIC, icon=icon, notes=notes)
 
 
-def _limit(key: str, name: str, command: str, **kwargs) -> Entity:
+def _limit(key: str, name: str, command: str, **kwargs: Any) -> Entity:
     return Entity("number", key, name, command, category=CONFIG, **kwargs)
 
 
-_AMPERE = {"unit": "A", "device_class": "current", "minimum": 6, "maximum": 63, "icon": "mdi:current-ac"}
-_TENTHS = {**_AMPERE, "step": 0.1, "multiplier": 10}
-_KWH = {"unit": "kWh", "device_class": "energy", "maximum": 200, "step": 0.1, "multiplier": 1000, "icon": "mdi:battery-charging-high", "notes": "0 = no limit"}
-_HOURS = {"unit": "h", "device_class": "duration", "maximum": 48, "step": 0.5, "multiplier": 3600, "icon": "mdi:timer-sand", "notes": "0 = no limit"}
-_KW = {"unit": "kW", "device_class": "power", "maximum": 65.5, "step": 0.1, "multiplier": 1000, "icon": "mdi:speedometer-slow", "notes": "0 = no limit; acts after 60 s below it"}
+_AMPERE: dict[str, Any] = {"unit": "A", "device_class": "current", "minimum": 6, "maximum": 63, "icon": "mdi:current-ac"}
+_TENTHS: dict[str, Any] = {**_AMPERE, "step": 0.1, "multiplier": 10}
+_KWH: dict[str, Any] = {"unit": "kWh", "device_class": "energy", "maximum": 200, "step": 0.1, "multiplier": 1000, "icon": "mdi:battery-charging-high", "notes": "0 = no limit"}
+_HOURS: dict[str, Any] = {"unit": "h", "device_class": "duration", "maximum": 48, "step": 0.5, "multiplier": 3600, "icon": "mdi:timer-sand", "notes": "0 = no limit"}
+_KW: dict[str, Any] = {"unit": "kW", "device_class": "power", "maximum": 65.5, "step": 0.1, "multiplier": 1000, "icon": "mdi:speedometer-slow", "notes": "0 = no limit; acts after 60 s below it"}
 SESSION_DURATION = "EMETERSESTIME"
 _SESSION = ("STATE", "EMETERCONSUM", SESSION_DURATION)
 

@@ -9,6 +9,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 _NAME = "evse_host._catalog"
 _CHECKOUT = Path(__file__).resolve().parents[2] / "components" / "esp32evse" / "catalog.py"
@@ -21,6 +22,7 @@ def _load() -> ModuleType:
         if not _CHECKOUT.is_file():
             raise ImportError(f"the catalog is neither installed with evse_host nor at {_CHECKOUT}") from None
     spec = importlib.util.spec_from_file_location(_NAME, _CHECKOUT)
+    assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[_NAME] = module  # dataclasses look their module up while it is being executed
     spec.loader.exec_module(module)
@@ -30,3 +32,6 @@ def _load() -> ModuleType:
 _module = _load()
 __all__ = [name for name in vars(_module) if not name.startswith("_")]
 globals().update({name: getattr(_module, name) for name in __all__})
+
+if TYPE_CHECKING:
+    from esp32evse.catalog import *  # noqa: F403

@@ -11,8 +11,9 @@ import difflib
 import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
-from .catalog import COMMAND, COMMANDS, ENTITIES, FAULTS, Command, Entity
+from .catalog import COMMAND, COMMANDS, ENTITIES, FAULTS, Command, Entity, Field
 from .errors import UsageError
 from .wire.codec import Fields, Scalar, format_argument, name_of, printable, writable_fields
 from .words import duration, energy
@@ -41,6 +42,11 @@ class Setting:
         return ", ".join(unit for unit in units if unit)
 
     @property
+    def index(self) -> int:
+        """Of its field among those of the command."""
+        return self.entity.field_index if self.entity else 0
+
+    @property
     def doc(self) -> str:
         return self.entity.name if self.entity else self.command.doc
 
@@ -56,7 +62,7 @@ class Setting:
     @property
     def _plain_write(self) -> bool:
         """A joined, dated or derived value has no way back."""
-        return self.entity.platform in ("number", "select", "text", "switch")
+        return self.entity is not None and self.entity.platform in ("number", "select", "text", "switch")
 
     @property
     def is_flag(self) -> bool:
@@ -77,19 +83,19 @@ class Setting:
 
     # --- from the wire
 
-    def value(self, rows: list[Fields]) -> Plain | list | dict:
+    def value(self, rows: list[Fields]) -> Any:
         """What stands in JSON: numbers in ``unit``, names of states, true and false; None where it is unknown."""
         if self.entity is None:
             shown = [self._raw_value(row) for row in rows]
             return shown if self.command.lines else shown[0]
-        return self._entity_value(rows)
+        return self._entity_value(self.entity, rows)
 
-    def _raw_value(self, row: Fields) -> Plain | dict:
+    def _raw_value(self, row: Fields) -> Any:
         columns = self.command.fields
         return row[0] if len(columns) == 1 else {c.name: v for c, v in zip(columns, row, strict=False)}
 
-    def _entity_value(self, rows: list[Fields]) -> Plain:
-        entity, index = self.entity, self.entity.field_index
+    def _entity_value(self, entity: Entity, rows: list[Fields]) -> Plain:
+        index = entity.field_index
         if entity.convert == "join":
             return ", ".join(" ".join(map(str, row)) for row in rows)
         row = rows[0]
@@ -115,6 +121,8 @@ class Setting:
     def _factor(self) -> Decimal:
         """Wire value of one ``unit``."""
         entity = self.entity
+        if entity is None:
+            return Decimal(1)
         return Decimal(10) ** entity.scale if entity.scale else Decimal(str(entity.multiplier))
 
     def _scaled(self, value: int) -> Decimal:
@@ -155,7 +163,7 @@ class Setting:
         if self.entity and len(words) != 1:
             raise UsageError(f"{self.name}: takes one value, {len(words)} given; quote a text that holds spaces")
         try:
-            values = (self._parse_entity(words[0]),) if self.entity else self._parse_raw(words)
+            values = (self._parse_entity(self.entity, words[0]),) if self.entity else self._parse_raw(words)
             format_argument(self.command, values)
         except ValueError as error:
             raise UsageError(str(error)) from None
@@ -166,17 +174,17 @@ class Setting:
         values = [_parse_column(self.command, *pair) for pair in zip(columns, words, strict=False)]
         return (*values, *words[len(columns) :])
 
-    def _parse_entity(self, word: str) -> Scalar:
-        if self.entity.platform == "text" or (self.entity.platform == "select" and not self.options):
+    def _parse_entity(self, entity: Entity, word: str) -> Scalar:
+        if entity.platform == "text" or (entity.platform == "select" and not self.options):
             return word
         if self.is_flag:
             return _parse_flag(self.name, word)
         if self.options:
             return _parse_option(self.name, self.options, word)
-        return self._parse_number(word)
+        return self._parse_number(entity, word)
 
-    def _parse_number(self, word: str) -> int:
-        entity, unit = self.entity, self.entity.unit
+    def _parse_number(self, entity: Entity, word: str) -> int:
+        unit = entity.unit
         low, high = Decimal(str(entity.minimum)), Decimal(str(entity.maximum))
         allowed = f"{low} to {high} {unit}"
         try:
@@ -198,15 +206,15 @@ def _with_point(word: str) -> str:
     return word.replace(",", ".") if re.fullmatch(r"-?[0-9]+,[0-9]{1,2}", word) else word
 
 
-def _column_text(column, value: Scalar) -> str:
+def _column_text(column: Field, value: Scalar) -> str:
     if isinstance(value, str):
         return f'"{printable(value)}"'
-    if value < len(column.values):
+    if isinstance(value, int) and value < len(column.values):
         return f"{value} ({column.values[value]})"
     return f"{value} {column.unit}".rstrip()
 
 
-def _parse_column(command: Command, column, word: str) -> Scalar:
+def _parse_column(command: Command, column: Field, word: str) -> Scalar:
     if column.type == "str":
         return word
     key = command.name if len(command.fields) == 1 else f"{command.name} {column.name}"

@@ -30,12 +30,13 @@ def test_once_prints_a_complete_picture() -> None:
     output, errors = (demo := start("--once", "--api-port", str(port))).communicate(timeout=120)
     assert (demo.returncode, errors) == (0, "")
     assert f"port {port}" in output
-    shown = dict(line.strip().split("  ", 1) for line in output.splitlines() if line.startswith("  "))
-    values = {name: value.strip() for name, value in shown.items()}
+    shown = [line.strip().partition("  ") for line in output.splitlines() if line.startswith("  ")]
+    values = {name: value.strip() for name, _, value in shown}
     assert values["Status"] == "Charging"
     assert values["Charging current"] == "32 A"
     assert values["Voltage L1"].endswith(" V")
     assert values["Last session energy"] == "unknown"
+    assert all(values.values())
 
 
 @pytest.mark.usefixtures("full_node_program")

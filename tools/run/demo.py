@@ -67,7 +67,7 @@ def show(entity: EntityInfo, value: object) -> str:
         digits = getattr(entity, "accuracy_decimals", None)
         number = f"{value:.7g}" if digits is None else f"{value:.{digits}f}"
         return f"{number} {entity.unit_of_measurement}".rstrip()
-    return str(value)
+    return str(value) or "(empty)"
 
 
 def rows(view: Node) -> list[Row]:

@@ -14,7 +14,7 @@ from .session import Session
 def complete_ports(_ctx: click.Context, _option: click.Parameter, begun: str) -> list[str]:
     from ..line.transport import list_ports
 
-    return [port.name for port in list_ports() if port.name.startswith(begun)]
+    return [port.device for port in list_ports() if port.device.startswith(begun)]
 
 
 #: Fields of ``Session``, taken before and behind every command.

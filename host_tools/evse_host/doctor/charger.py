@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..catalog import COMMAND, COMMANDS
-from ..wire.codec import Damaged, Event, Other, Value, printable
+from ..wire.codec import Damaged, Event, Fields, Other, Value, printable
 from .finding import Finding, Status
 
 JUST_STARTED_S = 60
@@ -21,7 +21,7 @@ class Exchange:
     seconds: float
 
     @property
-    def values(self) -> dict[str, tuple]:
+    def values(self) -> dict[str, Fields]:
         return {event.name: event.fields for event in self.events if isinstance(event, Value)}
 
     @property
@@ -55,7 +55,7 @@ def judge_echo(echoed: bool, still: bool) -> Finding:
     )  # fmt: skip
 
 
-def judge_firmware(values: dict[str, tuple], known: set[str]) -> Finding:
+def judge_firmware(values: dict[str, Fields], known: set[str]) -> Finding:
     """``values`` of VER, DEVNAME, CHIP, UPTIME as far as they came; ``known``: the names that AT+CMD lists."""
     version = values.get("VER", ("unknown",))[0]
     board = values.get("DEVNAME", ("",))[0]

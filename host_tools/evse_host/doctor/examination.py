@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from ..catalog import BAUD_RATE
-from ..wire.codec import Decoder, Event, Other, Ready, Result, Value, to_bytes
+from ..wire.codec import Decoder, Event, Fields, Other, Ready, Result, Value, to_bytes
 from .charger import Exchange, agreed_names, judge_echo, judge_firmware, judge_restarts
 from .finding import Finding
 from .line import Kind, Sample, best, judge_baud_rate, judge_bytes, judge_lines, judge_mode
@@ -222,7 +222,7 @@ class Doctor:
         return judge_echo(echoed, self._echo)
 
     def _examine_firmware(self) -> Finding:
-        values: dict[str, tuple] = {}
+        values: dict[str, Fields] = {}
         for name in ("VER", "DEVNAME", "CHIP", "UPTIME"):
             values |= self._retry(f"AT+{name}?").values
         return judge_firmware(values, agreed_names(self._listed_names(), self._listed_names()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import click
 
@@ -47,7 +48,7 @@ def exit_code(findings: list[Finding]) -> int:
     return 1 if bad else 0
 
 
-def plain(finding: Finding) -> dict:
+def plain(finding: Finding) -> dict[str, Any]:
     return {
         "step": finding.step, "status": finding.status.value, "seen": finding.seen, "means": finding.means,
         "do": finding.do, "data": finding.data,

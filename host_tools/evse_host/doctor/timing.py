@@ -83,8 +83,9 @@ def judge_cadence(name: str, times: Sequence[float], after: int, strangers: Sequ
             "pushes", Status.PROBLEM, f"{len(times)} pushes of {name} came in {CADENCE_S} s",
             "the charger is stuck, or the line loses them", "switch the charger off and on", data,
         )  # fmt: skip
-    data |= {key: round(value, 1) for key, value in distribution(gaps).items()}
-    seen = f"every {data['median']:.0f} ms, {data['min']:.0f} to {data['max']:.0f} ms"
+    spread = {key: round(value, 1) for key, value in distribution(gaps).items()}
+    data |= spread
+    seen = f"every {spread['median']:.0f} ms, {spread['min']:.0f} to {spread['max']:.0f} ms"
     if strangers:  # their commands hurry the pushes, and the answers to their reads look like pushes
         return Finding(
             "pushes", Status.NOTE, f"{seen}; others had subscribed to {', '.join(strangers)}",
@@ -97,7 +98,7 @@ def judge_cadence(name: str, times: Sequence[float], after: int, strangers: Sequ
             "pushes", Status.WARNING, f"{seen}; {after} came after they were stopped",
             "UNSUB got lost, or another program subscribes again", "find the other program", data,
         )  # fmt: skip
-    if data["max"] > 2.5 * data["median"] + 50:
+    if spread["max"] > 2.5 * spread["median"] + 50:
         return Finding(
             "pushes",
             Status.WARNING,

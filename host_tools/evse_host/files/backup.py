@@ -12,6 +12,7 @@ import contextlib
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
 
@@ -57,7 +58,7 @@ def read_charger(evse: Evse) -> Backup:
 # --- as YAML ----------------------------------------------------------------------------------------------------------
 
 
-def plain(backup: Backup) -> dict:
+def plain(backup: Backup) -> dict[str, Any]:
     """For JSON; `parse_backup` reads it too."""
     settings = {name: _plain_fields(COMMAND[name], fields) for name, fields in backup.settings.items()}
     secrets = [f"{name} {column.name}" for name in settings for column in COMMAND[name].fields if column.access == "W"]
@@ -69,7 +70,7 @@ def plain(backup: Backup) -> dict:
     }
 
 
-def _plain_fields(command: Command, fields: Fields) -> Scalar | dict[str, Scalar]:
+def _plain_fields(command: Command, fields: Fields) -> Any:
     if len(command.fields) == 1:
         return fields[0]
     return {column.name: value for column, value in zip(command.fields, fields, strict=False) if column.access != "W"}
@@ -98,8 +99,8 @@ def _setting_lines(command: Command, fields: Fields) -> list[str]:
     lines = [f"  {command.name}: # {remark}"]
     for column, value in zip(command.fields, fields, strict=False):
         secret = column.access == "W"
-        shown = f"# {column.name}: {SECRET_REMARK.format(name=column.name)}" if secret else None
-        lines.append(f"    {shown or f'{column.name}: {scalar(value)}'}")
+        remark = f"# {column.name}: {SECRET_REMARK.format(name=column.name)}"
+        lines.append(f"    {remark if secret else f'{column.name}: {scalar(value)}'}")
     return lines
 
 
@@ -161,11 +162,13 @@ def _fields(command: Command, value: object) -> Fields:
 
 
 def _plain_scalar(command: Command, column: Field, value: object) -> Scalar:
-    if column.type == "str" and not isinstance(value, str):
-        raise UsageError(f"{command.name} {column.name}: {value!r} is not a text; put it in quotes")
-    if column.type != "str" and not isinstance(value, int):
+    if column.type == "str":
+        if not isinstance(value, str):
+            raise UsageError(f"{command.name} {column.name}: {value!r} is not a text; put it in quotes")
+        return value
+    if not isinstance(value, int):
         raise UsageError(f"{command.name} {column.name}: {value!r} is not a whole number")
-    return int(value) if isinstance(value, int) else value
+    return int(value)
 
 
 # --- to the charger ---------------------------------------------------------------------------------------------------
@@ -205,7 +208,7 @@ class Change:
         return f"{name}: {show(self.command, at, have)} -> {show(self.command, at, want)}"
 
     @property
-    def plain(self) -> dict:
+    def plain(self) -> dict[str, Any]:
         """For JSON; a password is left out."""
         return {
             "name": self.command.name,

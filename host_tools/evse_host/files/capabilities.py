@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import yaml
 
@@ -15,6 +16,7 @@ from ..catalog import COMMANDS, EMETER_TYPES, Entity
 from ..errors import RefusedError, UsageError
 from ..line.client import Evse
 from ..line.steady import read_steady
+from ..wire.codec import Fields
 from .yaml_text import scalar
 
 #: Firmware by name, for answers without a list of commands.
@@ -117,14 +119,15 @@ QUESTIONS = {
 def ask(evse: Evse) -> Capabilities:
     """Asks a charger. It only reads."""
     commands = frozenset(evse.commands() | evse.commands())  # twice: a line lost to noise would be an entity lost
-    answers = {key: any(_read(evse, name)) for key, name in QUESTIONS.items()}
+    flags = {key: any(_read(evse, name)) for key, name in QUESTIONS.items()}
     kind, three_phase = _read(evse, "EMETER") or (0, 0)
     meter = EMETER_TYPES[kind] if kind < len(EMETER_TYPES) else EMETER_TYPES[-1]
     texts = {key: "".join(_read(evse, name)) for key, name in (("device_name", "DEVNAME"), ("version", "VER"))}
-    return Capabilities(**answers, **texts, three_phase=bool(three_phase), meter=meter, commands=commands)
+    found: dict[str, Any] = flags | texts
+    return Capabilities(**found, three_phase=bool(three_phase), meter=meter, commands=commands)
 
 
-def _read(evse: Evse, name: str) -> tuple:
+def _read(evse: Evse, name: str) -> Fields:
     with contextlib.suppress(RefusedError):
         return read_steady(evse, name)
     return ()
@@ -143,7 +146,7 @@ def format_answers(capabilities: Capabilities) -> str:
     return "\n".join(lines) + "\n"
 
 
-def parse_answers(text: str) -> dict:
+def parse_answers(text: str) -> dict[str, Any]:
     """The answers of a file, checked; ``choose`` makes capabilities of them. Raises UsageError."""
     try:
         answers = yaml.safe_load(text) or {}
@@ -161,16 +164,17 @@ def _check_answer(key: str, value: object) -> None:
     allowed |= {"meter": ", ".join(EMETER_TYPES), "firmware": ", ".join(FIRMWARES), "commands": "a list of names"}
     if key not in allowed:
         raise UsageError(f"answers: {key}: no such answer; {', '.join(allowed)} are allowed")
-    fits = {
-        "commands": lambda: isinstance(value, list) and all(isinstance(name, str) for name in value),
-        "meter": lambda: value in EMETER_TYPES,
-        "firmware": lambda: value in FIRMWARES,
-    }.get(key, lambda: isinstance(value, bool if key in FLAGS else str))
-    if not fits():
+    if key == "commands":
+        fits = isinstance(value, list) and all(isinstance(name, str) for name in value)
+    elif key in ("meter", "firmware"):
+        fits = value in (EMETER_TYPES if key == "meter" else FIRMWARES)
+    else:
+        fits = isinstance(value, bool if key in FLAGS else str)
+    if not fits:
         raise UsageError(f"answers: {key}: {value!r} is not {allowed[key]}")
 
 
-def choose(answers: dict) -> Capabilities:
+def choose(answers: dict[str, Any]) -> Capabilities:
     """Capabilities from checked answers. Raises UsageError that names what is missing."""
     missing = [key for key in REQUIRED if key not in answers]
     if missing:

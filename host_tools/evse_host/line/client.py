@@ -247,12 +247,12 @@ class Evse:
         _accepted(answer, "WIFIAPSCAN: the charger cannot scan now; is its Wi-Fi on?")
         return [value.fields for value in answer.values if value.name == "WIFIAPSCAN"]
 
-    def commands(self) -> set[str]:
+    def commands(self) -> frozenset[str]:
         """Names of the catalog, and others, that this firmware knows."""
         lines, ok = self.raw("AT+CMD")
         if not ok:
             raise RefusedError("CMD: the charger does not list its commands")
-        return {line[3:].rstrip("?=") for line in lines if line.startswith("AT+")}
+        return frozenset(line[3:].rstrip("?=") for line in lines if line.startswith("AT+"))
 
     def raw(self, text: str, force: bool = False) -> tuple[list[str], bool]:
         """Sends one command line as it is; returns the lines of its answer and whether it ended with OK.
@@ -429,7 +429,7 @@ def _refuse_danger(line: str, force: bool) -> None:
 
 
 def _equal(column: Field, have: Scalar, want: Scalar, tolerance: float) -> bool:
-    return same(column, have, want) or (bool(tolerance) and abs(have - want) <= tolerance)
+    return same(column, have, want) or (bool(tolerance) and abs(int(have) - int(want)) <= tolerance)
 
 
 def _words(values: Fields, command: Command) -> str:

@@ -15,10 +15,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import EvseError
 from .arbitration import COMPANION, Arbiter, Output
 from .transport import Transport
+
+if TYPE_CHECKING:  # pseudo terminals, which not every system has
+    from ..simulator.server import PtyPort
 
 CHARGER = "charger"
 READ_S = 0.2  # how often a waiting thread looks whether it is to end
@@ -59,7 +63,7 @@ class SerialSide:
 class PtySide:
     """A pseudo terminal for a program; ``port`` is the simulator's PtyPort."""
 
-    def __init__(self, port) -> None:
+    def __init__(self, port: PtyPort) -> None:
         self._port = port
         self._wake_read, self._wake_write = os.pipe()
 
@@ -93,7 +97,7 @@ class Listener:
             if key.data is None:
                 self._accept(put)
             else:
-                self._read(key.data, key.fileobj, put)
+                self._read(key.data, self._clients[key.data], put)
 
     def _accept(self, put: Callable[[_Event], None]) -> None:
         with contextlib.suppress(OSError):
@@ -166,8 +170,9 @@ class Relay:
         self._stopping = True
         for thread in self._threads:
             thread.join()
-        for part in filter(None, (self._charger, self._companion, self._listener)):
-            part.close()
+        for part in (self._charger, self._companion, self._listener):
+            if part:
+                part.close()
 
     def stop(self) -> None:
         """Ends ``run``, from any thread."""
@@ -199,7 +204,7 @@ class Relay:
             self._inbox.put(_Event("lost", name, error=error))
 
     def _listen(self) -> None:
-        while not self._stopping:
+        while self._listener and not self._stopping:
             self._listener.poll(self._inbox.put)
 
     # --- the one that works
@@ -218,7 +223,7 @@ class Relay:
     def _decide(self, event: _Event, now: float) -> Output:
         arbiter = self._arbiter
         if event.kind == "lost":
-            raise event.error
+            raise event.error or EvseError(event.name)
         if event.kind == "join":
             self._clients.add(event.name)
             arbiter.join(event.name)
@@ -242,7 +247,8 @@ class Relay:
         for _, line in output.to_charger:
             self._charger.write(line)
         for name, part in output.to_parties.items():
-            self._listener.write(name, part)
+            if self._listener:
+                self._listener.write(name, part)
         if sender == CHARGER and data:
             self._tap("<", CHARGER, data, moment_ns)
         for name, line in output.to_charger:

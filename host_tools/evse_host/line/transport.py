@@ -14,6 +14,7 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import serial
 from serial.tools import list_ports as serial_ports
@@ -22,13 +23,12 @@ from ..catalog import BAUD_RATE
 from ..errors import PortError
 from ..secrecy import hide
 
-try:
-    import termios
-except ImportError:  # Windows
-    termios = None
-
 #: No OSError; pyserial lets it through when an adapter is pulled out.
-TERMINAL_ERROR = termios.error if termios else OSError
+TERMINAL_ERROR: type[Exception]
+try:
+    from termios import error as TERMINAL_ERROR  # noqa: N812
+except ImportError:  # Windows
+    TERMINAL_ERROR = OSError
 
 READ_SLICE_S = 0.01  # of ports that the operating system cannot wait for
 MAX_WAIT_S = 3600.0
@@ -50,7 +50,7 @@ _HINTS = {
 class Transport:
     """An open port. Every failure is a PortError."""
 
-    def __init__(self, port: serial.SerialBase, name: str) -> None:
+    def __init__(self, port: serial.Serial, name: str) -> None:
         self._port, self.name = port, name
         self._waker = Waker(port)
 
@@ -118,7 +118,7 @@ class Waker:
     """Waits for a port or for another thread, without asking again and again where the operating system can do that:
     not on Windows, and not for every URL."""
 
-    def __init__(self, port: serial.SerialBase) -> None:
+    def __init__(self, port: serial.Serial) -> None:
         self._ear, self._mouth = socket.socketpair()
         self._ear.setblocking(False)
         self._mouth.setblocking(False)
@@ -154,7 +154,7 @@ class Waker:
 def open_port(name: str, baud_rate: int = BAUD_RATE) -> Transport:
     """Opens a port for this program alone. Raises PortError with a remedy."""
     try:
-        port = serial.serial_for_url(name, do_not_open=True)
+        port: Any = serial.serial_for_url(name, do_not_open=True)
         port.baudrate, port.timeout = baud_rate, READ_SLICE_S
         port._update_dtr_state = port._update_rts_state = _leave_alone
         if "://" not in name:  # pyserial's URLs do without
@@ -232,11 +232,11 @@ def _pi_pins() -> str:
     return str(link.resolve()) if link.exists() else ""
 
 
-def _describe(info) -> str:
+def _describe(info: Any) -> str:
     return "" if info.description in (None, "n/a") else info.description
 
 
-def _guess(info) -> str:
+def _guess(info: Any) -> str:
     if info.vid is None:
         return "serial pins of the Raspberry Pi" if info.device == _pi_pins() else ""
     chip = USB_SERIAL.get((info.vid, info.pid)) or USB_SERIAL.get((info.vid, None))

@@ -12,6 +12,7 @@ from ..catalog import COMMAND, MAX_SUBSCRIBE_PERIOD_MS, SUBSCRIBE_MIN_MS, WRITE_
 from ..wire.annotation import BARRIER, READ, RUN, TEST, WRITE, Spoken, parse_command
 from ..wire.codec import (
     Damaged,
+    Event,
     LineFramer,
     Other,
     Ready,
@@ -177,7 +178,7 @@ class _Checker:
         else:
             self._other(entry, event)
 
-    def _decode(self, entry: Entry):
+    def _decode(self, entry: Entry) -> Event:
         lines = LineFramer().feed(entry.data + b"\n")
         line, whole = lines[-1] if lines else (b"", False)
         return decode_line(line) if whole else Damaged(line)
@@ -192,11 +193,13 @@ class _Checker:
             return
         command = self._open.pop(0)
         spoken = command.spoken
-        if ok and (spoken is None or not spoken.known):
+        if not ok:
+            return
+        if spoken is None or not spoken.known:
             self._deviates(entry, CHARGER, f"OK to {printable(command.text)[:60]}, which is no command")
-        elif ok and spoken.form == READ and not command.seen and not COMMAND[spoken.name].lines:
+        elif spoken.form == READ and not command.seen and not COMMAND[spoken.name].lines:
             self._deviates(entry, CHARGER, f"OK to {printable(command.text)}, without its value")
-        elif ok:
+        else:
             self._follow_subscriptions(spoken)
 
     def _follow_subscriptions(self, spoken: Spoken) -> None:
@@ -210,8 +213,7 @@ class _Checker:
 
     def _value(self, entry: Entry, value: Value) -> None:
         command = self._open[0] if self._open else None
-        asked = command is not None and command.spoken is not None and command.spoken.name == value.name
-        if asked:
+        if command and command.spoken and command.spoken.name == value.name:
             command.seen = True
         elif self._subscribed is not None and value.name not in self._subscribed and not self._about_to_push(value):
             self._deviates(entry, CHARGER, f"{value.name}: neither asked for nor subscribed")

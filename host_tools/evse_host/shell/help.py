@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..catalog import COMMAND, COMMANDS, TIMEZONES, Command
 from ..errors import UsageError
-from ..settings import SETTINGS, lookup
+from ..settings import SETTINGS, Setting, lookup
 from ..wire.codec import Field, name_of, redact, writable_fields
 
 #: The shell's own commands: name -> (arguments, what it does).
@@ -159,7 +159,7 @@ def _verb_hint(verb: str, name: str = "") -> str:
     return f"{setting.name}: {setting.doc}" + (f", {_setting_range(setting)}" if setting.writable else ", read only")
 
 
-def _setting_range(setting) -> str:
+def _setting_range(setting: Setting) -> str:
     if setting.is_flag:
         return "on or off"
     if setting.entity and setting.entity.platform == "number":

@@ -12,7 +12,8 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
 
@@ -85,7 +86,7 @@ class TextOutput:
     def restarted(self) -> None:
         self._apart("the charger has restarted: its live settings are back at their defaults")
 
-    def values(self, rows: dict[str, tuple[object, str]]) -> None:
+    def values(self, rows: Mapping[str, tuple[object, str]]) -> None:
         width = max(map(len, rows))
         for name, (_, text) in rows.items():
             self._print(f"{name:{width}}  {text}")
@@ -100,7 +101,7 @@ class TextOutput:
         moment = self._now().strftime("%H:%M:%S.%f")[:-3]
         self._print(self._style(f"<< {moment}  {text.rstrip()}", fg="cyan"))
 
-    def _style(self, text: str, **style) -> str:
+    def _style(self, text: str, **style: Any) -> str:
         return click.style(text, **style) if self._color and text else text
 
     def _print(self, text: str) -> None:
@@ -125,7 +126,7 @@ class JsonOutput:
     def restarted(self) -> None:
         self._print("restart", True)
 
-    def values(self, rows: dict[str, tuple[object, str]]) -> None:
+    def values(self, rows: Mapping[str, tuple[object, str]]) -> None:
         self._print("values", {name: plain for name, (plain, _) in rows.items()})
 
     def note(self, text: str) -> None:
@@ -191,7 +192,8 @@ class Shell:
             _refuse(line)
         self._note_abbreviation(line)
         _, ok = self._evse.raw(line, force)
-        self._show_answer(line, self._evse.last_answer)
+        if self._evse.last_answer:
+            self._show_answer(line, self._evse.last_answer)
         command, form = understand(line)
         if not ok and form == WRITE and command and "R" in command.access:
             self._output.note(f"an ERROR can follow a value that was taken: AT+{command.name}? shows it")
@@ -268,7 +270,9 @@ def _refuse(line: str) -> None:
     if danger:
         raise RefusedError(f"not sent: {danger}; {FORCE_HINT}")
     command, form = understand(line)
-    columns = writable_fields(command) if command and form == WRITE else ()
+    if command is None or form != WRITE:
+        return
+    columns = writable_fields(command)
     number = line.partition("=")[2]
     if len(columns) == 1 and columns[0].type != "str" and re.fullmatch(r"[0-9]{1,20}", number):
         try:

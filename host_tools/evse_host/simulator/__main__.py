@@ -38,7 +38,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return arguments
 
 
-def _server(arguments: argparse.Namespace) -> Server:
+def _server(arguments: argparse.Namespace) -> PtyServer | TcpServer:
     charger = Charger(arguments.firmware, running=not arguments.boot, car=CARS[arguments.car])
     pace = {"baud_rate": arguments.baud or None, "time_scale": arguments.time_scale}
     if arguments.tcp is None:

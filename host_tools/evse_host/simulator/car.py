@@ -79,4 +79,5 @@ class Car:
 
     def currents(self) -> tuple[float, float, float]:
         """A on L1, L2, L3."""
-        return tuple(self.current if phase < self.phases else 0.0 for phase in range(3))
+        l1, l2, l3 = (self.current if phase < self.phases else 0.0 for phase in range(3))
+        return l1, l2, l3

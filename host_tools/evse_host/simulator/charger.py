@@ -7,6 +7,7 @@ next turn of its loop, or until input arrives.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from ..catalog import BAUD_RATE, COMMAND, WRITE_HOLDOFF_MS
 from .board import DISCARDED, FIRMWARES, Board
@@ -147,7 +148,7 @@ class Charger:
         """The AT task is up and lives."""
         return self._booted and not self.hung
 
-    def value(self, name: str) -> Row | list[Row]:
+    def value(self, name: str) -> Any:
         """What a read answers now: a tuple, for commands of many lines a list of tuples."""
         rows = self._interpreter.rows(name)
         return rows if COMMAND[name].lines else rows[0]
@@ -157,7 +158,7 @@ class Charger:
         if "W" not in COMMAND[name].access or not self.device.write(name, values):
             raise ValueError(f"{name}={values}: the charger refuses it")
 
-    def override(self, name: str, *values: int | str | Row) -> None:
+    def override(self, name: str, *values: Any) -> None:
         """Reads of ``name`` answer these values, whatever the charger does; without values the truth is back.
 
         A command of many lines takes one tuple for each line.

@@ -4,15 +4,18 @@ A command named X is read by ``_read_x`` and written by ``_write_x``; commands t
 flash, under their own name.
 """
 
+from typing import Any
+
 from ..catalog import COMMAND, FIRMWARE_TIMEZONES, Field
 from ..timezones import posix_rule
 from .board import Board, Firmware
 from .car import Car
 from .evse import ChargingPoint
 from .fields import Value, truncate
+from .meter import Meter
 from .wifi import Wifi
 
-Row = tuple[Value, ...]
+Row = tuple[Any, ...]
 
 TEMPERATURE_S = 10.0
 CONTROL_SETTINGS = ("ENABLE", "AVAILABLE", "CHCUR")  # they touch the control loop: slower, and deadly before it runs
@@ -25,7 +28,7 @@ class CrashError(Exception):
     """The charger does not survive this write."""
 
 
-def new_flash(board: Board) -> dict:
+def new_flash(board: Board) -> dict[str, Any]:
     """What a charger keeps without power, as it leaves the factory (with a plausible life behind it)."""
     return {
         "MAXCHCUR": 32,
@@ -66,7 +69,7 @@ class Device:
         self,
         firmware: Firmware,
         board: Board,
-        flash: dict,
+        flash: dict[str, Any],
         car: Car,
         boot: float,
         awake_at: float,
@@ -87,7 +90,7 @@ class Device:
         return self.now >= self.awake_at
 
     @property
-    def meter(self):
+    def meter(self) -> Meter:
         return self.point.meter
 
     def advance(self, now: float) -> None:
@@ -102,12 +105,8 @@ class Device:
     def read(self, name: str) -> list[Row]:
         """The value lines that answer a read."""
         reader = self._readers[name]
-        if reader is None:
-            rows = [(self.flash[name],)]
-        else:
-            rows = reader()
-            rows = rows if isinstance(rows, list) else [rows]
-        return rows
+        rows = reader() if reader else (self.flash[name],)
+        return rows if isinstance(rows, list) else [rows]
 
     def write(self, name: str, values: Row) -> bool:
         """False where the charger answers ERROR. ``values`` may be fewer than the fields. Raises CrashError."""
@@ -215,7 +214,8 @@ class Device:
         return True
 
     def _current_allowed(self, name: str, value: int) -> bool:
-        return COMMAND[name].fields[0].range[0] <= value <= self.flash["MAXCHCUR"] * 10
+        highest: int = self.flash["MAXCHCUR"] * 10
+        return COMMAND[name].fields[0].range[0] <= value <= highest
 
     def _read_consumlim(self) -> Row:
         return (self.point.consumption_limit,)

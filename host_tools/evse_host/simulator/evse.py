@@ -1,5 +1,7 @@
 """The charging point behind the AT interface: the state machine of IEC 61851, its limits, errors and authorization."""
 
+from typing import Any
+
 from ..catalog import CHARGING_STATES, FAULTS, SESSION_STATES, STATES
 from .car import CHARGING, CONNECTED, NO_CAR, VENTILATED, Car
 from .meter import Meter
@@ -22,7 +24,7 @@ _CONSUMPTION, _CHARGING_TIME, _UNDER_POWER = 1, 2, 4
 class ChargingPoint:
     """Lives from one start of the charger to the next; ``flash`` outlives it. ``state`` is one of ``STATES``."""
 
-    def __init__(self, flash: dict, car: Car, start: float, rcm: bool) -> None:
+    def __init__(self, flash: dict[str, Any], car: Car, start: float, rcm: bool) -> None:
         self.flash, self.car, self.rcm = flash, car, rcm
         self.meter = Meter(flash)
         self.enabled = self.available = True
@@ -38,7 +40,10 @@ class ChargingPoint:
         self._entered = "A"
         self._causes = 0
         self._reached = 0
-        self._granted_until = self._errors_until = self._under_power_since = self._open_at = None
+        self._granted_until: float | None = None
+        self._errors_until: float | None = None
+        self._under_power_since: float | None = None
+        self._open_at: float | None = None
         self._now = start
 
     # --- what people and the bus do

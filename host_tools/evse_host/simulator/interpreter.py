@@ -171,7 +171,7 @@ class Interpreter:
     def _remember(self, field: Field, value: Value) -> None:
         """All commands share one 32-bit variable, and SUB without a period takes what is left in it."""
         if field.type == "u32":
-            self._last_number = value
+            self._last_number = int(value)
 
     # --- subscriptions
 

@@ -1,5 +1,7 @@
 """The charger's energy meter: what it shows while energy flows, and what it adds up over a session."""
 
+from typing import Any
+
 DUMMY, CURRENT, CURRENT_VOLTAGE = range(3)
 SECONDS_PER_HOUR = 3600
 
@@ -7,7 +9,7 @@ SECONDS_PER_HOUR = 3600
 class Meter:
     """Zero unless charging. The stored total grows only when a session ends."""
 
-    def __init__(self, flash: dict) -> None:
+    def __init__(self, flash: dict[str, Any]) -> None:
         self._flash = flash
         self.mains = (230.0, 231.0, 229.0)  # V, L1..L3 against neutral
         self.in_session = False
@@ -46,8 +48,8 @@ class Meter:
         mode, phases = self._flash["EMETERMODE"], 3 if self._flash["EMETERTHREEPHASE"] else 1
         currents = (set_current,) * 3 if mode == DUMMY else car_currents
         voltages = self.mains if mode == CURRENT_VOLTAGE else (float(self._flash["EMETERACVOLTAGE"]),) * 3
-        self.currents = tuple(value if phase < phases else 0.0 for phase, value in enumerate(currents))
-        self.voltages = tuple(value if phase < phases else 0.0 for phase, value in enumerate(voltages))
+        self.currents = _of_phases(currents, phases)
+        self.voltages = _of_phases(voltages, phases)
         self.power = sum(volt * ampere for volt, ampere in zip(self.voltages, self.currents, strict=True))
 
     @property
@@ -63,3 +65,8 @@ class Meter:
     def reset_total(self) -> None:
         """Forgets what is stored; the running session stays."""
         self._flash["total_ws"] = 0
+
+
+def _of_phases(values: tuple[float, ...], phases: int) -> tuple[float, float, float]:
+    l1, l2, l3 = values
+    return l1, l2 if phases > 1 else 0.0, l3 if phases > 2 else 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ..catalog import COMMAND, FAULTS, STATES
+from ..catalog import COMMAND, FAULTS, STATES, Field
 from .faults import Faults
 
 #: Runs on the charger behind ``Faults`` and returns what there is to say.
@@ -40,15 +40,15 @@ class Verb:
     make: Callable[..., Action]
 
 
-def _car(function: Callable) -> Callable[[], Action]:
+def _car(function: Callable[..., str | None]) -> Callable[[], Action]:
     return lambda: lambda faults: function(faults.charger.car)
 
 
-def _charger(function: Callable) -> Callable[[], Action]:
+def _charger(function: Callable[..., str | None]) -> Callable[[], Action]:
     return lambda: lambda faults: function(faults.charger)
 
 
-def _link(function: Callable) -> Callable[[], Action]:
+def _link(function: Callable[..., str | None]) -> Callable[[], Action]:
     return lambda: function
 
 
@@ -135,7 +135,7 @@ def _set(name: str, *values: str) -> Action:
     return act
 
 
-def _field(column, word: str) -> int | str:
+def _field(column: Field, word: str) -> int | str:
     if column.type == "str":
         return word
     low, high = column.range

@@ -1,7 +1,7 @@
 """Finds commands in the charger's input, byte by byte, with all its oddities: abbreviated names, double errors,
 carriage returns that swallow the next line. Knows names only, no values."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..catalog import MAX_ARGUMENT_BYTES
@@ -44,7 +44,7 @@ class Parser:
         self._reset()
 
     def _reset(self) -> None:
-        self._state = self._idle
+        self._state: Callable[[int], Request | None] = self._idle
         self._line.clear()
         self._typed = ""
         self._name = ""
@@ -67,11 +67,12 @@ class Parser:
             byte = ord(chr(byte).upper()) if byte < 0x80 else byte
         return self._state(byte)
 
-    def _idle(self, byte: int) -> None:
+    def _idle(self, byte: int) -> Request | None:
         if byte in LINE_END:
             self._line.clear()
         else:
             self._state = self._prefix if byte == ord("A") else self._spoiled
+        return None
 
     def _prefix(self, byte: int) -> Request | None:
         if byte in LINE_END:

@@ -10,7 +10,7 @@ import time
 import tty
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from .charger import Charger
 from .faults import Faults
@@ -134,7 +134,9 @@ class TcpPort:
         self._client: socket.socket | None = None
 
     def poll(self, timeout: float, wake_fd: int) -> tuple[bytes, float]:
-        sources = [wake_fd, self._listener] + ([self._client] if self._client else [])
+        sources: list[int | socket.socket] = [wake_fd, self._listener]
+        if self._client:
+            sources.append(self._client)
         readable, _, _ = select.select(sources, [], [], timeout)
         woke_at = time.monotonic()
         if self._listener in readable:
@@ -151,7 +153,7 @@ class TcpPort:
     def _read(self) -> bytes:
         data = b""
         with contextlib.suppress(OSError):
-            data = self._client.recv(CHUNK)
+            data = self._client.recv(CHUNK) if self._client else b""
         if not data:
             self._drop()
         return data
@@ -196,7 +198,7 @@ class Server:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="simulated charger", daemon=True)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._real_start = time.monotonic()
         self._thread.start()
         return self

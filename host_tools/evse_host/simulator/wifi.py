@@ -2,11 +2,12 @@
 
 import ipaddress
 import socket
+from typing import Any
 
 from .board import Board, Firmware, Network
-from .fields import Value, encode, truncate
+from .fields import encode, truncate
 
-Row = tuple[Value, ...]
+Row = tuple[Any, ...]
 
 AP_IDLE_S = 60.0
 ACCESS_POINT_IP = "192.168.4.1"
@@ -19,7 +20,7 @@ class Wifi:
     """From one start of the charger to the next. ``joined`` is the network in use, None while there is none.
     ``ap_client`` may be set at any time."""
 
-    def __init__(self, firmware: Firmware, board: Board, flash: dict, boot: float) -> None:
+    def __init__(self, firmware: Firmware, board: Board, flash: dict[str, Any], boot: float) -> None:
         self.firmware, self.board, self.flash = firmware, board, flash
         self.now = boot
         self.joined: Network | None = None

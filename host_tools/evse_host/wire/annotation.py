@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from ..catalog import COMMAND, COMMANDS
-from ..settings import SETTINGS, fault_names
+from ..settings import SETTINGS, Setting, fault_names
 from .codec import Damaged, Other, Ready, Result, Value, danger_of, decode_line, parse_value, printable
 
 RUN, READ, WRITE, TEST = "run", "read", "write", "test"
@@ -141,7 +141,7 @@ def _describe_subscription(spoken: Spoken) -> str:
     return f"push {name} every {printable(period)} ms" if period else f"push {name}"
 
 
-def _entities(name: str) -> list:
+def _entities(name: str) -> list[Setting]:
     return [setting for setting in SETTINGS.values() if setting.entity and setting.command.name == name]
 
 
@@ -156,7 +156,7 @@ def describe_value(value: Value) -> str:
     if value.name == "ERROR":
         return "faults " + (", ".join(fault_names(value.fields[0])) or "none")
     entities = _entities(value.name)
-    shown = [entity for entity in entities if entity.entity.field_index < len(value.fields)]
+    shown = [setting for setting in entities if setting.index < len(value.fields)]
     if not shown:
         columns = zip(COMMAND[value.name].fields, value.fields, strict=False)
         parts = [f"{column.name} {printable(str(field))} {column.unit}".rstrip() for column, field in columns]
@@ -166,10 +166,11 @@ def describe_value(value: Value) -> str:
     return _join(shown, value)
 
 
-def _join(entities: list, value: Value) -> str:
-    seen, parts = set(), []
-    for entity in entities:
-        if entity.entity.field_index not in seen:
-            seen.add(entity.entity.field_index)
-            parts.append(f"{entity.name} {entity.text([value.fields])}")
+def _join(entities: list[Setting], value: Value) -> str:
+    seen: set[int] = set()
+    parts = []
+    for setting in entities:
+        if setting.index not in seen:
+            seen.add(setting.index)
+            parts.append(f"{setting.name} {setting.text([value.fields])}")
     return ", ".join(parts)

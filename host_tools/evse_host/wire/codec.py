@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..catalog import (
     COMMAND,
@@ -20,7 +21,8 @@ from ..catalog import Command as Command
 from ..catalog import Field as Field
 
 Scalar = int | str
-Fields = tuple[Scalar, ...]
+#: What the catalog says of each field: int or str.
+Fields = tuple[Any, ...]
 
 _LINE_END = re.compile(rb"[\r\n]")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
@@ -270,7 +272,7 @@ def check_line(text: str) -> None:
 
 def name_of(text: str) -> str:
     """What a line is called in a message: `AT+STATE`, never what is behind it, which may be a password."""
-    return re.match(r"[\w+-]*\??", text)[0][:32]
+    return (re.match(r"[\w+-]*\??", text) or [""])[0][:32]
 
 
 def danger_of(text: str) -> str:
@@ -326,7 +328,8 @@ def _open_part(name: str, argument: str) -> tuple[str, str]:
     for column in COMMAND[names[0]].fields if len(names) == 1 else (Field("", "u64"),):
         if column.access == "W":
             return argument[:at], '"***"'
-        end = (_OPEN_STRING if column.type == "str" else _OPEN_INTEGER).match(argument, at).end()
+        match = (_OPEN_STRING if column.type == "str" else _OPEN_INTEGER).match(argument, at)
+        end = match.end() if match else at
         if argument[end : end + 1] != ",":
             return argument[:end], "***"
         at = end + 1

@@ -222,7 +222,7 @@ class Protocol:
         if not ok:
             self._finish(Outcome.ERROR, now)
             self._enter(State.HOLD, now + AFTER_ERROR_S)
-        elif self._request.reads and not self._saw(self._request.reads):
+        elif self._request and self._request.reads and not self._saw(self._request.reads):
             self._finish(Outcome.SILENCE, now)  # the value was lost, or this OK is another command's
             self._lose_step()
         else:
@@ -326,6 +326,8 @@ class Protocol:
 
     def _finish(self, outcome: Outcome, now: float) -> None:
         values, lines = tuple(self._values), tuple(self._lines)
+        if self._request is None:
+            return
         self._events.append(Answer(self._request, outcome, values, lines, now - self._sent_at))
         self._request = None
 

@@ -14,6 +14,7 @@ import pexpect
 import pytest
 
 from evse_host import cli, settings, words
+from evse_host.line import transport
 from evse_host.simulator import Car, Charger
 from tests.host.commands import COMMAND, Command, environment, run
 
@@ -128,6 +129,14 @@ def test_commands_names_and_values_are_completed() -> None:
     assert complete("evse-host set timezone Europe/Pr") == ["Europe/Prague"]
     assert "emeter_power" not in complete("evse-host set emeter_")
     assert complete("evse-host get CHC") == ["CHCUR"]
+
+
+def test_ports_are_completed(monkeypatch) -> None:
+    found = [transport.Port(name, "", "", "") for name in ("/dev/ttyUSB0", "/dev/ttyACM1")]
+    monkeypatch.setattr(transport, "list_ports", lambda: found)
+    option = next(option for option in cli.group.params if option.name == "port")
+    offered = option.shell_complete(click.Context(cli.group), "/dev/ttyU")
+    assert [item.value for item in offered] == ["/dev/ttyUSB0"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
