@@ -212,6 +212,14 @@ def wishes(address: int, words: list[int]) -> list[tuple[str, int, bool]]:
         (107, [0xFFFF, 0xFFFF], [("CONSUMLIM", 2**32 - 1, False)]),
         (109, [1, 2], [("CHTIMELIM", 65_538, False)]),
         (111, [65_535], [("UNDERPOWERLIM", 65_535, False)]),
+        (300, [0], [("SOCKETOUTLET", 0, False)]),
+        (303, [1, 32, 60], [("REQAUTH", 1, False), ("MAXCHCUR", 32, False), ("DEFCHCUR", 60, False)]),
+        (
+            306,
+            [1, 5, 0, 7, 9],
+            [("DEFCONSUMLIM", 65_541, False), ("DEFCHTIMELIM", 7, False), ("DEFUNDERPOWERLIM", 9, False)],
+        ),
+        (315, [2, 230, 1], [("EMETERMODE", 2, False), ("EMETERACVOLTAGE", 230, False), ("EMETERTHREEPHASE", 1, False)]),
         (112, [1], [("AUTH", 1, True)]),
         (421, [1], [("RST", 1, True)]),
         (103, [1, 0], [("ENABLE", 1, False), ("AVAILABLE", 0, False)]),
@@ -229,6 +237,12 @@ def test_writes(address, words, expected):
         (106, [59], "CHCUR: 59 is out of range, 60 to 630 A/10"),
         (106, [321], "charging current 32.1 A is out of range, 6 to 32 A"),
         (106, [65_535], "CHCUR: 65535 is out of range"),
+        (305, [321], "charging current 32.1 A is out of range, 6 to 32 A"),
+        (304, [5], "MAXCHCUR: 5 is out of range, 6 to 63 A"),
+        (303, [2], "REQAUTH: 2 is out of range, 0 to 1"),
+        (306, [5], "half of a 32-bit value; write 306 and 307 in one request"),
+        (315, [3], "EMETERMODE: 3 is out of range, 0 to 2"),
+        (316, [99], "EMETERACVOLTAGE: 99 is out of range, 100 to 300 V"),
         (112, [0], "AUTH: only 1 may be written, not 0"),
         (421, [2], "RST: only 1 may be written, not 2"),
         (107, [5], "half of a 32-bit value; write 107 and 108 in one request"),
@@ -242,7 +256,7 @@ def test_values_that_are_not_allowed(address, words, text):
     assert text in refused(Code.ILLEGAL_VALUE, plan, ONLINE, address, words)
 
 
-@pytest.mark.parametrize("address", [100, 101, 105, 200, 218, 300, 304, 305, 317, 400, 404, 405, 420, 113, 0, 65_535])
+@pytest.mark.parametrize("address", [100, 101, 105, 200, 218, 301, 302, 311, 314, 400, 404, 405, 420, 113, 0, 65_535])
 def test_addresses_that_cannot_be_written(address):
     refused(Code.ILLEGAL_ADDRESS, plan, ONLINE, address, [1])
 

@@ -81,8 +81,39 @@ def test_exception_2(client, address):
     assert code(client.read_holding_registers(address, device_id=1)) == Code.ILLEGAL_ADDRESS
 
 
+def test_function_4_reads_the_same(client):
+    """Many masters read what only shows with it; the companion answers both."""
+    assert client.read_input_registers(100, count=13 - 1, device_id=1).registers == words(client, 100, 12)
+    assert client.read_input_registers(405, count=16, device_id=1).registers == words(client, 405, 16)
+    for address in (99, 112, 301):
+        assert code(client.read_input_registers(address, device_id=1)) == Code.ILLEGAL_ADDRESS
+
+
+@pytest.mark.parametrize(
+    ("address", "sent", "name", "value"),
+    [
+        (300, [1], "SOCKETOUTLET", 1),
+        (303, [1], "REQAUTH", 1),
+        (304, [16], "MAXCHCUR", 16),
+        (305, [105], "DEFCHCUR", 105),
+        (306, [0, 12_000], "DEFCONSUMLIM", 12_000),
+        (308, [0, 7_200], "DEFCHTIMELIM", 7_200),
+        (310, [65_535], "DEFUNDERPOWERLIM", 65_535),
+        (315, [1], "EMETERMODE", 1),
+        (316, [240], "EMETERACVOLTAGE", 240),
+        (317, [0], "EMETERTHREEPHASE", 0),
+    ],
+)
+def test_settings_are_written_once_and_not_again(server, client, address, sent, name, value):
+    """The charger keeps them in flash: a master that writes in circles must not wear it out."""
+    for _ in range(3):
+        assert code(client.write_registers(address, sent, device_id=1)) == 0
+    assert model(server, name) == (value,)
+    assert server.call(lambda charger: charger.journal.writes(name)) == [f"AT+{name}={value}"]
+    assert words(client, address, len(sent)) == sent
+
+
 def test_exception_1(client):
-    assert code(client.read_input_registers(100, device_id=1)) == Code.ILLEGAL_FUNCTION
     assert code(client.write_coil(103, True, device_id=1)) == Code.ILLEGAL_FUNCTION
     assert code(client.mask_write_register(address=106, device_id=1)) == Code.ILLEGAL_FUNCTION
     assert (
@@ -133,7 +164,7 @@ def test_several_settings_in_one_request(server, client):
 @pytest.mark.parametrize(
     ("address", "sent", "expected"),
     [(106, [59], 3), (106, [321], 3), (103, [2], 3), (107, [5], 3), (108, [5], 3), (112, [2], 3), (421, [0], 3),
-     (304, [63], 2), (105, [1], 2), (301, [1], 2), (413, [1], 2), (103, [0, 0, 0], 2)],
+     (304, [64], 3), (105, [1], 2), (301, [1], 2), (413, [1], 2), (103, [0, 0, 0], 2)],
 )  # fmt: skip
 def test_a_write_that_is_not_allowed_changes_nothing(server, client, address, sent, expected):
     before = server.call(lambda model: dict(model.flash)), model(server, "CHCUR"), model(server, "ENABLE")

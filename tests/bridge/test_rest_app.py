@@ -9,6 +9,7 @@ import time
 import httpx
 import pytest
 
+from evse_host.bridge.charger import SILENT_S
 from evse_host.bridge.rest_app import make_app
 from evse_host.bridge.rest_server import RestServer
 from evse_host.bridge.snapshot import Snapshot
@@ -381,6 +382,39 @@ def test_a_silent_charger_and_its_return(server, charger, client, caplog):
     wait_until(lambda: client.get(f"{API}/state").status_code == 200, "the charger is back")
     assert state(client)["enabled"] is True
     assert orders(server) == []  # nothing is written later that was refused before
+
+
+def test_a_silent_charger_is_unknown_within_the_time_that_is_promised(server, charger, client):
+    """Whether somebody waits for a write or not: what began later than SILENT_S after its last word is no 200."""
+    post(client, "charging-current", "10")
+    writer = threading.Thread(target=post, args=(client, "charging-current", "12"))
+    server.inject(lambda faults: faults.cable_out())
+    silent_since = time.monotonic()
+    writer.start()
+    with httpx.Client(base_url=client.base_url, timeout=20) as reader:
+        asked_at = time.monotonic()
+        while (answer := reader.get(f"{API}/state")).status_code == 200:
+            assert asked_at - silent_since < SILENT_S
+            asked_at = time.monotonic()
+        assert answer.status_code == 503
+        assert "charger is offline: the charger does not answer" in answer.text
+    writer.join()
+
+
+def test_a_charger_that_restarts_is_unknown_until_it_was_read_again(server, charger, client):
+    """Before, a stopped charger was shown as stopped although it charged again."""
+    assert post(client, "enabled", "false").text == "OK"
+    server.inject(lambda faults: faults.reboot())
+    shown = set()
+
+    def is_back() -> bool:
+        answer = client.get(f"{API}/state")
+        booted = value(server, "UPTIME")[0] < 30
+        shown.add((booted, answer.status_code, answer.status_code == 200 and answer.json()["enabled"]))
+        return answer.status_code == 200 and answer.json()["enabled"]
+
+    wait_until(is_back)
+    assert (False, 200, True) not in shown
 
 
 def test_a_write_into_silence_is_no_success(server, client):

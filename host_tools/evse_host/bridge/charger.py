@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,6 +34,9 @@ SLOW_MS = 2000
 #: What bridges show as it changes; the rest is pushed with SLOW_MS.
 FAST = ("STATE", "ERROR", "ENABLE", "AVAILABLE", "PENDAUTH", "LIMREACH", "CHCUR", "EMETERPOWER", "EMETERCURRENT",
         "EMETERCONSUM", "TEMP")  # fmt: skip
+#: A charger that says nothing for so long is not known any more. It pushes FAST every 260 ms, is silent for 2 s while
+#: it boots, and what it is asked for may take longer to fail.
+SILENT_S = 3.0
 LOST_PERIODS, LOST_S = 3, 1.0  # a subscription that is silent for longer is gone
 IDLE_S = 0.5
 GATHER_S = 0.025  # pushes come in bursts: one snapshot for all of them
@@ -71,7 +74,7 @@ class SharedCharger:
 
     def __init__(self, open_evse: Callable[[], Evse], name: str = "charger", state_dir: Path | None = None) -> None:
         self.name = name
-        self.error = "not connected yet"  # why it is offline, for a person
+        self._error = "not connected yet"
         self._open = open_evse
         self._log = logging.getLogger(f"evse.{name}")
         self._snapshot = Snapshot()
@@ -109,7 +112,24 @@ class SharedCharger:
 
     @property
     def snapshot(self) -> Snapshot:
-        return self._snapshot
+        """Offline as soon as its values are older than they may be, which listeners hear a few seconds later."""
+        return replace(self._snapshot, online=False) if self._snapshot.online and self._doubt() else self._snapshot
+
+    @property
+    def error(self) -> str:
+        """Why it is offline, for a person."""
+        return (self._snapshot.online and self._doubt()) or self._error
+
+    def _doubt(self) -> str:
+        """Why the values that are shown need not be true any more; empty: they are."""
+        if self._evse and self._restarted:
+            return "it has restarted, and is read again"
+        return f"the charger does not answer: nothing came for {SILENT_S:g} s" if self._is_silent() else ""
+
+    def _is_silent(self) -> bool:
+        """Or it was, and has not been read again since: much may have changed."""
+        evse = self._evse
+        return evse is not None and evse.longest_silence_s > SILENT_S
 
     def note(self, who: str, text: str) -> None:
         """A sentence about a controller, shown with the next values; empty: nothing any more. From any thread."""
@@ -162,8 +182,10 @@ class SharedCharger:
         job = _Job(work, expires_s, time.monotonic())
         with self._lock:
             evse, busy = self._evse, len(self._jobs) >= MAX_JOBS
-            if evse and not busy:
+            if evse and not busy and not self._is_silent():
                 self._jobs.append(job)
+            elif not busy:
+                evse = None
         if evse is None:
             job.fail(self._offline_error())
         elif busy:
@@ -210,12 +232,12 @@ class SharedCharger:
 
     def _go_offline(self, error: Exception | None) -> None:
         """``error`` None: we end."""
-        self.error = ENDS if error is None else " ".join(str(error).split()) or type(error).__name__
+        self._error = ENDS if error is None else " ".join(str(error).split()) or type(error).__name__
         with self._lock:
             jobs, self._evse = list(self._jobs), None
             self._jobs.clear()
         if error and type(error) is not self._problem:  # once, not with every attempt
-            self._log.warning("offline: %s", self.error)
+            self._log.warning("offline: %s", self._error)
             self._problem = type(error)
         self._show(online=False)
         for job in jobs:
@@ -223,7 +245,6 @@ class SharedCharger:
 
     def _begin(self, evse: Evse) -> None:
         """Reads all that can be read, then subscribes."""
-        self._restarted = False
         self._counters = Counters()
         self._periods, self._seen = {}, {}
         values = self._read_all(evse)
@@ -236,6 +257,8 @@ class SharedCharger:
         self._failures, self._problem = 0, None
         with self._lock:
             self._evse = evse
+        self._restarted = False
+        evse.forget_silence()
         self._replace(self._make(True, values))
         self._subscribe(evse, [name for name in values if _is_pushed(_BY_NAME[name])])
 
@@ -267,8 +290,8 @@ class SharedCharger:
         """Some pushes, then all jobs."""
         was_in_session = self._snapshot.state in SESSION_STATES
         self._hear(evse)
-        if self._restarted:
-            self._log.warning("the charger has restarted")
+        if self._restarted or self._is_silent():
+            self._log.warning("the charger has restarted" if self._restarted else f"nothing came for {SILENT_S:g} s")
             self._begin(evse)
             return
         self._renew(evse)

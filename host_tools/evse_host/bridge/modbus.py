@@ -23,6 +23,8 @@ from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 from pymodbus.pdu.register_message import (
     ReadHoldingRegistersRequest,
     ReadHoldingRegistersResponse,
+    ReadInputRegistersRequest,
+    ReadInputRegistersResponse,
     WriteMultipleRegistersRequest,
     WriteMultipleRegistersResponse,
     WriteSingleRegisterRequest,
@@ -51,9 +53,13 @@ Chargers = Mapping[int, SharedCharger]
 Heard = Mapping[int, Callable[[], None]]  # what is called with every request to a unit
 NOBODY: Heard = MappingProxyType({})
 
+#: Both read the same registers.
+_READS = {
+    ReadHoldingRegistersRequest: ReadHoldingRegistersResponse,
+    ReadInputRegistersRequest: ReadInputRegistersResponse,
+}
 _REQUESTS = {
-    request.function_code: request
-    for request in (ReadHoldingRegistersRequest, WriteSingleRegisterRequest, WriteMultipleRegistersRequest)
+    request.function_code: request for request in (*_READS, WriteSingleRegisterRequest, WriteMultipleRegistersRequest)
 }
 
 
@@ -85,9 +91,8 @@ class Units:
         if request.unit in self._heard:
             self._heard[request.unit]()
         message = _decode(request.pdu)
-        if isinstance(message, ReadHoldingRegistersRequest):
-            words = registers.read(charger.snapshot, message.address, message.count)
-            return ReadHoldingRegistersResponse(registers=words)
+        if answer := _READS.get(type(message)):
+            return answer(registers=registers.read(charger.snapshot, message.address, message.count))
         deadline = time.monotonic() + ANSWER_S
         for write in registers.plan(charger.snapshot, message.address, message.registers):
             _do(charger, write, deadline)
@@ -109,7 +114,7 @@ class Units:
 
 def _decode(pdu: bytes) -> ModbusPDU:
     if pdu[0] not in _REQUESTS:
-        raise ModbusError(Code.ILLEGAL_FUNCTION, f"function {pdu[0]}: only 3, 6 and 16 are there")
+        raise ModbusError(Code.ILLEGAL_FUNCTION, f"function {pdu[0]}: only 3, 4, 6 and 16 are there")
     message = _REQUESTS[pdu[0]]()
     with contextlib.suppress(ModbusException, ValueError, struct.error, IndexError):
         message.decode(pdu[1:])

@@ -17,7 +17,7 @@ MIN_RTU_FRAME = 4  # unit, function, checksum
 MBAP = struct.Struct(">HHHB")  # transaction, protocol, length behind it, unit
 MAX_TCP_PDU = 253
 
-_FIXED = {3: 8, 6: 8}  # function -> length of the frame
+_FIXED = {3: 8, 4: 8, 6: 8}  # function -> length of the frame
 _WRITE_MULTIPLE = 16
 
 

@@ -6,6 +6,7 @@ The page writes through the REST API. What it shows comes as server-sent events 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -34,6 +35,7 @@ HEADERS = {
 }
 #: An event comes at least this often: it keeps the connection open, and a page that hears none knows that it is lost.
 EVERY_S = 5.0
+LOOK_S = 1.0  # silence is no change that anybody tells
 MOST_VIEWERS = 32  # each holds a connection open
 
 
@@ -89,7 +91,11 @@ async def _stream(charger: SharedCharger, per_wh: int = 1) -> AsyncIterator[byte
 
     ``per_wh``: how many of the REST API's units of energy, in which the page writes, make a Wh.
     """
-    async with aclosing(changes(charger, EVERY_S)) as snapshots:
+    told, told_at = b"", 0.0
+    async with aclosing(changes(charger, min(LOOK_S, EVERY_S))) as snapshots:
         async for snapshot in snapshots:
             shown = view(snapshot, charger.name, charger.error) | {"per_wh": per_wh}
-            yield f"data: {json.dumps(shown, separators=(',', ':'))}\n\n".encode()
+            event, now = f"data: {json.dumps(shown, separators=(',', ':'))}\n\n".encode(), time.monotonic()
+            if event != told or now - told_at >= EVERY_S:
+                told, told_at = event, now
+                yield event

@@ -99,22 +99,22 @@ REGISTERS = (
     Register(213, "u32", "R", "EMETERCURRENT", 0, "Current L1; 0 unless charging"),
     Register(215, "u32", "R", "EMETERCURRENT", 1, "Current L2"),
     Register(217, "u32", "R", "EMETERCURRENT", 2, "Current L3"),
-    Register(300, "u16", "R", "SOCKETOUTLET", text="The charger has a socket outlet instead of a fixed cable"),
+    Register(300, "u16", "RW", "SOCKETOUTLET", text="The charger has a socket outlet instead of a fixed cable"),
     Register(301, "u16", "", text="Residual current monitor"),
     Register(302, "u16", "", text="Temperature threshold"),
-    Register(303, "u16", "R", "REQAUTH"),
-    Register(304, "u16", "R", "MAXCHCUR"),
-    Register(305, "u16", "R", "DEFCHCUR"),
-    Register(306, "u32", "R", "DEFCONSUMLIM"),
-    Register(308, "u32", "R", "DEFCHTIMELIM"),
-    Register(310, "u16", "R", "DEFUNDERPOWERLIM"),
+    Register(303, "u16", "RW", "REQAUTH"),
+    Register(304, "u16", "RW", "MAXCHCUR"),
+    Register(305, "u16", "RW", "DEFCHCUR"),
+    Register(306, "u32", "RW", "DEFCONSUMLIM"),
+    Register(308, "u32", "RW", "DEFCHTIMELIM"),
+    Register(310, "u16", "RW", "DEFUNDERPOWERLIM"),
     Register(311, "u16", "", text="Socket lock operating time"),
     Register(312, "u16", "", text="Socket lock break time"),
     Register(313, "u16", "", text="Socket lock detection"),
     Register(314, "u16", "", text="Socket lock retry count"),
-    Register(315, "u16", "R", "EMETERMODE", text="Energy meter mode: 0 dummy, 1 current, 2 current and voltage"),
-    Register(316, "u16", "R", "EMETERACVOLTAGE"),
-    Register(317, "u16", "R", "EMETERTHREEPHASE"),
+    Register(315, "u16", "RW", "EMETERMODE", text="Energy meter mode: 0 dummy, 1 current, 2 current and voltage"),
+    Register(316, "u16", "RW", "EMETERACVOLTAGE"),
+    Register(317, "u16", "RW", "EMETERTHREEPHASE"),
     Register(400, "u32", "R", "UPTIME"),
     Register(402, "i16", "R", "TEMP", 2, f"Lowest temperature; {NO_TEMPERATURE} without a sensor"),
     Register(403, "i16", "R", "TEMP", 1, f"Highest temperature; {NO_TEMPERATURE} without a sensor"),
@@ -230,7 +230,7 @@ def _check_value(snapshot: Snapshot, write: Write) -> None:
                 raise UsageError(f"{command.name}: only 1 may be written, not {write.value}")
             return
         format_argument(command, (write.value,))
-        if command.name == "CHCUR":
+        if command.name in ("CHCUR", "DEFCHCUR"):
             snapshot.current_to_write(write.value / 10)
     except (UsageError, ValueError) as error:
         raise ModbusError(Code.ILLEGAL_VALUE, f"register {write.register.address}: {error}") from None

@@ -66,6 +66,7 @@ class Evse:
         self._last_shown: Fields = ()
         self._woken = False
         self.last_answer: Answer | None = None
+        self._heard_at, self._longest_silence_s = time.monotonic(), 0.0
 
     @classmethod
     def open(
@@ -362,6 +363,14 @@ class Evse:
                 self._subscribe(name)
             self._renew = False
 
+    @property
+    def longest_silence_s(self) -> float:
+        """For how long the charger has said nothing at most, since ``forget_silence``; the present silence counts."""
+        return max(self._longest_silence_s, time.monotonic() - self._heard_at)
+
+    def forget_silence(self) -> None:
+        self._longest_silence_s = 0.0
+
     # --- the engine
 
     def _ask(self, request: Request) -> Answer:
@@ -403,6 +412,10 @@ class Evse:
         return bool(data)
 
     def _on_event(self, event: Event | Answer, asked: str) -> None:
+        if isinstance(event, Value | Ready) or (
+            isinstance(event, Answer) and event.outcome in (Outcome.OK, Outcome.ERROR)
+        ):
+            self._longest_silence_s, self._heard_at = self.longest_silence_s, time.monotonic()
         if isinstance(event, Answer):
             self.last_answer = event
         elif isinstance(event, Ready):
