@@ -151,7 +151,7 @@ class SharedCharger:
         that."""
         with self._lock:
             self._write_listeners.append(listener)
-        return lambda: self._write_listeners.remove(listener)
+        return lambda: self._forget_writes(listener)
 
     def show_bound(self, words: str) -> None:
         """What a central system forbids or limits, for the snapshot: people shall see why the charger does not do what
@@ -200,6 +200,10 @@ class SharedCharger:
     def _forget(self, listener: Listener) -> None:
         with self._lock, contextlib.suppress(ValueError):
             self._listeners.remove(listener)
+
+    def _forget_writes(self, listener: WriteListener) -> None:
+        with self._lock, contextlib.suppress(ValueError):
+            self._write_listeners.remove(listener)
 
     # --- the thread: online and offline
 

@@ -189,7 +189,39 @@ def test_remote_stop_then_remote_start_with_the_car_still_there(world):
     assert world.call("RemoteStartTransaction", {"idTag": "CARD"}) == {"status": "Accepted"}
     assert world.run(30, lambda: world.server.statuses()[-1] == "Charging")
     _, second = world.server.actions("StartTransaction")
+    assert second["timestamp"] > world.server.actions("StopTransaction")[0]["timestamp"]
     assert second["idTag"] == "CARD" and second["meterStart"] >= world.server.actions("StopTransaction")[0]["meterStop"]
+
+
+def test_a_begin_in_the_same_session_counts_none_of_its_energy_again(world):
+    """The charger's values are of different moments: a session's name is a second more or less."""
+    charging(world)
+    world.run(300)
+    world.call("RemoteStopTransaction", {"transactionId": 1})
+    world.run(10)
+    world.charger.override("UPTIME", world.value("UPTIME") + 2)
+    world.call("RemoteStartTransaction", {"idTag": "CARD"})
+    world.run(5)
+    stop, start = world.server.actions("StopTransaction")[0], world.server.actions("StartTransaction")[1]
+    assert start["timestamp"] > stop["timestamp"] and start["meterStart"] >= stop["meterStop"]
+
+
+def test_an_authorization_that_the_charger_does_not_take_is_not_repeated_for_ever(locked):
+    locked.refuse_writes = True
+    locked.car.plug()
+    locked.call("RemoteStartTransaction", {"idTag": "CARD"})
+    locked.run(300)
+    assert locked.writes.count(("AUTH", None)) == 3 and locked.server.statuses()[-1] == "Preparing"
+
+
+def test_a_charger_that_takes_no_write_is_asked_again_with_patience(world):
+    world.refuse_writes = True
+    world.call("SetChargingProfile", profile(10))
+    world.run(61)
+    assert 10 <= world.writes.count(("CHCUR", 100)) <= 13
+    world.refuse_writes = False
+    world.run(6)
+    assert world.value("CHCUR") == 100
 
 
 def test_remote_stop_of_another_transaction_is_rejected_and_nothing_is_written(world):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 import re
 import threading
 from pathlib import Path
@@ -92,6 +93,8 @@ class OcppBridge:
             ready.set()
             with contextlib.suppress(asyncio.CancelledError):
                 await self.station.run()
+        except Exception:
+            logging.getLogger(f"evse.{self._charger.name}.ocpp").exception("an error in this program; OCPP has ended")
         finally:
             ready.set()
             journal.close()

@@ -11,7 +11,7 @@ import time
 from typing import Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
+from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
 
 from .target import Credentials, Target
 
@@ -86,7 +86,7 @@ class Link:
         target = self._credentials.target
         try:
             self._connection = await self.connect(target, self._subprotocol)
-        except (OSError, WebSocketException, TimeoutError, ValueError) as error:
+        except Exception as error:  # of the network, of a library, of a file that is gone: it is tried again
             self.reason = words_of(error)
             self._credentials.refused(target)
             return False

@@ -290,7 +290,7 @@ class ChargePoint:
         session = self._session()
         if register is None or session is None:
             return  # within a second
-        first = self.journal.fact("last_session") != session or not self._is_session(self.journal.fact("last_session"))
+        first = not self._is_session(self.journal.fact("last_session"))  # of this session
         before = (self.snapshot.session_energy or 0) if first else 0
         began = now - (self.snapshot.get("EMETERSESTIME") or 0) if first and before else now
         meter = max(register - before, min(register, self.journal.fact("last_stop", 0)))
@@ -369,6 +369,7 @@ class ChargePoint:
                 self.authorize(self.settings.tag, now)
         if self._guest and self._auth_tries < AUTH_TRIES and now >= self._auth_at:
             self._auth_tries, self._auth_at = self._auth_tries + 1, now + AUTH_RETRY_S
+            self._guest = replace(self._guest, until=max(self._guest.until, now + AUTH_RETRY_S))
             self._orders.append(Order(AUTH))
 
     def _home_tag(self) -> str:
@@ -685,7 +686,7 @@ class ChargePoint:
     # === what follows from all that ===================================================================================
 
     def _expire(self, now: float) -> None:
-        if self._guest and now >= self._guest.until and not (self.is_in_session and self._auth_tries):
+        if self._guest and now >= self._guest.until:
             self._guest = None
         if self.reservation and now >= self.reservation["expiry"]:
             self._set_reservation(None)
