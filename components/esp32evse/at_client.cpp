@@ -1,188 +1,112 @@
 #include "at_client.h"
 
 #include <cinttypes>
+#include <cstdarg>
 #include <cstdio>
 #include <cstring>
 
 namespace esphome::esp32evse {
 
-namespace {
-
-enum RowFlag : uint16_t {
-  DUE = 1 << 0,          // to be read
-  SUBSCRIBED = 1 << 1,   // the charger pushes it
-  SUB_CHANGED = 1 << 2,  // tell the charger again
-  SUB_REFUSED = 1 << 3,  // it will not push it
-  EXPLICIT = 1 << 4,     // the user chose the subscription
-  UNSUPPORTED = 1 << 5,  // this firmware answers ERROR
-  DOUBTED = 1 << 6,      // one ERROR so far, may have been noise
-  KNOWN = 1 << 7,        // a value has come since the charger's start
-  RUN_WANTED = 1 << 8,
-  WRITE_WANTED = 1 << 9,
-  VERIFY_WANTED = 1 << 10,
-  CHECK_FIRST = 1 << 11,  // verify before writing: the charger may hold the value already
-  ACKED = 1 << 12,        // the write was answered with OK
-  REFUSED = 1 << 13,      // the write was answered with ERROR
-  ONE_SEND = 1 << 14,     // two bits: how often it was sent
-};
-constexpr uint16_t PENDING = WRITE_WANTED | VERIFY_WANTED;
-constexpr uint16_t SENDS = 3 * ONE_SEND;
-constexpr uint16_t REQUESTED = PENDING | RUN_WANTED;
-constexpr uint16_t WRITE_FLAGS = PENDING | CHECK_FIRST | ACKED | REFUSED | SENDS;
-
-constexpr uint8_t CHANGING = ~(1 << static_cast<uint8_t>(Refresh::ONCE));
-constexpr uint32_t NO_VALUE = UINT32_MAX;
-constexpr uint32_t STAMP_SHIFT = 6;  // stamps count 64 ms
-
-uint16_t stamp(uint32_t now) { return static_cast<uint16_t>(now >> STAMP_SHIFT); }
-uint32_t since(uint16_t then, uint32_t now) {
-  return static_cast<uint32_t>(static_cast<uint16_t>(stamp(now) - then)) << STAMP_SHIFT;
-}
-bool reached(uint32_t deadline, uint32_t now) { return static_cast<int32_t>(now - deadline) >= 0; }
-uint32_t distance(uint32_t a, uint32_t b) { return a > b ? a - b : b - a; }
-
-}  // namespace
-
-const char *CommandRow::answer_name() const {
-  return this->has(OTHER_ANSWER) ? this->name + strlen(this->name) + 1 : this->name;
-}
-
 // --- requests ---------------------------------------------------------------------------------------------------------
 
-void AtClient::set_rows(const CommandRow *rows, RowState *states, uint8_t count) {
-  this->rows_ = rows;
-  this->states_ = states;
-  this->row_count_ = count;
-}
-
 void AtClient::start(uint32_t now) {
-  this->now_ = now;
-  this->next_tick_ = now;
-  this->next_heartbeat_ = now + HEARTBEAT_MS;
-  this->next_poll_ = now + this->poll_ms_;
-  this->refresh();
-  this->set_state_(State::CLEARING);
+  this->now_ = this->next_tick_ = now;
+  uint8_t count = 0;
+  for (uint8_t row = 0; row < this->row_count() && this->keep_settings_; row++) {
+    if (this->schedule_.row(row).has(LIVE) && count < MAX_LIVE_SETTINGS)
+      this->kept_[count++] = Kept(row);
+  }
+  this->link_.start(now);
+  this->schedule_.start(now);
 }
 
-RowState &AtClient::request_write_(uint8_t row) {
-  RowState &state = this->states_[row];
-  this->free_slot_(row);
-  state.flags = (state.flags & ~WRITE_FLAGS) | WRITE_WANTED;
-  state.stamp = stamp(this->now_);
-  if (this->row_ == row && this->task_ == Task::VERIFY)
-    this->task_ = Task::READ;  // its answer is compared with an older wish
-  this->work_ = true;
-  return state;
-}
-
-void AtClient::write_number(uint8_t row, uint32_t value, uint32_t now) {
-  this->now_ = now;
-  RowState &state = this->request_write_(row);
-  state.wanted = value;
-  if ((this->rows_[row].traits & (STORED | UNPROVABLE)) == STORED)
-    state.flags |= VERIFY_WANTED | CHECK_FIRST;
+bool AtClient::write_number(uint8_t row, uint32_t value, bool saturated, uint32_t now) {
+  return this->wishes_.ask_number(this->schedule_.row(row), row, value, saturated, now) && this->accept_(row);
 }
 
 bool AtClient::write_text(uint8_t row, const AtText &argument, uint8_t provable, uint32_t now) {
-  TextSlot *slot = this->find_slot_(row);
-  if (slot == nullptr)
-    slot = this->find_slot_(NO_ROW);
-  if (slot == nullptr || !argument.ok())
-    return false;
-  this->now_ = now;
-  RowState &state = this->request_write_(row);
-  slot->row = row;
-  slot->length = static_cast<uint8_t>(argument.length());
-  slot->provable = provable;
-  memcpy(slot->text, argument.data(), slot->length);
-  slot->text[slot->length] = '\0';
-  if (provable == slot->length)
-    state.flags |= VERIFY_WANTED | CHECK_FIRST;
+  return this->wishes_.ask_text(this->schedule_.row(row), row, argument, provable, now) && this->accept_(row);
+}
+
+bool AtClient::accept_(uint8_t row) {
+  this->work_ = true;
+  if (this->wishes_.pauses.is_news(row))
+    this->listener_->on_held_back(row);
   return true;
 }
 
-void AtClient::run(uint8_t row, uint32_t now) {
-  this->states_[row].flags |= RUN_WANTED;
-  this->states_[row].stamp = stamp(now);
+bool AtClient::run(uint8_t row, uint32_t now) {
   this->work_ = true;
+  return this->wishes_.ask_run(row, now);
 }
 
-bool AtClient::send_raw(const char *text, size_t length) {
-  TextSlot *slot = this->find_slot_(NO_ROW);
-  if (slot == nullptr || length > AtText::MAX_ARGUMENT || this->find_slot_(RAW_ROW) != nullptr)
-    return false;
-  slot->row = RAW_ROW;
-  this->raw_stamp_ = stamp(this->now_);
-  slot->length = static_cast<uint8_t>(length);
-  memcpy(slot->text, text, length);
-  slot->text[length] = '\0';
+bool AtClient::send_raw(const char *text, size_t length, uint32_t now) {
   this->work_ = true;
-  return true;
+  return this->wishes_.ask_raw(text, length, now);
 }
 
 void AtClient::subscribe(uint8_t row, uint32_t period_ms) {
-  if (this->rows_[row].refresh >= Refresh::ONCE)
-    return;  // there is never anything new
-  RowState &state = this->states_[row];
-  state.period = period_ms;
-  state.flags = (state.flags | EXPLICIT | SUB_CHANGED) & ~SUB_REFUSED;
   this->work_ = true;
+  this->schedule_.subscribe(row, period_ms);
 }
 
 void AtClient::unsubscribe_all() {
-  this->automatic_ = false;
-  this->unsubscribe_all_ = true;
-  this->change_all_(EXPLICIT | SUB_CHANGED, 0);
+  this->work_ = true;
+  this->schedule_.unsubscribe_all();
 }
 
-void AtClient::refresh() { this->change_all_(0, DUE); }
+void AtClient::refresh() {
+  this->work_ = true;
+  this->schedule_.refresh();
+}
+
+void AtClient::poll() {
+  this->work_ = true;
+  this->schedule_.poll();
+}
+
+void AtClient::read(uint8_t row) {
+  this->work_ = true;
+  this->schedule_.read(row);
+}
 
 void AtClient::set_charging(bool charging) {
-  if (charging == this->charging_)
-    return;
-  this->charging_ = charging;
-  if (this->automatic_)
-    this->change_all_(0, SUB_CHANGED, 1 << static_cast<uint8_t>(Refresh::CHARGING));
+  this->work_ = true;
+  this->schedule_.set_charging(charging);
 }
 
 bool AtClient::find_wish(uint8_t row, uint32_t *value) const {
-  if (!this->is_pending(row))
+  const Wish *wish = this->wishes_.find(row);
+  if (wish == nullptr || wish->kind != Wish::Kind::NUMBER)
     return false;
-  *value = this->states_[row].wanted;
+  *value = wish->number;
   return true;
 }
 
-bool AtClient::is_pending(uint8_t row) const { return (this->states_[row].flags & PENDING) != 0; }
-
-/// Clears and sets flags of all rows whose kind of refresh is among `kinds`, one bit each.
-void AtClient::change_all_(uint16_t clear, uint16_t set, uint8_t kinds) {
-  for (uint8_t row = 0; row < this->row_count_; row++) {
-    uint16_t &flags = this->states_[row].flags;
-    if ((kinds >> static_cast<uint8_t>(this->rows_[row].refresh) & 1) != 0)
-      flags = (flags & ~clear) | set;
+uint32_t AtClient::counter(uint8_t counter) const {
+  switch (counter) {
+    case TIMED_OUT:
+      return this->link_.timed_out();
+    case RESYNCS:
+      return this->link_.resyncs();
+    default:
+      return this->counters_[counter];
   }
-  this->work_ = true;
-}
-
-AtClient::TextSlot *AtClient::find_slot_(uint8_t row) {
-  for (auto &slot : this->slots_) {
-    if (slot.row == row)
-      return &slot;
-  }
-  return nullptr;
-}
-
-void AtClient::free_slot_(uint8_t row) {
-  TextSlot *slot = this->find_slot_(row);
-  if (slot != nullptr)
-    slot->row = NO_ROW;
 }
 
 // --- bytes in ---------------------------------------------------------------------------------------------------------
 
+bool AtClient::wake(uint32_t now) {
+  this->now_ = now;
+  if (!this->link_.wake(now))
+    return false;
+  this->framer_.skip_line();
+  this->finish_(Outcome::SILENCE);
+  return true;
+}
+
 void AtClient::receive(const uint8_t *data, size_t length, uint32_t now) {
   this->now_ = now;
-  this->entered_ = true;
   for (size_t i = 0; i < length; i++) {
     const LineFramer::Event event = this->framer_.feed(data[i]);
     if (event == LineFramer::Event::LINE) {
@@ -191,482 +115,407 @@ void AtClient::receive(const uint8_t *data, size_t length, uint32_t now) {
       this->on_damage_();
     }
   }
-  this->entered_ = false;
 }
 
 void AtClient::on_line_(char *line, size_t length) {
   const bool ok = strcmp(line, "OK") == 0;
   if (ok || strcmp(line, "ERROR") == 0) {
     this->on_result_(ok);
-    return;
-  }
-  if (strcmp(line, "RDY") == 0) {
-    this->on_reboot_(true);
-    return;
-  }
-  const bool raw = this->task_ == Task::RAW;
-  if (raw)
+  } else if (strcmp(line, "RDY") == 0) {
+    this->on_ready_line_();
+  } else if (line[0] == '+' && strchr(line, '=') != nullptr) {
+    this->on_value_line_(line, length);
+  } else if (this->is_raw_()) {
     this->listener_->on_raw_line(line, length);
-  if (line[0] == '+') {
-    this->on_value_line_(line + 1);
   } else if (line[0] == '~' || strncmp(line, "AT", 2) == 0) {
-    this->echo_off_ = true;  // somebody switched the echo on
+    this->schedule_.switch_echo_off();  // somebody switched the echo on
     this->work_ = true;
-  } else if (!raw) {
+  } else {
     this->on_damage_();
   }
 }
 
-void AtClient::on_value_line_(char *line) {
+void AtClient::on_value_line_(char *line, size_t length) {
   char *equals = strchr(line, '=');
-  if (equals == nullptr) {
-    this->on_damage_();
-    return;
-  }
-  this->heard_at_ = this->now_;
-  // The charger is back: do not let the back-off keep it waiting.
-  if (this->state_ == State::CLEARING && this->silent_commands_ == SILENT_COMMANDS_OFFLINE)
-    this->deadline_ = this->now_;
   *equals = '\0';
-  if (this->state_ == State::VERIFYING && strcmp(line, "VER") == 0)
-    this->answered_ = true;
-  for (uint8_t row = 0; row < this->row_count_; row++) {
-    if (strcmp(line, this->rows_[row].answer_name()) == 0) {
+  const char *name = line + 1;
+  this->link_.on_value_line(name);
+  if (this->is_raw_line_(name)) {
+    *equals = '=';
+    this->listener_->on_raw_line(line, length);
+    *equals = '\0';
+  }
+  for (uint8_t row = 0; row < this->row_count(); row++) {
+    if (strcmp(name, this->schedule_.row(row).answer) == 0) {
       this->on_row_values_(row, equals + 1);
       return;
     }
   }
 }
 
-void AtClient::on_row_values_(uint8_t row, char *text) {
-  RowState &state = this->states_[row];
-  const CommandRow &command = this->rows_[row];
-  const Task asked = this->row_ == row ? this->task_ : Task::NONE;
-  if (command.refresh >= Refresh::ONCE && asked == Task::NONE)
-    return;  // facts and lists are never pushed: only an answer that comes twice is believed
-  const TextSlot *slot = this->find_slot_(row);
-  const bool text_matches = slot != nullptr && strncmp(slot->text, text, slot->provable) == 0 &&
-                            (text[slot->provable] == '\0' || text[slot->provable] == ',');
-  if (asked != Task::NONE) {
-    for (const char *byte = text; *byte != '\0'; byte++)
-      this->digest_ = this->digest_ * 31 + *byte;
+bool AtClient::is_raw_() const { return this->command_.task == Task::WISH && this->command_.row == NO_ROW; }
+
+/// Of the raw command in flight, and no push of another value.
+bool AtClient::is_raw_line_(const char *name) {
+  if (!this->is_raw_())
+    return false;
+  const char *command = this->wishes_.text_of(*this->wishes_.in_flight());
+  for (uint8_t row = 0; row < this->row_count(); row++) {
+    if (this->schedule_.state(row).subscribed && strcmp(name, this->schedule_.row(row).answer) == 0)
+      return may_answer(name, command);
   }
+  return true;
+}
+
+void AtClient::on_row_values_(uint8_t row, char *text) {
+  const CommandRow &command = this->schedule_.row(row);
+  const bool asked = this->asks_(row);
+  if (command.is_only_answered() && !asked)
+    return;  // never pushed
+  const uint16_t sum = digest(text);
+  if (asked)
+    this->command_.digest = digest(text, this->command_.digest);
+  Wish *wish = this->wishes_.find(row);
+  const bool text_matches = wish != nullptr && this->wishes_.matches_text(*wish, text);
   Values values;
   if (!values.parse(text, command.signature)) {
-    if ((state.flags & UNSUPPORTED) == 0)  // else it is this firmware's form, and asking again tells nothing more
+    if (!this->schedule_.state(row).is_lacking())  // else it is this firmware's form, and asking again tells nothing more
       this->on_damage_();
     return;
   }
-  if (asked != Task::NONE && !command.has(LINES))
-    this->answered_ = true;  // a whole line does not make up for a lost one
-  const auto number = static_cast<uint32_t>(values[0].number);
-  state.flags = (state.flags | KNOWN) & ~UNSUPPORTED;
-  if ((state.flags & PENDING) == 0) {
-    if (command.refresh != Refresh::ONCE)
-      state.wanted = number;
-    if ((state.flags & RUN_WANTED) == 0)
-      state.stamp = stamp(this->now_);
-  } else {
-    if (asked != Task::VERIFY)
-      return;
-    const uint32_t tolerance = command.has(CLOCK) ? 3 + since(state.stamp, this->now_) / 1000 : 0;
-    this->matched_ =
-        slot != nullptr ? text_matches : values[0].number >> 32 == 0 && distance(number, state.wanted) <= tolerance;
-    if (!this->matched_)
-      return;
+  this->schedule_.on_value(row);
+  if (asked && !command.has(LINES))
+    this->command_.answered = true;  // a whole line does not make up for a lost one
+  if (this->command_.task == Task::WISH_READ && asked) {
+    this->command_.matched = text_matches || this->wishes_.matches_number(*wish, command, values, this->now_);
+  } else if (this->command_.task == Task::KEPT_READ && asked) {
+    this->command_.matched = values[0].number == this->find_kept_(row)->value();
   }
-  this->listener_->on_values(row, values);
-  if (row == UPTIME_ROW)
-    this->on_uptime_(number);
+  if (this->may_tell_(row, values, sum)) {
+    if (!command.has(LINES))
+      this->schedule_.state(row).believed = sum;
+    this->listener_->on_values(row, values);
+  }
+  if (row == UPTIME_ROW && asked)
+    this->on_uptime_(static_cast<uint32_t>(values[0].number));
+}
+
+/// Whether the listener hears of a value: not of an older one while a wish is pending, nor of one that may be noise.
+bool AtClient::may_tell_(uint8_t row, const Values &values, uint16_t digest) {
+  Kept *kept = this->find_kept_(row);
+  const Wish *wish = this->wishes_.find(row);
+  if (wish != nullptr || (kept != nullptr && kept->is_lost())) {
+    const bool starved = wish != nullptr && this->now_ - wish->pending_since > Wishes::STARVED_MS;
+    return this->asks_(row) && (this->command_.matched || (starved && this->command_.task == Task::WISH_READ));
+  }
+  if (kept != nullptr && !kept->hear(static_cast<uint32_t>(values[0].number)))
+    this->read(row);
+  return this->is_believed_(row, digest);
+}
+
+bool AtClient::is_believed_(uint8_t row, uint16_t digest) {
+  const CommandRow &command = this->schedule_.row(row);
+  // A fact is not read again soon.
+  const bool careful = this->link_.is_careful(this->now_) || command.refresh == Refresh::ONCE;
+  if (!careful || command.has(LINES) || digest == this->schedule_.state(row).believed)
+    return true;
+  if (this->doubts_.confirm(row, digest))
+    return true;
+  this->read(row);
+  return false;
 }
 
 /// A line was lost. It may have been a value that nobody will repeat soon.
 void AtClient::on_damage_() {
-  if (this->task_ == Task::RAW)
+  if (this->is_raw_())
     return;  // a raw command may answer anything
   this->counters_[DISCARDED]++;
-  this->answered_ = false;
-  // It may have been the answer that is waited for; whether question and answer belong together is verified anyway.
-  if (this->state_ == State::VERIFYING)
-    this->on_silence_();
-  else if (this->state_ == State::CLEARING)
-    this->set_state_(State::CLEARED);
-  if (!reached(this->next_poll_, this->now_ + REPAIR_DELAY_MS))
-    this->next_poll_ = this->now_ + REPAIR_DELAY_MS;
-}
-
-void AtClient::on_uptime_(uint32_t uptime) {
-  const uint32_t expected = this->uptime_ + (this->now_ - this->uptime_at_) / 1000;
-  if (this->uptime_known_ && distance(uptime, expected) > UPTIME_TOLERANCE_S) {
-    if (!this->uptime_doubted_) {
-      this->uptime_doubted_ = true;
-      this->states_[UPTIME_ROW].flags |= DUE;
-      this->work_ = true;
-      return;
-    }
-    if (uptime < expected)
-      this->on_reboot_(false);
-  }
-  this->uptime_doubted_ = false;
-  this->uptime_known_ = this->met_ = true;
-  this->uptime_ = uptime;
-  this->uptime_at_ = this->now_;
-  if (this->safe_ || this->state_ != State::READY)
-    return;
-  if (uptime < SETTLED_UPTIME_S && !this->settled_) {
-    this->finish_(Outcome::SILENCE);
-    this->set_state_(State::SETTLING);
-    return;
-  }
-  this->safe_ = true;
-  this->work_ = true;
-  if (!this->online_) {
-    this->online_ = true;
-    this->refresh();
-    this->listener_->on_online(true);
-  }
+  this->command_.answered = false;
+  this->link_.on_damage(this->now_);
+  this->schedule_.repair(this->now_);
 }
 
 void AtClient::on_result_(bool ok) {
-  this->heard_at_ = this->now_;
-  switch (this->state_) {
-    case State::SETTLING:
-      break;
-    case State::CLEARING:
-    case State::CLEARED:
-      this->set_state_(State::CLEARED);
-      break;
-    case State::VERIFYING:
-      if (ok && this->answered_) {
-        this->set_state_(State::READY);
-      } else {
-        this->on_silence_();
-      }
-      break;
-    case State::READY:
-      if (!ok) {
-        this->hold_ = true;
-        this->deadline_ = this->now_ + AFTER_ERROR_MS;
-      }
-      if (this->task_ != Task::NONE) {
-        this->silent_commands_ = 0;
-        this->counters_[ok ? ANSWERED : FAILED]++;
-        this->finish_(ok ? Outcome::OK : Outcome::ERROR);
-      } else if (ok) {
-        this->on_damage_();
-      }
-      break;
-  }
-}
-
-// --- staying in step --------------------------------------------------------------------------------------------------
-
-void AtClient::set_state_(State state) {
-  this->state_ = state;
-  this->answered_ = false;
-  uint32_t wait = QUIET_MS;
-  switch (state) {
-    case State::SETTLING:
-      this->safe_ = false;
-      wait = SETTLE_MS;
-      break;
-    case State::CLEARING:
-      wait = CLEAR_TIMEOUT_MS * (this->silent_commands_ + 1);
-      this->listener_->on_transmit("~\n", 2);
-      break;
-    case State::CLEARED:
-      // After a restart nothing old can come any more.
-      wait = this->settled_ ? QUIET_MS : QUIET_MS << this->silent_commands_;
-      break;
-    case State::VERIFYING:
-      wait = ANSWER_TIMEOUT_MS;
-      this->listener_->on_transmit("AT+VER?\n", 8);
-      break;
-    case State::READY:
-      this->silent_commands_ = 0;
-      this->hold_ = false;
-      this->safe_ = false;
-      this->work_ = true;
-      this->ready_at_ = this->now_;
-      break;
-  }
-  this->deadline_ = this->now_ + wait;
-}
-
-void AtClient::loop_unsynchronised_() {
-  if (!reached(this->deadline_, this->now_))
+  if (!this->link_.on_result(ok, this->now_))
     return;
-  if (this->state_ == State::CLEARED) {
-    this->set_state_(State::VERIFYING);
+  if (this->command_.task != Task::NONE) {
+    this->counters_[ok ? ANSWERED : FAILED]++;
+    this->finish_(ok ? Outcome::OK : Outcome::ERROR);
+  } else if (ok) {
+    this->on_damage_();  // nobody has asked
+  }
+}
+
+// --- restarts ---------------------------------------------------------------------------------------------------------
+
+void AtClient::on_ready_line_() {
+  this->finish_(Outcome::SILENCE);
+  this->link_.on_ready_line(this->now_);
+  this->on_restart_(this->met_ ? Restart::READY : Restart::FIRST_READY);
+}
+
+void AtClient::on_uptime_(uint32_t uptime) {
+  const Age::Verdict verdict = this->link_.on_uptime(uptime, this->now_);
+  if (verdict == Age::Verdict::DOUBTED) {
+    this->read(UPTIME_ROW);
     return;
   }
-  if (this->state_ == State::SETTLING) {
-    this->settled_ = true;
-    this->set_state_(State::CLEARING);
-  } else {
-    this->on_silence_();
-  }
-}
-
-void AtClient::resync_() {
-  this->counters_[RESYNCS]++;
-  this->next_poll_ = this->now_ + REPAIR_DELAY_MS;  // a late answer may have told what was true some seconds ago
-  this->set_state_(State::CLEARING);
-}
-
-void AtClient::on_silence_() {
-  this->counters_[TIMED_OUT]++;
-  this->settled_ = false;
-  this->safe_ = false;
-  if (this->silent_commands_ < SILENT_COMMANDS_OFFLINE && ++this->silent_commands_ == SILENT_COMMANDS_OFFLINE) {
-    this->online_ = false;
-    this->listener_->on_online(false);
-  }
-  this->set_state_(State::CLEARING);
-}
-
-void AtClient::on_reboot_(bool ready_line) {
-  const bool first = ready_line && !this->met_;
-  const Restart restart = first ? Restart::FIRST_READY : ready_line ? Restart::READY : Restart::MISSED;
   this->met_ = true;
-  this->counters_[REBOOTS] += first ? 0 : 1;
-  this->uptime_known_ = false;
-  this->settled_ = false;
-  this->safe_ = false;
-  this->echo_off_ = true;
-  if (ready_line) {
-    this->finish_(Outcome::SILENCE);
-    this->set_state_(State::SETTLING);
-  }
-  for (uint8_t row = 0; row < this->row_count_; row++) {
-    RowState &state = this->states_[row];
-    const bool restore =
-        this->keep_settings_ && this->rows_[row].has(LIVE) && (state.flags & KNOWN) != 0 && state.wanted != NO_VALUE;
-    if ((state.flags & PENDING) == 0) {
-      if (!restore)
-        continue;
-      this->request_write_(row);
-    }
-    state.flags |= VERIFY_WANTED | CHECK_FIRST;
-  }
-  this->change_all_(SUBSCRIBED | SUB_REFUSED | UNSUPPORTED | DOUBTED | KNOWN, DUE);
+  if (verdict == Age::Verdict::RESTARTED)
+    this->on_restart_(Restart::MISSED);
+  if (!this->link_.is_in_step())
+    this->finish_(Outcome::SILENCE);  // too young: it is left alone for a while
+}
+
+void AtClient::on_restart_(Restart restart) {
+  this->met_ = true;
+  this->work_ = true;
+  this->counters_[REBOOTS] += restart == Restart::FIRST_READY ? 0 : 1;
+  this->wishes_.on_restart();
+  this->schedule_.on_restart();
+  this->doubts_.forget();
+  for (Kept &kept : this->kept_)
+    kept.on_restart();
   this->listener_->on_restart(restart);
+}
+
+Kept *AtClient::find_kept_(uint8_t row) {
+  for (Kept &kept : this->kept_) {
+    if (kept.row() == row)
+      return &kept;
+  }
+  return nullptr;
 }
 
 // --- one command at a time --------------------------------------------------------------------------------------------
 
 void AtClient::loop(uint32_t now) {
-  if (this->entered_)
-    return;  // asked for by a listener: the running call comes to it
   this->now_ = now;
-  this->entered_ = true;
-  this->step_();
-  this->entered_ = false;
-}
-
-void AtClient::step_() {
-  if (reached(this->next_tick_, this->now_))
+  if (reached(this->next_tick_, now))
     this->tick_();
-  if (this->state_ != State::READY) {
-    this->loop_unsynchronised_();
-    return;
+  if (this->command_.task != Task::NONE && reached(this->command_.deadline, now)) {
+    this->link_.on_silence();
+    this->finish_(Outcome::SILENCE);
   }
-  const bool expired = reached(this->deadline_, this->now_);
-  if (this->task_ != Task::NONE) {
-    if (expired) {
-      this->counters_[RESYNCS]++;
-      this->on_silence_();
-      this->finish_(Outcome::SILENCE);
-    }
-    return;
-  }
-  if (this->hold_ && !expired)
-    return;
-  this->hold_ = false;
-  if (this->work_)
+  if (const char *question = this->link_.next(now))
+    this->send_("%s", question);
+  this->check_link_();
+  if (this->work_ && this->command_.task == Task::NONE && this->link_.may_speak(now))
     this->start_next_();
 }
 
 void AtClient::tick_() {
   this->next_tick_ = this->now_ + TICK_MS;
-  // The charger pushes a loop's time after a command: one that comes right behind a push delays nothing.
-  const bool heard = this->now_ - this->heard_at_ < TICK_MS;
-  const bool heartbeat = reached(this->next_heartbeat_, this->now_ + heard * EARLY_MS);
-  if (heartbeat) {
-    this->next_heartbeat_ = this->now_ + HEARTBEAT_MS;
-    this->states_[UPTIME_ROW].flags |= DUE;
-    this->renewed_ = (this->renewed_ + 1) % this->row_count_;
-    uint16_t &flags = this->states_[this->renewed_].flags;
-    if ((flags & SUBSCRIBED) != 0)
-      flags |= SUB_CHANGED;  // a digit of its period may have been lost on the way
+  this->wishes_.pauses.tick();
+  this->give_up_();
+  this->work_ |= !this->wishes_.empty();
+  if (this->link_.state() == Link::State::READY)
+    this->work_ |= this->schedule_.tick(this->now_, this->link_.was_heard_within(TICK_MS, this->now_));
+}
+
+/// Looked for at every tick: a wish must not come true when nobody expects it any more.
+void AtClient::give_up_() {
+  while (Wish *wish = this->wishes_.expired(this->now_))
+    this->end_wish_(wish, wish->attempt.was_sent() ? WishEnd::UNANSWERED : WishEnd::EXPIRED);
+}
+
+void AtClient::check_link_() {
+  if (this->in_step_ != this->link_.is_in_step()) {
+    this->in_step_ = this->link_.is_in_step();
     this->work_ = true;
+    this->schedule_.be_patient();
   }
-  if (reached(this->next_poll_, this->now_)) {
-    this->next_poll_ = this->now_ + this->poll_ms_;
-    this->change_all_(SUB_REFUSED, DUE, CHANGING);
-  }
-  // It may be an authorization, too. Looked for at every tick, because stamps wrap around after 70 minutes.
-  if (this->task_ != Task::RAW && this->find_slot_(RAW_ROW) != nullptr &&
-      since(this->raw_stamp_, this->now_) > RUN_EXPIRES_MS)
-    this->finish_raw_(false);
-  for (uint8_t row = 0; row < this->row_count_; row++) {
-    uint16_t &flags = this->states_[row].flags;
-    if (heartbeat && (flags & (UNSUPPORTED | SUB_REFUSED)) != 0)
-      flags = (flags & ~SUB_REFUSED) | DUE;  // it may have been noise
-    if (this->task_ == Task::NONE || this->row_ != row)
-      this->watch_row_(row);
-  }
+  const bool online = this->online_ ? !this->link_.is_lost() : this->link_.state() == Link::State::READY;
+  if (online == this->online_)
+    return;
+  this->online_ = online;
+  if (online)
+    this->schedule_.refresh();
+  this->listener_->on_online(online);
 }
 
-/// Gives up what has waited too long, and renews a subscription that has fallen silent.
-void AtClient::watch_row_(uint8_t row) {
-  RowState &state = this->states_[row];
-  const uint32_t age = since(state.stamp, this->now_);
-  if ((state.flags & REQUESTED) != 0) {
-    if (age > ((state.flags & RUN_WANTED) != 0 ? RUN_EXPIRES_MS : WRITE_EXPIRES_MS)) {
-      state.flags &= ~RUN_WANTED;
-      this->end_request_(row, (state.flags & SENDS) != 0 ? WishEnd::UNANSWERED : WishEnd::EXPIRED);
-    }
-  } else if ((state.flags & SUBSCRIBED) != 0 && this->state_ == State::READY && this->task_ == Task::NONE) {
-    const uint32_t period = this->wanted_period_(this->rows_[row], state);
-    uint32_t limit = 3 * period + 1000;
-    if (limit > STALE_MS && period <= SLOW_MS)
-      limit = STALE_MS;
-    if (period - 1 < MAX_WATCHED_PERIOD_MS && age > limit && this->now_ - this->ready_at_ > limit) {
-      this->change_all_(SUBSCRIBED, 0);  // what was lost with it would be missed later
-      this->states_[UPTIME_ROW].flags |= DUE;
-    }
-  }
-}
-
-uint32_t AtClient::wanted_period_(const CommandRow &command, const RowState &state) const {
-  if ((state.flags & EXPLICIT) != 0)
-    return state.period;
-  if (command.refresh > Refresh::SLOW || !this->automatic_)
-    return 0;
-  const bool fast = command.refresh == Refresh::PUSH || (command.refresh == Refresh::CHARGING && this->charging_);
-  // 0, no automatic subscriptions at all, stays 0.
-  return fast || this->push_ms_ - 1 >= SLOW_MS ? this->push_ms_ : SLOW_MS;
-}
-
-/// The most urgent thing that a row needs.
-AtClient::Task AtClient::row_task_(const CommandRow &command, const RowState &state) const {
-  const uint16_t flags = state.flags;
-  if ((flags & RUN_WANTED) != 0)
-    return Task::RUN;
-  if ((flags & WRITE_WANTED) != 0 && (flags & CHECK_FIRST) == 0)
-    return Task::WRITE;
-  if ((flags & VERIFY_WANTED) != 0)
-    return Task::VERIFY;
-  if (command.refresh == Refresh::NEVER)
-    return Task::NONE;
-  if ((flags & DUE) != 0)
-    return Task::READ;
-  if ((flags & (SUB_REFUSED | UNSUPPORTED)) != 0)
-    return Task::NONE;
-  const bool wanted = this->wanted_period_(command, state) > 0;
-  if ((flags & SUB_CHANGED) == 0 && wanted == ((flags & SUBSCRIBED) != 0))
-    return Task::NONE;
-  return wanted ? Task::SUBSCRIBE : Task::UNSUBSCRIBE;
-}
-
+/// Wishes go first, but take turns with what is due: a wish in every loop must not starve the reads.
 void AtClient::start_next_() {
-  // A restart takes two seconds: whoever was heard this recently cannot have sent RDY unnoticed.
-  if (this->now_ - this->heard_at_ > HEARD_MS)
-    this->safe_ = this->settled_ = false;
-  if (!this->safe_) {
-    this->start_(Task::READ, UPTIME_ROW);
+  if (!this->link_.may_write(this->now_)) {
+    this->start_job_({Schedule::Job::Kind::READ, UPTIME_ROW});
     return;
   }
-  Task task = Task::NONE;
-  uint8_t row = NO_ROW;
-  if (this->find_slot_(RAW_ROW) != nullptr) {
-    task = Task::RAW;
-    row = RAW_ROW;
-  } else if (this->echo_off_) {
-    task = Task::ECHO_OFF;
-  } else if (this->unsubscribe_all_) {
-    task = Task::UNSUBSCRIBE_ALL;
+  const Schedule::Job job = this->schedule_.next();
+  const bool has_job = job.kind != Schedule::Job::Kind::NONE;
+  const bool wish_may = !has_job || !this->wish_served_;
+  this->wish_served_ = wish_may && this->start_wish_();
+  if (this->wish_served_ || this->start_kept_())
+    return;
+  if (has_job) {
+    this->start_job_(job);
+  } else {
+    this->work_ = false;
   }
-  for (uint8_t i = 0; i < this->row_count_; i++) {
-    const Task row_task = this->row_task_(this->rows_[i], this->states_[i]);
-    if (row_task > task) {
-      task = row_task;
-      row = i;
-    }
-  }
-  this->work_ = task != Task::NONE;
-  if (this->work_)
-    this->start_(task, row);
 }
 
-void AtClient::start_(Task task, uint8_t row) {
-  // Name and number fill them in; where a text is to be written, the number's place is taken by it.
-  static const char *const FORMATS[] = {
-      "",  // NONE
-      "AT+SUB=\"+%s\",%" PRIu32 "\n",
-      "AT+UNSUB=\"+%s\"\n",
-      "AT+%s?\n",
-      "AT+UNSUB=\"\"\n",
-      "ATE0\n",
-      "%s%s\n",  // RAW
-      "AT+%s?\n",
-      "AT+%s=%" PRIu32 "\n",
-      "AT+%s\n",
-  };
-  this->task_ = task;
-  this->row_ = row;
-  this->answered_ = false;
-  this->matched_ = false;
-  this->deadline_ = this->now_ + (task == Task::RAW ? SLOW_TIMEOUT_MS : ANSWER_TIMEOUT_MS);
-  const char *name = "";
-  uint32_t number = 0;
-  if (row < this->row_count_) {
-    name = this->rows_[row].name;
-    number = this->prepare_(task, row);
-  }
-  const char *format = FORMATS[static_cast<uint32_t>(task)];
-  const TextSlot *slot = task == Task::WRITE || task == Task::RAW ? this->find_slot_(row) : nullptr;
-  char line[MAX_COMMAND];
-  int length;
-  if (slot != nullptr) {
-    length = snprintf(line, sizeof(line), task == Task::RAW ? format : "AT+%s=%s\n", name, slot->text);
+bool AtClient::start_wish_() {
+  Wish *wish = this->wishes_.first();
+  if (wish == nullptr)
+    return false;
+  wish->in_flight = true;
+  wish->renewed = false;
+  if (wish->attempt.step() == Attempt::Step::SEND) {
+    this->send_wish_(*wish);
   } else {
-    length = snprintf(line, sizeof(line), format, name, number);
+    this->read_(Task::WISH_READ, wish->row);
   }
+  return true;
+}
+
+void AtClient::send_wish_(const Wish &wish) {
+  if (wish.kind == Wish::Kind::RAW) {
+    this->begin_(Task::WISH, NO_ROW, SLOW_TIMEOUT_MS);
+    this->send_("%s\n", this->wishes_.text_of(wish));
+    return;
+  }
+  const CommandRow &command = this->schedule_.row(wish.row);
+  this->begin_(Task::WISH, wish.row, command.has(LINES) ? SLOW_TIMEOUT_MS : Link::ANSWER_TIMEOUT_MS);
+  if (wish.kind == Wish::Kind::RUN) {
+    this->send_("AT+%s\n", command.name);
+  } else if (wish.kind == Wish::Kind::TEXT) {
+    this->send_("AT+%s=%s\n", command.name, this->wishes_.text_of(wish));
+  } else {
+    const uint32_t waited_s = command.has(CLOCK) ? (this->now_ - wish.asked_at) / 1000 : 0;
+    this->send_("AT+%s=%" PRIu32 "\n", command.name, wish.number + waited_s);
+  }
+}
+
+bool AtClient::start_kept_() {
+  for (Kept &kept : this->kept_) {
+    if (!kept.is_lost() || this->wishes_.find(kept.row()) != nullptr)
+      continue;
+    if (kept.attempt.step() == Attempt::Step::SEND) {
+      this->begin_(Task::KEPT, kept.row());
+      this->send_("AT+%s=%" PRIu32 "\n", this->schedule_.row(kept.row()).name, kept.value());
+    } else {
+      this->read_(Task::KEPT_READ, kept.row());
+    }
+    return true;
+  }
+  return false;
+}
+
+void AtClient::start_job_(const Schedule::Job &job) {
+  this->schedule_.begin(job);
+  if (job.kind == Schedule::Job::Kind::READ) {
+    this->read_(Task::SCHEDULED, job.row);
+    this->command_.job = job;
+    return;
+  }
+  this->begin_(Task::SCHEDULED, job.row);
+  this->command_.job = job;
+  switch (job.kind) {
+    case Schedule::Job::Kind::ECHO_OFF:
+      this->send_("ATE0\n");
+      break;
+    case Schedule::Job::Kind::UNSUBSCRIBE_ALL:
+      this->send_("AT+UNSUB=\"\"\n");
+      break;
+    case Schedule::Job::Kind::UNSUBSCRIBE:
+      this->send_("AT+UNSUB=\"+%s\"\n", this->schedule_.row(job.row).name);
+      break;
+    default:
+      this->send_("AT+SUB=\"+%s\",%" PRIu32 "\n", this->schedule_.row(job.row).name,
+                  this->schedule_.period_of(job.row));
+      break;
+  }
+}
+
+void AtClient::read_(Task task, uint8_t row) {
+  this->begin_(task, row);
+  this->command_.answered = this->schedule_.row(row).has(LINES);
+  this->send_("AT+%s?\n", this->schedule_.row(row).name);
+}
+
+void AtClient::begin_(Task task, uint8_t row, uint32_t timeout) {
+  this->command_ = {};
+  this->command_.task = task;
+  this->command_.row = row;
+  this->command_.deadline = this->now_ + timeout;
+}
+
+void AtClient::send_(const char *format, ...) {
+  char line[MAX_COMMAND];
+  va_list arguments;
+  va_start(arguments, format);
+  const int length = vsnprintf(line, sizeof(line), format, arguments);
+  va_end(arguments);
   this->listener_->on_transmit(line, length);
 }
 
-/// Notes that the row's task is on its way; returns the number to send, if any.
-uint32_t AtClient::prepare_(Task task, uint8_t row) {
-  RowState &state = this->states_[row];
-  const CommandRow &command = this->rows_[row];
-  switch (task) {
-    case Task::SUBSCRIBE:
-    case Task::UNSUBSCRIBE:
-      state.flags &= ~SUB_CHANGED;
-      return this->wanted_period_(command, state);
-    case Task::WRITE:
-      state.flags = (state.flags & ~(WRITE_WANTED | ACKED | REFUSED)) | VERIFY_WANTED;
-      if ((state.flags & SENDS) != SENDS)
-        state.flags += ONE_SEND;
-      return state.wanted + (command.has(CLOCK) ? since(state.stamp, this->now_) / 1000 : 0);
-    case Task::RUN:
-      state.flags &= ~RUN_WANTED;
-      if (command.has(LINES))
-        this->deadline_ = this->now_ + SLOW_TIMEOUT_MS;
+// --- how it ends ------------------------------------------------------------------------------------------------------
+
+void AtClient::finish_(Outcome outcome) {
+  const Command command = this->command_;
+  this->command_ = {};
+  this->work_ = true;
+  switch (command.task) {
+    case Task::NONE:
       break;
-    default:
-      state.flags &= ~DUE;
-      this->answered_ = command.has(LINES);
-      this->digest_ = 0;
+    case Task::SCHEDULED:
+      if (command.job.kind == Schedule::Job::Kind::READ) {
+        this->finish_read_(command, outcome);
+      } else {
+        this->schedule_.finish_other(command.job, outcome);
+      }
+      break;
+    case Task::WISH:
+      this->finish_wish_(outcome);
+      break;
+    case Task::WISH_READ:
+      this->finish_wish_read_(command, outcome);
+      break;
+    case Task::KEPT:
+      this->find_kept_(command.row)->attempt.on_sent(outcome);
+      break;
+    case Task::KEPT_READ:
+      this->finish_kept_read_(command, outcome);
       break;
   }
-  return 0;
+}
+
+void AtClient::finish_read_(const Command &command, Outcome outcome) {
+  const uint8_t row = command.row;
+  const bool answered = outcome == Outcome::OK && command.answered;
+  if (outcome == Outcome::SILENCE) {
+    this->schedule_.read(row);
+  } else {
+    if (!answered && this->schedule_.state(row).known)
+      this->link_.on_damage(this->now_);  // it was there before
+    const Schedule::Verdict verdict = this->schedule_.finish_read(row, answered, this->link_.is_careful(this->now_));
+    if ((verdict == Schedule::Verdict::AGAIN && outcome == Outcome::OK) ||
+        (verdict == Schedule::Verdict::LACKING && row == UPTIME_ROW)) {
+      this->resync_();
+    } else if (verdict == Schedule::Verdict::LACKING) {
+      this->listener_->on_lacking(row);
+    }
+  }
+  if (this->schedule_.row(row).has(LINES))
+    this->finish_list_(command, answered);
+}
+
+/// A late answer may have told what was true some seconds ago.
+void AtClient::resync_() {
+  this->link_.resync();
+  this->schedule_.repair(this->now_);
+}
+
+/// A list is read until it comes twice.
+void AtClient::finish_list_(const Command &command, bool complete) {
+  RowState &state = this->schedule_.state(command.row);
+  state.due |= complete && state.believed != command.digest;
+  if (complete)
+    state.believed = command.digest;
+  this->listener_->on_lines_end(command.row, complete);
 }
 
 /// Of what no read-back can show.
-WishEnd AtClient::answered_end(Outcome outcome) {
+static WishEnd end_of(Outcome outcome) {
   switch (outcome) {
     case Outcome::OK:
       return WishEnd::HELD;
@@ -677,146 +526,93 @@ WishEnd AtClient::answered_end(Outcome outcome) {
   }
 }
 
-void AtClient::finish_(Outcome outcome) {
-  const Task task = this->task_;
-  const uint8_t row = this->row_;
-  const bool ok = outcome == Outcome::OK;
-  this->task_ = Task::NONE;
-  switch (task) {
-    case Task::READ:
-      this->finish_read_(row, outcome);
-      break;
-    case Task::WRITE:
-      this->finish_write_(row, outcome);
-      break;
-    case Task::VERIFY:
-      this->finish_verify_(row, outcome);
-      break;
-    case Task::SUBSCRIBE:
-    case Task::UNSUBSCRIBE:
-      this->finish_subscription_(row, outcome, task == Task::SUBSCRIBE);
-      break;
-    case Task::RUN:
-      this->ready_at_ = this->now_;  // the charger may have been busy and pushed nothing
-      this->end_request_(row, answered_end(outcome));
-      break;
-    case Task::RAW:
-      this->ready_at_ = this->now_;
-      this->finish_raw_(ok);
-      break;
-    case Task::ECHO_OFF:
-      this->echo_off_ = outcome == Outcome::SILENCE;
-      break;
-    case Task::UNSUBSCRIBE_ALL:
-      this->unsubscribe_all_ = outcome == Outcome::SILENCE;  // refused: one by one
-      if (ok)
-        this->change_all_(SUBSCRIBED, 0);
-      break;
-    case Task::NONE:
-      break;
+void AtClient::finish_wish_(Outcome outcome) {
+  Wish *wish = this->wishes_.in_flight();
+  wish->in_flight = false;
+  if (!wish->is_write()) {
+    this->schedule_.be_patient();  // the charger may have been deaf
+    this->end_wish_(wish, end_of(outcome));
+    return;
+  }
+  const CommandRow &command = this->schedule_.row(wish->row);
+  if (command.has(STORED) && outcome == Outcome::OK)
+    this->wishes_.pauses.after_flash(wish->row);
+  if (!command.has(UNPROVABLE)) {
+    wish->attempt.on_sent(outcome);
+    if (wish->renewed)
+      wish->attempt.renew();
+  } else if (!wish->renewed) {
+    this->end_wish_(wish, end_of(outcome));
   }
 }
 
-void AtClient::finish_read_(uint8_t row, Outcome outcome) {
-  RowState &state = this->states_[row];
-  uint16_t &flags = state.flags;
-  const bool complete = outcome == Outcome::OK && this->answered_;
-  if (outcome == Outcome::SILENCE) {
-    flags |= DUE;
-  } else if (complete) {
-    flags &= ~DOUBTED;
-    // There is no checksum, and a fact is not read again soon: it is believed when it comes twice.
-    if (this->rows_[row].refresh == Refresh::ONCE && state.wanted != this->digest_) {
-      state.wanted = this->digest_;
-      flags |= DUE;
-    }
-  } else if ((flags & UNSUPPORTED) != 0) {
-    // Still.
-  } else if ((flags & DOUBTED) == 0) {
-    flags |= DOUBTED | DUE;
+/// True: the attempt has ended. Noise can turn a read into an ERROR: it is asked once more before anything is written.
+bool AtClient::read_attempt_(Attempt &attempt, const Command &command, Outcome outcome, bool proven) {
+  if (outcome == Outcome::SILENCE)
+    return false;
+  if (!command.answered && !attempt.on_nothing_read()) {
     if (outcome == Outcome::OK)
       this->resync_();
-  } else {
-    flags &= ~DOUBTED;
-    if (row == UPTIME_ROW) {
-      this->resync_();
-    } else {
-      // Twice in a row: the firmware lacks the command, or answers in a form that is not known here.
-      flags |= UNSUPPORTED;
-      if ((flags & KNOWN) == 0)  // else it is noise: a command does not vanish while the charger runs
-        this->listener_->on_lacking(row);
-    }
+    return false;
   }
-  if (this->rows_[row].has(LINES))
-    this->listener_->on_lines_end(row, complete);
+  attempt.on_read(command.matched, proven);
+  return attempt.has_ended();
 }
 
-void AtClient::finish_write_(uint8_t row, Outcome outcome) {
-  uint16_t &flags = this->states_[row].flags;
-  if (outcome != Outcome::SILENCE && (flags & WRITE_WANTED) == 0)  // else it was an older wish
-    flags |= outcome == Outcome::OK ? ACKED : REFUSED;
-  // Only a read-back tells what became of it; without one it is not repeated.
-  if (this->rows_[row].has(UNPROVABLE))
-    this->end_request_(row, answered_end(outcome));
-}
-
-void AtClient::finish_verify_(uint8_t row, Outcome outcome) {
-  RowState &state = this->states_[row];
-  if (outcome == Outcome::SILENCE)
+void AtClient::finish_wish_read_(const Command &command, Outcome outcome) {
+  Wish *wish = this->wishes_.in_flight();
+  wish->in_flight = false;
+  if (wish->renewed) {
+    this->wishes_.begin_anew(*wish, this->schedule_.row(command.row));  // another value is meant than was looked for
     return;
-  if (!this->answered_) {
-    // Noise can turn the read into an ERROR, too: ask once more before anything is written.
-    state.flags ^= DOUBTED;
-    if ((state.flags & DOUBTED) != 0) {
-      if (outcome == Outcome::OK)
-        this->resync_();
-      return;
-    }
   }
-  const TextSlot *slot = this->find_slot_(row);
-  const bool proven = slot == nullptr || slot->provable == slot->length || (state.flags & ACKED) != 0;
-  state.flags &= ~(VERIFY_WANTED | CHECK_FIRST);
-  const uint16_t limit = (state.flags & REFUSED) != 0 ? MAX_REFUSALS * ONE_SEND : MAX_SENDS * ONE_SEND;
-  if (this->matched_ && proven) {
-    this->end_request_(row, WishEnd::HELD);
-  } else if ((state.flags & WRITE_WANTED) != 0 || (state.flags & SENDS) < limit) {
-    state.flags |= WRITE_WANTED;
+  const bool proven = wish->kind == Wish::Kind::NUMBER || wish->provable == wish->text_length;
+  if (!this->read_attempt_(wish->attempt, command, outcome, proven))
+    return;
+  if (wish->attempt.step() == Attempt::Step::HELD) {
+    this->end_wish_(wish, wish->saturated ? WishEnd::SATURATED : WishEnd::HELD);
   } else {
-    this->end_request_(row, (state.flags & REFUSED) != 0 ? WishEnd::REFUSED : WishEnd::DIFFERENT);
+    const bool refused = wish->attempt.step() == Attempt::Step::REFUSED;
+    this->end_wish_(wish, refused ? WishEnd::REFUSED : WishEnd::DIFFERENT);
   }
 }
 
-void AtClient::finish_subscription_(uint8_t row, Outcome outcome, bool subscribed) {
-  RowState &state = this->states_[row];
-  if (outcome == Outcome::OK) {
-    state.flags = (state.flags & ~(DOUBTED | SUBSCRIBED)) | (subscribed ? SUBSCRIBED : DUE);
-    if ((state.flags & REQUESTED) == 0)
-      state.stamp = stamp(this->now_);
-  } else if ((state.flags & DOUBTED) != 0 && outcome == Outcome::ERROR) {
-    state.flags = (state.flags & ~DOUBTED) | SUB_REFUSED | SUB_CHANGED;
-  } else {
-    state.flags |= SUB_CHANGED | (outcome == Outcome::ERROR ? DOUBTED : 0);
+void AtClient::finish_kept_read_(const Command &command, Outcome outcome) {
+  Kept *kept = this->find_kept_(command.row);
+  if (!this->read_attempt_(kept->attempt, command, outcome, true))
+    return;
+  if (kept->attempt.step() == Attempt::Step::HELD) {
+    kept->prove(kept->value());
+    return;
   }
+  kept->give_up();
+  this->read(command.row);
+  const bool refused = kept->attempt.step() == Attempt::Step::REFUSED;
+  this->listener_->on_wish_end(command.row, refused ? WishEnd::REFUSED : WishEnd::DIFFERENT);
 }
 
-void AtClient::finish_raw_(bool ok) {
-  this->free_slot_(RAW_ROW);
-  this->change_all_(0, DUE, CHANGING);  // it may have changed anything
-  this->listener_->on_raw_result(ok);
-}
-
-void AtClient::end_request_(uint8_t row, WishEnd end) {
-  const bool success = end == WishEnd::HELD;
-  RowState &state = this->states_[row];
-  this->free_slot_(row);
-  state.flags &= ~WRITE_FLAGS;
-  if ((state.flags & RUN_WANTED) == 0)  // else it was asked for again meanwhile, and waits since then
-    state.stamp = stamp(this->now_);
-  if (!success)
-    state.wanted = NO_VALUE;  // a wish that has failed is not to be restored
-  if (!success || this->rows_[row].has(UNPROVABLE))
-    state.flags |= DUE;  // publishes what the charger really holds
-  this->work_ = true;
+/// The last thing that is done with the wish.
+void AtClient::end_wish_(Wish *wish, WishEnd end) {
+  const uint8_t row = wish->row;
+  const Wish::Kind kind = wish->kind;
+  const uint32_t number = wish->number;
+  const bool held = end == WishEnd::HELD || end == WishEnd::SATURATED;
+  this->wishes_.end(wish);
+  if (kind == Wish::Kind::RAW) {
+    this->poll();  // it may have changed anything
+    this->listener_->on_raw_result(held);
+    return;
+  }
+  if (Kept *kept = this->find_kept_(row); kept != nullptr && held)
+    kept->prove(number);
+  if (held) {
+    this->wishes_.pauses.after_success(row);
+  } else if (end == WishEnd::REFUSED && kind != Wish::Kind::RUN) {
+    this->wishes_.pauses.after_refusal(row);
+  }
+  // What the charger really holds follows.
+  if (!held || this->schedule_.row(row).has(UNPROVABLE))
+    this->read(row);
   this->listener_->on_wish_end(row, end);
 }
 

@@ -1,5 +1,7 @@
 #include "at_value.h"
 
+#include <cstring>
+
 namespace esphome::esp32evse {
 
 namespace {
@@ -136,8 +138,8 @@ AtText &AtText::add(const char *text) {
   return *this;
 }
 
-AtText &AtText::add_string(const char *text, size_t length) {
-  if (length - 1 >= MAX_STRING)
+AtText &AtText::add_string(const char *text, size_t length, size_t max_length) {
+  if (length == 0 || length > max_length)
     this->ok_ = false;
   this->put_('"');
   for (size_t i = 0; i < length && this->ok_; i++) {
@@ -149,6 +151,54 @@ AtText &AtText::add_string(const char *text, size_t length) {
   }
   this->put_('"');
   return *this;
+}
+
+uint8_t count_fields(const char *text) {
+  uint8_t count = 0;
+  do {
+    count++;
+    text = skip_fields(text, 1);
+  } while (*text++ != '\0');
+  return count;
+}
+
+const char *skip_fields(const char *text, uint8_t count) {
+  bool quoted = false;
+  for (; *text != '\0'; text++) {
+    if (*text == '\\' && text[1] != '\0') {
+      text++;
+    } else if (*text == '"') {
+      quoted = !quoted;
+    } else if (*text == ',' && !quoted && --count == 0) {
+      break;
+    }
+  }
+  return text;
+}
+
+bool is_ipv4(const char *text, size_t length) {
+  const char *const end = text + length;
+  for (uint8_t part = 0; part < 4; part++) {
+    if (part > 0 && (text == end || *text++ != '.'))
+      return false;
+    const char *const first = text;
+    uint16_t value = 0;
+    while (text < end && text - first < 3 && *text >= '0' && *text <= '9')
+      value = value * 10 + (*text++ - '0');
+    if (text == first || value > 255 || (*first == '0' && text - first > 1))
+      return false;
+  }
+  return text == end;
+}
+
+bool may_answer(const char *name, const char *command) {
+  if (strncmp(command, "AT+", 3) != 0 && strncmp(command, "at+", 3) != 0)
+    return false;
+  for (command += 3; *command != '\0' && *command != '?' && *command != '='; command++) {
+    if (upper(*command) != *name++)
+      return false;
+  }
+  return true;
 }
 
 const char *refuse_raw_command(const char *text, size_t length, bool force) {

@@ -44,23 +44,36 @@ class AtText {
  public:
   static constexpr size_t MAX_ARGUMENT = 127;
   static constexpr size_t MAX_STRING = 31;
+  static constexpr size_t MAX_NAME = 30;  ///< of an SSID: v2.1.1 takes 31 and loses the network
 
   AtText &add(const char *text);
-  /// Quoted and escaped, 1 to 31 bytes.
-  AtText &add_string(const char *text, size_t length);
+  /// Quoted and escaped, 1 to `max_length` bytes.
+  AtText &add_string(const char *text, size_t length, size_t max_length = MAX_STRING);
 
   /// False once a string was empty or too long or held a control byte, or the whole did not fit.
   bool ok() const { return this->ok_; }
-  const char *data() const { return this->text_; }
+  const char *data() const { return this->text_; }  ///< NUL-terminated
   size_t length() const { return this->length_; }
 
  protected:
   void put_(char character);
 
-  char text_[MAX_ARGUMENT];
+  char text_[MAX_ARGUMENT + 1]{};
   uint8_t length_{0};
   bool ok_{true};
 };
+
+/// Of an argument or a value.
+uint8_t count_fields(const char *text);
+
+/// What follows the first `count` fields of an argument or a value, with the comma before it; "" if nothing does.
+const char *skip_fields(const char *text, uint8_t count);
+
+/// Four decimal numbers of 0 to 255. The charger takes less for an address (`10.0.0`, `010.0.0.1`), and means another.
+bool is_ipv4(const char *text, size_t length);
+
+/// Whether a value line of this name may be the answer to a raw command, whose name may be abbreviated.
+bool may_answer(const char *name, const char *command);
 
 /// Why a raw command must not be sent, or nullptr. `force` lets through what can only hurt the charger, never what is
 /// not exactly one command.

@@ -101,6 +101,7 @@ class Command:
     ``stored`` writes go to the charger's flash. ``head`` commands answer ERROR on released firmware.
     ``lines`` commands answer any number of value lines. ``answer`` is the name on the value line where it differs.
     ``verify`` is how many leading fields a read-back must match; 0: a read-back cannot show what was written.
+    ``limited_by`` is the command whose value, in amperes, is the largest that may be written.
     ``tolerance`` widens that comparison for values that run by themselves.
     ``danger`` says why a tool must refuse the command unless a person insists.
     ``role`` names the commands whose values the component itself follows.
@@ -118,6 +119,7 @@ class Command:
     subscribable: bool = True
     answer: str = ""
     verify: int = 1
+    limited_by: str = ""
     tolerance: int = 0
     danger: str = ""
     role: str = "NONE"
@@ -176,9 +178,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("REQAUTH", "RW", "Every session needs an authorization", _flag(), stored=True, aliases=("request_authorization",)),
     Command("AUTH", "X", "Grant authorization for 60 s", subscribable=False, refresh=NEVER),
     Command("LIMREACH", "R", "A charging limit ended the session's charging", _flag(), role="LIMREACH", aliases=("charging_limit_reached",)),
-    Command("CHCUR", "RW", "Charging current; DEFCHCUR after every start, at most MAXCHCUR", _number("u16", "A/10", 60, 630), aliases=("charging_current",)),
-    Command("DEFCHCUR", "RW", "Charging current after a start", _number("u16", "A/10", 60, 630), stored=True, aliases=("default_charging_current",)),
-    Command("MAXCHCUR", "RW", "Largest current of the installation", _number("u8", "A", 6, 63), stored=True, aliases=("maximum_charging_current",)),
+    Command("CHCUR", "RW", "Charging current; DEFCHCUR after every start, at most MAXCHCUR", _number("u16", "A/10", 60, 630), limited_by="MAXCHCUR", aliases=("charging_current",)),
+    Command("DEFCHCUR", "RW", "Charging current after a start", _number("u16", "A/10", 60, 630), stored=True, limited_by="MAXCHCUR", aliases=("default_charging_current",)),
+    Command("MAXCHCUR", "RW", "Largest current of the installation", _number("u8", "A", 6, 63), stored=True, role="MAXIMUM_CURRENT", aliases=("maximum_charging_current",)),
     Command("CONSUMLIM", "RW", "Energy limit of the session, 0 = none", _number("u32", "Wh"), aliases=("consumption_limit",)),
     Command("DEFCONSUMLIM", "RW", "Energy limit after a start, 0 = none", _number("u32", "Wh"), stored=True, aliases=("default_consumption_limit",)),
     Command("CHTIMELIM", "RW", "Time limit of the session, 0 = none", _number("u32", "s"), aliases=("charging_time_limit",)),

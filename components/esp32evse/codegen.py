@@ -55,6 +55,8 @@ class Hub:
     def row(self, command: str) -> RawExpression:
         """The command's row, as a constant that emit_tables defines."""
         self.commands.add(command)
+        if limit := catalog.COMMAND[command].limited_by:
+            self.commands.add(limit)
         return RawExpression(_row_constant(self.id, command))
 
 
@@ -171,14 +173,25 @@ def _signature(command: catalog.Command) -> str:
     return letters
 
 
+def writable_range(command: catalog.Command) -> tuple[int, int]:
+    """What the first field of a write may be: a number's smallest and largest value, a text's fewest and most bytes."""
+    if not command.fields:
+        return 0, 0
+    first = command.fields[0]
+    if first.type == "str":
+        return first.minimum or 0, first.released_bytes or catalog.MAX_STRING_BYTES
+    low, high = first.range
+    return max(low, 0), min(high, 2**32 - 1)
+
+
 def _traits(command: catalog.Command) -> str:
     traits = {
         "STORED": command.stored,
         "LINES": command.lines,
-        "OTHER_ANSWER": bool(command.answer),
         "CLOCK": command.tolerance > 0,
         "UNPROVABLE": command.verify == 0,
         "LIVE": command.name in catalog.LIVE_SETTINGS,
+        "CHARGING_CURRENT": bool(command.limited_by),
     }
     return " | ".join(f"esp32evse::{trait}" for trait, present in traits.items() if present) or "0"
 
@@ -198,12 +211,12 @@ def _binding_line(entity: catalog.Entity, variable: MockObj, every: bool) -> str
 
 
 def _command_line(hub: Hub, command: catalog.Command, first: int, count: int) -> str:
-    name = f'"{command.name}\\0{command.answer}"' if command.answer else f'"{command.name}"'
+    low, high = writable_range(command)
     follower = hub.follower(command)
     follow = f"esp32evse::Esp32Evse::follow_{follower}" if follower else "nullptr"
     return (
-        f'  {{{name}, "{_signature(command)}", {follow}, esp32evse::Refresh::{command.refresh.upper()}, '
-        f"{_traits(command)}, {first}, {count}}},"
+        f'  {{"{command.name}", "{command.answer_name}", "{_signature(command)}", {follow}, {low}u, {high}u, '
+        f"esp32evse::Refresh::{command.refresh.upper()}, {_traits(command)}, {first}, {count}}},"
     )
 
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cinttypes>
+#include <cmath>
 #include <cstring>
 
 #include "entities.h"
@@ -37,20 +38,42 @@ void Esp32Evse::setup() {
 
 void Esp32Evse::loop() {
   const uint32_t now = millis();
-  uint8_t buffer[MAX_BYTES_PER_LOOP];
-  const size_t length = std::min(this->available(), sizeof(buffer));
-  if (length > 0 && this->read_array(buffer, length))
-    this->client_.receive(buffer, length, now);
-  this->client_.loop(now);
-  // An answer takes some milliseconds; the next loop would come 16 ms later.
-  if (this->client_.is_busy()) {
-    this->high_frequency_.start();
+  if (this->client_.wake(now)) {
+    this->drop_received_();
   } else {
-    this->high_frequency_.stop();
+    this->receive_();
   }
+  if (this->available() == 0)
+    this->client_.loop(now);
   if (this->derived_dirty_) {
     this->derived_dirty_ = false;
     this->publish_from_(this->first_derived_);
+  }
+  // An answer takes some milliseconds; the next loop would come 16 ms later.
+  if (!this->client_.is_busy()) {
+    this->high_frequency_.stop();
+    return;
+  }
+  this->high_frequency_.start();
+  if (this->available() == 0)
+    delay(1);  // the others want to live, too
+}
+
+void Esp32Evse::receive_() {
+  uint8_t buffer[BYTES_AT_ONCE];
+  for (size_t left = MAX_BYTES_PER_LOOP; left > 0; left -= BYTES_AT_ONCE) {
+    const size_t length = std::min(this->available(), sizeof(buffer));
+    if (length == 0 || !this->read_array(buffer, length))
+      return;
+    this->client_.receive(buffer, length, millis());
+  }
+}
+
+void Esp32Evse::drop_received_() {
+  uint8_t buffer[BYTES_AT_ONCE];
+  while (const size_t length = std::min(this->available(), sizeof(buffer))) {
+    if (!this->read_array(buffer, length))
+      return;
   }
 }
 
@@ -63,6 +86,34 @@ void Esp32Evse::on_shutdown() { this->save_lifetime_(1); }
 // --- requests ---------------------------------------------------------------------------------------------------------
 
 void Esp32Evse::write(uint8_t row, uint32_t value) {
+  const CommandRow &command = this->rows_[row];
+  if (command.has(CHARGING_CURRENT) && !command.has(STORED)) {
+    this->write_current_(row, static_cast<float>(value) / 10.0f);
+    return;
+  }
+  if (row == this->enable_row_)
+    this->paused_by_current_ = false;  // somebody decides about ENABLE itself
+  const uint32_t possible = saturate(value, command.low, this->high_of_(row));
+  this->write_number_(row, possible, possible != value);
+}
+
+void Esp32Evse::set_charging_current(uint8_t row, float ampere) { this->write_current_(row, ampere); }
+
+void Esp32Evse::write_current_(uint8_t row, float ampere) {
+  if (std::isnan(ampere)) {
+    this->refuse_(row, WishEnd::INVALID, "not a number");
+    return;
+  }
+  const CurrentWish wish = saturate_current(ampere, this->rows_[row].low, this->high_of_(row), this->below_minimum_);
+  if (!wish.pause)
+    this->write_number_(row, wish.deciampere, wish.saturated);
+  if (wish.pause != this->paused_by_current_) {
+    this->paused_by_current_ = wish.pause;
+    this->write_number_(this->enable_row_, wish.pause ? 0 : 1, false);
+  }
+}
+
+void Esp32Evse::write_number_(uint8_t row, uint32_t value, bool saturated) {
 #ifdef USE_ESP32EVSE_LOAD_MANAGER
   if (this->manager_ != nullptr && this->manager_->on_wish(row, value)) {
     Values wish;
@@ -71,45 +122,48 @@ void Esp32Evse::write(uint8_t row, uint32_t value) {
     return;
   }
 #endif
-  const uint32_t now = millis();
-  this->client_.write_number(row, value, now);
-  this->client_.loop(now);
+  this->ask_number_(row, value, saturated);
+}
+
+void Esp32Evse::ask_number_(uint8_t row, uint32_t value, bool saturated) {
+  if (!this->client_.write_number(row, value, saturated, millis()))
+    this->refuse_(row, WishEnd::NO_ROOM, "too many wishes at once");
+}
+
+/// The largest number that may be written now.
+uint32_t Esp32Evse::high_of_(uint8_t row) const {
+  const CommandRow &command = this->rows_[row];
+  const bool limited = command.has(CHARGING_CURRENT) && this->maximum_current_ > 0;
+  return limited ? std::min<uint32_t>(command.high, this->maximum_current_ * 10) : command.high;
 }
 
 #ifdef USE_ESP32EVSE_LOAD_MANAGER
-void Esp32Evse::write_managed(uint8_t row, uint32_t value) {
-  const uint32_t now = millis();
-  this->client_.write_number(row, value, now);
-  this->client_.loop(now);
-}
+void Esp32Evse::write_managed(uint8_t row, uint32_t value) { this->ask_number_(row, value, false); }
 #endif
 
 void Esp32Evse::refuse_(uint8_t row, WishEnd end, const char *reason) {
   ESP_LOGW(TAG, "%s not sent: %s", this->rows_[row].name, reason);
   this->on_wish_end(row, end);
-  this->client_.refresh();
+  this->client_.read(row);
 }
 
 void Esp32Evse::write_text_(uint8_t row, const AtText &argument, uint8_t provable) {
-  const uint32_t now = millis();
   if (!argument.ok()) {
-    this->refuse_(row, WishEnd::INVALID, "1 to 31 bytes, no control characters");
-  } else if (!this->client_.write_text(row, argument, provable, now)) {
-    this->refuse_(row, WishEnd::NO_ROOM, "too many at once");
+    this->refuse_(row, WishEnd::INVALID, "too few or too many bytes, or control characters");
+  } else if (!this->client_.write_text(row, argument, provable, millis())) {
+    this->refuse_(row, WishEnd::NO_ROOM, "too many wishes at once");
   }
-  this->client_.loop(now);
 }
 
 void Esp32Evse::write_string(uint8_t row, const char *value, size_t length) {
   AtText argument;
-  argument.add_string(value, length);
+  argument.add_string(value, length, this->rows_[row].high);
   this->write_text_(row, argument, argument.length());
 }
 
 void Esp32Evse::run(uint8_t row) {
-  const uint32_t now = millis();
-  this->client_.run(row, now);
-  this->client_.loop(now);
+  if (!this->client_.run(row, millis()))
+    this->refuse_(row, WishEnd::NO_ROOM, "too many wishes at once");
 }
 
 void Esp32Evse::reset_total_energy(uint8_t row) {
@@ -117,17 +171,9 @@ void Esp32Evse::reset_total_energy(uint8_t row) {
   this->write(row, 0);
 }
 
-void Esp32Evse::set_charging_current(uint8_t row, float ampere) {
-  if (!(ampere >= 6.0f && ampere <= 63.0f)) {
-    ESP_LOGW(TAG, "Charging current %.1f A not sent: it must be 6 to 63 A", ampere);
-    return;
-  }
-  this->write(row, static_cast<uint32_t>(ampere * 10.0f + 0.5f));
-}
-
 void Esp32Evse::set_wifi_station(uint8_t row, bool enabled, const std::string &ssid, const std::string *password) {
   AtText argument;
-  argument.add(enabled ? "1," : "0,").add_string(ssid.data(), ssid.size());
+  argument.add(enabled ? "1," : "0,").add_string(ssid.data(), ssid.size(), AtText::MAX_NAME);
   const uint8_t provable = argument.length();  // the charger does not show the password
   if (password != nullptr && password->empty()) {
     argument.add(",\"\"");  // an open network
@@ -137,13 +183,23 @@ void Esp32Evse::set_wifi_station(uint8_t row, bool enabled, const std::string &s
   this->write_text_(row, argument, provable);
 }
 
+/// Empty addresses are left as they are, which is possible only all at once and where none is needed.
 void Esp32Evse::set_static_ip(uint8_t row, bool enabled, const std::string &ip, const std::string &gateway,
                               const std::string &netmask, const std::string &dns) {
+  if (!enabled && ip.empty() && gateway.empty() && netmask.empty() && dns.empty()) {
+    this->write(row, 0);
+    return;
+  }
   AtText argument;
   argument.add(enabled ? "1" : "0");
   for (const std::string *address : {&ip, &gateway, &netmask, &dns}) {
-    if (address != &dns || !dns.empty())
-      argument.add(",").add_string(address->data(), address->size());
+    if (address == &dns && dns.empty())
+      break;
+    if (!is_ipv4(address->data(), address->size())) {
+      this->refuse_(row, WishEnd::INVALID, "an address is not IPv4, such as 192.168.1.50");
+      return;
+    }
+    argument.add(",").add_string(address->data(), address->size());
   }
   this->write_text_(row, argument, argument.length());
 }
@@ -160,16 +216,13 @@ void Esp32Evse::write_time(uint8_t row, time::RealTimeClock *clock) {
 #endif
 
 void Esp32Evse::send_command(const std::string &command, bool force) {
-  const uint32_t now = millis();
   const char *reason = refuse_raw_command(command.data(), command.size(), force);
-  if (reason == nullptr && !this->client_.send_raw(command.data(), command.size()))
-    reason = "another one is under way";
-  if (reason != nullptr) {
-    ESP_LOGW(TAG, "Command not sent: %s", reason);
-    this->result_callback_.call(false);
+  if (reason == nullptr && !this->client_.send_raw(command.data(), command.size(), millis()))
+    reason = "too many wishes at once";
+  if (reason == nullptr)
     return;
-  }
-  this->client_.loop(now);
+  ESP_LOGW(TAG, "Command not sent: %s", reason);
+  this->result_callback_.call(false);
 }
 
 void Esp32Evse::subscribe(uint8_t row, uint32_t period_ms) {
@@ -328,12 +381,22 @@ void Esp32Evse::follow_total_energy(Esp32Evse &hub, const Values &values) {
 
 #ifdef USE_TIME
 void Esp32Evse::follow_time(Esp32Evse &hub, const Values &values) {
+  if (hub.clock_refused_ && millis() - hub.clock_refused_at_ < CLOCK_RETRY_MS)
+    return;
   const ESPTime time = hub.clock_->utcnow();
   const auto off = static_cast<int64_t>(values[0].number - static_cast<uint64_t>(time.timestamp));
   if (time.is_valid() && (off > CLOCK_TOLERANCE_S || off < -CLOCK_TOLERANCE_S))
     hub.write(hub.time_row_, static_cast<uint32_t>(time.timestamp));
 }
 #endif
+
+/// A lost digit would saturate every wish: it counts when it comes twice.
+void Esp32Evse::follow_maximum_current(Esp32Evse &hub, const Values &values) {
+  const auto heard = static_cast<uint8_t>(values[0].number);
+  if (heard == hub.heard_maximum_)
+    hub.maximum_current_ = heard;
+  hub.heard_maximum_ = heard;
+}
 
 void Esp32Evse::follow_wifi_scan(Esp32Evse &hub, const Values &values) {
   hub.scan_callback_.call(StringRef(values[0].text, values[0].length), static_cast<int>(values[2].as_signed()),
@@ -376,8 +439,19 @@ static const char *reason_of(WishEnd end) {
 }
 
 void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
-  if (end == WishEnd::HELD)
+#ifdef USE_TIME
+  if (row == this->time_row_) {
+    this->clock_refused_ = end != WishEnd::HELD;
+    this->clock_refused_at_ = millis();
+  }
+#endif
+  if (end == WishEnd::HELD) {
+    this->saturated_row_ = row == this->saturated_row_ ? NO_ROW : this->saturated_row_;
     return;
+  }
+  if (end == WishEnd::SATURATED && row == this->saturated_row_)
+    return;
+  this->saturated_row_ = end == WishEnd::SATURATED ? row : this->saturated_row_;
   ESP_LOGW(TAG, "Charger did not take %s: %s", this->rows_[row].name, reason_of(end));
   if (this->rows_[row].has(UNPROVABLE))
     this->lifetime_.expect_reset(false);
@@ -402,11 +476,16 @@ void Esp32Evse::on_online(bool online) {
   this->disconnect_callback_.call();
 }
 
+void Esp32Evse::on_held_back(uint8_t row) {
+  ESP_LOGW(TAG, "%s is written too often for the charger's flash: held back for up to 10 s", this->rows_[row].name);
+}
+
 void Esp32Evse::on_restart(Restart restart) {
 #ifdef USE_ESP32EVSE_LOAD_MANAGER
   if (this->manager_ != nullptr)
     this->manager_->on_restart();
 #endif
+  this->clock_refused_ = false;
   if (restart == Restart::FIRST_READY) {
     ESP_LOGI(TAG, "Charger started");
   } else {

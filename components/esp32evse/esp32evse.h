@@ -5,6 +5,7 @@
 #include "at_client.h"
 #include "charge_manager.h"
 #include "charging.h"
+#include "charging_current.h"
 #include "publish.h"
 #include "esphome/components/uart/uart.h"
 #include "esphome/core/component.h"
@@ -21,12 +22,6 @@
 
 namespace esphome::esp32evse {
 
-/// What a wished charging current below 6 A becomes.
-enum class BelowMinimum : uint8_t {
-  MINIMUM,  ///< 6 A
-  PAUSE,    ///< ENABLE=0; a later current that is possible enables again
-};
-
 class Esp32Evse final : public AtClientListener, public Component, public uart::UARTDevice {
  public:
   void setup() override;
@@ -41,8 +36,11 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   void set_push_interval(uint32_t push_ms) { this->client_.set_push_interval(push_ms); }
   void set_update_interval(uint32_t poll_ms) { this->client_.set_poll_interval(poll_ms); }
   void set_keep_settings() { this->client_.set_keep_settings(); }
-  /// What a charging current below 6 A means; IEC 61851 has none.
-  void set_below_minimum(BelowMinimum meaning) { this->below_minimum_ = meaning; }
+  /// What a charging current below 6 A means; a pause is written to the row of ENABLE.
+  void set_below_minimum(BelowMinimum meaning, uint8_t enable_row) {
+    this->below_minimum_ = meaning;
+    this->enable_row_ = enable_row;
+  }
   void set_lifetime_key(uint32_t key) { this->lifetime_key_ = key; }
 #ifdef USE_EVENT
   /// `types`: its event types in the catalog's order, made once because ESPHome takes them as strings.
@@ -66,7 +64,6 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   void set_charge_manager(ChargeManager *manager) { this->manager_ = manager; }
   /// What the manager asks for: passes by the person's wish.
   void write_managed(uint8_t row, uint32_t value);
-  bool is_pending(uint8_t row) const { return this->client_.is_pending(row); }
 #endif
 
   // what a person or an automation asks for
@@ -94,6 +91,7 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   bool is_authorized() const { return this->is_vehicle_connected() && !this->is_authorization_pending(); }
   ChargerState get_state() const { return this->situation_.state; }
   /// Somebody has asked to write this row, and the charger has not shown it yet.
+  bool is_pending(uint8_t row) const { return this->client_.is_pending(row); }
 
   // for the entities
   const Situation &get_situation() const { return this->situation_; }
@@ -117,6 +115,7 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   static void follow_session_energy(Esp32Evse &hub, const Values &values);
   static void follow_total_energy(Esp32Evse &hub, const Values &values);
   static void follow_time(Esp32Evse &hub, const Values &values);
+  static void follow_maximum_current(Esp32Evse &hub, const Values &values);
   static void follow_wifi_scan(Esp32Evse &hub, const Values &values);
 
   template<typename F> void add_on_ready_callback(F &&f) { this->ready_callback_.add(std::forward<F>(f)); }
@@ -131,11 +130,12 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   template<typename F> void add_on_command_result_callback(F &&f) { this->result_callback_.add(std::forward<F>(f)); }
 
  protected:
-  static constexpr size_t MAX_BYTES_PER_LOOP = 256;
+  static constexpr size_t MAX_BYTES_PER_LOOP = 1024;
+  static constexpr size_t BYTES_AT_ONCE = 256;
+  static constexpr uint32_t CLOCK_RETRY_MS = 600000;
   static constexpr uint32_t SAVE_STEP_WH = 10;
   static constexpr uint32_t ACTIVE_PHASE_MA = 500;
   static constexpr int64_t CLOCK_TOLERANCE_S = 2;
-  static constexpr uint8_t NO_ROW = 0xFF;
 
   // AtClientListener
   void on_transmit(const char *data, size_t length) override;
@@ -143,6 +143,7 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   void on_lines_end(uint8_t row, bool complete) override;
   void on_lacking(uint8_t row) override;
   void on_wish_end(uint8_t row, WishEnd end) override;
+  void on_held_back(uint8_t row) override;
   void on_online(bool online) override;
   void on_restart(Restart restart) override;
   void on_raw_line(const char *line, size_t length) override;
@@ -151,6 +152,12 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   void on_session_events_(uint8_t events);
   void save_lifetime_(uint32_t step);
   void take_values_(uint8_t row, const Values &values);
+  void receive_();
+  void drop_received_();
+  uint32_t high_of_(uint8_t row) const;
+  void write_current_(uint8_t row, float ampere);
+  void write_number_(uint8_t row, uint32_t value, bool saturated);
+  void ask_number_(uint8_t row, uint32_t value, bool saturated);
   void write_text_(uint8_t row, const AtText &argument, uint8_t provable);
   void refuse_(uint8_t row, WishEnd end, const char *reason);
   void publish_from_(uint8_t first);
@@ -162,6 +169,13 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   uint8_t active_phases_{0};
   uint8_t forced_row_{NO_ROW};
   BelowMinimum below_minimum_{BelowMinimum::MINIMUM};
+  uint8_t enable_row_{NO_ROW};
+  uint8_t saturated_row_{NO_ROW};    // logged already
+  uint8_t heard_maximum_{0};         // A
+  uint8_t maximum_current_{0};       // A, heard twice; 0: unknown
+  bool paused_by_current_{false};    // ENABLE=0 stands for a current below 6 A
+  bool clock_refused_{false};
+  uint32_t clock_refused_at_{0};
   bool forcing_{false};
   bool derived_dirty_{false};
   uint8_t reported_faults_{0xFF};  // what is there at first is no news

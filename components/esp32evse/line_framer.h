@@ -17,6 +17,8 @@ class LineFramer {
   Event feed(uint8_t byte) {
     if (byte == '\n' || byte == '\r')
       return this->end_line_();
+    if (this->skips_)
+      return Event::NONE;
     // A NUL follows RDY's line end; at the start of a line it means nothing.
     if (byte == 0 && this->next_ == 0)
       return Event::NONE;
@@ -28,6 +30,13 @@ class LineFramer {
     return Event::NONE;
   }
 
+  /// Bytes were dropped: what comes up to the next line end is a part of something.
+  void skip_line() {
+    this->next_ = 0;
+    this->damaged_ = false;
+    this->skips_ = true;
+  }
+
   /// The line, NUL-terminated; valid from Event::LINE to the next feed().
   char *line() { return this->line_.data(); }
   size_t length() const { return this->length_; }
@@ -37,7 +46,7 @@ class LineFramer {
     const bool damaged = this->damaged_;
     this->length_ = this->next_;
     this->next_ = 0;
-    this->damaged_ = false;
+    this->damaged_ = this->skips_ = false;
     if (damaged)
       return Event::DAMAGED;
     this->line_[this->length_] = '\0';
@@ -47,6 +56,7 @@ class LineFramer {
   uint8_t next_{0};
   uint8_t length_{0};
   bool damaged_{false};
+  bool skips_{false};
   std::array<char, MAX_LINE + 1> line_{};
 };
 

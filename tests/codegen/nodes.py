@@ -147,6 +147,7 @@ class Row:
     signature: str
     follow: str
     refresh: str
+    range: tuple[int, int]
     traits: frozenset[str]
     bindings: tuple[Binding, ...]
 
@@ -209,14 +210,15 @@ class Code:
 
 
 def _row(line: str, bindings: list[Binding]) -> tuple[Row, int, int]:
-    names, signature, follow, refresh, traits, first, count = line.removeprefix("{").removesuffix("},").split(", ")
-    name, _, answer = names.strip('"').partition("\\0")
+    words = line.removeprefix("{").removesuffix("},").split(", ")
+    name, answer, signature, follow, low, high, refresh, traits, first, count = words
     row = Row(
-        name,
-        answer,
+        name.strip('"'),
+        answer.strip('"'),
         signature.strip('"'),
         follow.removeprefix("esp32evse::Esp32Evse::follow_"),
         refresh.removeprefix("esp32evse::Refresh::"),
+        (int(low.removesuffix("u")), int(high.removesuffix("u"))),
         frozenset(trait.removeprefix("esp32evse::") for trait in traits.split(" | ") if trait != "0"),
         tuple(bindings[int(first) : int(first) + int(count)]),
     )

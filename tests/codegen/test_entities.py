@@ -55,10 +55,23 @@ TRAITS = {
     "STORED": "REQAUTH DEFCHCUR MAXCHCUR DEFCONSUMLIM DEFCHTIMELIM DEFUNDERPOWERLIM SOCKETOUTLET EMETERTOTCONSUM "
     "EMETERMODE EMETERACVOLTAGE EMETERTHREEPHASE TZ WIFISTACFG WIFISTASTATIC HOSTNAME INSTNAME",
     "LINES": "WIFIAPSCAN SERIALS AUXINPUTS AUXOUTPUTS AUXANALOGINPUTS",
-    "OTHER_ANSWER": "AUXOUTPUTS",
     "CLOCK": "TIME",
     "UNPROVABLE": "EMETERTOTCONSUM",
     "LIVE": "ENABLE AVAILABLE CHCUR CONSUMLIM CHTIMELIM UNDERPOWERLIM",
+    "CHARGING_CURRENT": "CHCUR DEFCHCUR",
+}
+
+#: What may be written, in the wire's unit; bytes of a text.
+RANGES = {
+    "ENABLE": (0, 1),
+    "CHCUR": (60, 630),
+    "MAXCHCUR": (6, 63),
+    "UNDERPOWERLIM": (0, 65535),
+    "EMETERTOTCONSUM": (0, 0),
+    "TIME": (0, 2**32 - 1),
+    "HOSTNAME": (1, 30),
+    "INSTNAME": (1, 30),
+    "TZ": (1, 31),
 }
 
 #: Values that the hub itself follows, with every entity configured.
@@ -68,6 +81,7 @@ FOLLOWED = {
     "ENABLE": "enable",
     "PENDAUTH": "pendauth",
     "LIMREACH": "limreach",
+    "MAXCHCUR": "maximum_current",
     "EMETERCURRENT": "current",
     "EMETERSESTIME": "session_time",
     "EMETERCONSUM": "session_energy",
@@ -301,7 +315,8 @@ def test_command_row(command: str, full: nodes.Tables) -> None:
     assert row.signature == SIGNATURES[command]
     assert row.traits == {trait for trait, names in TRAITS.items() if command in names.split()}
     assert row.refresh.lower() == catalog.COMMAND[command].refresh
-    assert row.answer == {"AUXOUTPUTS": "AUXOUPUTS"}.get(command, "")
+    assert row.answer == {"AUXOUTPUTS": "AUXOUPUTS"}.get(command, command)
+    assert row.range == RANGES.get(command, row.range)
     assert row.follow == FOLLOWED.get(command, "nullptr")
 
 

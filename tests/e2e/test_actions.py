@@ -54,10 +54,21 @@ def test_set_charging_current(node, charger, ampere, wire):
     charger.wait_for(lambda charger: charger.value("CHCUR") == (wire,))
 
 
-@pytest.mark.parametrize("ampere", [0.0, 5.9, 63.1, -7.0, float("nan"), float("inf")])
-def test_set_charging_current_out_of_range(node, charger, ampere):
+@pytest.mark.parametrize(
+    ("ampere", "wire"), [(0.0, 60), (5.9, 60), (32.1, 320), (63.1, 320), (-7.0, 60), (float("inf"), 320)]
+)
+def test_set_charging_current_out_of_range_is_saturated(node, charger, ampere, wire):
+    """The charger's maximum is 32 A. Leaving the old current could mean more than was asked for."""
+    node.call_service("set_charging_current", current=16.0)
+    charger.wait_for(lambda charger: charger.value("CHCUR") == (160,))
     node.call_service("set_charging_current", current=ampere)
-    node.wait_for_log("Charging current .* not sent")
+    charger.wait_for(lambda charger: charger.value("CHCUR") == (wire,))
+    node.wait_for_log("CHCUR: out of range, the nearest value was set")
+
+
+def test_a_current_that_is_no_number_is_refused(node, charger):
+    node.call_service("set_charging_current", current=float("nan"))
+    node.wait_for_log("CHCUR not sent: not a number")
     assert writes(charger, "CHCUR") == []
 
 
@@ -107,7 +118,8 @@ def test_wifi_station(node, charger):
     charger.wait_for(lambda charger: charger.value("WIFISTACFG")[:2] == (1, 'Guest "5", \\o/'))
     node.call_service("set_wifi_network", ssid="other")
     charger.wait_for(lambda charger: charger.value("WIFISTACFG")[1] == "other")
-    assert writes(charger, "WIFISTACFG")[-1] == 'AT+WIFISTACFG=1,"other"'  # the charger keeps its password
+    # The charger keeps its password; if the wish before is not proven yet, it is written along.
+    assert writes(charger, "WIFISTACFG")[-1].startswith('AT+WIFISTACFG=1,"other"')
     assert not any(PASSWORD in line for line in node.log)
 
 

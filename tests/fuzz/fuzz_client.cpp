@@ -30,7 +30,10 @@ struct Table {
       if (row == UPTIME || choice == 0xFF || row % 8 == (choice & 7U) || row % 8 == (choice >> 3 & 7U)) {
         CommandRow &command = this->commands.emplace_back();
         command.name = from.name;
+        command.answer = from.answer;
         command.signature = from.signature;
+        command.low = from.low;
+        command.high = from.high;
         command.refresh = from.refresh;
         command.traits = from.traits;
         this->rows.push_back(&from);
@@ -87,11 +90,12 @@ class Session final : public AtClientListener {
   void on_lines_end(uint8_t row, bool /*complete*/) override { this->react_(REACT_VALUES, row); }
   void on_lacking(uint8_t row) override { this->watch_.on_unsupported(row); }
   void on_wish_end(uint8_t row, WishEnd end) override {
-    const bool success = end == WishEnd::HELD;
+    const bool success = end == WishEnd::HELD || end == WishEnd::SATURATED;
     this->tell_(success ? "done " : "failed ", this->table_.rows[row]->name);
     this->watch_.on_done(row, success);
     this->react_(REACT_DONE, row);
   }
+  void on_held_back(uint8_t /*row*/) override {}
   void on_online(bool online) override {
     this->tell_("", online ? "online" : "offline");
     this->watch_.on_online(online);
@@ -104,7 +108,7 @@ class Session final : public AtClientListener {
   }
   void on_raw_line(const char *line, size_t length) override { this->watch_.on_raw_line({line, length}); }
   void on_raw_result(bool /*success*/) override {
-    this->watch_.on_raw_result();
+    this->watch_.on_raw_result(this->now_);
     this->react_(REACT_DONE, 0);
   }
 
@@ -130,11 +134,30 @@ class Session final : public AtClientListener {
     for (uint32_t passed = 0; passed < duration; passed += step) {
       this->now_ += step;
       this->passed_ += step;
-      this->deliver_(this->charger_.advance(this->now_));
-      this->client_.loop(this->now_);
+      this->turn_(this->charger_.advance(this->now_));
       this->watch_.check_charger(this->charger_);
     }
     this->watch_.check_requests(this->now_);
+  }
+
+  void turn_(const std::string &received) {
+    if (this->client_.wake(this->now_)) {
+      this->watch_.on_drop();
+    } else {
+      this->deliver_(received);
+    }
+    this->client_.loop(this->now_);
+  }
+
+  /// The main loop stands still, and what comes meanwhile waits.
+  void block_() {
+    const uint32_t end = this->now_ + this->script_.byte() * 20U;
+    this->tell_("", "* block");
+    std::string received;
+    for (; this->now_ != end; this->now_++, this->passed_++)
+      received += this->charger_.advance(this->now_);
+    this->turn_(received);
+    this->watch_.check_charger(this->charger_);
   }
 
   /// The client gets at most one line at a time, because the watch must know it before.
@@ -160,7 +183,7 @@ class Session final : public AtClientListener {
         &Session::run_,         &Session::raw_,      &Session::spoil_,   &Session::spoil_,    &Session::subscribe_,
         &Session::change_,      &Session::noise_,    &Session::value_,   &Session::word_,     &Session::restart_,
         &Session::hang_,        &Session::react_to_, &Session::refresh_, &Session::charging_, &Session::unsubscribe_,
-        &Session::switch_echo_,
+        &Session::switch_echo_, &Session::block_,
     };
     (this->*STEPS[this->script_.below(std::size(STEPS))])();
     this->client_.loop(this->now_);
@@ -183,8 +206,8 @@ class Session final : public AtClientListener {
 
   void ask_number_(uint8_t row, uint32_t value) {
     this->tell_("write ", std::string(this->table_.rows[row]->name) + " " + std::to_string(value));
-    this->watch_.wish(row, std::to_string(value), {}, this->now_);
-    this->client_.write_number(row, value, this->now_);
+    if (this->client_.write_number(row, value, false, this->now_))
+      this->watch_.wish(row, std::to_string(value), {}, this->now_);
   }
 
   void write_text_() {
@@ -220,8 +243,8 @@ class Session final : public AtClientListener {
     if (!this->table_.rows[row]->runnable)
       return;
     this->tell_("run ", this->table_.rows[row]->name);
-    this->watch_.wish_run(row, this->now_);
-    this->client_.run(row, this->now_);
+    if (this->client_.run(row, this->now_))
+      this->watch_.wish_run(row, this->now_);
   }
 
   /// In small letters, unlike all that the client makes itself.
@@ -232,7 +255,7 @@ class Session final : public AtClientListener {
     if (refuse_raw_command(text.data(), text.size(), false) != nullptr)
       return;
     this->tell_("raw ", text);
-    if (this->client_.send_raw(text.data(), text.size()))
+    if (this->client_.send_raw(text.data(), text.size(), this->now_))
       this->watch_.wish_raw(text, this->now_);
   }
 
@@ -305,14 +328,13 @@ class Session final : public AtClientListener {
     const uint8_t target = (this->reaction_value_ & 1) != 0 ? row : this->reaction_row_;
     const Row &chosen = *this->table_.rows[target];
     if (chosen.runnable) {
-      this->watch_.wish_run(target, this->now_);
-      this->client_.run(target, this->now_);
+      if (this->client_.run(target, this->now_))
+        this->watch_.wish_run(target, this->now_);
     } else if (chosen.writable && chosen.signature[0] != 's' && chosen.provable < 2) {
       this->ask_number_(target, (this->reaction_value_ & 2) != 0 ? chosen.low : chosen.high);
     } else if (meant.readable) {
       this->refresh_();
     }
-    this->client_.loop(this->now_);
   }
 
   // --- the end --------------------------------------------------------------------------------------------------------
@@ -331,7 +353,7 @@ class Session final : public AtClientListener {
       this->watch_.check_shown(row, this->charger_);
     const uint32_t before = this->watch_.sent();
     this->pass_(CALM_MS, 40);
-    require(this->watch_.sent() - before <= 2U * this->row_count_() + 10, "the line is never calm");
+    require(this->watch_.sent() - before <= 2U * this->row_count_() + 24, "the line is never calm");
   }
 
   Script &script_;

@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
+#define protected public  // it holds the client in one state
 #include "at_client.h"
+#undef protected
 #include "rows.h"
 
 using namespace esphome::esp32evse;
@@ -53,7 +55,7 @@ class Observer final : public AtClientListener, private AtClient {
       row.name = from.name;
       row.signature = from.signature;
       row.refresh = Refresh::POLL;  // told even if nobody has asked, unlike facts and lists
-      row.traits = from.traits & OTHER_ANSWER;
+      row.answer = from.answer;
     }
     this->row_states_.resize(this->commands_.size());
     this->set_rows(this->commands_.data(), this->row_states_.data(), static_cast<uint8_t>(this->commands_.size()));
@@ -73,6 +75,7 @@ class Observer final : public AtClientListener, private AtClient {
   void on_lines_end(uint8_t, bool) override {}
   void on_lacking(uint8_t) override {}
   void on_wish_end(uint8_t, WishEnd) override {}
+  void on_held_back(uint8_t) override {}
   void on_online(bool) override {}
   void on_restart(Restart restart) override {
     this->told += restart != Restart::MISSED ? "ready\n" : "";
@@ -88,11 +91,14 @@ class Observer final : public AtClientListener, private AtClient {
 
  private:
   void keep_() {
-    this->state_ = State::READY;
-    this->task_ = this->raw_mode_ ? Task::RAW : Task::NONE;
-    this->row_ = this->raw_mode_ ? RAW_ROW : NO_ROW;
-    this->safe_ = true;
-    this->uptime_known_ = false;
+    this->link_.state_ = Link::State::READY;
+    this->command_ = {};
+    if (!this->raw_mode_)
+      return;
+    if (this->wishes_.empty())
+      this->wishes_.ask_raw("at", 2, 0);
+    this->wishes_.first()->in_flight = true;
+    this->command_.task = Task::WISH;
   }
 
   std::vector<CommandRow> commands_;

@@ -10,7 +10,7 @@ namespace fuzz {
 
 /// A command of the catalog: what the client's table says, and what the charger needs to answer.
 struct Row {
-  const char *name;  ///< as in CommandRow, an other answer's name behind it
+  const char *name;
   const char *answer;
   const char *signature;
   esphome::esp32evse::Refresh refresh;

@@ -25,7 +25,10 @@ CACHE = ROOT / ".cache" / "fuzz"
 KEPT_BUILDS = 4
 
 #: What each one runs of the component.
-SOURCES = {"values": ("at_value.cpp",), "client": ("at_client.cpp", "at_value.cpp")}
+SOURCES = {
+    "values": ("at_value.cpp",),
+    "client": ("at_client.cpp", "at_value.cpp", "link.cpp", "schedule.cpp", "wishes.cpp"),
+}
 NODE = "publish"  # runs all of it, in a node that ESPHome has generated
 TARGETS = (*SOURCES, NODE)
 COMPILER = "clang++-19"
@@ -80,7 +83,6 @@ def sample(command: Command, second: bool) -> str:
 
 
 def _row(command: Command) -> str:
-    name = f'"{command.name}\\0{command.answer}"' if command.answer else f'"{command.name}"'
     traits = codegen._traits(command).replace("esp32evse::", "esphome::esp32evse::")
     low, high = command.fields[0].range if command.fields and command.fields[0].type != "str" else (0, 0)
     hides = any(item.access == "W" for item in command.fields)
@@ -88,7 +90,7 @@ def _row(command: Command) -> str:
     refresh = f"esphome::esp32evse::Refresh::{command.refresh.upper()}"
     samples = ", ".join(_literal(sample(command, second)) for second in (False, True))
     return (
-        f'{{{name}, "{command.answer_name}", "{codegen._signature(command)}", {refresh}, {traits}, {access}, '
+        f'{{"{command.name}", "{command.answer_name}", "{codegen._signature(command)}", {refresh}, {traits}, {access}, '
         f"{command.verify}, {str(hides).lower()}, {max(low, 0)}u, {min(high, 2**32 - 1)}u, {{{samples}}}}},"
     )
 

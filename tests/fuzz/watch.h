@@ -26,7 +26,9 @@ class Watch {
   static constexpr uint32_t WRITE_ENDS_MS = 33000;
   static constexpr uint32_t RUN_WAITS_MS = 5200;  // and the same command may have been in flight before
   static constexpr uint32_t RUN_ENDS_MS = 28000;
-  static constexpr uint32_t LACKING_MS = 900;  // noise may look like a refusal, so it may be asked again
+  static constexpr uint32_t LACKING_MS = 600000;
+  static constexpr uint32_t STARVED_MS = 2000;
+  static constexpr uint32_t RAW_TIMEOUT_MS = 4000;
   static constexpr size_t MAX_COMMAND = 160;
   static constexpr uint8_t MAX_SENDS = 3;
 
@@ -42,12 +44,12 @@ class Watch {
   /// A write: `provable` bytes of the argument can be read back; without, it is a number.
   void wish(uint8_t row, std::string_view argument, std::optional<size_t> provable, uint32_t now) {
     State &state = this->states_[row];
-    const bool repeated = (this->rows_[row]->traits & esphome::esp32evse::UNPROVABLE) != 0 && state.wish;
-    if (repeated) {
-      state.wish->time = now;  // it has one value: one write serves both
+    const Wish wish = this->merged_(state, argument, provable, now);
+    if (state.wish && state.wish->argument == wish.argument && !wish.provable) {
+      state.wish->time = now;  // the same once more: one write serves both
       return;
     }
-    state.wish = Wish{std::string(argument), provable, now};
+    state.wish = wish;
     state.shown_since_read = false;
     state.held = false;
   }
@@ -57,9 +59,8 @@ class Watch {
     state.run_at = now;
   }
   void wish_raw(std::string_view text, uint32_t now) {
-    this->raw_at_ = now;
-    this->raw_ = std::string(text) + "\n";
-    this->raw_waits_ = true;
+    this->raws_.push_back({std::string(text), now});
+    this->raw_waits_++;
   }
   void wish_refresh() { this->refreshes_++; }
   void wish_unsubscribe() { this->unsubscribe_asked_ = true; }
@@ -68,6 +69,13 @@ class Watch {
 
   void on_transmit(std::string_view data, uint32_t now);
   void on_receive(std::string_view piece, uint32_t now);
+  /// What the charger has sent while the loop stood still is dropped.
+  void on_drop() {
+    this->sync_ = Sync::LOST;
+    this->framer_ = {};
+    this->in_flight_ = false;
+    this->drops_ = true;
+  }
   /// Bytes come that the charger has not sent: what it holds proves nothing any more.
   void on_forgery() { this->honest_ = false; }
 
@@ -86,8 +94,10 @@ class Watch {
   void on_raw_line(std::string_view line) {
     require(this->raw_in_flight_ && this->line_ == line, "a line of a raw command that was not one");
   }
-  void on_raw_result() {
-    require(std::exchange(this->raw_waits_, false), "nobody waits for this result");
+  void on_raw_result(uint32_t now) {
+    require(this->raw_waits_-- > 0, "nobody waits for this result");
+    if (!this->in_flight_ || now - this->raw_sent_at_ >= RAW_TIMEOUT_MS)
+      this->raw_in_flight_ = false;  // else another one was given up
     this->wish_refresh();
   }
 
@@ -112,13 +122,15 @@ class Watch {
     std::string argument;
     std::optional<size_t> provable;
     uint32_t time;
+    uint32_t since;  // of the first of those that it has replaced
     uint8_t sends{0};
     bool acknowledged{false};
   };
   struct State {
     std::optional<Wish> wish;
     std::string shown;              // what the client has told last
-    std::vector<std::string> kept;  // values that may be put back after a restart
+    std::string heard;              // of a setting that is kept
+    std::vector<std::string> kept;  // values that may be put back after a restart: heard twice, or proven
     bool may_restore{false};
     bool unsupported{false};
     bool shown_since_read{false};  // the wish's value, in answer to the read in flight
@@ -130,6 +142,12 @@ class Watch {
     uint32_t vain_reads{0};
   };
 
+  struct Raw {
+    std::string text;
+    uint32_t time;
+  };
+
+  static Wish merged_(const State &state, std::string_view argument, std::optional<size_t> provable, uint32_t now);
   void on_line_(const ReferenceFramer::Line &line, uint32_t now);
   void on_result_(bool ok, uint32_t now);
   void on_value_line_(std::string_view name, std::string_view text);
@@ -141,6 +159,7 @@ class Watch {
   void check_subscription_(std::string_view argument, bool on);
   void check_write_(uint8_t row, std::string_view argument);
   uint8_t row_of_(std::string_view name) const;
+  static void keep_(State &state, std::string value);
   bool fulfils_(const Row &row, const Wish &wish, std::string_view text, const ReferenceFields &fields) const;
 
   const std::vector<const Row *> &rows_;
@@ -149,12 +168,12 @@ class Watch {
   std::string line_;                            // the last one received
   std::optional<ReferenceFields> line_fields_;  // if it was a value
   uint8_t line_row_{0xFF};
-  std::string raw_;
+  std::vector<Raw> raws_;  // to be sent
+  uint32_t raw_sent_at_{0};
   uint32_t now_{0};
   uint32_t started_at_;
   uint32_t ready_at_;
   uint32_t refreshes_{0};
-  uint32_t raw_at_{0};
   uint32_t error_at_{0};
   uint32_t heard_at_{0};
   uint32_t sent_{0};
@@ -163,12 +182,13 @@ class Watch {
   uint8_t write_row_{0xFF};  // or writes this
   bool in_flight_{false};
   bool raw_in_flight_{false};
-  bool raw_waits_{false};
+  bool drops_{false};  // up to the next line end
+  int raw_waits_{0};
   bool error_seen_{false};
   bool uptime_seen_{false};
   bool online_{false};
   bool honest_{true};
-  bool unsubscribe_asked_{false};
+  bool unsubscribe_asked_{true};  // those of an earlier life
   bool keeps_settings_;
 };
 
@@ -212,10 +232,13 @@ inline void Watch::check_sync_(std::string_view data, uint32_t now) {
 }
 
 inline void Watch::check_command_(std::string_view command, uint32_t now) {
-  if (this->raw_waits_ && command.size() + 1 == this->raw_.size() && this->raw_.starts_with(command)) {
-    require(now - this->raw_at_ <= RUN_WAITS_MS, "a raw command long after it was asked for");
+  const auto raw = std::find_if(this->raws_.begin(), this->raws_.end(), [&](const Raw &each) {
+    return command == each.text && now - each.time <= RUN_WAITS_MS;
+  });
+  if (raw != this->raws_.end()) {
     this->raw_in_flight_ = true;
-    this->raw_.clear();
+    this->raw_sent_at_ = now;
+    this->raws_.erase(this->raws_.begin(), raw + 1);  // those before it were given up
     return;
   }
   if (command == "ATE0")
@@ -246,7 +269,7 @@ inline void Watch::check_read_(std::string_view name) {
   const uint8_t row = this->row_of_(name);
   State &state = this->states_[row];
   require(this->rows_[row]->readable, "a read of what cannot be read");
-  const uint32_t reasons = 2 + this->refreshes_ + (this->now_ - this->started_at_) / LACKING_MS;
+  const uint32_t reasons = 2 + (this->now_ - this->started_at_) / LACKING_MS;
   if (state.unsupported && !state.wish && !state.may_restore)
     require(++state.vain_reads <= reasons, "what the firmware lacks is asked again and again");
   this->read_row_ = row;
@@ -291,6 +314,12 @@ inline void Watch::check_write_(uint8_t row, std::string_view argument) {
   }
   Wish &wish = *state.wish;
   const bool clock = (meant.traits & esphome::esp32evse::CLOCK) != 0;
+  if (!clock && wish.provable && argument != wish.argument) {
+    // An older firmware shows fewer fields: the others are left out.
+    require(wish.argument.starts_with(argument) && wish.argument[argument.size()] == ',', "not the newest wish");
+    wish.argument = argument;
+    wish.provable = std::min(*wish.provable, argument.size());
+  }
   require(clock || argument == wish.argument, "not the newest wish is written");
   require(++wish.sends <= MAX_SENDS, "written too often");
   const bool hides = wish.provable && *wish.provable < wish.argument.size();
@@ -304,6 +333,10 @@ inline void Watch::check_write_(uint8_t row, std::string_view argument) {
 
 inline void Watch::on_receive(std::string_view piece, uint32_t now) {
   this->line_row_ = 0xFF;
+  if (this->drops_) {
+    this->drops_ = piece.find_first_of("\r\n") == std::string_view::npos;
+    return;
+  }
   if (const auto line = this->framer_.feed(piece))
     this->on_line_(*line, now);
 }
@@ -320,6 +353,7 @@ inline void Watch::on_line_(const ReferenceFramer::Line &line, uint32_t now) {
   } else if (text == "RDY") {
     this->ready_at_ = now;
     this->sync_ = Sync::LOST;
+    this->in_flight_ = false;
   } else if (text[0] == '+' && equals != std::string_view::npos) {
     this->heard_at_ = now;
     this->on_value_line_(text.substr(1, equals - 1), text.substr(equals + 1));
@@ -384,9 +418,48 @@ inline void Watch::on_value_line_(std::string_view name, std::string_view text) 
     if (state.wish && this->read_row_ == row && this->in_flight_)
       state.shown_since_read = this->fulfils_(meant, *state.wish, text, *this->line_fields_);
     if (this->keeps_settings_ && (meant.traits & esphome::esp32evse::LIVE) != 0)
-      state.kept.push_back(std::to_string((*this->line_fields_)[0].number));  // `00` is written as `0`
+      this->keep_(state, std::to_string((*this->line_fields_)[0].number));  // `00` is written as `0`
     return;
   }
+}
+
+/// Noise comes once.
+inline void Watch::keep_(State &state, std::string value) {
+  if (state.heard == value)
+    state.kept.push_back(value);
+  state.heard = std::move(value);
+}
+
+inline size_t fields_end(std::string_view text, size_t count) {
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); i++) {
+    if (text[i] == '\\')
+      i++;
+    else if (text[i] == '"')
+      quoted = !quoted;
+    else if (text[i] == ',' && !quoted && --count == 0)
+      return i;
+  }
+  return text.size();
+}
+
+/// A newer wish takes an older one's place, field by field.
+inline Watch::Wish Watch::merged_(const State &state, std::string_view argument, std::optional<size_t> provable,
+                                  uint32_t now) {
+  Wish wish{std::string(argument), provable, now, state.wish ? state.wish->since : now};
+  if (!state.wish || !state.wish->provable)
+    return wish;
+  const Wish &old = *state.wish;
+  size_t count = 1;
+  while (fields_end(argument, count) < argument.size())
+    count++;
+  const size_t end = fields_end(old.argument, count);
+  if (!provable)
+    wish.provable = *old.provable + argument.size() - end;
+  else if (*provable == argument.size() && *old.provable == old.argument.size())
+    wish.provable = argument.size() + old.argument.size() - end;
+  wish.argument += old.argument.substr(end);
+  return wish;
 }
 
 /// Whether a value line shows what was wished for.
@@ -413,7 +486,8 @@ inline void Watch::on_values(uint8_t row, const esphome::esp32evse::Values &valu
     require(same, "not the value that was on the line");
   }
   State &state = this->states_[row];
-  require(!state.wish || state.shown_since_read, "another value is told while a write is pending");
+  const bool starved = state.wish && this->now_ - state.wish->since > STARVED_MS;
+  require(!state.wish || state.shown_since_read || starved, "another value is told while a write is pending");
   state.unsupported = false;
   state.shown = this->line_.substr(this->line_.find('=') + 1);
 }
@@ -447,6 +521,7 @@ inline void Watch::on_reboot() {
   for (size_t row = 0; row < this->rows_.size(); row++) {
     State &state = this->states_[row];
     state.unsupported = false;
+    state.heard.clear();
     state.may_restore |= this->keeps_settings_ && (this->rows_[row]->traits & esphome::esp32evse::LIVE) != 0;
   }
 }
@@ -461,7 +536,7 @@ inline void Watch::check_requests(uint32_t now) const {
 }
 
 inline bool Watch::is_waiting() const {
-  if (this->raw_waits_)
+  if (this->raw_waits_ > 0)
     return true;
   return std::any_of(this->states_.begin(), this->states_.end(),
                      [](const State &state) { return state.wish || state.run_waits; });

@@ -31,8 +31,11 @@ KEPT_BUILDS = 3
 # Stops at the first wrong memory access or undefined behaviour.
 SANITIZED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 FLAGS = ["-std=gnu++20", "-Wall", "-Wextra", "-Werror", *SANITIZED]
-HEADERS = ("at_client.h", "at_value.h", "charging.h", "line_framer.h")
-SOURCES = ("at_client.cpp", "at_value.cpp", "charging.cpp")
+SOURCES = ("at_client.cpp", "at_value.cpp", "charging.cpp", "link.cpp", "schedule.cpp", "wishes.cpp")
+HEADERS = (
+    "at_client.h", "at_value.h", "charging.h", "charging_current.h", "command_row.h", "line_framer.h", "link.h",
+    "schedule.h", "trust.h", "wishes.h",
+)  # fmt: skip
 
 
 class BuildError(Exception):
@@ -110,7 +113,7 @@ def row_request(name: str) -> str:
     """The request that gives the client a row, made from the catalog as the generated tables are."""
     command = COMMAND[name]
     traits = codegen._traits(command).replace("esp32evse::", "").replace("|", "").split()
-    words = ["row", name, command.answer or "-", codegen._signature(command) or "-", command.refresh.upper()]
+    words = ["row", name, command.answer_name, codegen._signature(command) or "-", command.refresh.upper()]
     return " ".join(words + [trait for trait in traits if trait != "0"])
 
 

@@ -127,8 +127,8 @@ const std::map<std::string, Refresh> REFRESH = {
 };
 
 const std::map<std::string, uint8_t> TRAITS = {
-    {"STORED", STORED}, {"LINES", LINES},           {"OTHER_ANSWER", OTHER_ANSWER},
-    {"CLOCK", CLOCK},   {"UNPROVABLE", UNPROVABLE}, {"LIVE", LIVE},
+    {"STORED", STORED},         {"LINES", LINES}, {"CLOCK", CLOCK},
+    {"UNPROVABLE", UNPROVABLE}, {"LIVE", LIVE},   {"CHARGING_CURRENT", CHARGING_CURRENT},
 };
 
 /// An AT client with its clock and its rows.
@@ -146,12 +146,18 @@ class Session final : public AtClientListener {
   void on_lines_end(uint8_t row, bool complete) override {
     this->say_("lines_end " + this->names_[row] + " " + outcome(complete));
   }
-  void on_lacking(uint8_t row) override { this->say_("unsupported " + this->names_[row]); }
+  void on_lacking(uint8_t row) override { this->say_("lacking " + this->names_[row]); }
   void on_wish_end(uint8_t row, WishEnd end) override {
-    this->say_("done " + this->names_[row] + " " + outcome(end == WishEnd::HELD));
+    static const char *const ENDS[] = {"held",       "saturated", "refused", "different",
+                                       "unanswered", "expired",   "no_room", "invalid"};
+    this->say_("end " + this->names_[row] + " " + ENDS[static_cast<int>(end)]);
   }
+  void on_held_back(uint8_t row) override { this->say_("held_back " + this->names_[row]); }
   void on_online(bool online) override { this->say_(online ? "online" : "offline"); }
-  void on_restart(Restart restart) override { this->say_(restart != Restart::MISSED ? "reboot ready" : "reboot missed"); }
+  void on_restart(Restart restart) override {
+    static const char *const RESTARTS[] = {"first_ready", "ready", "missed"};
+    this->say_(std::string("restart ") + RESTARTS[static_cast<int>(restart)]);
+  }
   void on_raw_line(const char *line, size_t length) override { this->say_("raw_line " + escape(line, length)); }
   void on_raw_result(bool success) override { this->say_(std::string("raw_result ") + outcome(success)); }
 
@@ -165,7 +171,6 @@ class Session final : public AtClientListener {
     std::istringstream in(reaction->second);
     this->reactions_.erase(reaction);
     this->request(next<std::string>(in), in);
-    this->client_.loop(this->now_);
   }
 
   void add_row_(std::istream &in) {
@@ -175,10 +180,10 @@ class Session final : public AtClientListener {
     for (std::string word; in >> word;)
       traits |= TRAITS.at(word);
     this->names_.push_back(name);
-    const char *const both = this->texts_.emplace_back(answer == "-" ? name : name + '\0' + answer).c_str();
     const char *const types = this->texts_.emplace_back(signature == "-" ? "" : signature).c_str();
     CommandRow &row = this->rows_.emplace_back();
-    row.name = both;
+    row.name = this->texts_.emplace_back(name).c_str();
+    row.answer = this->texts_.emplace_back(answer).c_str();
     row.signature = types;
     row.refresh = refresh;
     row.traits = traits;
@@ -195,10 +200,31 @@ class Session final : public AtClientListener {
   void pass_(uint32_t end, bool stop) {
     this->transmitted_ = false;
     while (this->now_ - this->start_ < end && !(stop && this->transmitted_)) {
-      this->client_.loop(this->now_);
+      this->turn_();
       this->now_++;
     }
     std::cout << "now " << this->now_ - this->start_ << "\n";
+  }
+
+  /// One of the main loop. What came before a loop that stood still is dropped.
+  void turn_() {
+    if (this->client_.wake(this->now_))
+      this->received_.clear();
+    this->client_.receive(this->received_.data(), this->received_.size(), this->now_);
+    this->received_.clear();
+    this->client_.loop(this->now_);
+  }
+
+  /// The main loop stands still until `end`.
+  void block_(std::istream &in) {
+    this->now_ = this->start_ + next<uint32_t>(in);
+    std::cout << "now " << this->now_ - this->start_ << "\n";
+  }
+
+  /// The bytes wait in the UART for the next turn.
+  void wait_(std::istream &in) {
+    const std::string bytes = unescape(rest(in));
+    this->received_.insert(this->received_.end(), bytes.begin(), bytes.end());
   }
 
   /// The bytes in pieces of a size, without a loop between them.
@@ -215,7 +241,10 @@ class Session final : public AtClientListener {
 
   void write_number_(std::istream &in) {
     const uint8_t row = this->row_(in);
-    this->client_.write_number(row, next<uint32_t>(in), this->now_);
+    const auto value = next<uint32_t>(in);
+    std::string word;
+    if (!this->client_.write_number(row, value, static_cast<bool>(in >> word), this->now_))
+      this->say_("no room for " + this->names_[row]);
   }
 
   void subscribe_(std::istream &in) {
@@ -232,7 +261,7 @@ class Session final : public AtClientListener {
   }
 
   void send_raw_(const std::string &text) {
-    if (!this->client_.send_raw(text.data(), text.size()))
+    if (!this->client_.send_raw(text.data(), text.size(), this->now_))
       this->say_("no room for a raw command");
   }
 
@@ -266,6 +295,7 @@ class Session final : public AtClientListener {
   std::vector<CommandRow> rows_;
   std::vector<RowState> states_;
   std::map<std::string, std::string> reactions_;
+  std::vector<uint8_t> received_;
   uint32_t now_{0};
   uint32_t start_{0};
   bool transmitted_{false};
@@ -281,6 +311,8 @@ void Session::request(const std::string &verb, std::istream &in) {
       {"start", [](Session &session, std::istream &in) { session.start_client_(in); }},
       {"pass", [](Session &session, std::istream &in) { session.pass_(next<uint32_t>(in), false); }},
       {"watch", [](Session &session, std::istream &in) { session.pass_(next<uint32_t>(in), true); }},
+      {"block", [](Session &session, std::istream &in) { session.block_(in); }},
+      {"wait", [](Session &session, std::istream &in) { session.wait_(in); }},
       {"receive", [](Session &session, std::istream &in) { session.receive_(in); }},
       {"write", [](Session &session, std::istream &in) { session.write_number_(in); }},
       {"text", [](Session &session, std::istream &in) { session.write_text_(in); }},

@@ -19,7 +19,7 @@ from aioesphomeapi.model import COMPONENT_TYPE_TO_INFO, EntityInfo, EntityState
 PLATFORM_OF = {info: platform for platform, info in COMPONENT_TYPE_TO_INFO.items()}
 WITHOUT_STATE = ("button", "event")  # nothing to show before they happen
 START_TIMEOUT = 20.0
-WAIT_TIMEOUT = 10.0
+WAIT_TIMEOUT = 20.0
 
 
 class NodeError(Exception):

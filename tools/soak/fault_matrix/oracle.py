@@ -154,7 +154,7 @@ class Oracle:
         """The wish that a write comes of; complains if there is none, or a newer one."""
         now = self.run.node.now
         of_row = [wish for wish in self.run.wishes if wish.command == name and wish.line and wish.time <= now]
-        of_line = [wish for wish in of_row if wish.line == line]
+        of_line = [wish for wish in of_row if wish.line == line or self._is_saturated(wish, line)]
         others = [wish for wish in of_row if wish.line != line and wish.time < now - LATENCY_S]
         if not of_line:
             self.complain("command that nobody asked for", line)
@@ -166,6 +166,19 @@ class Oracle:
         if any(wish.time > newest.time + LATENCY_S for wish in others):
             self.complain("older wish after a newer one", line)
         return newest
+
+    def _is_above_maximum(self, wish: Wish) -> bool:
+        limit = COMMAND[wish.command].limited_by if wish.command else ""
+        now = self.run.node.now
+        return bool(limit) and any(wish.row[0] > row[0] * 10 for row in self.run.history.rows(limit, wish.time, now))
+
+    def _is_saturated(self, wish: Wish, line: str) -> bool:
+        """A current above the charger's maximum becomes the maximum."""
+        limit = COMMAND[wish.command].limited_by
+        if not limit or not line.startswith(f"AT+{wish.command}="):
+            return False
+        wire = int(line.partition("=")[2])
+        return wish.row[0] > wire and any(row[0] * 10 == wire for row in self.run.history.rows(limit, 0, self.run.node.now))
 
     def _check_flash(self, name: str, wish: Wish, line: str) -> None:
         rows = list(self.run.history.rows(name, self.run.node.now - UNCHANGED_S, self.run.node.now))
@@ -257,6 +270,8 @@ class Oracle:
         end = wish.time + WISH_EXPIRES_S + GRACE_S
         if wish.line and wish.row and self._held(wish, wish.time, end):
             return "held"
+        if self._is_above_maximum(wish):
+            return "refused"  # told once, and saturated
         if not wish.command or (wish.command in RUN_ONCE and self._ran(wish)):
             return "run"
         newer = (other for other in self.run.wishes if other.command == wish.command and wish.time <= other.time)

@@ -19,8 +19,8 @@ BUTTONS = {
     "refresh": "",
 }
 RARE = ("restart", "wifi_scan", "wifi_station")
-TEXTS = ("garage", 'Wall "box" \\ A, ü', "a" * 31, "AT+RST", "0", " ")
-REFUSED_TEXTS = ("x" * 32, "ü" * 16, "a\nAT+RST", "nul\0", "tab\there")
+TEXTS = ("garage", 'Wall "box" \\ A, ü', "a" * 30, "AT+RST", "0", " ")
+REFUSED_TEXTS = ("x" * 31, "ü" * 16, "a\nAT+RST", "nul\0", "tab\there")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "command_row.h"
+
+namespace esphome::esp32evse {
+
+/// What the schedule remembers of a row.
+struct RowState {
+  static constexpr uint32_t AUTOMATIC = UINT32_MAX;
+  static constexpr uint8_t UNWATCHED = 0xFF;
+  static constexpr uint8_t LACKING = 7;  ///< so many failures: this firmware does not know the command
+
+  uint32_t period{AUTOMATIC};  ///< ms of the subscription that the user chose; 0: none
+  uint16_t believed{0};        ///< digest of the value that was told last; 0: none
+  uint8_t patience{UNWATCHED}; ///< ticks until a subscription that says nothing is taken for lost
+  bool due : 1 {false};        ///< to be read
+  bool subscribed : 1 {false};
+  bool renew : 1 {false};              ///< subscribe again, whether the charger pushes it or not
+  bool refused_subscription : 1 {false};
+  bool known : 1 {false};  ///< a value has come since the charger's start
+  uint8_t failures : 3 {0};  ///< reads that have failed in a row
+
+  bool is_lacking() const { return this->failures == LACKING; }
+};
+
+/// What to ask the charger next: what is due, the subscriptions, the heartbeat, and how long not to ask in vain.
+class Schedule {
+ public:
+  static constexpr uint8_t UPTIME_ROW = 0;
+  static constexpr uint32_t TICK_MS = 50;  // of the client
+  // Nothing may be shown that is older than 5 s: less than that, also when a push is late and the charger rounds up.
+  static constexpr uint32_t HEARTBEAT_MS = 4200;
+  static constexpr uint32_t SLOW_MS = 4200;
+  static constexpr uint32_t STALE_MS = 4700;
+  static constexpr uint32_t EARLY_MS = 256;          // about the charger's loop, in which it pushes
+  static constexpr uint32_t LACKING_MS = 600000;     // until what the firmware lacks is asked again
+  static constexpr uint32_t REPAIR_DELAY_MS = 1000;  // until what was lost with a line is read again
+
+  struct Job {
+    enum class Kind : uint8_t { NONE, ECHO_OFF, UNSUBSCRIBE_ALL, READ, UNSUBSCRIBE, SUBSCRIBE };
+    Kind kind{Kind::NONE};
+    uint8_t row{NO_ROW};
+  };
+  /// What a read that has failed means.
+  enum class Verdict : uint8_t {
+    FINE,
+    AGAIN,    ///< it may have been noise
+    LACKING,  ///< the firmware does not know the command, or answers in a form that is not known here; said once
+  };
+
+  void set_rows(const CommandRow *rows, RowState *states, uint8_t count);
+  void set_push_interval(uint32_t push_ms) { this->push_ms_ = push_ms; }
+  void set_poll_interval(uint32_t poll_ms) { this->poll_ms_ = poll_ms; }
+  void start(uint32_t now);
+  /// `heard`: a line came just now. The charger pushes a loop's time after a command: one right behind a push delays
+  /// nothing. True: there may be something to do.
+  bool tick(uint32_t now, bool heard);
+  /// The most urgent thing.
+  Job next() const;
+  uint32_t period_of(uint8_t row) const;
+
+  void subscribe(uint8_t row, uint32_t period_ms);
+  void unsubscribe_all();
+  void set_charging(bool charging);
+  void read(uint8_t row) { this->states_[row].due = true; }
+  /// Reads every row again, or what changes while the charger runs.
+  void refresh();
+  void poll();
+    /// A line was lost: it may have been a value that nobody will repeat soon.
+  void repair(uint32_t now);
+  void switch_echo_off() { this->echo_ = true; }
+
+  void on_restart();
+  /// The charger was deaf, or nobody has listened: what was not heard meanwhile is not lost.
+  void be_patient();
+  void on_value(uint8_t row);
+  void begin(const Job &job);
+  Verdict finish_read(uint8_t row, bool answered, bool careful);
+  void finish_other(const Job &job, Outcome outcome);
+
+  uint8_t count() const { return this->count_; }
+  const CommandRow &row(uint8_t row) const { return this->rows_[row]; }
+  RowState &state(uint8_t row) { return this->states_[row]; }
+
+ protected:
+  static constexpr uint8_t MAX_UNSUBSCRIBES = 3;
+  static constexpr uint8_t DOUBTED = 1;  // failures
+
+  bool needs_subscription_change_(uint8_t row) const;
+  uint8_t patience_for_(uint8_t row) const;
+  void heartbeat_(uint32_t now);
+  bool miss_();
+
+  const CommandRow *rows_{nullptr};
+  RowState *states_{nullptr};
+  uint8_t count_{0};
+  uint8_t renewed_{UPTIME_ROW};  // whose subscription was repeated last
+  uint8_t unsubscribes_{0};      // how often all subscriptions may still be told to stop
+  bool echo_{true};              // it may be on
+  bool automatic_{true};         // subscribe without being asked
+  bool charging_{false};
+  uint32_t next_heartbeat_{0};
+  uint32_t next_poll_{0};
+  uint32_t next_lacking_{0};
+  uint32_t push_ms_{0};
+  uint32_t poll_ms_{60000};
+};
+
+}  // namespace esphome::esp32evse

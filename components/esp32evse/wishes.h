@@ -1,0 +1,191 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "at_value.h"
+#include "command_row.h"
+
+namespace esphome::esp32evse {
+
+/// How a wish (a write or a run) ends. Whatever is not HELD differs from what was asked for, and a client has to see it.
+enum class WishEnd : uint8_t {
+  HELD,        ///< a read-back shows it, or the charger said OK to what no read-back can show
+  SATURATED,   ///< held, but what was asked for lay outside the range: the nearest value inside
+  REFUSED,     ///< the charger answered ERROR
+  DIFFERENT,   ///< the charger took it and shows another value
+  UNANSWERED,  ///< sent, but whether it was heard nobody knows
+  EXPIRED,     ///< not sent: the charger was silent for too long
+  NO_ROOM,     ///< not sent: too many wishes at once
+  INVALID,     ///< not sent: the charger could not take it
+};
+
+/// How far a value has got on its way to the charger. It has arrived when a read-back shows it.
+class Attempt {
+ public:
+  static constexpr uint8_t MAX_SENDS = 3;
+  static constexpr uint8_t MAX_REFUSALS = 2;
+
+  enum class Step : uint8_t {
+    CHECK,      ///< read first: the charger may hold it already
+    SEND,       ///< write it
+    READ_BACK,  ///< written: only a read-back tells what became of it
+    HELD,       ///< the end
+    REFUSED,    ///< the end: ERROR every time
+    DIFFERENT,  ///< the end: another value every time
+  };
+
+  Attempt(Step step = Step::SEND) : step_(step) {}
+  Step step() const { return this->step_; }
+  /// What is sent again is the same value, and not for ever.
+  bool was_sent() const { return this->sends_ > 0; }
+  bool has_ended() const { return this->step_ >= Step::HELD; }
+  /// The charger may have restarted: never send blindly again.
+  void check_first() { this->step_ = Step::CHECK; }
+  /// Another value is meant from now on. What was sent is read back first, or quick wishes would starve the read-backs.
+  void renew();
+
+  void on_sent(Outcome outcome);
+  /// `matched`: the read shows the value; `proven`: that is all there is to be seen of it.
+  void on_read(bool matched, bool proven);
+  /// A read without an answer, which noise may have caused. True: the second in a row.
+  bool on_nothing_read();
+
+ protected:
+  Step step_;
+  uint8_t sends_{0};
+  bool acknowledged_{false};
+  bool refused_{false};
+  bool doubted_{false};
+};
+
+/// What somebody has asked the charger for.
+struct Wish {
+  enum class Kind : uint8_t {
+    NUMBER,  ///< write a number, or the first field of several
+    TEXT,    ///< write text
+    RUN,     ///< run the command once
+    RAW,     ///< send text as a command of its own
+  };
+
+  uint32_t number{0};
+  uint32_t asked_at{0};
+  uint32_t pending_since{0};  ///< asked_at of the first of those that it has replaced
+  uint16_t text{0};           ///< where its text stands
+  uint8_t text_length{0};
+  uint8_t provable{0};  ///< so many bytes of the text can be read back
+  uint8_t row{NO_ROW};
+  Kind kind{Kind::NUMBER};
+  bool saturated{false};
+  bool in_flight{false};
+  bool renewed{false};  ///< changed while it was in flight
+  Attempt attempt;
+
+  bool is_write() const { return this->kind == Kind::NUMBER || this->kind == Kind::TEXT; }
+};
+
+/// Rows that must wait before they are written again. Ticks are the client's, of 50 ms.
+class Pauses {
+ public:
+  static constexpr uint8_t FLASH_TICKS = 200;        // 10 s: the charger's flash wears out
+  static constexpr uint8_t REFUSED_TICKS = 20;       // 1 s; doubles with every refusal in a row ...
+  static constexpr uint8_t MAX_REFUSED_TICKS = 160;  // ... but the next wish shall not expire because of it
+
+  bool contains(uint8_t row) const;
+  /// Whether the row waits because of the flash, and nobody has been told yet.
+  bool is_news(uint8_t row);
+  void after_flash(uint8_t row);
+  void after_refusal(uint8_t row);
+  void after_success(uint8_t row);
+  void tick();
+
+ protected:
+  struct Entry {
+    uint8_t row{NO_ROW};
+    uint8_t ticks{0};
+    uint8_t refused_ticks{0};
+    bool tells{false};
+  };
+  Entry &entry_(uint8_t row);
+
+  std::array<Entry, 16> entries_;
+};
+
+/// Wishes in the order in which they were asked for: at most QUEUE, and TEXT bytes of text in all of them.
+///
+/// A newer wish for the same command takes the older one's place, field by field: what both set, the newer one decides.
+class Wishes {
+ public:
+  static constexpr uint8_t QUEUE = 12;
+  static constexpr size_t TEXT = 576;
+  static constexpr uint32_t WRITE_EXPIRES_MS = 30000;  // a person has given up by then
+  static constexpr uint32_t RUN_EXPIRES_MS = 5000;     // an old authorization must not unlock for somebody else
+  static constexpr uint32_t STARVED_MS = 2000;         // so long nothing is shown because of ever newer wishes
+
+  /// False: no room.
+  bool ask_number(const CommandRow &command, uint8_t row, uint32_t number, bool saturated, uint32_t now);
+  bool ask_text(const CommandRow &command, uint8_t row, const AtText &argument, uint8_t provable, uint32_t now);
+  bool ask_run(uint8_t row, uint32_t now);
+  bool ask_raw(const char *text, size_t length, uint32_t now);
+
+  /// The write that is wished for this row, or nullptr.
+  Wish *find(uint8_t row);
+  const Wish *find(uint8_t row) const;
+  /// The first one that need not wait, or nullptr.
+  Wish *first();
+  Wish *in_flight();
+  /// One that has waited too long, or nullptr.
+  Wish *expired(uint32_t now);
+  const char *text_of(const Wish &wish) const { return this->text_.data() + wish.text; }
+  /// Whether what stands behind the `=` of a value line is what is wished. An older firmware shows fewer fields: the
+  /// others are left out of the wish.
+  bool matches_text(Wish &wish, const char *text);
+  static bool matches_number(const Wish &wish, const CommandRow &command, const Values &values, uint32_t now);
+  void begin_anew(Wish &wish, const CommandRow &command);
+  void end(Wish *wish);
+  void on_restart();
+  bool empty() const { return this->count_ == 0; }
+  Pauses pauses;
+
+ protected:
+  Wish *add_(uint8_t row, Wish::Kind kind, uint32_t now);
+  bool has_room_(const Wish *wish, size_t length) const;
+  void put_text_(Wish *wish, const char *text, size_t length);
+  void drop_text_(Wish *wish);
+  void replace_(Wish *wish, const CommandRow &command, uint32_t now);
+  void leave_out_fields_behind_(Wish &wish, uint8_t count);
+
+  std::array<Wish, QUEUE> queue_;
+  uint8_t count_{0};
+  uint16_t text_used_{0};
+  std::array<char, TEXT> text_;
+};
+
+/// A setting that the charger loses when it restarts. A heard value is believed when it comes twice, because noise must
+/// never be written back; one that a wish has proven at once. It never expires.
+class Kept {
+ public:
+  explicit Kept(uint8_t row = NO_ROW) : row_(row) {}
+  uint8_t row() const { return this->row_; }
+  uint32_t value() const { return this->value_; }
+  /// To be put back.
+  bool is_lost() const { return this->lost_; }
+  /// False: it is to be read once more.
+  bool hear(uint32_t value);
+  void prove(uint32_t value);
+  void on_restart();
+  /// The charger will not have it.
+  void give_up() { this->lost_ = this->known_ = false; }
+  Attempt attempt;
+
+ protected:
+  uint32_t value_{0};
+  uint32_t heard_{0};
+  uint8_t row_;
+  bool known_{false};
+  bool was_heard_{false};
+  bool lost_{false};
+};
+
+}  // namespace esphome::esp32evse

@@ -1,0 +1,411 @@
+"""The contract of the AT client, sentence by sentence, beside a reference charger."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from components.esp32evse.catalog import WRITE_HOLDOFF_MS
+from tests.native.bench import Bench
+from tests.native.harness import Program
+
+LIVE = ("ENABLE", "CHCUR")
+WIFI = ("HOSTNAME", "INSTNAME", "WIFISTACFG", "WIFISTASTATIC")
+
+# --- kept settings (a wish, a kept value and a fact's digest are three things) ---------------------------------------
+
+
+def paused(program: Program) -> Bench:
+    bench = Bench(program, LIVE, "keep_settings")
+    bench.ask("write ENABLE 0")
+    bench.ask("write CHCUR 100")
+    bench.run(500)
+    assert bench.ends == ["ENABLE held", "CHCUR held"]
+    bench.forget()
+    return bench
+
+
+def assert_put_back(bench: Bench) -> None:
+    assert not bench.charger.crashes
+    assert bench.held("ENABLE") == 0 and bench.held("CHCUR") == 100
+
+
+def test_kept_settings_are_put_back(program: Program) -> None:
+    bench = paused(program)
+    bench.charger.restart()
+    bench.run(6000)
+    assert_put_back(bench)
+    assert bench.writes == ["ENABLE=0", "CHCUR=100"]
+
+
+@pytest.mark.parametrize("on_ms", [20, 500, 1000, 1300, 1500])
+@pytest.mark.parametrize("off_ms", [2000, 60_000, 600_000])
+def test_kept_settings_survive_power_that_flaps(program: Program, on_ms: int, off_ms: int) -> None:
+    bench = paused(program)
+    bench.power_off(2000)
+    bench.run(on_ms)
+    bench.power_off(off_ms)
+    bench.run(8000)
+    assert_put_back(bench)
+
+
+def test_kept_settings_survive_many_flaps(program: Program) -> None:
+    bench = paused(program)
+    for seed in range(12):
+        bench.power_off(random.Random(seed).choice((2000, 5000, 40_000)))
+        bench.run(random.Random(seed).randrange(3000))
+    bench.run(10_000)
+    assert_put_back(bench)
+
+
+@pytest.mark.parametrize(("noise", "before", "name"), [("+CHCUR=60", 160, "CHCUR"), ("+ENABLE=1", 0, "ENABLE")])
+@pytest.mark.parametrize("later", [0, 3, 700, 3900])
+def test_noise_is_never_written_back(program: Program, noise: str, before: int, name: str, later: int) -> None:
+    bench = Bench(program, LIVE, "keep_settings", push=0, run=0, **{name: before})
+    bench.run(4000)
+    bench.hear(noise)
+    bench.run(later)
+    bench.charger.restart()
+    bench.run(10_000)
+    assert bench.held(name) == before
+    assert not [write for write in bench.writes if write == noise[1:]]
+
+
+def test_what_somebody_has_set_at_the_charger_is_kept_too(program: Program) -> None:
+    bench = paused(program)
+    bench.charger.set("CHCUR", [130])
+    bench.run(9000)
+    bench.charger.restart()
+    bench.run(6000)
+    assert bench.held("CHCUR") == 130
+
+
+def test_a_wish_goes_before_what_is_kept(program: Program) -> None:
+    bench = paused(program)
+    bench.charger.restart()
+    bench.run(2500)
+    bench.ask("write CHCUR 60")
+    bench.run(4000)
+    assert bench.held("CHCUR") == 60 and bench.held("ENABLE") == 0
+    assert "CHCUR=100" not in bench.writes
+
+
+def test_a_refused_wish_does_not_cost_what_is_kept(program: Program) -> None:
+    bench = paused(program)
+    bench.charger.restart()
+    bench.run(2500)
+    bench.ask("write CHCUR 600")
+    bench.run(6000)
+    assert "CHCUR refused" in bench.ends
+    assert_put_back(bench)
+
+
+def test_what_the_charger_refuses_is_not_put_back_for_ever(program: Program) -> None:
+    bench = paused(program)
+    bench.ask("write CHCUR 320")
+    bench.run(500)
+    bench.charger.set("MAXCHCUR", [16])
+    bench.charger.set("DEFCHCUR", [160])
+    bench.charger.restart()
+    bench.run(30_000)
+    assert bench.writes.count("CHCUR=320") == 3 and bench.shown("CHCUR")[-1] == "160"
+    assert bench.ends[-1] == "CHCUR refused"
+
+
+# --- wishes ----------------------------------------------------------------------------------------------------------
+
+STATION = 'text WIFISTACFG 1 "ssid / "password'
+
+
+def test_wishes_for_one_command_are_merged_by_field(program: Program) -> None:
+    bench = Bench(program, WIFI, WIFISTACFG=[0, "old", ""])
+    bench.ask(STATION)
+    bench.ask("write WIFISTACFG 0")
+    bench.run(500)
+    assert bench.writes == ['WIFISTACFG=0,"ssid","password"'] and bench.ends == ["WIFISTACFG held"]
+    bench.forget()
+    bench.run(11_000)
+    bench.ask("write WIFISTACFG 1")
+    bench.ask('text WIFISTACFG 0 "other')
+    bench.run(500)
+    assert bench.writes == ['WIFISTACFG=0,"other"']
+
+
+def test_a_natural_script_is_carried_out_in_order(program: Program) -> None:
+    bench = Bench(program, WIFI, WIFISTACFG=[0, "old", ""], WIFISTASTATIC=[0, "a", "b", "c", "d"], HOSTNAME="h")
+    bench.ask(STATION)
+    bench.ask('text WIFISTASTATIC 1 "10.0.0.2 "10.0.0.1 "255.255.255.0 "10.0.0.1')
+    bench.ask('text HOSTNAME "garage')
+    bench.ask('text INSTNAME "left')
+    bench.ask("raw at+state?")
+    bench.ask("raw at+chcur?")
+    bench.run(600)
+    assert bench.writes == [
+        'WIFISTACFG=1,"ssid","password"',
+        'WIFISTASTATIC=1,"10.0.0.2","10.0.0.1","255.255.255.0","10.0.0.1"',
+        'HOSTNAME="garage"',
+        'INSTNAME="left"',
+    ]
+    assert bench.ends == ["WIFISTACFG held", "WIFISTASTATIC held", "HOSTNAME held", "INSTNAME held"]
+    assert bench.told("raw_result") == ["raw_result ok"] * 2 and bench.told("raw_line +CHCUR") == [
+        "raw_line +CHCUR=320"
+    ]
+    assert bench.count("at+") == 2
+
+
+def test_the_queue_has_its_bounds(program: Program) -> None:
+    bench = Bench(program, WIFI, run=0)
+    for _ in range(13):
+        bench.ask("raw at+state?")
+    assert bench.told("no room") == ["no room for a raw command"]
+    bench.run(3000)
+    assert bench.told("raw_result") == ["raw_result ok"] * 12
+    bench.forget()
+    for _ in range(5):
+        bench.ask("raw " + "at+" + "x" * 120)
+    assert bench.told("no room") == ["no room for a raw command"]
+
+
+def test_relative_steps_may_build_on_the_pending_wish(program: Program) -> None:
+    bench = Bench(program, LIVE)
+    assert bench.client.says("is_pending CHCUR") is False
+    bench.ask("write CHCUR 101")
+    bench.ask("write CHCUR 102")
+    assert bench.client.says("is_pending CHCUR")
+    bench.run(100)
+    assert bench.writes == ["CHCUR=102"] and bench.ends == ["CHCUR held"]
+
+
+def test_a_wish_in_every_loop_does_not_starve_the_reads(program: Program) -> None:
+    bench = Bench(program, ("STATE", "CHCUR", "HEAP"), push=0)
+    bench.forget()
+    for step in range(6000):
+        bench.ask(f"write CHCUR {60 + step % 200}")
+        bench.run(3)
+    assert bench.count("AT+CHCUR?") > 400 and bench.count("AT+UPTIME?") >= 4
+    assert len(bench.shown("CHCUR")) > 100, "the charger's current is shown, even though ever newer ones are wished"
+    bench.run(500)
+    assert set(bench.ends) == {"CHCUR held"} and not bench.client.says("is_pending CHCUR")
+
+
+def test_writes_to_flash_are_held_back(program: Program) -> None:
+    bench = Bench(program, ("DEFCHCUR",))
+    for current in range(100, 160):
+        bench.ask(f"write DEFCHCUR {current}")
+        bench.run(100)
+    assert bench.writes == ["DEFCHCUR=100"] and bench.told("held_back") == ["held_back DEFCHCUR"]
+    bench.run(6000)
+    assert bench.writes == ["DEFCHCUR=100", "DEFCHCUR=159"]
+    first, second = (time for time, text in bench.sent if text.startswith("AT+DEFCHCUR="))
+    assert 9_900 < second - first < 10_200
+
+
+def test_every_loop_another_wish_for_the_flash(program: Program) -> None:
+    bench = Bench(program, ("DEFCHCUR",))
+    for step in range(1900):
+        bench.ask(f"write DEFCHCUR {100 + step % 2}")
+        bench.run(16)
+    assert 3 <= len(bench.writes) <= 4
+
+
+def test_a_lost_write_to_flash_is_repeated_at_once(program: Program) -> None:
+    bench = Bench(program, ("DEFCHCUR",))
+    bench.charger.faults.lose_byte = 1.0
+    bench.ask("write DEFCHCUR 100")
+    bench.run(15)
+    bench.charger.faults.lose_byte = 0.0
+    bench.run(3000)
+    assert bench.held("DEFCHCUR") == 100
+
+
+def test_a_refused_write_is_told_and_backs_off(program: Program) -> None:
+    bench = Bench(program, LIVE, MAXCHCUR=16, CHCUR=160)
+    for _ in range(600):
+        bench.ask("write CHCUR 320")
+        bench.run(100)
+    assert bench.ends[:1] == ["CHCUR refused"] and len(bench.writes) <= 26
+    bench.ask("write CHCUR 160")
+    bench.run(9000)
+    assert bench.ends[-1] == "CHCUR held"
+
+
+def test_an_ended_wish_is_followed_by_what_the_charger_holds(program: Program) -> None:
+    bench = Bench(program, LIVE, MAXCHCUR=16, CHCUR=160)
+    bench.forget()
+    bench.ask("write CHCUR 320")
+    bench.run(300)
+    texts = [event.text for event in bench.events if "CHCUR" in event.text]
+    assert texts == ["end CHCUR refused", "values CHCUR 160"]
+
+
+def test_saturated_is_an_end_of_its_own(program: Program) -> None:
+    bench = Bench(program, LIVE)
+    bench.ask("write CHCUR 160 saturated")
+    bench.run(300)
+    assert bench.ends == ["CHCUR saturated"]
+
+
+def test_dns_is_left_out_for_a_firmware_that_has_none(program: Program) -> None:
+    bench = Bench(program, WIFI, WIFISTASTATIC=[0, "a", "b", "c"])
+    bench.ask('text WIFISTASTATIC 1 "10.0.0.2 "10.0.0.1 "255.255.255.0 "10.0.0.1')
+    bench.run(300)
+    assert bench.writes == ['WIFISTASTATIC=1,"10.0.0.2","10.0.0.1","255.255.255.0"']
+    assert bench.ends == ["WIFISTASTATIC saturated"]
+
+
+# --- evidence of life -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("buffer", [0, 256, 1024])
+@pytest.mark.parametrize("blocked", [1000, 1500, 2050, 2300, 2900, 4000, 10_000])
+@pytest.mark.parametrize("phase", [0, 300, 950])
+def test_after_a_blocked_loop_nothing_is_written_early(program: Program, blocked: int, phase: int, buffer: int) -> None:
+    """At any phase of a restart, with RDY in the backlog or lost with it."""
+    bench = paused(program)
+    bench.charger.restart()
+    bench.run(phase)
+    bench.block(blocked, buffer)
+    bench.ask("write ENABLE 0")
+    bench.run(8000)
+    ready = bench.charger.booted_at
+    early = [text for time, text in bench.sent if 0 <= time - ready < WRITE_HOLDOFF_MS and "=" in text]
+    assert not early and bench.writes
+    assert_put_back(bench)
+
+
+def test_after_a_blocked_loop_everything_is_proven_anew(program: Program) -> None:
+    bench = paused(program)
+    bench.block(1500)
+    bench.ask("write CHCUR 60")
+    bench.run(500)
+    texts = [text for _, text in bench.sent]
+    assert texts[:3] == ["~", "AT+VER?", "AT+UPTIME?"] and "AT+CHCUR=60" in texts[3:]
+    assert not bench.told("restart")
+
+
+def test_stale_uptimes_are_no_restart(program: Program) -> None:
+    """Two of them wait in the buffer; somebody has paused meanwhile."""
+    bench = Bench(program, LIVE, "keep_settings")
+    bench.ask("subscribe UPTIME 4200")
+    bench.run(10_000)
+    bench.block(10_000)
+    bench.charger.set("ENABLE", [0])
+    bench.forget()
+    bench.run(10_000)
+    assert not bench.told("restart") and bench.writes == [] and bench.held("ENABLE") == 0
+
+
+def test_a_short_hiccup_changes_nothing(program: Program) -> None:
+    bench = paused(program)
+    bench.block(900)
+    bench.ask("write CHCUR 60")
+    bench.run(200)
+    assert "~" not in [text for _, text in bench.sent] and bench.ends == ["CHCUR held"]
+
+
+def test_the_first_ready_is_no_restart(program: Program) -> None:
+    bench = Bench(program, LIVE, run=0)
+    bench.charger.restart()
+    bench.run(6000)
+    assert bench.told("restart") == ["restart first_ready"] and bench.client.counters()["reboots"] == 0
+    bench.charger.restart()
+    bench.run(6000)
+    assert bench.told("restart")[1:] == ["restart ready"] and bench.client.counters()["reboots"] == 1
+
+
+# --- schedule ---------------------------------------------------------------------------------------------------------
+
+
+def test_subscriptions_of_an_earlier_life_are_stopped(program: Program) -> None:
+    bench = Bench(program, ("STATE",), run=0)
+    bench.charger.subscriptions["HEAP"] = (100, 100)
+    bench.run(3000)
+    assert "HEAP" not in bench.charger.subscriptions and "STATE" in bench.charger.subscriptions
+    assert bench.count('AT+UNSUB=""') == 1
+    bench.charger.restart()
+    bench.run(6000)
+    assert bench.count('AT+UNSUB=""') == 1, "after RDY there are none"
+
+
+def test_what_the_firmware_lacks_is_not_asked_again(program: Program) -> None:
+    bench = Bench(program, ("STATE", "TZ", "TZRULE"), missing=("TZ", "TZRULE"))
+    assert bench.told("lacking") == ["lacking TZ", "lacking TZRULE"]
+    bench.ask("refresh")
+    bench.run(1_210_000)
+    assert len(bench.times("AT+TZ?")) == 4 and len(bench.told("lacking")) == 2
+    bench.charger.missing = frozenset()
+    bench.charger.restart()
+    bench.run(6000)
+    assert bench.shown("TZ")
+
+
+def test_what_a_downgrade_takes_away_is_told(program: Program) -> None:
+    bench = Bench(program, ("STATE", "TZ"))
+    assert bench.shown("TZ") and not bench.told("lacking")
+    bench.charger.missing = frozenset(("TZ",))
+    bench.charger.restart()
+    bench.run(6000)
+    assert bench.told("lacking") == ["lacking TZ"]
+
+
+def test_a_refused_subscription_is_polled_instead(program: Program) -> None:
+    bench = Bench(program, ("STATE",), run=0)
+    bench.charger._subscribe = lambda form, fields: b"OK" if form == "UNSUB" else b"ERROR"
+    bench.run(60_000)
+    assert bench.count("AT+SUB") == 2 and 12 <= bench.count("AT+STATE?") <= 18
+
+
+def test_only_its_own_lines_are_those_of_a_raw_command(program: Program) -> None:
+    bench = Bench(program, ("STATE", "CHCUR", "AUTH"))
+    bench.ask("raw at+ch?")
+    bench.hear("+STATE=1")
+    bench.run(100)
+    assert "raw_line +STATE=1" not in bench.told("raw_line")
+
+
+# --- trust follows the line -------------------------------------------------------------------------------------------
+
+
+def test_on_a_clean_line_a_value_is_believed_at_once(program: Program) -> None:
+    bench = Bench(program, ("STATE",))
+    bench.forget()
+    bench.hear("+STATE=4")
+    assert bench.shown("STATE") == ["4"]
+
+
+def test_after_damage_a_changed_value_is_believed_when_it_comes_twice(program: Program) -> None:
+    bench = Bench(program, ("STATE", "EMETERPOWER"), push=0, STATE=1)
+    bench.hear("+ST\x01ATE=1")
+    bench.forget()
+    bench.hear("+STATE=4")
+    bench.run(100)
+    assert set(bench.shown("STATE")) <= {"1"}
+    bench.charger.set("STATE", [4])
+    bench.hear("+STATE=4")
+    bench.run(30)
+    assert bench.shown("STATE")[-1] == "4"
+    bench.run(61_000)
+    bench.hear("+STATE=2")
+    assert bench.shown("STATE")[-1] == "2"
+
+
+def test_hardly_a_wrong_state_is_shown_on_a_bad_line(program: Program) -> None:
+    """1 % of the bytes are spoilt during 200 writes: at most 2 wrong states, and none is written back."""
+    bench = Bench(program, ("STATE", "ERROR", *LIVE), "keep_settings", STATE=1, ERROR=0)
+    dice = random.Random(7)
+    bench.forget()
+
+    def spoil(data: bytes) -> bytes:
+        return bytes(dice.randrange(0x20, 0x7F) if dice.random() < 0.01 else byte for byte in data)
+
+    bench.spoil = spoil
+    for number in range(200):
+        bench.ask(f"write CHCUR {60 + number}")
+        bench.run(300)
+    wrong = [text for text in bench.shown("STATE") if text != "1"] + [
+        text for text in bench.shown("ERROR") if text != "0"
+    ]
+    assert len(wrong) <= 2
+    assert sum(end == "CHCUR held" for end in bench.ends) > 100
+    assert {write.partition("=")[0] for write in bench.writes} == {"CHCUR"}
