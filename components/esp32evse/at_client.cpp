@@ -179,7 +179,8 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
   const bool text_matches = wish != nullptr && this->wishes_.matches_text(*wish, text);
   Values values;
   if (!values.parse(text, command.signature)) {
-    if (!this->schedule_.state(row).is_lacking())  // else it is this firmware's form, and asking again tells nothing more
+    if (!this->schedule_.state(row)
+             .is_lacking())  // else it is this firmware's form, and asking again tells nothing more
       this->on_damage_();
     return;
   }

@@ -57,7 +57,9 @@ class AtClient {
 
   explicit AtClient(AtClientListener *listener) : listener_(listener) {}
 
-  void set_rows(const CommandRow *rows, RowState *states, uint8_t count) { this->schedule_.set_rows(rows, states, count); }
+  void set_rows(const CommandRow *rows, RowState *states, uint8_t count) {
+    this->schedule_.set_rows(rows, states, count);
+  }
   /// Period of the automatic subscriptions; 0: none.
   void set_push_interval(uint32_t push_ms) { this->schedule_.set_push_interval(push_ms); }
   void set_poll_interval(uint32_t poll_ms) { this->schedule_.set_poll_interval(poll_ms); }
@@ -65,7 +67,8 @@ class AtClient {
   void set_keep_settings() { this->keep_settings_ = true; }
   void start(uint32_t now);
 
-  /// First thing in every turn of the loop. True: the loop stood still, and what the UART has received is to be dropped.
+  /// First thing in every turn of the loop. True: the loop stood still, and what the UART has received is to be
+  /// dropped.
   bool wake(uint32_t now);
   void receive(const uint8_t *data, size_t length, uint32_t now);
   /// Last thing in a turn, when all that was received has been handed in.
@@ -93,7 +96,9 @@ class AtClient {
 
   bool is_online() const { return this->online_; }
   /// An answer is near: the caller should not sleep long.
-  bool is_busy() const { return this->command_.task != Task::NONE || this->link_.is_busy() || this->is_ready_to_work_(); }
+  bool is_busy() const {
+    return this->command_.task != Task::NONE || this->link_.is_busy() || this->is_ready_to_work_();
+  }
   bool is_pending(uint8_t row) const { return this->wishes_.find(row) != nullptr; }
   /// The number that is wished for, if one is; relative steps build on it.
   bool find_wish(uint8_t row, uint32_t *value) const;

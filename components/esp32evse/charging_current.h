@@ -16,9 +16,9 @@ constexpr uint32_t saturate(uint32_t value, uint32_t low, uint32_t high) {
 
 /// What is asked of the charger for a wished charging current.
 struct CurrentWish {
-  bool pause;          ///< instead of a current
-  bool saturated;      ///< not what was wished
-  uint32_t deciampere; ///< in the charger's unit, A/10
+  bool pause;           ///< instead of a current
+  bool saturated;       ///< not what was wished
+  uint32_t deciampere;  ///< in the charger's unit, A/10
 };
 
 /// The rule: a wish outside the range never leaves the old current, which may be the higher one.

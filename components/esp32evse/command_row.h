@@ -18,21 +18,21 @@ enum class Refresh : uint8_t {
 };
 
 enum Trait : uint8_t {
-  STORED = 1 << 0,           ///< the charger keeps it in flash: never write what it already holds, nor often
-  LINES = 1 << 1,            ///< answers any number of lines, and subscribing to it hangs the charger
-  CLOCK = 1 << 2,            ///< runs by itself: a read-back may be some seconds off
-  UNPROVABLE = 1 << 3,       ///< a read-back cannot show what was written
-  LIVE = 1 << 4,             ///< a restart of the charger sets it back
-  CHARGING_CURRENT = 1 << 5, ///< at most MAXCHCUR
+  STORED = 1 << 0,            ///< the charger keeps it in flash: never write what it already holds, nor often
+  LINES = 1 << 1,             ///< answers any number of lines, and subscribing to it hangs the charger
+  CLOCK = 1 << 2,             ///< runs by itself: a read-back may be some seconds off
+  UNPROVABLE = 1 << 3,        ///< a read-back cannot show what was written
+  LIVE = 1 << 4,              ///< a restart of the charger sets it back
+  CHARGING_CURRENT = 1 << 5,  ///< at most MAXCHCUR
 };
 
 /// A command of the charger that this configuration uses. The tables are generated, const and in flash.
 struct CommandRow {
   const char *name;
-  const char *answer;     ///< the name on its value line
-  const char *signature;  ///< see Values
+  const char *answer;                                    ///< the name on its value line
+  const char *signature;                                 ///< see Values
   void (*follow)(Esp32Evse &hub, const Values &values);  ///< the hub's own interest in the value, or nullptr
-  uint32_t low;           ///< of what may be written: of a number its range, of a text its bytes
+  uint32_t low;  ///< of what may be written: of a number its range, of a text its bytes
   uint32_t high;
   Refresh refresh;
   uint8_t traits;

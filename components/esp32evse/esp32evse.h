@@ -170,10 +170,10 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   uint8_t forced_row_{NO_ROW};
   BelowMinimum below_minimum_{BelowMinimum::MINIMUM};
   uint8_t enable_row_{NO_ROW};
-  uint8_t saturated_row_{NO_ROW};    // logged already
-  uint8_t heard_maximum_{0};         // A
-  uint8_t maximum_current_{0};       // A, heard twice; 0: unknown
-  bool paused_by_current_{false};    // ENABLE=0 stands for a current below 6 A
+  uint8_t saturated_row_{NO_ROW};  // logged already
+  uint8_t heard_maximum_{0};       // A
+  uint8_t maximum_current_{0};     // A, heard twice; 0: unknown
+  bool paused_by_current_{false};  // ENABLE=0 stands for a current below 6 A
   bool clock_refused_{false};
   uint32_t clock_refused_at_{0};
   bool forcing_{false};

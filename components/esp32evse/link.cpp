@@ -11,8 +11,7 @@ bool Age::is_expected_(uint32_t seconds, uint32_t since, uint32_t at, uint32_t n
 }
 
 Age::Verdict Age::update(uint32_t seconds, uint32_t now, bool careful) {
-  const bool expected =
-      this->known_ ? this->is_expected_(seconds, this->seconds_, this->at_, now) : !careful;
+  const bool expected = this->known_ ? this->is_expected_(seconds, this->seconds_, this->at_, now) : !careful;
   const bool repeated = this->doubted_ && this->is_expected_(seconds, this->doubted_seconds_, this->doubted_at_, now);
   if (!expected && !repeated) {
     this->doubted_ = true;

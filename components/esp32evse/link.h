@@ -6,7 +6,8 @@
 
 namespace esphome::esp32evse {
 
-/// The charger's uptime against our clock: going back is a restart. The line has no checksum, so one odd value is doubted.
+/// The charger's uptime against our clock: going back is a restart. The line has no checksum, so one odd value is
+/// doubted.
 class Age {
  public:
   static constexpr uint32_t TOLERANCE_S = 5;
@@ -35,21 +36,22 @@ class Age {
 
 /// The line to the charger: may we speak, may we write, what may we believe.
 ///
-/// Question and answer belong together after a barrier: `~`, which is exactly one ERROR whatever was pending, quiet, and
-/// a read that names itself. Evidence of life are bytes heard by a loop that ran; they are as old as the loop before.
-/// What waited while the loop stood still proves nothing. A write needs fresh evidence that no restart was missed.
+/// Question and answer belong together after a barrier: `~`, which is exactly one ERROR whatever was pending, quiet,
+/// and a read that names itself. Evidence of life are bytes heard by a loop that ran; they are as old as the loop
+/// before. What waited while the loop stood still proves nothing. A write needs fresh evidence that no restart was
+/// missed.
 class Link {
  public:
   static constexpr uint32_t SETTLE_MS = 1200;      // the charger must not be written to for 1 s after RDY
   static constexpr uint32_t SETTLED_UPTIME_S = 6;  // older than that, a charger has certainly settled
   static constexpr uint32_t STOOD_STILL_MS = 1000;
-  static constexpr uint32_t HEARD_MS = 1500;         // shorter than any restart
+  static constexpr uint32_t HEARD_MS = 1500;           // shorter than any restart
   static constexpr uint32_t ANSWER_TIMEOUT_MS = 1000;  // the RCM self-test holds up an answer for 0.5 s
-  static constexpr uint32_t CLEAR_TIMEOUT_MS = 500;  // more with every silent command, 2 s at most
-  static constexpr uint32_t QUIET_MS = 40;           // no further result within this: none is left
-  static constexpr uint32_t AFTER_ERROR_MS = 20;     // a second ERROR may follow
-  static constexpr uint32_t CAREFUL_MS = 60000;      // after damage was seen
-  static constexpr uint8_t SILENT_COMMANDS_LOST = 3;  // not counted further
+  static constexpr uint32_t CLEAR_TIMEOUT_MS = 500;    // more with every silent command, 2 s at most
+  static constexpr uint32_t QUIET_MS = 40;             // no further result within this: none is left
+  static constexpr uint32_t AFTER_ERROR_MS = 20;       // a second ERROR may follow
+  static constexpr uint32_t CAREFUL_MS = 60000;        // after damage was seen
+  static constexpr uint8_t SILENT_COMMANDS_LOST = 3;   // not counted further
 
   enum class State : uint8_t {
     SETTLING,  ///< after a start of the charger: not a byte
@@ -99,14 +101,14 @@ class Link {
   void heard_();
 
   State state_{State::CLEARING};
-  bool to_send_{true};     // CLEARING: the barrier itself
-  bool named_{false};      // NAMING: the value line has come
-  bool settled_{false};    // this has been waited for, and nothing was missed since
+  bool to_send_{true};   // CLEARING: the barrier itself
+  bool named_{false};    // NAMING: the value line has come
+  bool settled_{false};  // this has been waited for, and nothing was missed since
   bool damaged_{false};
   uint8_t silent_commands_{0};
   uint32_t deadline_{0};
   uint32_t quiet_until_{0};
-  uint32_t turn_at_{0};       // of the loop
+  uint32_t turn_at_{0};  // of the loop
   uint32_t turn_before_{0};
   uint32_t heard_at_{0};  // the loop before the bytes came
   uint32_t damaged_at_{0};

@@ -13,14 +13,14 @@ struct RowState {
   static constexpr uint8_t UNWATCHED = 0xFF;
   static constexpr uint8_t LACKING = 7;  ///< so many failures: this firmware does not know the command
 
-  uint32_t period{AUTOMATIC};  ///< ms of the subscription that the user chose; 0: none
-  uint16_t believed{0};        ///< digest of the value that was told last; 0: none
-  uint8_t patience{UNWATCHED}; ///< ticks until a subscription that says nothing is taken for lost
-  bool due : 1 {false};        ///< to be read
+  uint32_t period{AUTOMATIC};   ///< ms of the subscription that the user chose; 0: none
+  uint16_t believed{0};         ///< digest of the value that was told last; 0: none
+  uint8_t patience{UNWATCHED};  ///< ticks until a subscription that says nothing is taken for lost
+  bool due : 1 {false};         ///< to be read
   bool subscribed : 1 {false};
-  bool renew : 1 {false};              ///< subscribe again, whether the charger pushes it or not
+  bool renew : 1 {false};  ///< subscribe again, whether the charger pushes it or not
   bool refused_subscription : 1 {false};
-  bool known : 1 {false};  ///< a value has come since the charger's start
+  bool known : 1 {false};    ///< a value has come since the charger's start
   uint8_t failures : 3 {0};  ///< reads that have failed in a row
 
   bool is_lacking() const { return this->failures == LACKING; }
@@ -69,7 +69,7 @@ class Schedule {
   /// Reads every row again, or what changes while the charger runs.
   void refresh();
   void poll();
-    /// A line was lost: it may have been a value that nobody will repeat soon.
+  /// A line was lost: it may have been a value that nobody will repeat soon.
   void repair(uint32_t now);
   void switch_echo_off() { this->echo_ = true; }
 

@@ -10,9 +10,7 @@ namespace esphome::esp32evse {
 
 // --- attempt ----------------------------------------------------------------------------------------------------------
 
-void Attempt::renew() {
-  *this = Attempt(this->step_);
-}
+void Attempt::renew() { *this = Attempt(this->step_); }
 
 void Attempt::on_sent(Outcome outcome) {
   this->sends_++;
@@ -120,8 +118,7 @@ bool Wishes::ask_number(const CommandRow &command, uint8_t row, uint32_t number,
   return true;
 }
 
-bool Wishes::ask_text(const CommandRow &command, uint8_t row, const AtText &argument, uint8_t provable,
-                      uint32_t now) {
+bool Wishes::ask_text(const CommandRow &command, uint8_t row, const AtText &argument, uint8_t provable, uint32_t now) {
   AtText merged = argument;
   bool saturated = false;
   Wish *wish = this->find(row);

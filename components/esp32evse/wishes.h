@@ -9,7 +9,8 @@
 
 namespace esphome::esp32evse {
 
-/// How a wish (a write or a run) ends. Whatever is not HELD differs from what was asked for, and a client has to see it.
+/// How a wish (a write or a run) ends. Whatever is not HELD differs from what was asked for, and a client has to see
+/// it.
 enum class WishEnd : uint8_t {
   HELD,        ///< a read-back shows it, or the charger said OK to what no read-back can show
   SATURATED,   ///< held, but what was asked for lay outside the range: the nearest value inside

@@ -83,6 +83,7 @@ def commands(code: nodes.Code) -> set[str]:
 def with_clock_and_state(needed: Iterable[str]) -> set[str]:
     """These commands, the clock that notices restarts, and the state with which others change."""
     wanted = {"UPTIME", *needed}
+    wanted |= {catalog.COMMAND[name].limited_by for name in wanted} - {""}
     follows = {c.name for c in catalog.COMMANDS if c.refresh == catalog.CHARGING}.union(catalog.FOLLOWS_STATE)
     return wanted | ({"STATE"} if wanted & follows else set())
 

@@ -1,4 +1,4 @@
-"""A client beside a reference charger, on a good line unless a test spoils it; times are ms since the client's start."""
+"""A client beside a reference charger, on a good line unless a test spoils it; times are ms since its start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ READ_ONLY = ("SUB", "UNSUB")
 class Bench:
     """The client loops every ms and gets each byte when the charger sends it, except while the loop is blocked."""
 
-    def __init__(self, program: Program, rows: Iterable[str], *settings: str, push: int = 250, missing: Iterable[str] = (), run: int = ONLINE_MS, **values: int | str) -> None:  # fmt: skip
+    def __init__(
+        self,
+        program: Program,
+        rows: Iterable[str],
+        *settings: str,
+        push: int = 250,
+        missing: Iterable[str] = (),
+        run: int = ONLINE_MS,
+        **values: int | str | list,
+    ) -> None:
         self.charger = ReferenceCharger(random.Random(1), frozenset(missing))
         for name, value in {"ENABLE": 1, "CHCUR": 320, "DEFCHCUR": 320, "MAXCHCUR": 32, **values}.items():
             self.charger.set(name, value if isinstance(value, list) else [value])

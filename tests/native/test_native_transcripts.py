@@ -9,6 +9,7 @@ import pytest
 
 from components.esp32evse.catalog import SLOW_INTERVAL_MS, WRITE_HOLDOFF_MS
 from tests.native import harness, transcript
+from tests.native.bench import Bench
 from tests.native.harness import Client, Event, Program
 
 PATHS = sorted(transcript.DIRECTORY.glob("*.txt"))
@@ -49,7 +50,7 @@ def test_restart_at_any_moment_is_followed_by_silence(program: Program, path: Pa
 
 
 def test_what_a_caller_may_ask(program: Program) -> None:
-    client = transcript.play_some(transcript.read(transcript.DIRECTORY / "write.txt"), program, 11)
+    client = Bench(program, ("ENABLE", "CHCUR"), push=0).client
     assert client.says("is_online") and not client.says("is_busy")
     client.ask("write CHCUR 100")
     assert client.says("is_pending CHCUR") and not client.says("is_pending ENABLE") and client.says("is_busy")
@@ -69,10 +70,11 @@ def test_unknown_lines_in_a_transcript_are_refused(tmp_path: Path) -> None:
 
 def test_client_needs_no_memory_of_earlier_clients(program: Program) -> None:
     """Two clients in a row behave alike: nothing is kept in statics."""
-    first, second = (Client(program, ["UPTIME"]).start() for _ in range(2))
+    clients = (Client(program, ["UPTIME"]) for _ in range(2))
+    first, second = (client.start() + client.run_to(1) for client in clients)
     assert first == second == [Event(0, "> ~\\n")]
 
 
 def test_the_slow_interval_is_the_catalogs() -> None:
-    header = (harness.COMPONENT / "at_client.h").read_text()
+    header = (harness.COMPONENT / "schedule.h").read_text()
     assert re.findall(r"(?:SLOW_MS|HEARTBEAT_MS) = (\d+);", header) == [str(SLOW_INTERVAL_MS)] * 2

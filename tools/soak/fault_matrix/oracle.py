@@ -178,7 +178,9 @@ class Oracle:
         if not limit or not line.startswith(f"AT+{wish.command}="):
             return False
         wire = int(line.partition("=")[2])
-        return wish.row[0] > wire and any(row[0] * 10 == wire for row in self.run.history.rows(limit, 0, self.run.node.now))
+        return wish.row[0] > wire and any(
+            row[0] * 10 == wire for row in self.run.history.rows(limit, 0, self.run.node.now)
+        )
 
     def _check_flash(self, name: str, wish: Wish, line: str) -> None:
         rows = list(self.run.history.rows(name, self.run.node.now - UNCHANGED_S, self.run.node.now))
