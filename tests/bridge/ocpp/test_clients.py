@@ -15,9 +15,10 @@ EVCC_MEASURANDS = ("Power.Active.Import", "Energy.Active.Import.Register", "Curr
                    "Current.Offered", "Power.Offered", "SoC")  # fmt: skip
 
 
-@pytest.fixture
-def world():
+@pytest.fixture(params=[0, 1], ids=["single phase", "three phases"])
+def world(request):
     world = World(tag="HOME")
+    world.charger.flash["EMETERTHREEPHASE"] = request.param
     yield world
     assert world.server.wrong == []
 
@@ -68,6 +69,10 @@ def test_evcc(world):
     last = world.server.actions("MeterValues")[-1]
     assert last["transactionId"] == 1 and stamp(world.now - 20) < last["meterValue"][0]["timestamp"], "not stale"
     values = {v["measurand"]: float(v["value"]) for v in last["meterValue"][0]["sampledValue"]}
+    phases = {f"{v['measurand']} {v['phase']}" for v in last["meterValue"][0]["sampledValue"] if "phase" in v}
+    assert phases == {f"Current.Import L{n}" for n in "123"} | {f"Voltage L{n}-N" for n in "123"}, (
+        "all three, or EVCC has none"
+    )
     assert values["Current.Offered"] == 16.2 and values["Power.Active.Import"] > 1000
     limit(0)
     world.run(15)
@@ -89,6 +94,10 @@ def test_home_assistant(world):
     for key in ("SupportedFeatureProfiles", "NumberOfConnectors", "HeartbeatInterval"):
         answer = world.call("GetConfiguration", {"key": [key]})
         assert answer["configurationKey"][0]["value"] and "unknownKey" not in answer
+    everything = "Current.Export,Frequency,SoC,Energy.Active.Import.Register,Voltage"
+    assert change(world, "MeterValuesSampledData", everything) == "Rejected"
+    ours = world.call("GetConfiguration", {"key": ["MeterValuesSampledData"]})["configurationKey"][0]["value"]
+    assert {"Energy.Active.Import.Register", "Temperature", "Voltage"} <= set(ours.split(",")), "it takes what is there"
     wanted = "Current.Import,Current.Offered,Energy.Active.Import.Register,Power.Active.Import,Temperature,Voltage"
     assert change(world, "MeterValuesSampledData", wanted) == "Accepted"
     assert change(world, "MeterValueSampleInterval", "60") == "Accepted"

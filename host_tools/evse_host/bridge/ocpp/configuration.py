@@ -20,7 +20,6 @@ MEASURANDS = (
     "Power.Offered",
     "Temperature",
 )
-DEFAULT_MEASURANDS = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage,Current.Offered"
 ENERGY = "Energy.Active.Import.Register"
 FEATURES = "Core,SmartCharging,RemoteTrigger,LocalAuthListManagement,Reservation"
 MAX_LIST, MAX_SEND_LIST, MAX_KEYS = 1000, 500, 60
@@ -84,7 +83,7 @@ KEYS = (
     Key("MeterValueSampleInterval", "60", high=86400, variable="SampledDataCtrlr.TxUpdatedInterval"),
     Key("MeterValuesAlignedData", ENERGY, LIST, variable="AlignedDataCtrlr.Measurands"),
     Key("MeterValuesAlignedDataMaxLength", str(len(MEASURANDS)), access=READ),
-    Key("MeterValuesSampledData", DEFAULT_MEASURANDS, LIST, variable="SampledDataCtrlr.TxUpdatedMeasurands"),
+    Key("MeterValuesSampledData", ",".join(MEASURANDS), LIST, variable="SampledDataCtrlr.TxUpdatedMeasurands"),
     Key("MeterValuesSampledDataMaxLength", str(len(MEASURANDS)), access=READ),
     Key("MinimumStatusDuration", "0", high=3600),
     Key("NumberOfConnectors", "1", access=READ),

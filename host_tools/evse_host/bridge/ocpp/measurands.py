@@ -12,7 +12,7 @@ Sample = list[dict]
 
 def sample(snapshot: Snapshot, register: int, measurands: Sequence[str], supply: Supply) -> Sample:
     """One dictionary per value: measurand, value, unit, phase if it is of one. ``register`` is the lifetime Wh; what
-    the charger does not show is left out."""
+    the charger does not show is left out. Values of phases are always three, as EVCC wants them or takes none."""
     offered = (snapshot.charging_current or 0.0) if (snapshot.state or "").endswith("2") else 0.0
     voltages = snapshot.voltages if snapshot.charging and any(snapshot.voltages or ()) else None
     values = {
@@ -29,7 +29,7 @@ def sample(snapshot: Snapshot, register: int, measurands: Sequence[str], supply:
             numbers, unit, suffix = phased[name]
             found += [
                 {"measurand": name, "value": number, "unit": unit, "phase": f"L{phase}{suffix}"}
-                for phase, number in enumerate((numbers or ())[: supply.phases], 1)
+                for phase, number in enumerate(numbers or (), 1)
             ]
         elif values[name][0] is not None:
             found.append({"measurand": name, "value": values[name][0], "unit": values[name][1]})
