@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python -m
 CPP := $(wildcard components/*/*.h components/*/*.cpp tests/*.cpp tests/*/*.cpp tests/*/*.h tools/*/*.cpp tools/balance/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test footprint bench soak docs format lint clean
+.PHONY: help demo test footprint bench balance soak docs format lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -26,6 +26,9 @@ footprint: $(INSTALLED) ## flash and RAM on 32-bit RISC-V against the budgets; n
 bench: $(INSTALLED) ## latency, air time and cost against their targets, about ten minutes; at length: make soak
 	@$(RUN) tools latency $(ARGS)
 	@$(RUN) tools cost $(ARGS)
+
+balance: $(INSTALLED) ## the load manager's law against others on simulated days, some minutes; ARGS=--short for one of each, --save for docs/load-management
+	@$(RUN) tools balance $(ARGS)
 
 soak: $(INSTALLED) ## faults, 30 days, fuzzing, hostile texts and latency at length, an hour and a half; ARGS=--save for docs/reliability. In short: make test
 	@$(RUN) tools fault-matrix --long --jobs 2 $(ARGS)

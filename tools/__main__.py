@@ -26,6 +26,7 @@ COMMANDS = {
     },
     "measure": {
         "latency": "tools.measure.latency",
+        "balance": "tools.balance.report",
         "cost": "tools.measure.cost",
         "footprint": "tools.measure.footprint",
         "host-bench": "tools.measure.host_bench",

@@ -441,8 +441,6 @@ def _mask(phases: list[int]) -> int:
 
 async def _circuit_to_code(variable, config, index: int) -> None:
     circuit = config[CONF_CIRCUITS][index]
-    data().circuits[str(circuit[CONF_ID])] = index
-    data().limits.append(circuit[CONF_LIMIT])
     meter = circuit.get(CONF_METER)
     parent = circuit.get(CONF_PARENT)
     fields = _struct(
@@ -470,7 +468,6 @@ async def _circuit_to_code(variable, config, index: int) -> None:
 async def _charger_to_code(variable, config, index: int) -> None:
     charger = config[CONF_CHARGERS][index]
     hub_id = charger[CONF_ESP32EVSE_ID]
-    data().chargers[str(hub_id)] = index
     hub = hub_of(hub_id)
     wired = [PHASES.index(phase) for phase in charger[CONF_PHASES]]
     phase_map = wired + [phase for phase in range(3) if phase not in wired]
@@ -504,13 +501,21 @@ async def _parts_to_code(variable, config) -> None:
             cg.add(variable.set_month_peak(await cg.get_variable(capacity[CONF_MONTH_PEAK])))
 
 
+def _number_all(config) -> None:
+    """The places by which platforms and actions name circuits and chargers; before anything else can ask for them."""
+    data().circuits |= {str(circuit[CONF_ID]): index for index, circuit in enumerate(config[CONF_CIRCUITS])}
+    data().chargers |= {str(charger[CONF_ESP32EVSE_ID]): index for index, charger in enumerate(config[CONF_CHARGERS])}
+    data().limits += [circuit[CONF_LIMIT] for circuit in config[CONF_CIRCUITS]]
+    data().features |= {feature for feature in catalog.FEATURES if feature in config}
+
+
 async def to_code(config) -> None:
+    _number_all(config)
     cg.add_define("USE_ESP32EVSE_LOAD_MANAGER")
     cg.add_define("ESP32EVSE_LOAD_MANAGER_CHARGERS", len(config[CONF_CHARGERS]))
     cg.add_define("ESP32EVSE_LOAD_MANAGER_CIRCUITS", len(config[CONF_CIRCUITS]))
     for feature in catalog.FEATURES:
         if feature in config:
-            data().features.add(feature)
             cg.add_define(f"USE_ESP32EVSE_LOAD_MANAGER_{feature.upper()}")
     variable = cg.new_Pvariable(config[CONF_ID])
     await cg.register_component(variable, config)

@@ -9,6 +9,7 @@ One template in tools/docs/templates for each file.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import jinja2
 
 from evse_host import catalog
 from evse_host.bridge import registers
+from tools.balance import offers
 from tools.measure import results
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +30,16 @@ PAGES = {
     "full.yaml.j2": "example_configs/packages/full.yaml",
     "reliability.md.j2": "docs/reliability.md",
     "modbus.md.j2": "docs/bridges/modbus.md",
+    "load-management.md.j2": "docs/load-management.md",
+}
+
+BALANCE = ROOT / "docs/load-management/balance.json"
+LAW_NAMES = {
+    "nothing": "no manager",
+    "integrator": "integrator",
+    "subtraction": "subtraction",
+    "thermal": "thermal points",
+    "law": "**this law**",
 }
 
 REFRESH = {
@@ -135,6 +147,9 @@ def environment() -> jinja2.Environment:
     env.globals["REFRESH"] = REFRESH
     env.globals["results"] = results.load()
     env.globals["registers"] = registers
+    env.globals["load_manager"] = offers.catalog
+    env.globals["law_names"] = LAW_NAMES
+    env.globals["balance"] = json.loads(BALANCE.read_text(encoding="utf-8"))
     return env
 
 
