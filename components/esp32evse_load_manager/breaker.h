@@ -9,7 +9,7 @@ namespace esphome::esp32evse_load_manager {
 class Breaker {
  public:
   /// Share of the way to the trip that the charger may use up to stay at its minimum instead of opening its contactor.
-  static constexpr float BUDGET = 0.02f;
+  static constexpr float BUDGET = 0.01f;
   /// A breaker cools down within minutes; slower here, so that a day's overloads stay few.
   static constexpr float COOLING_S = 3600.0f;
   static constexpr float FROM = 1.0f;  ///< x In: what is not more heats nothing beyond what the breaker is made for

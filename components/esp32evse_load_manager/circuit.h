@@ -22,7 +22,7 @@ struct CircuitConfig {
 /// The least room of the last minutes, so that a load which comes and goes is not run into at every turn.
 class LastingRoom {
  public:
-  static constexpr uint8_t BUCKETS = 16;
+  static constexpr uint8_t BUCKETS = 14;
   static constexpr uint32_t BUCKET_MS = 10000;
 
   void add(float room, uint32_t now);
@@ -40,7 +40,7 @@ class Circuit {
  public:
   /// x limit: a breaker holds 1.13 for an hour, so loads that come back may bring it so far until the charger follows.
   static constexpr float HARMLESS = 0.1f;
-  static constexpr uint8_t SHORT = 3;  ///< buckets
+  static constexpr uint8_t SHORT = 2;  ///< buckets
   static constexpr float ABSURD =
       3.0f;  ///< x limit: no house draws this for a sample's time, but a wrong unit shows it
 

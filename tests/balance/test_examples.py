@@ -57,6 +57,8 @@ def test_generates_for_every_chip(examples, chip):
 def test_every_way_to_a_meter_has_its_example():
     assert set(NAMES) == {
         f"load_{what}.yaml"
-        for what in ("dsmr", "sdm630", "home_assistant", "ct_clamps", "two_chargers", "solar", "dimming")
-        + ("two_nodes_first", "two_nodes_second")
+        for what in (
+            *("dsmr", "sdm630", "home_assistant", "ct_clamps", "two_chargers", "solar", "dimming"),
+            *("two_nodes_first", "two_nodes_second"),
+        )
     }

@@ -24,10 +24,14 @@ COMPONENT = Path(os.environ.get("EVSE_COMPONENT", ROOT / "components" / "esp32ev
 CACHE = ROOT / ".cache" / "fuzz"
 KEPT_BUILDS = 4
 
-#: What each one runs of the component.
+LOAD_MANAGER = COMPONENT.parent / "esp32evse_load_manager"
+LAW = ("law", "sharing", "circuit", "own_current", "breaker", "surplus", "capacity", "reason")
+CLIENT = ("at_client", "at_value", "link", "schedule", "wishes")
+#: What each one runs of the components.
 SOURCES = {
-    "values": ("at_value.cpp",),
-    "client": ("at_client.cpp", "at_value.cpp", "link.cpp", "schedule.cpp", "wishes.cpp"),
+    "values": (COMPONENT / "at_value.cpp",),
+    "client": tuple(COMPONENT / f"{name}.cpp" for name in CLIENT),
+    "law": tuple(LOAD_MANAGER / f"{name}.cpp" for name in LAW),
 }
 NODE = "publish"  # runs all of it, in a node that ESPHome has generated
 TARGETS = (*SOURCES, NODE)
@@ -147,7 +151,8 @@ def build(target: str) -> Path:
 
 def _digest(target: str) -> str:
     digest = hashlib.sha256(repr((FLAGS, rows(), dictionary())).encode())
-    paths = [*COMPONENT.glob("*.h"), *COMPONENT.glob("*.cpp"), *HERE.glob("*.h"), HERE / f"fuzz_{target}.cpp"]
+    components = [path for place in (COMPONENT, LOAD_MANAGER) for path in (*place.glob("*.h"), *place.glob("*.cpp"))]
+    paths = [*components, *HERE.glob("*.h"), HERE / f"fuzz_{target}.cpp"]
     for path in sorted(paths):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
@@ -155,10 +160,10 @@ def _digest(target: str) -> str:
 
 def _objects(target: str, directory: Path) -> list[Path]:
     objects = []
-    for source in (HERE / f"fuzz_{target}.cpp", *(COMPONENT / name for name in SOURCES[target])):
-        covered = COVERAGE if source.parent == COMPONENT or target in COVERED_HARNESSES else ()
+    for source in (HERE / f"fuzz_{target}.cpp", *SOURCES[target]):
+        covered = COVERAGE if source.parent != HERE or target in COVERED_HARNESSES else ()
         objects.append(directory / f"{source.stem}.o")
-        includes = [f"-I{path}" for path in (directory, COMPONENT, HERE)]
+        includes = [f"-I{path}" for path in (directory, COMPONENT, COMPONENT.parent, HERE)]
         _run(COMPILER, *FLAGS, *WARNINGS, *covered, *includes, "-c", source, "-o", objects[-1])
     return objects
 

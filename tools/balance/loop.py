@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import hashlib
+import os
 import subprocess
 from array import array
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-COMPONENTS = ROOT / "components"
+COMPONENTS = Path(os.environ.get("EVSE_COMPONENTS", ROOT / "components"))  # elsewhere for experiments
 LAW = COMPONENTS / "esp32evse_load_manager"
 LAW_SOURCES = ("law", "sharing", "circuit", "own_current", "breaker", "surplus", "capacity", "reason")
 CACHE = ROOT / ".cache" / "balance"
+KEPT_BUILDS = 4
 FLAGS = ["-std=gnu++20", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
 
 #: In the order of loop.cpp.
@@ -132,7 +134,7 @@ def library() -> ctypes.CDLL:
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not program.is_file():
-            for old in CACHE.glob("loop-*.so"):
+            for old in sorted(CACHE.glob("loop-*.so"), key=lambda path: path.stat().st_mtime)[:-KEPT_BUILDS]:
                 old.unlink()
             subprocess.run(["g++", *FLAGS, "-I", COMPONENTS, *sources, "-o", program], check=True)
     return ctypes.CDLL(str(program))

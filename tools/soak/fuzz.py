@@ -29,7 +29,7 @@ from tests.fuzz import targets
 from tools.measure.results import Result, Table, save, show
 
 #: Executions of the long form: slow targets get fewer.
-LONG_RUNS = {"values": 8_200_000, "client": 1_000_000, "publish": 1_600_000}
+LONG_RUNS = {"values": 8_200_000, "client": 1_000_000, "publish": 1_600_000, "law": 2_000_000}
 SHORT_SECONDS = 60
 TARGET_RUNS = 10_000_000
 MAX_INPUT_BYTES = 512
