@@ -337,6 +337,15 @@ def test_a_silent_charger(page, server) -> None:
     assert text(page, "problem") == "" and page.is_enabled("#toggle") and page.locator("body.old").count() == 0
 
 
+def test_a_controller_that_is_silent_is_said(page, charger) -> None:
+    charger.note("EVCC", "No word from EVCC for 60 s: charging is paused.")
+    wait_text(page, "problem", "No word from EVCC for 60 s: charging is paused.")
+    wait_until(lambda: page.is_enabled("#toggle"), "a person may start it")
+    audit(page)
+    charger.note("EVCC", "")
+    wait_text(page, "problem", "")
+
+
 def test_a_charger_that_restarts(page, server) -> None:
     """It forgets what was set, and the page shows what is."""
     page.click("#toggle")

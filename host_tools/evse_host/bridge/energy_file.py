@@ -26,7 +26,12 @@ def default_state_dir() -> Path:
     if service:
         return Path(service)
     home = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(home) if home.startswith("/") else Path.home() / ".local" / "state") / "evse-host"
+    if home.startswith("/"):
+        return Path(home) / "evse-host"
+    try:
+        return Path.home() / ".local" / "state" / "evse-host"
+    except RuntimeError:  # a user without a home, in a container
+        return Path("/var/lib/evse-host")
 
 
 class EnergyFile:

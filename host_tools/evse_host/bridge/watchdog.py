@@ -50,6 +50,7 @@ class Watchdog:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"silence-{charger.name}", daemon=True)
         self._was_silent = False
+        self._has_fallen = False  # and nobody has raised the charger since
         self._problem = ""
 
     def start(self) -> None:
@@ -87,15 +88,24 @@ class Watchdog:
     def _tell(self, silent: bool) -> None:
         fallback = self._silence.fallback
         if silent and not self._was_silent:
-            self._log.warning("no word from %s for %g s: %s now", self._who, fallback.after, fallback.words)
-            self._charger.note(self._who, f"No word from {self._who} for {fallback.after:g} s: {fallback.words}.")
+            self._log.warning("no word from %s for %g s: %s", self._who, fallback.after, self._outcome())
         elif self._was_silent and not silent:
             self._log.warning("%s is heard again; the charger stays as it is until it is told otherwise", self._who)
+        self._was_silent = silent
+        self._has_fallen = silent or (self._has_fallen and not fallback.wanted(self._charger.snapshot))
+        if silent:
+            self._charger.note(self._who, f"No word from {self._who} for {fallback.after:g} s: {self._outcome()}.")
+        elif self._has_fallen:
             again = f"There is word from {self._who} again: {fallback.words} until somebody sets it otherwise."
             self._charger.note(self._who, again)
-        elif not silent and fallback.wanted(self._charger.snapshot):
-            self._charger.note(self._who, "")  # somebody has
-        self._was_silent = silent
+        else:
+            self._charger.note(self._who, "")
+
+    def _outcome(self) -> str:
+        if self._problem:
+            return f"the charger does not fall back: {self._problem}"
+        words = self._silence.fallback.words
+        return words if self._charger.snapshot.online else f"{words} when the charger answers"
 
     def _write(self, name: str, value: int) -> bool:
         future = self._charger.set(name, value)
@@ -107,7 +117,8 @@ class Watchdog:
             self._problem = str(error)
             return False
         self._problem = ""
-        self._silence.done()
+        if not future.cancelled():
+            self._silence.done()
         return True
 
     def _result(self, future: Future) -> None:
