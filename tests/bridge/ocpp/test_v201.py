@@ -135,11 +135,15 @@ def test_variables(world):
         "Accepted", "UnknownVariable", "UnknownComponent", "Rejected", "NotSupportedAttributeType",
     ]  # fmt: skip
     assert results[0]["attributeValue"] == "300"
+    (list_,) = world.call("GetVariables", {"getVariableData": [variable("SampledDataCtrlr", "TxUpdatedMeasurands")]})[
+        "getVariableResult"]  # fmt: skip
+    assert "Voltage" in list_["attributeValue"] and "Temperature" not in list_["attributeValue"]
     wished = [variable("SampledDataCtrlr", "TxUpdatedInterval", attributeValue="10"),
+              variable("SampledDataCtrlr", "TxUpdatedMeasurands", attributeValue="Temperature"),
               variable("SampledDataCtrlr", "TxUpdatedInterval", attributeValue="often"),
               variable("SmartChargingCtrlr", "ProfileStackLevel", attributeValue="1")]  # fmt: skip
     results = world.call("SetVariables", {"setVariableData": wished})["setVariableResult"]
-    assert [result["attributeStatus"] for result in results] == ["Accepted", "Rejected", "Rejected"]
+    assert [result["attributeStatus"] for result in results] == ["Accepted", "Rejected", "Rejected", "Rejected"]
     charging(world)
     before = len(events(world))
     world.run(50)

@@ -122,7 +122,7 @@ class World:
     def _begin(self) -> None:
         self.journal = self._memory or Journal.open(self._file)
         dialect = DIALECTS[self.version]
-        self.point = ChargePoint(self.journal, self.settings, updates=dialect.updates)
+        self.point = ChargePoint(self.journal, self.settings, updates=dialect.updates, measurands=dialect.measurands)
         self.dialect = dialect(self.point)
         self._connected = False
         self._shown: Snapshot | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import profiles
@@ -114,9 +114,16 @@ Judge = Callable[[str], str]
 
 
 class Configuration:
-    """``saved`` are the values that were set; ``judges`` decide on keys that need more than the table."""
+    """``saved`` are the values that were set; ``judges`` decide on keys that need more than the table; ``measurands``
+    are those that the version has."""
 
-    def __init__(self, saved: Mapping[str, str] | None = None, judges: Mapping[str, Judge] | None = None) -> None:
+    def __init__(
+        self,
+        saved: Mapping[str, str] | None = None,
+        judges: Mapping[str, Judge] | None = None,
+        measurands: Sequence[str] = MEASURANDS,
+    ) -> None:
+        self._measurands = measurands
         self.values: dict[str, str] = {
             name: value
             for name, value in (saved or {}).items()
@@ -125,7 +132,11 @@ class Configuration:
         self._judges = dict(judges or {})
 
     def text(self, name: str) -> str:
-        return self.values.get(name, BY_NAME[name.lower()].default)
+        key = BY_NAME[name.lower()]
+        value = self.values.get(key.name, key.default)
+        if key.kind != LIST:
+            return value
+        return ",".join(item for item in items(value) if item in self._measurands)
 
     def number(self, name: str) -> int:
         return int(self.text(name))
@@ -142,6 +153,8 @@ class Configuration:
         if key is None:
             return UNKNOWN
         if key.access == READ or key.problem(value) is not None:
+            return REJECTED
+        if key.kind == LIST and not set(items(value)) <= set(self._measurands):
             return REJECTED
         judge = self._judges.get(key.name)
         answer = judge(value) if judge else ACCEPTED

@@ -6,6 +6,7 @@ The words of OCPP 1.6 and 2.0.1 are in v16 and v201, which share this.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...catalog import SESSION_STATES
@@ -13,7 +14,7 @@ from ..snapshot import Snapshot
 from . import outbox as out
 from . import profiles as calc
 from .authorization import ACCEPTED, Authorization, TagInfo, same
-from .configuration import Configuration, Judge
+from .configuration import MEASURANDS, Configuration, Judge
 from .journal import METER, UPDATE, Journal, Message, Transaction
 from .masters import INVALID, NAMES, RESERVED, STOPPED, Masters
 from .measurands import Sample, sample
@@ -71,10 +72,15 @@ class ChargePoint:
     """``updates``: the central system wants to hear of every change within a transaction (2.0.1)."""
 
     def __init__(
-        self, journal: Journal, settings: Settings, judges: dict[str, Judge] | None = None, updates: bool = False
+        self,
+        journal: Journal,
+        settings: Settings,
+        judges: dict[str, Judge] | None = None,
+        updates: bool = False,
+        measurands: Sequence[str] = MEASURANDS,
     ) -> None:
         self.journal, self.settings, self._updates = journal, settings, updates
-        self.configuration = Configuration(journal.fact("configuration", {}), judges)
+        self.configuration = Configuration(journal.fact("configuration", {}), judges, measurands)
         self.authorization = Authorization(journal.fact("authorization"))
         self.outbox = Outbox(journal, self.configuration)
         self.masters = Masters(journal.fact("masters"))

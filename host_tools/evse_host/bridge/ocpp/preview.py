@@ -47,7 +47,8 @@ def messages(snapshot: Snapshot, settings: Settings, version: str) -> Said:
 
 
 def _point(snapshot: Snapshot, settings: Settings, version: str, now: float) -> ChargePoint:
-    point = ChargePoint(Journal.in_memory(), settings, updates=DIALECTS[version].updates)
+    dialect = DIALECTS[version]
+    point = ChargePoint(Journal.in_memory(), settings, updates=dialect.updates, measurands=dialect.measurands)
     point.see(snapshot, now)
     return point
 

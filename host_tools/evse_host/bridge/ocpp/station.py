@@ -47,7 +47,7 @@ class Station:
         self._credentials = Credentials(target, journal)
         judges = {"AuthorizationKey": self._credentials.change_key, "SecurityProfile": self._credentials.raise_profile}
         dialect = DIALECTS[version]
-        self.point = ChargePoint(journal, settings, judges, updates=dialect.updates)
+        self.point = ChargePoint(journal, settings, judges, updates=dialect.updates, measurands=dialect.measurands)
         self.point.configuration.values["SecurityProfile"] = str(self._credentials.security_profile)
         self.dialect = dialect(self.point)
         self.link = Link(self._credentials, self.dialect.subprotocol, self, self._log)

@@ -35,6 +35,7 @@ class V16:
     """``say(outgoing)`` gives action and payload; ``answered`` and ``called`` bring what the central system sends."""
 
     version, subprotocol = VERSION, SUBPROTOCOL
+    measurands = conf.MEASURANDS
     updates = False  # 1.6 tells no change within a transaction but by status
     unknown_id = ""  # of the answer to what shows no id: 1.6 has none
 

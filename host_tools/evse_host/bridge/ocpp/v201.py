@@ -48,6 +48,7 @@ class V201:
     """As V16: ``say``, ``answered`` and ``called``."""
 
     version, subprotocol, updates = VERSION, SUBPROTOCOL, True
+    measurands = tuple(name for name in conf.MEASURANDS if name != "Temperature")  # 2.0.1 has it elsewhere
     unknown_id = "-1"
 
     def __init__(self, point: m.ChargePoint) -> None:
