@@ -334,7 +334,7 @@ def test_every_entity_with_a_command_has_a_name() -> None:
         ("wifi_sta_ssid", [(1, "\x9b2J\udcff", "")], "\x9b2J\udcff", "\\x9b2J\\xff"),
         ("serial_ports", [(1, "UART"), (2, "RS485")], "1 UART, 2 RS485", "1 UART, 2 RS485"),
         ("wifi_static_dns", [(0, "a", "b", "c")], None, "unknown"),
-        ("total_energy_consumption", [(2**53 + 1,)], 2**53 + 1, f"{2**53 + 1} Wh"),
+        ("total_energy_consumption", [(2**53 + 1,)], 2**53 + 1, "9,007,199,254,741 kWh"),
     ],
 )  # fmt: skip
 def test_values_for_people(name: str, rows: list, value, text: str) -> None:
