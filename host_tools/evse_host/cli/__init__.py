@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
+from typing import Any
 
 import click
 
@@ -50,7 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 )  # fmt: skip
 @click.version_option(package_name="evse-host", prog_name="evse-host")
 @click.pass_context
-def group(ctx: click.Context, **options) -> None:
+def group(ctx: click.Context, /, **options: Any) -> None:
     """Talk to an ESP32-EVSE charger over its AT interface. These options may stand behind the command, too.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or value, 3 no port, 4 no answer, 5 refused, 6 the charger shows
@@ -116,5 +118,5 @@ def _end_tidily_on_signals() -> None:
 def _tolerate_any_text() -> None:
     """Network names need not be UTF-8, and terminals need not know every character."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..bridge import home_assistant
 from ..bridge import thingsboard as words
 from ..errors import UsageError
-from .bridging import needs, run_connected, secret, silence_options, snapshot_now, state_dir_option
+from .bridging import Function, needs, run_connected, secret, silence_options, snapshot_now, state_dir_option
 from .group import CommandGroup
 from .ocpp import ocpp
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..bridge.charger import SharedCharger
+    from ..bridge.snapshot import Snapshot
 
 
 @click.group("bridge", cls=CommandGroup)
@@ -38,7 +45,7 @@ def _chosen(broker: str) -> str:
     return broker
 
 
-def _broker_options(function):
+def _broker_options(function: Function) -> Function:
     for option in (
         click.option("--print", "only_print", is_flag=True, help="Print what would be sent now, and end."),
         click.option("--ca-file", help="Certificate of the authority that signed the broker's; with mqtts://."),
@@ -92,7 +99,7 @@ def mqtt(
     password = secret(password_file, "EVSE_MQTT_PASSWORD") if username or password_file else ""
     where = link.Broker.parse(_chosen(broker), username, password, ca_file or "")
 
-    def make(charger):
+    def make(charger: SharedCharger) -> Any:
         return shells.HomeAssistantBridge(charger, where, identifier, interval, discovery, prefix)
 
     return run_connected(session, make, f"broker {where}")
@@ -121,7 +128,7 @@ def thingsboard(
     return run_connected(session, lambda charger: shells.ThingsBoardBridge(charger, where, interval), f"broker {where}")
 
 
-def _import():
+def _import() -> tuple[ModuleType, ModuleType]:
     try:
         from ..bridge import mqtt, mqtt_link
     except ImportError:
@@ -129,7 +136,7 @@ def _import():
     return mqtt, mqtt_link
 
 
-def _print(session: Session, messages) -> None:
+def _print(session: Session, messages: Callable[[Snapshot], dict[str, str]]) -> None:
     """As `mosquitto_sub -v` shows them."""
     found = messages(snapshot_now(session))
     data = {topic: json.loads(payload) if payload.startswith("{") else payload for topic, payload in found.items()}

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,7 +20,14 @@ from ..installation import how_to_add
 from ..secrecy import hide_in
 from .session import Session
 
+if TYPE_CHECKING:
+    from ..bridge.charger import SharedCharger
+    from ..bridge.silence import Fallback
+    from ..bridge.snapshot import Snapshot
+
 ONLINE_TIMEOUT_S = 15.0
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def needs(extra: str, what: str) -> UsageError:
@@ -32,11 +40,11 @@ def secret(file: str | None, variable: str) -> str:
     return read_secret(Path(file)) if file else first_line(os.environ.get(variable, ""))
 
 
-def state_dir_option(function):
+def state_dir_option(function: Function) -> Function:
     """`--state-dir`: where the lifetime energy outlives this program; in ``Session.state_dir``."""
 
     def keep(ctx: click.Context, _: click.Parameter, folder: str | None) -> None:
-        ctx.find_object(Session).state_dir = Path(folder) if folder else None
+        ctx.ensure_object(Session).state_dir = Path(folder) if folder else None
 
     return click.option(
         "--state-dir", metavar="DIR", envvar="EVSE_STATE_DIR", expose_value=False, callback=keep,
@@ -46,11 +54,11 @@ def state_dir_option(function):
     )(function)  # fmt: skip
 
 
-def silence_options(function):
+def silence_options(function: Function) -> Function:
     """`--silent-after`, `--when-silent`: in the ``Session``, for ``fallback``."""
 
     def keep(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
-        setattr(ctx.find_object(Session), parameter.name, value)
+        setattr(ctx.ensure_object(Session), str(parameter.name), value)
 
     for option in (
         click.option("--when-silent", metavar="pause|A", expose_value=False, callback=keep,
@@ -62,7 +70,7 @@ def silence_options(function):
     return function
 
 
-def fallback(session: Session):
+def fallback(session: Session) -> Fallback | None:
     """What to do when the controller is silent; None: nothing. Raises UsageError."""
     from ..bridge.silence import Fallback
 
@@ -84,7 +92,7 @@ def log_to_stderr(verbose: bool) -> None:
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
-def shared_charger(session: Session):
+def shared_charger(session: Session) -> SharedCharger:
     """The owner of the charger's port, not started."""
     from ..bridge.charger import SharedCharger
     from ..bridge.energy_file import default_state_dir
@@ -92,7 +100,7 @@ def shared_charger(session: Session):
     return SharedCharger(session.open, state_dir=session.state_dir or default_state_dir())
 
 
-def wait_online(charger) -> None:
+def wait_online(charger: SharedCharger) -> None:
     """Raises NoAnswerError."""
     online = threading.Event()
     forget = charger.listen(lambda snapshot: online.set() if snapshot.online else None)
@@ -103,7 +111,7 @@ def wait_online(charger) -> None:
         forget()
 
 
-def snapshot_now(session: Session):
+def snapshot_now(session: Session) -> Snapshot:
     """What the charger shows now. Raises NoAnswerError."""
     charger = shared_charger(session)
     charger.start()
@@ -114,7 +122,7 @@ def snapshot_now(session: Session):
         charger.stop()
 
 
-def run_bridge(session: Session, make: Callable) -> int:
+def run_bridge(session: Session, make: Callable[[SharedCharger], Any]) -> int:
     """``make(charger)`` gives what has start() and stop(), or several. Runs until Ctrl-C, or SIGTERM, which is no
     failure."""
     log_to_stderr(session.verbose)
@@ -132,13 +140,13 @@ def run_bridge(session: Session, make: Callable) -> int:
     return 0
 
 
-def run_connected(session: Session, make: Callable, who: str) -> int:
+def run_connected(session: Session, make: Callable[[SharedCharger], Any], who: str) -> int:
     """As ``run_bridge``, for a bridge that knows whether ``who`` controls the charger through it is there."""
     from ..bridge.watchdog import watch_connection
 
     then = fallback(session)
 
-    def both(charger):
+    def both(charger: SharedCharger) -> Any:
         bridge = make(charger)
         return [bridge, watch_connection(bridge, charger, then, who)] if then else bridge
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from ..settings import Setting
 
 SHELLS = ("bash", "zsh", "fish")
 #: Set by the shell when it asks for completions.
@@ -22,7 +28,9 @@ def command(ctx: click.Context, shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    click.echo(get_completion_class(shell)(ctx.find_root().command, {}, "evse-host", VARIABLE).source())
+    completion = get_completion_class(shell)
+    assert completion  # the choice above
+    click.echo(completion(ctx.find_root().command, {}, "evse-host", VARIABLE).source())
 
 
 def answer(group: click.Group, instruction: str) -> int:
@@ -57,7 +65,7 @@ def values(ctx: click.Context, _argument: click.Parameter, begun: str) -> list[s
     return [word for word in words if word.startswith(begun)]
 
 
-def _names(begun: str, fits) -> list[str]:
+def _names(begun: str, fits: Callable[[Setting], bool]) -> list[str]:
     """Names as in Home Assistant; those of the AT protocol when capitals are typed."""
     from ..settings import SETTINGS
 

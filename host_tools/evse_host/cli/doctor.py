@@ -7,12 +7,14 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
 from ..doctor import EXCHANGES, LISTEN_S, Doctor, Finding, Status
 from ..doctor.report import exit_code, plain, render, summary
 from ..errors import PortError
+from ..line.transport import Transport
 from ..secrecy import hide
 from .session import Session, WireTrace, print_json
 
@@ -67,7 +69,8 @@ def _findings(session: Session, exchanges: int, listen: float) -> Iterator[Findi
 
 def port_trouble(error: PortError) -> Finding:
     """A PortError says, behind the port's name, what was seen and then what to do."""
-    name, text = re.match(r"(port \S+: )?(.*)", str(error)).groups("")
+    found = re.match(r"(port \S+: )?(.*)", str(error))
+    name, text = found.groups("") if found else ("", "")
     seen, _, remedy = text.partition("; " if text.startswith("lost") else ": ")
     return Finding("port", Status.PROBLEM, name + seen, "this computer cannot reach the charger", remedy)
 
@@ -75,7 +78,7 @@ def port_trouble(error: PortError) -> Finding:
 class TracedLine:
     """A transport that shows the wire on stderr."""
 
-    def __init__(self, transport) -> None:
+    def __init__(self, transport: Transport) -> None:
         self._transport, self._trace = transport, WireTrace()
 
     def read(self, timeout: float) -> bytes:
@@ -88,7 +91,7 @@ class TracedLine:
         self._trace(">", data)
         self._transport.write(data)
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
 

@@ -41,7 +41,7 @@ class DiscreetHistory(FileHistory):
             super().store_string(string)
 
 
-def make_session(shell: Shell, path: Path, complain: Callable[[str], None]) -> PromptSession:
+def make_session(shell: Shell, path: Path, complain: Callable[[str], None]) -> PromptSession[str]:
     """``complain`` is told when the history cannot be kept; the shell works without."""
     history: History
     try:

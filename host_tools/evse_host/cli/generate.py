@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,10 +12,14 @@ from ..catalog import EMETER_TYPES
 from ..errors import EvseError, UsageError
 from .session import Session
 
+if TYPE_CHECKING:
+    from ..files.capabilities import Capabilities
+    from ..files.node_config import Node
+
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-def _show_template(ctx: click.Context, _parameter, value: bool) -> None:
+def _show_template(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value:
         from ..files.node_config import TEMPLATE
 
@@ -47,7 +52,7 @@ def _show_template(ctx: click.Context, _parameter, value: bool) -> None:
 @click.option("--firmware", type=click.Choice(["released", "head"]), help="Of the charger; released if not given.")
 @click.option("--no-check", is_flag=True, help="Do not have ESPHome check the result.")
 @click.pass_obj
-def command(session: Session, offline: str | None, save_answers: Path | None, **options) -> None:
+def command(session: Session, /, offline: str | None, save_answers: Path | None, **options: Any) -> None:
     """Make an ESPHome configuration with just the entities that this charger supports.
 
     Asks the charger, or with --offline you. Keys and passwords are freshly made in secrets.yaml beside the file, and
@@ -73,7 +78,7 @@ def command(session: Session, offline: str | None, save_answers: Path | None, **
         raise EvseError(f"{file}: ESPHome refuses it, see above")
 
 
-def _node(options: dict):
+def _node(options: dict[str, Any]) -> Node:
     from ..files.node_config import Node, find_components
 
     keys = ("board", "name", "friendly_name")
@@ -81,7 +86,7 @@ def _node(options: dict):
     return Node(**node, platform=options["platform"] or "", components=find_components(options["components"]))
 
 
-def _capabilities(session: Session, offline: str | None, options: dict):
+def _capabilities(session: Session, offline: str | None, options: dict[str, Any]) -> Capabilities:
     from ..files.capabilities import ask, choose
 
     keys = ("three_phase", "temperature_sensor", "socket_lock", "proximity", "meter", "firmware")
@@ -97,7 +102,7 @@ def _capabilities(session: Session, offline: str | None, options: dict):
         return ask(evse)
 
 
-def _answers(offline: str) -> dict:
+def _answers(offline: str) -> dict[str, Any]:
     from ..files.capabilities import parse_answers
 
     if not offline:
@@ -108,7 +113,7 @@ def _answers(offline: str) -> dict:
         raise UsageError(f"{offline}: cannot be read: {error}") from None
 
 
-def _ask_person(answers: dict) -> dict:
+def _ask_person(answers: dict[str, Any]) -> dict[str, Any]:
     """What is still missing, if there is a person at a terminal."""
     from ..files.capabilities import REQUIRED
 
@@ -131,7 +136,7 @@ def _write(file: Path, text: str) -> None:
         raise UsageError(f"{file}: cannot be written: {error.strerror}") from None
 
 
-def _report(session: Session, file: Path, capabilities, added: list[str], checked: bool) -> None:
+def _report(session: Session, file: Path, capabilities: Capabilities, added: list[str], checked: bool) -> None:
     from ..files.node_config import MAKERS, left_out, supported
 
     reasons = left_out(capabilities)

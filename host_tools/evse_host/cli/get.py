@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ..errors import UsageError
 from ..settings import SETTINGS, Setting, lookup
 from .completion import readable_names
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..wire.codec import Fields
 
 
 @click.command("get")
@@ -38,7 +43,7 @@ def command(session: Session, names: tuple[str, ...], everything: bool, listing:
     session.show({s.name: s.value(rows[s.command.name]) for s in settings}, _table(settings, rows))
 
 
-def _table(settings: list[Setting], rows: dict) -> str:
+def _table(settings: list[Setting], rows: dict[str, list[Fields]]) -> str:
     width = max(len(setting.name) for setting in settings)
     return "\n".join(f"{setting.name:{width}}  {setting.text(rows[setting.command.name])}" for setting in settings)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from typing import Any
 
 import click
 
@@ -32,7 +33,9 @@ GLOBAL_OPTIONS = (
 class CommandGroup(click.Group):
     """Says what may have been meant."""
 
-    def resolve_command(self, ctx: click.Context, args: list[str]):
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if not name.startswith("-") and not ctx.resilient_parsing and self.get_command(ctx, name) is None:
             close = self.likes(ctx, name)
@@ -53,7 +56,7 @@ class CommandGroup(click.Group):
 class LazyGroup(CommandGroup):
     """Imports a subcommand only when it is called. ``modules``: name -> (module, line of help)."""
 
-    def __init__(self, modules: dict[str, tuple[str, str]], package: str, **options) -> None:
+    def __init__(self, modules: dict[str, tuple[str, str]], package: str, **options: Any) -> None:
         super().__init__(**options)
         self._modules, self._package = modules, package
 
@@ -86,7 +89,7 @@ def accept_global_options(command: click.Command) -> click.Command:
 
 def _behind(option: click.Option) -> click.Option:
     return click.Option(
-        [option.name, *option.opts], type=option.type, is_flag=option.is_flag, default=None, hidden=True,
+        [str(option.name), *option.opts], type=option.type, is_flag=option.is_flag, default=None, hidden=True,
         expose_value=False, callback=_remember, shell_complete=option._custom_shell_complete,
     )  # fmt: skip
 
@@ -94,4 +97,4 @@ def _behind(option: click.Option) -> click.Option:
 def _remember(ctx: click.Context, option: click.Parameter, value: object) -> None:
     session = ctx.find_object(Session)
     if value is not None and session is not None:
-        setattr(session, option.name, value)
+        setattr(session, str(option.name), value)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ..catalog import CHARGING_STATES, SESSION_STATES, STATES
-from ..settings import SETTINGS, fault_names
+from ..settings import SETTINGS, Setting, fault_names
 from ..wire.codec import Fields
 from .session import Session
 
@@ -42,12 +44,12 @@ def command(session: Session) -> None:
     session.show(_data(rows), _page(rows))
 
 
-def _present(names: tuple[str, ...], rows: Rows) -> list:
+def _present(names: tuple[str, ...], rows: Rows) -> list[Setting]:
     """What this charger has."""
     return [SETTINGS[name] for name in names if SETTINGS[name].command.name in rows]
 
 
-def _data(rows: Rows) -> dict:
+def _data(rows: Rows) -> dict[str, dict[str, Any]]:
     data = {
         title.lower(): {setting.name: setting.value(rows[setting.command.name]) for setting in _present(names, rows)}
         for title, names in SECTIONS.items()

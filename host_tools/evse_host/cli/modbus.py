@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from ..errors import UsageError
 from .bridging import fallback, needs, run_bridge, silence_options, snapshot_now, state_dir_option
 from .serving import parse_address
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..bridge.charger import SharedCharger
 
 
 @click.command("modbus")
@@ -39,11 +44,11 @@ def command(session: Session, tcp: str | None, rtu: str | None, baud: int, unit:
 
     then = fallback(session)
 
-    def make(charger):
+    def make(charger: SharedCharger) -> Any:
         units = {unit: charger}
         watchdogs = watch_modbus(units, then) if then else {}
         heard = {unit: watchdog.heard for unit, watchdog in watchdogs.items()}
-        bridge = ModbusTcp(units, *address, heard) if address else ModbusRtu(units, rtu, baud, heard)
+        bridge = ModbusTcp(units, *address, heard) if address else ModbusRtu(units, rtu or "", baud, heard)
         return [bridge, *watchdogs.values()]
 
     return run_bridge(session, make)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import UsageError
 from .bridging import needs, run_connected, secret, silence_options, snapshot_now, state_dir_option
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..bridge.ocpp.target import Target
 
 KEY_VARIABLE = "EVSE_OCPP_PASSWORD"
 
@@ -46,7 +51,7 @@ KEY_VARIABLE = "EVSE_OCPP_PASSWORD"
 @silence_options
 @state_dir_option
 @click.pass_obj
-def ocpp(session: Session, only_print: bool, check: bool, **options) -> int | None:
+def ocpp(session: Session, /, only_print: bool, check: bool, **options: Any) -> int | None:
     """Be a charge point of a central system: billing, employers' cards, EVCC, Home Assistant's OCPP integration.
 
     Transactions are kept on disk until the central system has them, over cuts of line, charger and power. A limit of
@@ -79,7 +84,7 @@ def ocpp(session: Session, only_print: bool, check: bool, **options) -> int | No
     )
 
 
-def _check(session: Session, target, file, version: str) -> int:
+def _check(session: Session, target: Target, file: Path, version: str) -> int:
     from ..bridge.ocpp import preview
     from ..bridge.ocpp.journal import Journal
 

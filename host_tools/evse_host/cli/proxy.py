@@ -7,6 +7,7 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import click
 
@@ -80,7 +81,9 @@ def _listener(address: tuple[str, int] | None) -> Listener | None:
         return Listener(address)
 
 
-def _companion_side(session: Session, companion: str | None, link: str | None, listen: str | None):
+def _companion_side(
+    session: Session, companion: str | None, link: str | None, listen: str | None
+) -> tuple[SerialSide | PtySide | None, str]:
     """The companion's side and its name; none if only TCP clients are served."""
     if companion:
         return SerialSide(open_port(companion, session.baud_rate)), companion
@@ -104,14 +107,14 @@ class View:
 
     def __init__(self, as_json: bool, quiet: bool, recording: RecordingFile | None) -> None:
         self._as_json, self._quiet, self._recording = as_json, quiet, recording
-        self._queue: queue.Queue = queue.Queue(BACKLOG)
+        self._queue: queue.Queue[tuple[str, str, bytes, int]] = queue.Queue(BACKLOG)
         self._start = time.perf_counter_ns()
         self._recorder, self._annotator, self._writer = Recorder(), Annotator(), COMPANION
         self._lost = 0
         self._ending = False
         self._thread = threading.Thread(target=self._work, daemon=True)
         self.failure: Exception | None = None
-        self.on_failure = lambda: None
+        self.on_failure: Callable[[], None] = lambda: None
 
     def __call__(self, direction: str, who: str, data: bytes, moment_ns: int) -> None:
         try:
@@ -165,8 +168,10 @@ class View:
 
     def _show_entry(self, entry: Entry, who: str) -> None:
         downward = entry.direction == TO_CHARGER
-        annotate = self._annotator.to_charger if downward else self._annotator.from_charger
-        meaning = annotate(entry.text if downward else entry.data.strip(b"\r\n\0"))
+        if downward:
+            meaning = self._annotator.to_charger(entry.text)
+        else:
+            meaning = self._annotator.from_charger(entry.data.strip(b"\r\n\0"))
         if self._as_json:
             print_json({"seconds": entry.seconds, "direction": entry.direction, "who": who, "text": entry.text,
                         "meaning": meaning})  # fmt: skip

@@ -19,7 +19,8 @@ def command(session: Session, line: str, force: bool) -> None:
 
     with session.open() as evse:
         _, ok = evse.raw(line, force)
-        lines, _ = split_answer(line, evse.last_answer)  # without what is pushed meanwhile
+        answer = evse.last_answer
+        lines, _ = split_answer(line, answer) if answer else ([], [])  # without what is pushed meanwhile
     lines = list(map(redact, lines))  # one may be an echo
     session.show({"lines": lines, "ok": ok}, "\n".join([*map(printable, lines), "OK" if ok else "ERROR"]))
     if not ok:

@@ -6,7 +6,7 @@ import datetime
 import sys
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -16,6 +16,9 @@ from ..secrecy import hide
 from ..settings import lookup
 from .completion import watchable_names
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..line.client import Evse
 
 PERIOD_MS = (100, 60_000)
 SLICE_S = 0.25
@@ -81,7 +84,7 @@ def _open(path: str, force: bool) -> TextIO:
     except FileExistsError:
         raise UsageError(f"{path}: is there already; name another file, or give --force to replace it") from None
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror.lower()}") from None
+        raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None
 
 
 @click.command("record")
@@ -131,7 +134,7 @@ def say(text: str) -> None:
     click.echo(f"evse-host: {text}", err=True)
 
 
-def _run(evse, recording: RecordingFile, names: list[str], period: int, seconds: float | None, ask: bool) -> None:
+def _run(evse: Evse, recording: RecordingFile, names: list[str], period: int, seconds: float | None, ask: bool) -> None:
     if ask:
         evse.get_all()
     for name in names:

@@ -45,7 +45,7 @@ def _read(file: str) -> list[Entry]:
     except UnicodeDecodeError:
         raise UsageError(f"{file}: no recording, not UTF-8") from None
     except OSError as error:
-        raise UsageError(f"{file}: {error.strerror.lower()}") from None
+        raise UsageError(f"{file}: {(error.strerror or str(error)).lower()}") from None
     return parse(text.split("\n"), file)
 
 
@@ -66,7 +66,7 @@ def _line(file: str, deviation: Deviation) -> str:
     return f"{file}:{deviation.line}: {deviation.side}: {deviation.text}"
 
 
-def _plain(deviation: Deviation) -> dict:
+def _plain(deviation: Deviation) -> dict[str, object]:
     return {
         "line": deviation.line, "seconds": deviation.time_us / 1e6, "side": deviation.side, "text": deviation.text,
     }  # fmt: skip

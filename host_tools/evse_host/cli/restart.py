@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from ..catalog import CHARGING_STATES, STATES
 from ..errors import EvseError, NoAnswerError, UsageError
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..line.client import Evse
 
 READY_TIMEOUT_S = 20  # five seconds of service, two of silence, and patience
 
@@ -46,7 +50,7 @@ def _ask(state: str) -> None:
         raise EvseError("not restarted")
 
 
-def _wait(evse) -> float:
+def _wait(evse: Evse) -> float:
     from ..wire.codec import Ready
 
     start = time.monotonic()

@@ -6,11 +6,16 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import EvseError, MismatchError, RefusedError, UsageError
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..files.backup import Backup, Change
+    from ..line.client import Evse
 
 
 @click.command("restore")
@@ -31,7 +36,8 @@ def command(session: Session, file: Path, yes: bool, dry_run: bool) -> None:
         present = read_charger(evse)
         changes, lacking = compare(wanted, present)
         _show_difference(session, wanted, present, changes, lacking)
-        written, refused = [], []
+        written: list[str] = []
+        refused: list[str] = []
         if changes and not dry_run and (yes or _agreed(len(changes))):
             written, refused = _write(evse, changes)
             _verify(evse, wanted, refused)
@@ -51,7 +57,9 @@ def _read(file: Path) -> str:
         raise UsageError(f"{file}: is not UTF-8 text") from None
 
 
-def _show_difference(session: Session, wanted, present, changes, lacking) -> None:
+def _show_difference(
+    session: Session, wanted: Backup, present: Backup, changes: list[Change], lacking: list[str]
+) -> None:
     from ..wire.codec import printable
 
     def say(text: str) -> None:
@@ -83,10 +91,11 @@ def _settings(count: int) -> str:
     return f"{count} setting{'s' if count > 1 else ''}"
 
 
-def _write(evse, changes) -> tuple[list[str], list[str]]:
+def _write(evse: Evse, changes: list[Change]) -> tuple[list[str], list[str]]:
     from ..files.backup import apply
 
-    written, refused = [], []
+    written: list[str] = []
+    refused: list[str] = []
     with _interruptible(written, len(changes)):
         for change, error in apply(evse, changes):
             name = change.command.name
@@ -111,7 +120,7 @@ def _interruptible(written: list[str], count: int) -> Iterator[None]:
         raise
 
 
-def _verify(evse, wanted, refused: list[str]) -> None:
+def _verify(evse: Evse, wanted: Backup, refused: list[str]) -> None:
     """A last look at everything: one setting may have moved another."""
     from ..files.backup import compare, read_charger
 

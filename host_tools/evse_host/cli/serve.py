@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +11,9 @@ from ..errors import UsageError
 from .bridging import fallback, needs, run_bridge, secret, silence_options, snapshot_now, state_dir_option
 from .serving import parse_address
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..bridge.charger import SharedCharger
 
 PASSWORD = "EVSE_HTTP_PASSWORD"
 
@@ -58,7 +62,7 @@ def command(
         )
     then = fallback(session)
 
-    def make(charger):
+    def make(charger: SharedCharger) -> Any:
         app = make_app(charger, credentials, energies, hosts)
         watchdogs = watch_clients(app, {"": charger}, then) if then else []
         return [RestServer(app, host, port), *watchdogs]

@@ -7,13 +7,22 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..errors import PortError, UsageError
 
+if TYPE_CHECKING:
+    from ..recordings.playback import Miss, Player
 
-def where_options(function):
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def where_options(function: Function) -> Function:
     """`--link` and `--tcp`: a pseudo terminal, if neither is given."""
     function = click.option("--tcp", metavar="[HOST:]PORT", help="A TCP port instead of a pseudo terminal; 0: any.")(
         function
@@ -30,7 +39,7 @@ def parse_address(text: str, option: str = "--tcp") -> tuple[str, int]:
 
 
 @contextlib.contextmanager
-def port_errors(where: str):
+def port_errors(where: str) -> Iterator[None]:
     """What the operating system refuses, as a PortError."""
     try:
         yield
@@ -40,7 +49,7 @@ def port_errors(where: str):
         raise PortError(f"{where}: {(error.strerror or str(error)).lower()}") from None
 
 
-def simulator_server():
+def simulator_server() -> ModuleType:
     """The module with pseudo terminals. Raises PortError where the system has none."""
     try:
         from ..simulator import server
@@ -49,7 +58,7 @@ def simulator_server():
     return server
 
 
-def open_where(link: str | None, tcp: str | None):
+def open_where(link: str | None, tcp: str | None) -> tuple[Any, str]:
     """A port of the simulator, and the name under which a client finds it."""
     server = simulator_server()
     if tcp is not None:
@@ -73,7 +82,7 @@ def end_on_termination() -> None:
     signal.signal(signal.SIGTERM, interrupt)
 
 
-def play(player, port, on_miss) -> None:
+def play(player: Player, port: Any, on_miss: Callable[[Miss], None]) -> None:
     """Lets a player be the charger on a port, for ever; ``on_miss`` is told every command that was not recorded."""
     wake_read, wake_write = os.pipe()
     try:

@@ -7,10 +7,14 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..catalog import BAUD_RATE
+
+if TYPE_CHECKING:
+    from ..line.client import Evse
 
 
 @dataclass
@@ -30,7 +34,7 @@ class Session:
     def baud_rate(self) -> int:
         return self.baud or BAUD_RATE
 
-    def open(self):
+    def open(self) -> Evse:
         """The charger: an ``Evse``, to be used in a ``with``. Raises PortError."""
         from ..line.client import Evse
         from ..wire.protocol import SYNC_TIMEOUT_S
@@ -38,7 +42,7 @@ class Session:
         trace = WireTrace() if self.verbose else None
         return Evse.open(self.port, self.baud_rate, self.timeout or SYNC_TIMEOUT_S, trace)
 
-    def show(self, data, text: str) -> None:
+    def show(self, data: object, text: str) -> None:
         """``data`` as JSON, or ``text`` for a person."""
         if self.as_json:
             print_json(data)
@@ -64,6 +68,6 @@ class WireTrace:
                 print(f"{moment:8.3f} {direction} {printable(entry.text)}", file=sys.stderr, flush=True)
 
 
-def print_json(data) -> None:
+def print_json(data: object) -> None:
     """One line, flushed: a reader at the other end of a pipe sees it at once."""
     click.echo(json.dumps(data))

@@ -138,7 +138,8 @@ class Terminal:
 
         listening = asyncio.create_task(self._listen())
         try:
-            return await self._session.prompt_async(PROMPT)
+            typed: str = await self._session.prompt_async(PROMPT)
+            return typed
         finally:
             listening.cancel()
 

@@ -6,7 +6,10 @@ import contextlib
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +17,9 @@ from ..catalog import BAUD_RATE
 from ..errors import UsageError
 from .serving import end_on_termination, parse_address, port_errors, simulator_server, where_options
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..simulator.orders import Order
 
 MAX_CHARGERS = 64
 CARS = ("none", "plugged", "full")
@@ -31,7 +37,7 @@ SLICE_S = 0.05
 @click.option("--line-baud", type=click.IntRange(0), default=BAUD_RATE, help="Speed of the line, 0: no limit.")
 @click.option("--boot", is_flag=True, help="Switch the chargers on now instead of an hour ago.")
 @click.pass_obj
-def command(session: Session, script: str | None, count: int, demo: bool, **options) -> None:
+def command(session: Session, /, script: str | None, count: int, demo: bool, **options: Any) -> None:
     """Start simulated chargers on a pseudo terminal or TCP; orders on standard input play the car, until Ctrl-C.
 
     Type `help` for the orders: plug, unplug, stop, request, draw 10, fault rcm_triggered, clear, reboot and so on;
@@ -62,7 +68,7 @@ def command(session: Session, script: str | None, count: int, demo: bool, **opti
 CAR_WORDS = {"none": "no car", "plugged": "a car that wants energy", "full": "a full car"}
 
 
-def _introduce(servers: list, firmware: str, car: str) -> None:
+def _introduce(servers: list[Any], firmware: str, car: str) -> None:
     """For the person, on stderr: the places alone are on stdout."""
     several = "charger" if len(servers) == 1 else f"{len(servers)} chargers"
     click.echo(
@@ -72,13 +78,22 @@ def _introduce(servers: list, firmware: str, car: str) -> None:
     )
 
 
-def _servers(count: int, link, tcp, firmware, car, time_scale, line_baud, boot):
+def _servers(
+    count: int,
+    link: str | None,
+    tcp: str | None,
+    firmware: str,
+    car: str,
+    time_scale: float,
+    line_baud: int,
+    boot: bool,
+) -> Iterator[Any]:
     from ..simulator import Car, Charger, PtyServer, TcpServer
 
     if link and tcp is not None:
         raise UsageError("--link and --tcp: choose one")
     host, port = parse_address(tcp) if tcp is not None else ("", 0)
-    pace = {"baud_rate": line_baud or None, "time_scale": time_scale}
+    pace: dict[str, Any] = {"baud_rate": line_baud or None, "time_scale": time_scale}
     for number in range(count):
         who = Car(plugged=car != "none", wants_charge=car != "full")
         charger = Charger(firmware, running=not boot, car=who)
@@ -89,11 +104,12 @@ def _servers(count: int, link, tcp, firmware, car, time_scale, line_baud, boot):
                 yield PtyServer(charger, f"{link}{number + 1}" if link and count > 1 else link, **pace)
 
 
-def _place(server) -> str:
-    return getattr(server, "url", None) or server.path
+def _place(server: Any) -> str:
+    place: str = getattr(server, "url", None) or server.path
+    return place
 
 
-def _read_script(file: str, count: int):
+def _read_script(file: str, count: int) -> list[tuple[float, Order]]:
     from ..simulator.orders import OrderError, parse_script
 
     try:
@@ -103,10 +119,10 @@ def _read_script(file: str, count: int):
     except UnicodeDecodeError:
         raise UsageError(f"{file}: not UTF-8") from None
     except OSError as error:
-        raise UsageError(f"{file}: {error.strerror.lower()}") from None
+        raise UsageError(f"{file}: {(error.strerror or str(error)).lower()}") from None
 
 
-def _listen(servers: list, orders) -> None:
+def _listen(servers: list[Any], orders: ModuleType) -> None:
     """Orders from standard input until it ends; the chargers go on."""
     with contextlib.suppress(OSError, ValueError):
         for line in sys.stdin:
@@ -119,7 +135,7 @@ def _listen(servers: list, orders) -> None:
                     print(error, file=sys.stderr, flush=True)
 
 
-def _obey(servers: list, order) -> list[str]:
+def _obey(servers: list[Any], order: Order) -> list[str]:
     chosen = servers if order.charger == 0 else [servers[order.charger - 1]]
     said = [server.inject(order.action) for server in chosen]
     return [f"{_place(server)}: {text}" for server, text in zip(chosen, said, strict=True) if text]
@@ -130,7 +146,7 @@ def _say(text: str, answers: list[str]) -> None:
         print(line, flush=True)
 
 
-def _tell_story(servers: list) -> None:
+def _tell_story(servers: list[Any]) -> None:
     from ..simulator.story import scenes, weather
 
     for moment, text, action in scenes(servers[0].now):

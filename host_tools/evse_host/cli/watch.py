@@ -6,6 +6,7 @@ import datetime
 import sys
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -15,6 +16,9 @@ from ..settings import SETTINGS, Setting, lookup
 from ..wire.codec import Fields, Ready, Value
 from .completion import watchable_names
 from .session import Session, print_json
+
+if TYPE_CHECKING:
+    from ..line.client import Evse
 
 DEFAULT = ("state", "ERROR", "enable", "charging_current", "emeter_power", "voltage_l1", "voltage_l2", "voltage_l3",
            "current_l1", "current_l2", "current_l3", "energy_consumption", "emeter_session_time",
@@ -59,7 +63,7 @@ def _all() -> list[Setting]:
     return [s for s in SETTINGS.values() if s.entity and s.command.subscribable and s.command.refresh != NEVER]
 
 
-def _subscribe(evse, settings: list[Setting], period: int, picky: bool) -> list[Setting]:
+def _subscribe(evse: Evse, settings: list[Setting], period: int, picky: bool) -> list[Setting]:
     """Those that this firmware has; ``picky``: a missing one is an error."""
     missing = set()
     for name in dict.fromkeys(setting.command.name for setting in settings):
@@ -72,7 +76,7 @@ def _subscribe(evse, settings: list[Setting], period: int, picky: bool) -> list[
     return [setting for setting in settings if setting.command.name not in missing]
 
 
-def _watch(evse, view, settings: list[Setting], duration: float | None) -> None:
+def _watch(evse: Evse, view: PlainView | LiveView, settings: list[Setting], duration: float | None) -> None:
     end = None if duration is None else time.monotonic() + duration
     for event in _events(evse, view, end):
         if isinstance(event, Ready):
@@ -83,7 +87,7 @@ def _watch(evse, view, settings: list[Setting], duration: float | None) -> None:
                     view.update(setting, [event.fields])
 
 
-def _events(evse, view, end: float | None) -> Iterator[Value | Ready]:
+def _events(evse: Evse, view: PlainView | LiveView, end: float | None) -> Iterator[Value | Ready]:
     """Until ``end``; a silent charger is waited for."""
     while end is None or time.monotonic() < end:
         try:
@@ -92,7 +96,7 @@ def _events(evse, view, end: float | None) -> Iterator[Value | Ready]:
             view.note("no answer, still trying")
 
 
-def _view(session: Session, plain: bool, every: bool):
+def _view(session: Session, plain: bool, every: bool) -> PlainView | LiveView:
     if session.as_json:
         return JsonView(every)
     if plain or not sys.stdout.isatty():
@@ -105,9 +109,9 @@ class PlainView:
 
     def __init__(self, every: bool) -> None:
         self._every = every
-        self._last: dict[str, list[Fields]] = {}
+        self._last: dict[str, Any] = {}
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -122,7 +126,7 @@ class PlainView:
             self._last[setting.name] = shown
             self.print(setting, rows)
 
-    def shown(self, setting: Setting, rows: list[Fields]):
+    def shown(self, setting: Setting, rows: list[Fields]) -> Any:
         return setting.text(rows)
 
     def print(self, setting: Setting, rows: list[Fields]) -> None:
@@ -135,7 +139,7 @@ class PlainView:
 class JsonView(PlainView):
     """One JSON object for each change."""
 
-    def shown(self, setting: Setting, rows: list[Fields]):
+    def shown(self, setting: Setting, rows: list[Fields]) -> Any:
         return setting.value(rows)
 
     def print(self, setting: Setting, rows: list[Fields]) -> None:
@@ -156,13 +160,13 @@ class LiveView:
         self._note = ""
         self._drawn = 0.0
 
-    def __enter__(self):
-        self._live.__enter__()
+    def __enter__(self) -> Self:
+        self._live.start()
         return self
 
-    def __exit__(self, *details: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self._draw()
-        self._live.__exit__(*details)
+        self._live.stop()
 
     def begin(self, settings: list[Setting]) -> None:
         self._settings = settings

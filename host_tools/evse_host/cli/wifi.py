@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import EvseError, UsageError
 from .group import CommandGroup
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..line.client import Evse
 
 CONNECT_TIMEOUT_S = 20
 POLL_S = 0.5
@@ -73,7 +77,7 @@ def connect(
     session.show(data, f"connected: {address}, {rssi} dBm" if address else "settings written")
 
 
-def _write(evse, values: list[int | str]) -> None:
+def _write(evse: Evse, values: list[int | str]) -> None:
     """With a password: off the network, and on again with what is new. Without one there is nothing new to try."""
     if len(values) == 3 and evse.get("WIFISTACONN")[0]:
         evse.set("WIFISTACFG", 0, *values[1:])
@@ -84,7 +88,7 @@ def _write(evse, values: list[int | str]) -> None:
     evse.set("WIFISTACFG", *values)
 
 
-def _wait_connected(evse) -> tuple[str, int]:
+def _wait_connected(evse: Evse) -> tuple[str, int]:
     deadline = time.monotonic() + CONNECT_TIMEOUT_S
     while time.monotonic() < deadline:
         connected, rssi = evse.get("WIFISTACONN")

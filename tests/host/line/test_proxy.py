@@ -202,7 +202,7 @@ def test_a_recorded_charger_can_be_played(start_charger, tmp_path):
     charger.call(lambda charger: charger.set("CHCUR", 130))
     file = tmp_path / "charger.rec"
     ran = run("--port", charger.path, "record", str(file), "STATE", "--period", "300", "--seconds", "2")
-    assert (ran.code, ran.err) == (0, "")
+    assert ran.code == 0 and "lines are in" in ran.err
     assert charger.call(lambda charger: (charger.subscriptions, charger.journal.writes())) == ([], [])
     assert check(read_recording(file)) == []
     assert sum(entry.text == "+STATE=0" for entry in read_recording(file)) >= 3, "pushes are there too"
