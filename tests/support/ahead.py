@@ -16,7 +16,6 @@ from tests.bridge import companion_components
 from tests.fuzz import targets
 from tools.build import esp32_warnings, node
 from tools.measure import cost, footprint
-from tools.run import virtual_node
 
 TESTS = Path(__file__).resolve().parents[1]
 DEMO = node.ROOT / "tools/run/demo.yaml"
@@ -36,7 +35,6 @@ def builds() -> Iterator[Callable[[], object]]:
         yield lambda path=path: _generate(path)
     for target in targets.TARGETS:
         yield lambda target=target: targets.build(target)
-    yield virtual_node.build
     yield cost.build
     yield lambda: footprint.measure_subjects(footprint.BUDGETS)
     yield lambda: node.build(TESTS / "bridge/companion_modbus.yaml")

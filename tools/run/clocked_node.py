@@ -240,6 +240,10 @@ class ClockedNode(Client):
             raise TimeoutError(f"{error}; {self.log_tail()}") from None
 
     @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    @property
     def wall_clock(self) -> float:
         """What the node's time of day is, s since 1970."""
         return EPOCH_S + self.now

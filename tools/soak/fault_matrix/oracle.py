@@ -12,8 +12,8 @@ from evse_host.catalog import COMMAND, WRITE_HOLDOFF_MS
 from evse_host.simulator import journal
 from evse_host.simulator.charger import INPUT_BUFFER_BYTES, SERIAL_PORTS
 from evse_host.simulator.interpreter import LISTS
-from tools.soak.fault_matrix.shown import CHECKED, is_true
 from tools.soak.fault_matrix.wishes import RUN_ONCE, STORED, Wish
+from tools.soak.shown import CHECKED, is_true
 
 if TYPE_CHECKING:
     from tools.soak.fault_matrix.run import Run

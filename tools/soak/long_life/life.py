@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import gc
-import heapq
 import random
 import re
 import resource
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 
 from evse_host.catalog import CHARGING, CHARGING_STATES, COMMAND, LIVE_SETTINGS, PUSH
 from evse_host.simulator import Car, Charger, Faults
-from tools.run.virtual_node import EPOCH, Rig, VirtualNode
+from tools.run.clocked_node import EPOCH_S, ClockedNode
+from tools.soak.history import History
 from tools.soak.long_life import story
-from tools.soak.long_life.oracle import PUSHED_S, REPEATED, SHOWN, SLOW_S, History, Ledger, Orders, bound, is_true
+from tools.soak.long_life.orders import (
+    HISTORY_S,
+    PUSHED_S,
+    REPEATED,
+    SHOWN,
+    SLOW_S,
+    Gaps,
+    Ledger,
+    Orders,
+    bound,
+)
+from tools.soak.shown import is_true, possible
 
 DAY_S = 86_400
 CHECK_S = 60.0
 RECOVERY_S = 5.0  # after a fault everything must be right again
 BOOT_S = 2.0
 STEP_S = 0.26  # a turn of the charger's push loop
-WRAP_MS = 2**32
+API_S = 0.15  # the API collects states for 100 ms, the node's loop takes 16 ms
 LIFETIME_SLACK_WH = 15  # 2 s at 22 kW
 CLOCK_SLACK_S = 3
 SESSION_SLACK_WH = 3
@@ -31,13 +40,13 @@ DISTURBED_SESSION_S = 700  # the longest cut of the line, and more
 MOST_WH_PER_S = 8
 MOST_FINDINGS = 20
 REPEATED_S = 300  # a subscription with every heartbeat: 61 rows every 4.2 s
-SESSION_END = re.compile(r"session_end (\d+) (\d+)")
+SESSION_END = re.compile(r"on_session_end (\d+) Wh (\d+) s")
 KINDS = {PUSH: "pushed values", CHARGING: "meter values"}
 
 
-def resident_bytes() -> int:
-    """Of this process, now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+def resident_bytes(process: int) -> int:
+    """What it has in memory now."""
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 class Life:
@@ -47,16 +56,15 @@ class Life:
     largest of several deviations, ``latencies`` (s) of other parties' changes, and ``growth`` a row for each day.
     """
 
-    def __init__(self, library: Path, home: Path, days: int, seed: int) -> None:
+    def __init__(self, program: Path, home: Path, days: int, seed: int) -> None:
         self.days, self.seed = days, seed
         self.dice = random.Random(seed)
-        self.charger = Charger(car=Car(), epoch=EPOCH)
+        self.charger = Charger(car=Car(), epoch=EPOCH_S)
         self.faults = Faults(self.charger, seed)
         self.wrap_at = days // 2 * DAY_S + 19 * 3600
-        clock_ms = WRAP_MS - self.wrap_at * 1000 + self.dice.randrange(64)
-        self.node = VirtualNode(library, home, clock_ms, seed)
-        self.rig = Rig(self.node, self.faults)
-        self.history, self.orders = History(self.charger), Orders()
+        self.node = ClockedNode(program, self.charger, home, self.faults, zero_at=self.wrap_at)
+        self.history, self.orders = History(self.charger, HISTORY_S), Orders()
+        self.gaps = Gaps(command.name for command in REPEATED)
         self.ledger = Ledger(self.charger, lambda: self.calm)
         self.findings: list[str] = []
         self.counts: Counter[str] = Counter()
@@ -70,8 +78,6 @@ class Life:
         self._disturbed_until = RECOVERY_S
         self._checked_at = 0.0
         self._restores: list[tuple[float, float, dict[str, list]]] = []
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._number = count()
         self._was_charging = False
         self._total = self._last_total = 0
         self._counters: dict[str, float] = {}
@@ -79,42 +85,58 @@ class Life:
         self._too_fast: dict[str, float] = {}  # name: seen first
         self._log: list[str] = []
         self.ledger.listen()
-        for command in REPEATED:
-            self.node.watch(command.name)
+        self.node.on_event.append(self.history.sample)
+        self.node.on_turn.append(self._listen)
 
     # --- time
 
     @property
     def now(self) -> float:
-        return self.rig.now
+        return self.node.now
 
     def at(self, time: float, action: Callable[[], None]) -> None:
-        heapq.heappush(self._events, (time, next(self._number), action))
+        self.node.at(time, action)
 
     def run(self, progress: Callable[[str], None]) -> None:
+        """Raises NodeError when the node ends by itself."""
+        with self.node:
+            self.node.connect()
+            self._run(progress)
+
+    def _run(self, progress: Callable[[str], None]) -> None:
         self.at(CHECK_S, self._prepare_check)
         for day in range(self.days):
             known = len(self.findings)
             story.plan(self, day)
-            self._live_to((day + 1) * DAY_S)
+            self.node.run_until((day + 1) * DAY_S)
             self._end_day(day)
             progress(f"day {day + 1} of {self.days}: {len(self.findings)} findings, {self.growth[-1]}")
             for finding in self.findings[known:]:
                 progress(finding)
+            if len(self.findings) >= MOST_FINDINGS:
+                return
 
-    def _live_to(self, end: float) -> None:
-        while self._events and self._events[0][0] <= end and len(self.findings) < MOST_FINDINGS:
-            time, _, action = heapq.heappop(self._events)
-            self.rig.run_to(max(time, self.now))
-            action()
-        self.rig.run_to(max(end, self.now))
+    def sample(self) -> None:
+        """To be called before and after whatever changes a value by an other way than the charger's own loop."""
+        self.history.sample(self.now)
+
+    def _listen(self) -> None:
+        """What has arrived at the node, and what it says, is looked at once and forgotten."""
+        for moment, data in self.node.received:
+            self.gaps.take(moment, data)
+        self.node.received.clear()
+        self.node.sent.clear()
+        self.node.changes.clear()
+        self._log += self.node.log
+        self.node.log.clear()
+        self.node.log_times.clear()
 
     # --- what the story tells
 
     def disturb(self, what: str, seconds: float = 0.0) -> None:
         """Something goes wrong for ``seconds`` from now on: values may be wrong until a little later."""
         self.counts[what] += 1
-        self.history.sample()
+        self.sample()
         self._disturbed_until = max(self._disturbed_until, self.now + seconds + RECOVERY_S)
 
     @property
@@ -126,29 +148,30 @@ class Life:
 
     def end_session(self) -> None:
         """The car leaves now."""
-        self.history.sample()
+        self.sample()
         self._note_total()
         self.charger.car.unplug()
 
     def before_reboot(self) -> None:
         """What is true just before a start of the charger, which forgets it."""
         self.ledger.note()
-        self.history.sample()
+        self.sample()
         self._note_total()
         self.reboots += 1
-        held = {name: self.history.since(name, self.now - bound(COMMAND[name], False)) for name in LIVE_SETTINGS}
+        since = {name: self.now - bound(COMMAND[name], False) for name in LIVE_SETTINGS}
+        held = {name: list(self.history.rows(name, since[name], self.now)) for name in LIVE_SETTINGS}
         self._restores.append((self.now, self._disturbed_until, held))
 
     def run_to_restart(self) -> None:
         """The charger has been told to restart: lives on until it does."""
-        self.rig.run_to(self.now + 1)
+        self.node.run(1)
         restart_at = self.charger.restart_at
         if restart_at is None:
             self.find("the charger was told to restart, and does not")
             return
-        self.rig.run_to(restart_at - 0.04)
+        self.node.run_until(restart_at - 0.04)
         self.before_reboot()
-        self.rig.run_to(restart_at)
+        self.node.run_until(restart_at)
         self.after_reboot()
 
     def after_reboot(self) -> None:
@@ -167,10 +190,8 @@ class Life:
 
     def check_offline(self, seconds: float) -> None:
         """After ten seconds of silence nothing may look as if it were true."""
-        states = self.node.states()
-        if seconds >= 60 and (
-            states["binary_sensor", "Charger connected"] != "0" or states["sensor", "Power"] is not None
-        ):
+        values = self.node.values
+        if seconds >= 60 and (values["binary_sensor.Charger connected"] or values["sensor.Power"] is not None):
             self.find(f"{seconds} s without a word from the charger, and the node shows values")
         self.counts["checks while the line is cut"] += 1
 
@@ -178,13 +199,18 @@ class Life:
         """Lives on until the entity shows what the charger holds now, which must be within ``limit`` s."""
         start = self.now
         value = self.charger.value(entity.command)
-        while not is_true(entity, self.node.states()[entity.platform, entity.name], [value]):
+        while not self.shows_truth(entity):
             if self.now - start > limit and self.calm:
                 self.find(f"{entity.name} does not show {value} after {limit} s")
                 return
-            self.rig.run_to(self.now + 0.02)
+            self.node.run(0.02)
         kind = KINDS.get(COMMAND[entity.command].refresh, "settings")
         self.latencies[kind].append(self.now - start)
+
+    def shows_truth(self, entity) -> bool:
+        """Whether it shows what the charger holds at this moment."""
+        self.sample()
+        return is_true(entity, self.node.value(entity), self.history, self.now, self.now)
 
     def reset_total(self) -> None:
         self._total = self._last_total = 0
@@ -193,54 +219,53 @@ class Life:
 
     def _prepare_check(self) -> None:
         """The check must know what the charger held as long ago as a value may be old."""
-        self.history.sample()
+        self.sample()
         self.at(self.now + SLOW_S - PUSHED_S, self._sample)
         self.at(self.now + SLOW_S + 0.5, self._check)
 
     def _sample(self) -> None:
-        self.history.sample()
+        self.sample()
         self._was_charging = self._is_charging()
 
     def _check(self) -> None:
         self.at(self.now + CHECK_S + self.dice.uniform(-5, 5), self._prepare_check)
-        self._log += self.node.take_log()
         self.judge_journal()
         self._check_wire()
         if not self.calm:
             return
         self.counts["checks of all entities"] += 1
-        states = self._check_entities()
-        self._check_total(int(states["text_sensor", "Total energy exact"]))
+        self._check_entities()
+        self._check_total(int(self.node.values["text_sensor.Total energy exact"]))
         self._check_clock()
-        self._check_counters(states)
+        self._check_counters()
         self._check_subscriptions()
 
     def _is_charging(self) -> bool:
         return self.charger.point.state in CHARGING_STATES
 
-    def _check_entities(self) -> dict:
+    def _check_entities(self) -> None:
         """Wrong for longer than a push may take is a finding."""
         start = self.now
         while True:
-            self.history.sample()
-            states = self.node.states()
-            wrong = self._wrong(states)
+            self.sample()
+            wrong = self._wrong()
             if not wrong or self.now - start > PUSHED_S:
                 break
-            self.rig.run_to(self.now + STEP_S)
+            self.node.run(STEP_S)
         self.counts["comparisons of an entity"] += len(SHOWN)
         for entity in wrong:
-            truth = self._allowed(entity)
-            self.find(f"{entity.platform} {entity.name} shows {states[entity.platform, entity.name]}, true is {truth}")
-        return states
+            truth = list(possible(entity, self.history, self._since(entity), self.now))
+            self.find(f"{entity.platform} {entity.name} shows {self.node.value(entity)}, true is {truth}")
 
-    def _allowed(self, entity) -> list:
+    def _since(self, entity) -> float:
+        """What it shows may have been true then."""
         charging = self._was_charging and self._is_charging()
-        return self.history.since(entity.command, self.now - bound(COMMAND[entity.command], charging))
+        return self.now - bound(COMMAND[entity.command], charging) - API_S
 
-    def _wrong(self, states: dict) -> list:
+    def _wrong(self) -> list:
         shown = [e for e in SHOWN if e.command != "TIME" or not self._clock_was_wrong(self.now)]
-        return [e for e in shown if not is_true(e, states[e.platform, e.name], self._allowed(e))]
+        value = self.node.value
+        return [e for e in shown if not is_true(e, value(e), self.history, self._since(e), self.now)]
 
     def _check_wire(self) -> None:
         """No value stays away from the line for longer than its bound, from one check to the next."""
@@ -248,8 +273,8 @@ class Life:
         self._checked_at = self.now
         for command in REPEATED:
             if not undisturbed:
-                self.node.forgive(command.name)
-            gap = self.node.take_longest(command.name)
+                self.gaps.forgive(command.name, self.now)
+            gap = self.gaps.take_longest(command.name, self.now)
             kind = {"UPTIME": "uptime"}.get(command.name, KINDS.get(command.refresh, "settings"))
             self.worst[kind] = max(self.worst[kind], gap if undisturbed else 0.0)
             if undisturbed and gap > bound(command, False):
@@ -274,17 +299,17 @@ class Life:
         return 0 <= time - self.clock_wrong_at <= 2 * SLOW_S
 
     def _check_clock(self) -> None:
-        off = abs(self.charger.value("TIME")[0] - (EPOCH + self.now))
+        off = abs(self.charger.value("TIME")[0] - (EPOCH_S + self.now))
         if not self._clock_was_wrong(self.now):
             self.worst["clock"] = max(self.worst["clock"], off)
             if off > CLOCK_SLACK_S:
                 self.find(f"the charger's clock is {off:.1f} s off")
 
-    def _check_counters(self, states: dict) -> None:
+    def _check_counters(self) -> None:
         names = ("answered", "failed", "timed out", "restarts")
         keys = ("Commands answered", "Commands failed", "Commands timed out", "Charger restarts")
         for name, key in zip(names, keys, strict=True):
-            value = float(states["sensor", key])
+            value = self.node.values[f"sensor.{key}"]
             if value < self._counters.get(name, 0):
                 self.find(f"counter {name} falls from {self._counters[name]:g} to {value:g}")
             self._counters[name] = value
@@ -335,7 +360,7 @@ class Life:
         if self.orders.allows(time, command):
             return
         value = command.partition("=")[2]
-        clock_set = name == "TIME" and value.isdigit() and abs(int(value) - (EPOCH + time)) <= CLOCK_SLACK_S
+        clock_set = name == "TIME" and value.isdigit() and abs(int(value) - (EPOCH_S + time)) <= CLOCK_SLACK_S
         if clock_set and self._clock_was_wrong(time):
             self.counts["clock set"] += 1
         elif time < self.spoilt_until:
@@ -351,17 +376,16 @@ class Life:
     # --- the end of a day
 
     def _end_day(self, day: int) -> None:
-        self._log += self.node.take_log()
         self.judge_journal()
         self._check_sessions()
         self.orders.wishes[:] = [wish for wish in self.orders.wishes if wish.time > self.now - 60]
         del self._restores[:-2]
-        gc.collect()
-        self.growth.append({**self.node.figures(), "resident": resident_bytes()})
+        unread, resident = self.node.most_unread, resident_bytes(self.node.process_id)
+        self.growth.append({"bytes": self.node.measure(), "unread": unread, "resident": resident})
 
     def _check_sessions(self) -> None:
         """Started and finished as the charger's own meter says, with its energy and duration."""
-        starts = [line for line in self._log if "session_start" in line]
+        starts = [line for line in self._log if "on_session_start" in line]
         ends = [match.groups() for line in self._log if (match := SESSION_END.search(line))]
         truth = self.ledger.sessions
         if len(starts) != self.ledger.starts or len(ends) != len(truth):

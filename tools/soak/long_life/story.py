@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evse_host.catalog import COMMAND, ENTITY
-from tools.soak.long_life.oracle import bound, is_true
+from tools.soak.long_life.orders import bound
 
 if TYPE_CHECKING:
     from tools.soak.long_life.life import Life
@@ -102,10 +102,10 @@ def wish(life: Life, setting: Setting, value: int | str, granted: bool = True) -
     escaped = value if isinstance(value, int) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     asked = life.orders.ask(life.now, f"AT+{command.name}={escaped}")
     calm = life.calm
-    life.history.sample()
+    life.sample()
     life.counts["wishes"] += 1
-    life.node.command(setting.platform, entity.name, _as_typed(entity, value))
-    life.at(life.now + 1, life.history.sample)
+    life.node.command(entity, _as_typed(entity, value))
+    life.at(life.now + 1, life.sample)
     life.at(life.now + ANSWER_S, lambda: look_after(life, setting, value if granted else held, asked, calm))
     asked.sends = 2 if not granted else 0 if command.stored and held == value else 1
 
@@ -126,8 +126,8 @@ def look_after(life: Life, setting: Setting, value: int | str, asked, was_calm: 
     life.judge_journal()
     entity = setting.entity
     row = life.charger.value(entity.command)
-    shown = life.node.states()[entity.platform, entity.name]
-    if row[entity.field_index] != value or not is_true(entity, shown, [row]):
+    if row[entity.field_index] != value or not life.shows_truth(entity):
+        shown = life.node.value(entity)
         life.find(f"{asked.command} was wished, the charger holds {row}, {entity.name} shows {shown}")
     if asked.seen != asked.sends:
         life.find(f"{asked.command} was sent {asked.seen} times instead of {asked.sends}")
@@ -148,7 +148,7 @@ def ask_too_much(life: Life) -> None:
 
 def press(life: Life, key: str, command: str) -> None:
     life.orders.ask(life.now, command)
-    life.node.command("button", ENTITY["button", key].name)
+    life.node.command(ENTITY["button", key])
 
 
 def wifi_scan(life: Life) -> None:
@@ -167,9 +167,9 @@ def other_party_changes(life: Life) -> None:
 
 def elsewhere(life: Life, setting: Setting, value: int | str) -> None:
     """Another party changes a setting; how long until the node shows it?"""
-    life.history.sample()
+    life.sample()
     life.charger.set(setting.entity.command, value)
-    life.history.sample()
+    life.sample()
     life.counts["changes by others"] += 1
     if life.calm:
         life.watch_arrival(setting.entity, bound(COMMAND[setting.entity.command], False))
@@ -234,39 +234,39 @@ def lose_subscriptions(life: Life) -> None:
 def wifi_loss(life: Life) -> None:
     """The charger loses its Wi-Fi for some minutes."""
     life.counts["losses of the charger's Wi-Fi"] += 1
-    life.history.sample()
+    life.sample()
     life.charger.override("WIFISTACONN", 0, 0)
     life.charger.override("WIFISTAIP", "0.0.0.0")
-    life.history.sample()
+    life.sample()
     life.at(life.now + life.dice.uniform(10, 30) * MINUTE, lambda: wifi_back(life))
 
 
 def wifi_back(life: Life) -> None:
-    life.history.sample()
+    life.sample()
     life.charger.override("WIFISTACONN")
     life.charger.override("WIFISTAIP")
-    life.history.sample()
+    life.sample()
 
 
 def clock_jump(life: Life) -> None:
     seconds = life.dice.choice((-3600, -30, -5, 4, 60, 7200))
     clock_wrong(life)
     life.charger.set("TIME", life.charger.value("TIME")[0] + seconds)
-    life.history.sample()
+    life.sample()
 
 
 def clock_wrong(life: Life) -> None:
-    life.history.sample()
+    life.sample()
     life.counts["clock wrong"] += 1
     life.clock_wrong_at = life.now
 
 
 def temperature(life: Life) -> None:
-    life.history.sample()
+    life.sample()
     high = life.dice.randrange(-1000, 6000)
     life.charger.device.temperatures = (high, high - 150)
     for seconds in (11, 12):
-        life.at(life.now + seconds, life.history.sample)  # the charger looks every 10 s
+        life.at(life.now + seconds, life.sample)  # the charger looks every 10 s
 
 
 # --- nights -----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,10 +22,10 @@ class Span:
 
 
 class History:
-    """Every value of every command that an entity shows, since the beginning."""
+    """Every value of every command that an entity shows, as far back as ``keeps_s``."""
 
-    def __init__(self, charger: Charger) -> None:
-        self._charger = charger
+    def __init__(self, charger: Charger, keeps_s: float = math.inf) -> None:
+        self._charger, self._keeps_s = charger, keeps_s
         needed = {name for entity in ENTITIES for name in entity.commands if "R" in COMMAND[name].access}
         self.names = sorted(name for name in needed if charger.firmware.head or not COMMAND[name].head)
         self.spans: dict[str, list[Span]] = {name: [] for name in self.names}
@@ -39,6 +40,8 @@ class History:
                 spans[-1].end = now
             else:
                 spans.append(Span(now, now, row))
+                while spans[0].end < now - self._keeps_s:
+                    del spans[0]
 
     def rows(self, name: str, begin: float, end: float) -> Iterator[Row]:
         """What was held at any time between ``begin`` and ``end``, newest first."""

@@ -1,11 +1,9 @@
-"""What must be true: what entities may show, which commands may reach the charger, which sessions there were."""
+"""How old values may be, which sessions there were, and which commands may reach the charger."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from evse_host import catalog
 from evse_host.catalog import COMMAND, COMMANDS, ENTITIES
@@ -27,61 +25,30 @@ def bound(command: catalog.Command, charging: bool) -> float:
     return PUSHED_S if pushed else SLOW_S
 
 
-class History:
-    """What each command of the charger answered, and from when on."""
+class Gaps:
+    """How long there is no value line of a name on the wire."""
 
-    def __init__(self, charger: Charger) -> None:
-        self._charger = charger
-        self._values: dict[str, deque] = {command.name: deque() for command in READ}
+    def __init__(self, names: Iterable[str]) -> None:
+        self._seen = dict.fromkeys(names, 0.0)
+        self._longest = dict.fromkeys(self._seen, 0.0)
 
-    def sample(self) -> None:
-        """To be called before and after whatever changes a value, too."""
-        now = self._charger.now
-        for name, values in self._values.items():
-            value = self._charger.value(name)
-            if not values or values[-1][1] != value:
-                values.append((now, value))
-            while len(values) > 1 and values[1][0] < now - HISTORY_S:
-                values.popleft()
+    def take(self, moment: float, data: bytes) -> None:
+        """Bytes that have arrived at ``moment``."""
+        for line in data.split(b"\n"):
+            name = line[1:].partition(b"=")[0].decode("ascii", "replace") if line[:1] == b"+" else ""
+            if name in self._seen:
+                self._longest[name] = max(self._longest[name], moment - self._seen[name])
+                self._seen[name] = moment
 
-    def since(self, name: str, start: float) -> list:
-        """Every value that the command had at ``start`` or later, as far as it was sampled."""
-        values = self._values[name]
-        first = max((at for at, (time, _) in enumerate(values) if time <= start), default=0)
-        return [value for _, value in list(values)[first:]]
+    def take_longest(self, name: str, now: float) -> float:
+        """The longest time (s) since the last call; one that lasts is counted to now."""
+        longest = max(self._longest[name], now - self._seen[name])
+        self._longest[name] = 0.0
+        return longest
 
-
-def is_true(entity: catalog.Entity, shown: str | None, values: list) -> bool:
-    """Whether the entity may show this text, if its command had these values; a number may lie between them."""
-    expected = [_expected(entity, value) for value in values]
-    numbers = [number for number in expected if isinstance(number, float)]
-    if shown is None or not numbers:
-        return shown in expected
-    # A sensor leaves out changes below its last digit, and a float has 24 bits.
-    digit = 0.501 / 10**entity.accuracy if entity.platform == "sensor" else 0.0
-    number = datetime.fromisoformat(shown).timestamp() if entity.convert == "time" else float(shown)
-    tolerance = digit + 1e-6 * abs(number) * (entity.convert != "time")
-    return min(numbers) - tolerance <= number <= max(numbers) + tolerance
-
-
-def _expected(entity: catalog.Entity, value: tuple | list) -> str | float | None:
-    """As the entity's state is printed; numbers and times as floats, None is unknown."""
-    if COMMAND[entity.command].lines:
-        return ", ".join(" ".join(map(str, line)) for line in value)
-    field = value[entity.field_index]
-    if entity.platform in ("binary_sensor", "switch"):
-        return str(int(bool(field >> entity.bit & 1) if entity.convert == "bit" else field != 0))
-    if entity.convert == "name":
-        return entity.options[field] if isinstance(field, int) else field
-    if entity.convert == "join":
-        return " ".join(map(str, value))
-    if entity.platform == "select":
-        return entity.options[field]
-    if entity.convert == "gated" and value[0] == 0:
-        return None
-    if entity.platform == "number":
-        return field / entity.multiplier
-    return field / 10**entity.scale if entity.platform == "sensor" or entity.convert == "time" else str(field)
+    def forgive(self, name: str, now: float) -> None:
+        """Nothing could come until now: the time without a line of ``name`` begins anew."""
+        self._seen[name], self._longest[name] = now, 0.0
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------
