@@ -30,7 +30,7 @@ bench: $(INSTALLED) ## latency, air time and cost against their targets, about t
 balance: $(INSTALLED) ## the load manager's law against others on simulated days, some minutes; ARGS=--short for one of each, --save for docs/load-management
 	@$(RUN) tools balance $(ARGS)
 
-soak: $(INSTALLED) ## faults, 30 days, fuzzing, hostile texts and latency at length, an hour and a half; ARGS=--save for docs/reliability. In short: make test
+soak: $(INSTALLED) ## faults, ten days, fuzzing, hostile texts and latency at length, an hour and a half; ARGS=--save for docs/reliability. In short: make test
 	@$(RUN) tools fault-matrix --long --jobs 2 $(ARGS)
 	@$(RUN) tools long-life $(ARGS)
 	@$(RUN) tools fuzz --long $(ARGS)

@@ -22,6 +22,7 @@ from tests.support import ahead
 from tools.build import node
 from tools.run.host_node import Node
 
+VARIANT = os.environ.get("EVSE_VARIANT", "plain")  # `python -m tools coverage` builds nodes that count
 FULL_NODE = node.ROOT / "tools/run/demo.yaml"
 
 # What a shell starts in the background ignores Ctrl-C, and so would every program that the tests interrupt.
@@ -53,7 +54,7 @@ def state_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 @pytest.fixture(scope="session")
 def full_node_program() -> Path:
     """The full example as `esphome compile` makes it."""
-    return node.build(FULL_NODE)
+    return node.build(FULL_NODE, VARIANT)
 
 
 @pytest.fixture(scope="session")

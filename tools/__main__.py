@@ -32,6 +32,7 @@ COMMANDS = {
         "host-bench": "tools.measure.host_bench",
         "gateway-bench": "tools.measure.gateway_bench",
         "ocpp-bench": "tools.measure.ocpp_bench",
+        "coverage": "tools.measure.coverage",
     },
     "soak": {
         "fault-matrix": "tools.soak.fault_matrix.__main__",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import zoneinfo
 from pathlib import Path
 
@@ -34,10 +35,16 @@ def same_rule(name: str) -> list[str]:
 def posix_rule(zone: str) -> str:
     """The rule at the end of the system's file for this zone, such as `CET-1CEST,M3.5.0,M10.5.0/3`; empty where the
     system has none."""
-    if zone not in zoneinfo.available_timezones():
+    if zone not in _zones():
         return ""
     for folder in zoneinfo.TZPATH:
         file = Path(folder) / zone
         if file.is_file():
             return file.read_bytes().rstrip(b"\n").rpartition(b"\n")[2].decode("ascii", "replace")
     return ""
+
+
+@functools.cache
+def _zones() -> set[str]:
+    """Looking for them takes milliseconds, and the simulator is asked in every turn of its loop."""
+    return zoneinfo.available_timezones()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from evse_host.simulator import Board, Car, Charger
+from tests.conftest import VARIANT
 from tools.build import node as nodes
 from tools.run.clocked_node import ClockedCharger, ClockedNode
 
@@ -17,12 +18,12 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def actions_program() -> Path:
-    return nodes.build(HERE / "actions.yaml")
+    return nodes.build(HERE / "actions.yaml", VARIANT)
 
 
 @pytest.fixture(scope="session")
 def minimal_program() -> Path:
-    return nodes.build(HERE / "minimal.yaml")
+    return nodes.build(HERE / "minimal.yaml", VARIANT)
 
 
 @pytest.fixture(scope="module")

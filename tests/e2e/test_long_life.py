@@ -1,4 +1,4 @@
-"""A day of a node, and the moment when its millisecond clock wraps around. `python -m tools long-life` lives many."""
+"""A night of a node, and the moment when its millisecond clock wraps around. `python -m tools long-life` lives many."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def program() -> Path:
     return cost.build()
 
 
-def test_a_day(program: Path, tmp_path: Path) -> None:
-    life = Life(program, tmp_path, days=1, seed=1)
+def test_a_night(program: Path, tmp_path: Path) -> None:
+    """A car charges, people change settings, things go wrong, and the charger restarts."""
+    life = Life(program, tmp_path, days=1, seed=1, hours=4)
     life.run(lambda _: None)
     assert not life.findings, "\n".join(life.findings)
-    # It was a full day, looked at closely.
-    counts = life.counts
-    assert counts["wishes proven"] >= 20 and counts["checks of all entities"] > 1200 and counts["sessions"] >= 1
-    assert counts["settings restored"] and counts["clock set"] and counts["checks while the line is cut"]
+    counts = life.counts  # looked at closely
+    assert counts["wishes proven"] >= 3 and counts["checks of all entities"] > 180 and counts["sessions"] >= 1
+    assert counts["settings restored"]
     assert life.growth[0]["unread"] < 1024
 
 

@@ -31,6 +31,7 @@ DEBUGGABLE = "-O1 -g -fno-omit-frame-pointer"
 # Flags of compiler and linker for each variant that is not ESPHome's own build.
 VARIANTS = {
     "sanitized": f"{DEBUGGABLE} -fsanitize=address,undefined -fno-sanitize-recover=all",
+    "coverage": f"{DEBUGGABLE} --coverage",
     # An ESP32's sizes: plain -m32 differs from it in char, time_t and the alignment of 64-bit values.
     "m32": f"{DEBUGGABLE} -m32 -msse2 -mfpmath=sse -malign-double -funsigned-char"
     " -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -isystem /usr/include/x86_64-linux-gnu",

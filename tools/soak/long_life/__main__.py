@@ -1,6 +1,6 @@
-"""Lives thirty days of the full node and a simulated charger in minutes, and says what was not as it must be.
+"""Lives ten days of the full node and a simulated charger in minutes, and says what was not as it must be.
 
-python -m tools long-life [--days 30] [--seed 1] [--save] [--json]
+python -m tools long-life [--days 10] [--seed 1] [--save] [--json]
 
 Exit code 1 with a line for each finding, or if something has grown. The same seed gives the same days, exactly.
 """
@@ -26,11 +26,11 @@ RESIDENT_SLACK_KIB = 512
 TEXT = (
     "The complete node of the full example (ESPHome's main loop, the hub with `keep_settings` and a time source, every "
     "entity, a client of its API) in virtual time, on the simulated charger with 115200 baud in both directions. "
-    "Nothing is stepped coarser than the node's main loop, the time jumps from one turn to the next. Each day has sessions (overnight, "
-    "two-phase, paused, ended by a limit, with a fault, with authorization), wishes of people, changes by other "
-    "parties, noise, a lossy line, a cut line, late and missing answers, lost subscriptions, echo, a lost Wi-Fi and a "
-    "wrong clock of the charger, and a restart at night (with RDY, by the button, without RDY, by a power cut of half "
-    "a minute). "
+    "Nothing is stepped coarser than the node's main loop, the time jumps from one turn to the next. Each day has "
+    "sessions (overnight, two-phase, paused, ended by a limit, with a fault, with authorization), wishes of people, "
+    "changes by other parties, noise, a lossy line, a cut line, late and missing answers, lost subscriptions, echo, a "
+    "lost Wi-Fi and a wrong clock of the charger, and a restart at night (with RDY, by the button, without RDY, by a "
+    "power cut of half a minute). "
     f"From 5 s after each fault on all entities are compared with the charger every minute: values that are pushed may "
     f"be {orders.PUSHED_S:g} s old, the others {orders.SLOW_S:g} s."
 )
@@ -124,14 +124,14 @@ def live(days: int, seed: int) -> results.Result:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--days", type=int, help="1 to 60, default 30 (--short: 2)")
-    parser.add_argument("--short", action="store_true", help="two days")
-    parser.add_argument("--long", action="store_true", help="thirty days, the default")
+    parser.add_argument("--days", type=int, help="1 to 60, default 10 (--short: 1)")
+    parser.add_argument("--short", action="store_true", help="one day")
+    parser.add_argument("--long", action="store_true", help="ten days, the default")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--save", action="store_true", help="write docs/reliability/long_life.json")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    days = arguments.days or (2 if arguments.short else 30)
+    days = arguments.days or (1 if arguments.short else 10)
     if not 1 <= days <= 60:
         parser.error(f"--days {days}: 1 to 60 are allowed")
     result = live(days, arguments.seed)

@@ -50,14 +50,15 @@ def resident_bytes(process: int) -> int:
 
 
 class Life:
-    """``run`` lives ``days`` days from midnight on. The node's millisecond clock wraps around at ``wrap_at`` (s).
+    """``run`` lives ``days`` days from midnight on, of the last one ``hours``. The node's
+    millisecond clock wraps around at ``wrap_at`` (s).
 
     Afterwards ``findings`` holds what went wrong, one line each, ``counts`` what happened how often, ``worst`` the
     largest of several deviations, ``latencies`` (s) of other parties' changes, and ``growth`` a row for each day.
     """
 
-    def __init__(self, program: Path, home: Path, days: int, seed: int) -> None:
-        self.days, self.seed = days, seed
+    def __init__(self, program: Path, home: Path, days: int, seed: int, hours: int = 24) -> None:
+        self.days, self.seed, self.hours = days, seed, hours
         self.dice = random.Random(seed)
         self.charger = Charger(car=Car(), epoch=EPOCH_S)
         self.faults = Faults(self.charger, seed)
@@ -108,7 +109,7 @@ class Life:
         for day in range(self.days):
             known = len(self.findings)
             story.plan(self, day)
-            self.node.run_until((day + 1) * DAY_S)
+            self.node.run_until(day * DAY_S + self.hours * 3600)
             self._end_day(day)
             progress(f"day {day + 1} of {self.days}: {len(self.findings)} findings, {self.growth[-1]}")
             for finding in self.findings[known:]:
