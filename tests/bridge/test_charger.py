@@ -473,3 +473,35 @@ def test_a_car_that_leaves_is_seen_fast(server, charger):
     server.call(lambda model: model.car.unplug())
     wait_until(lambda: server.call(lambda model: model.value("STATE")) == (0,))
     assert seen.wait(2 * FAST_MS / 1000 + 0.5)
+
+
+# --- who writes, and who forbids --------------------------------------------------------------------------------------
+
+
+def test_writes_are_told_with_whose_they_are(charger):
+    heard = []
+    forget = charger.listen_to_writes(lambda *write: heard.append(write))
+    charger.set("CHCUR", 100, by="me").result(10)
+    charger.set("ENABLE", 0).result(10)
+    assert heard == [("CHCUR", 100, "me"), ("ENABLE", 0, None)]
+    with pytest.raises(UsageError):
+        charger.set("CHCUR", 1).result(10)  # nothing was written
+    forget()
+    forget()
+    charger.set("ENABLE", 1).result(10)
+    assert len(heard) == 2
+
+
+def test_what_a_central_system_forbids_is_in_the_snapshot(charger):
+    charger.show_bound("paused by the central system")
+    wait_until(lambda: charger.snapshot.bound == "paused by the central system")
+    charger.show_bound("")
+    wait_until(lambda: charger.snapshot.bound == "")
+
+
+def test_the_energy_of_a_session_is_known_at_its_end(server, charger):
+    server.call(lambda model: model.car.unplug())
+    wait_until(lambda: charger.snapshot.state == "A")
+    ended = time.monotonic()
+    wait_until(lambda: (charger.snapshot.total_energy,) == server.call(lambda model: model.value("EMETERTOTCONSUM")))
+    assert time.monotonic() - ended < 2
