@@ -257,4 +257,6 @@ def _write(evse: Evse, change: Change) -> EvseError | None:
         evse.set(change.command.name, *change.want, force=True)  # an empty SSID of the file is meant
     except (RefusedError, MismatchError) as error:
         return error
+    except UsageError as error:  # a name that is too long for this charger
+        return RefusedError(str(error))
     return None

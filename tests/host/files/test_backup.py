@@ -225,6 +225,15 @@ def test_empty_addresses_are_restored(served, tmp_path, capsys, firmware, saved,
     assert len(charger.journal.writes("WIFISTASTATIC")) == (saved != here and {saved, here} != {EMPTY[:4], ZERO})
 
 
+def test_what_is_too_long_for_this_charger_is_told_and_the_rest_is_restored(served, tmp_path, capsys):
+    charger = served(Charger(firmware="v2.1.1")).charger
+    file = tmp_path / "backup.yaml"
+    file.write_text(f'settings: {{HOSTNAME: "{"x" * 31}", INSTNAME: "Garage"}}')
+    assert run(["restore", str(file), "--yes"]) == 5
+    assert "HOSTNAME" in capsys.readouterr().err
+    assert (charger.value("HOSTNAME"), charger.value("INSTNAME")) == (("evse",), ("Garage",))
+
+
 def test_a_backup_without_a_network_wipes_it(served, tmp_path):
     """Nothing else may do so unasked: see the command `set`."""
     charger = served().charger
