@@ -170,15 +170,8 @@ class AtClient {
   void on_restart_(Restart restart);
   Kept *find_kept_(uint8_t row);
 
+  // The small ones first: they stay within reach of short instructions.
   AtClientListener *listener_;
-  Link link_;
-  Wishes wishes_;
-  Schedule schedule_;
-  Doubts doubts_;
-  Command command_;
-  LineFramer framer_;
-  std::array<Kept, MAX_LIVE_SETTINGS> kept_;
-  std::array<uint32_t, COUNTERS> counters_{};
   uint32_t now_{0};
   uint32_t next_tick_{0};
   bool keep_settings_{false};
@@ -187,6 +180,14 @@ class AtClient {
   bool in_step_{false};
   bool work_{false};         // there may be something to do
   bool wish_served_{false};  // the last command was a wish's: the schedule is next
+  Command command_;
+  Schedule schedule_;
+  Link link_;
+  std::array<uint32_t, COUNTERS> counters_{};
+  Doubts doubts_;
+  std::array<Kept, MAX_LIVE_SETTINGS> kept_;
+  LineFramer framer_;
+  Wishes wishes_;
 };
 
 }  // namespace esphome::esp32evse

@@ -26,6 +26,9 @@
 
 namespace esphome::esp32evse {
 
+// Relative steps of ESPHome (number.increment, switch.toggle, select.next) start from an entity's state. A wish counts
+// there at once, and nobody is told of it before the charger shows it: what comes then is published in any case.
+
 #ifdef USE_TEXT_SENSOR
 /// Shows one of some names, by its number on the wire.
 class NameTextSensor final : public text_sensor::TextSensor {
@@ -54,9 +57,17 @@ class ListTextSensor final : public text_sensor::TextSensor {
 class EvseSwitch final : public switch_::Switch {
  public:
   EvseSwitch(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
+  /// Also if it is what was published last.
+  void publish(bool state) {
+    this->state = state != this->inverted_;
+    this->publish_state(state);
+  }
 
  protected:
-  void write_state(bool state) override { this->hub_->write(this->row_, state ? 1 : 0); }
+  void write_state(bool state) override {
+    this->state = state != this->inverted_;
+    this->hub_->write(this->row_, state ? 1 : 0);
+  }
 
   Esp32Evse *hub_;
   uint8_t row_;
@@ -69,45 +80,72 @@ class EvseNumber final : public number::Number {
  public:
   EvseNumber(Esp32Evse *hub, uint8_t row, float multiplier) : hub_(hub), multiplier_(multiplier), row_(row) {}
   float get_multiplier() const { return this->multiplier_; }
+  void publish(float value) {
+    if (this->wished_ || !this->has_state() || this->state != value)
+      this->publish_state(value);
+    this->wished_ = false;
+  }
 
  protected:
   void control(float value) override {
-    if (value >= 0)  // false for NaN, too
-      this->hub_->write(this->row_, static_cast<uint32_t>(std::lround(value * this->multiplier_)));
+    if (!(value >= 0))  // true for NaN, too
+      return;
+    this->state = value;
+    this->wished_ = true;
+    this->hub_->write(this->row_, static_cast<uint32_t>(std::lround(value * this->multiplier_)));
   }
 
   Esp32Evse *hub_;
   float multiplier_;
   uint8_t row_;
+  bool wished_{false};  // the state is not the one that was published
 };
 #endif
 
 #ifdef USE_SELECT
-/// The option's index is the number on the wire.
-class NumberSelect final : public select::Select {
+class EvseSelect : public select::Select {
  public:
-  NumberSelect(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
+  EvseSelect(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
+  void publish(size_t index) {
+    if (this->wished_ || this->active_index() != index)
+      this->publish_state(index);
+    this->wished_ = false;
+  }
 
  protected:
-  void control(size_t index) override { this->hub_->write(this->row_, index); }
-
-  Esp32Evse *hub_;
-  uint8_t row_;
-};
-
-/// The option is the string on the wire.
-class StringSelect final : public select::Select {
- public:
-  StringSelect(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
-
- protected:
-  void control(size_t index) override {
-    const char *option = this->option_at(index);
-    this->hub_->write_string(this->row_, option, strlen(option));
+  void wish_(size_t index) {
+    this->active_index_ = index;
+    this->wished_ = true;
   }
 
   Esp32Evse *hub_;
   uint8_t row_;
+  bool wished_{false};
+};
+
+/// The option's index is the number on the wire.
+class NumberSelect final : public EvseSelect {
+ public:
+  using EvseSelect::EvseSelect;
+
+ protected:
+  void control(size_t index) override {
+    this->wish_(index);
+    this->hub_->write(this->row_, index);
+  }
+};
+
+/// The option is the string on the wire.
+class StringSelect final : public EvseSelect {
+ public:
+  using EvseSelect::EvseSelect;
+
+ protected:
+  void control(size_t index) override {
+    this->wish_(index);
+    const char *option = this->option_at(index);
+    this->hub_->write_string(this->row_, option, strlen(option));
+  }
 };
 #endif
 

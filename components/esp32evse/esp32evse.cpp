@@ -396,6 +396,10 @@ void Esp32Evse::follow_maximum_current(Esp32Evse &hub, const Values &values) {
   if (heard == hub.heard_maximum_)
     hub.maximum_current_ = heard;
   hub.heard_maximum_ = heard;
+  for (uint8_t row = 0; row < hub.client_.row_count() && heard != hub.maximum_current_; row++) {
+    if (hub.rows_[row].follow == follow_maximum_current)
+      hub.client_.read(row);
+  }
 }
 
 void Esp32Evse::follow_wifi_scan(Esp32Evse &hub, const Values &values) {

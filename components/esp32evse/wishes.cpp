@@ -38,8 +38,11 @@ bool Attempt::on_nothing_read() {
 // --- pauses -----------------------------------------------------------------------------------------------------------
 
 bool Pauses::contains(uint8_t row) const {
-  return std::any_of(this->entries_.begin(), this->entries_.end(),
-                     [row](const Entry &entry) { return entry.row == row && entry.ticks > 0; });
+  for (const Entry &entry : this->entries_) {
+    if (entry.row == row && entry.ticks > 0)
+      return true;
+  }
+  return false;
 }
 
 /// The row's entry; else a new one in place of the one that is over soonest.

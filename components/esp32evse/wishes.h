@@ -157,9 +157,9 @@ class Wishes {
   void replace_(Wish *wish, const CommandRow &command, uint32_t now);
   void leave_out_fields_behind_(Wish &wish, uint8_t count);
 
-  std::array<Wish, QUEUE> queue_;
-  uint8_t count_{0};
   uint16_t text_used_{0};
+  uint8_t count_{0};
+  std::array<Wish, QUEUE> queue_;
   std::array<char, TEXT> text_;
 };
 

@@ -66,6 +66,32 @@ def test_set_charging_current_out_of_range_is_saturated(node, charger, ampere, w
     node.wait_for_log("CHCUR: out of range, the nearest value was set")
 
 
+def test_relative_steps_build_on_what_is_wished(node, charger):
+    node.call_service("set_charging_current", current=10.0)
+    node.wait_for("number.Charging current", 10.0)
+    node.call_service("ten_steps_up")
+    node.wait_for("number.Charging current", 11.0)
+    charger.wait_for(lambda charger: charger.value("CHCUR") == (110,))
+    charger.call(lambda charger: charger.set("MAXCHCUR", 11))
+    node.call_service("ten_steps_up")  # in vain: the next steps begin at what the charger holds
+    node.wait_for_log("Charger did not take CHCUR")
+    node.wait_for("number.Charging current", 11.0)
+    charger.call(lambda charger: charger.set("MAXCHCUR", 32))
+
+
+def test_two_toggles_leave_a_switch_as_it_was(node, charger):
+    before = node.value("switch.Charger Wi-Fi station")
+    node.call_service("toggle_twice")
+    charger.wait_for(lambda charger: charger.value("WIFISTACFG")[0] == int(before))
+    node.wait_for("switch.Charger Wi-Fi station", before)
+    node.call_service("toggle_and_choose")
+    node.wait_for("switch.Charger Wi-Fi station", not before)
+    charger.wait_for(lambda charger: charger.value("WIFISTACFG")[0] == int(not before))
+    node.call_service("toggle_twice")
+    node.call_service("toggle_and_choose")
+    charger.wait_for(lambda charger: charger.value("WIFISTACFG")[0] == int(before), timeout=30)
+
+
 def test_a_current_that_is_no_number_is_refused(node, charger):
     node.call_service("set_charging_current", current=float("nan"))
     node.wait_for_log("CHCUR not sent: not a number")

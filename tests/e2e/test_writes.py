@@ -91,8 +91,8 @@ def test_a_flash_value_that_is_there_already_is_not_written(node, charger):
 # --- refusals show the old value --------------------------------------------------------------------------------------
 
 
-def test_refused_number(node, charger):
-    """MAXCHCUR is lower than what is wished."""
+def test_number_above_the_maximum_is_saturated(node, charger):
+    """MAXCHCUR is lower than what is wished: the maximum is nearer to it than the old current may be."""
     charger.call(lambda charger: (charger.set("MAXCHCUR", 20), charger.set("CHCUR", 160)))
     entity = ENTITY["number", "charging_current"]
     node.command("button.Refresh")
@@ -100,9 +100,9 @@ def test_refused_number(node, charger):
     seen = len(node.history(entity))
     node.command(entity, 32.0)
     node.wait_until(lambda: len(node.history(entity)) > seen)
-    assert node.history(entity)[seen:] == [16.0]
-    node.wait_for_log("did not take CHCUR")
-    holds(charger, "CHCUR", 160)
+    assert node.history(entity)[seen:] == [20.0]
+    node.wait_for_log("did not take CHCUR: out of range")
+    holds(charger, "CHCUR", 200)
 
 
 def test_refused_select(node, charger):
