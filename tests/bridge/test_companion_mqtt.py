@@ -94,7 +94,7 @@ def writes(server) -> list[str]:
 
 def expected(server) -> dict[str, object]:
     """What the host's bridge says of the charger, as far as the charger's own script does."""
-    found = home_assistant.messages(ID, truth(server), home_assistant.PREFIX)
+    found = home_assistant.messages(ID, truth(server), discovery=True)
     slugs = {entity.slug for entity in discovery.BASIC}
     return {
         topic: text for topic, text in found.items() if not topic.endswith("/config") or topic.split("/")[3] in slugs

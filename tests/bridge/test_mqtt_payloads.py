@@ -79,7 +79,7 @@ def test_of_a_silent_charger_nobody_knows_anything(snapshot: Snapshot):
 
 
 def discovery(snapshot: Snapshot, identifier: str = "evse") -> dict[str, str]:
-    found = home_assistant.messages(identifier, snapshot, "homeassistant")
+    found = home_assistant.messages(identifier, snapshot, discovery=True)
     return {topic: payload for topic, payload in found.items() if topic.startswith("homeassistant/")}
 
 
@@ -195,7 +195,7 @@ def test_the_range_that_is_announced_holds_what_the_charger_holds(values, slug, 
 
 
 def test_a_discovery_prefix():
-    found = home_assistant.messages("evse", CHARGING, "ha/of mine")
+    found = home_assistant.messages("evse", CHARGING, True, "ha/of mine")
     assert "ha/of mine/sensor/evse/power/config" in found and not any(t.startswith("homeassistant") for t in found)
     assert home_assistant.birth_topic("ha/of mine") == "ha/of mine/status"
 
@@ -212,7 +212,7 @@ def test_the_maximum_of_the_installation_is_that_of_the_slider():
 
 
 def test_without_discovery_there_are_state_and_availability():
-    assert list(home_assistant.messages("evse", CHARGING, None)) == ["evse/state", "evse/availability"]
+    assert list(home_assistant.messages("evse", CHARGING, discovery=False)) == ["evse/state", "evse/availability"]
 
 
 # --- identifier, interval, broker -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..catalog import COMMAND
 from ..errors import UsageError
 from ..secrecy import shown
-from . import home_assistant_discovery as discovery
+from . import home_assistant_discovery
 from .snapshot import Snapshot, half_up
 
 INTERVAL_S = 5.0  # between two states that are the same
@@ -100,13 +100,17 @@ def _phases(name: str, values: Sequence[float] | None) -> dict[str, float | None
 
 
 def messages(
-    identifier: str, snapshot: Snapshot, prefix: str | None, told: dict[str, object] | None = None
+    identifier: str,
+    snapshot: Snapshot,
+    discovery: bool,
+    prefix: str = PREFIX,
+    told: dict[str, object] | None = None,
 ) -> dict[str, str]:
     """Topic -> payload of all that the broker is to retain, in the order in which it is sent.
 
-    ``prefix`` of discovery; None: without. ``told``: the state, if not all of it may be told now.
+    ``prefix`` is that of discovery; ``told`` the state, if not all of it may be told now.
     """
-    found = discovery.messages(identifier, snapshot, prefix) if prefix else {}
+    found = home_assistant_discovery.messages(identifier, snapshot, prefix) if discovery else {}
     found[state_topic(identifier)] = json.dumps(state(snapshot) if told is None else told)
     found[availability_topic(identifier)] = availability(snapshot)
     return found

@@ -67,7 +67,7 @@ class HomeAssistantBridge(_Bridge):
         self._id = identifier = home_assistant.check_identifier(identifier)
         self._interval = check_interval(interval)
         self._birth_topic = home_assistant.birth_topic(home_assistant.check_prefix(prefix))
-        self._prefix = prefix if discovery else None
+        self._discovery, self._prefix = discovery, prefix
         self._commands = home_assistant.command_topics(identifier)
         self._log = logging.getLogger(f"evse.{charger.name}.mqtt")
         self._sent: dict[str, str] = {}
@@ -96,7 +96,8 @@ class HomeAssistantBridge(_Bridge):
             self._send_state_again()
         snapshot = self._charger.snapshot
         told = self._pace.paced(home_assistant.state(snapshot), now)
-        for topic, payload in home_assistant.messages(self._id, snapshot, self._prefix, told).items():
+        messages = home_assistant.messages(self._id, snapshot, self._discovery, self._prefix, told)
+        for topic, payload in messages.items():
             if self._sent.get(topic) != payload:
                 self._sent[topic] = payload
                 self._link.publish(Message(topic, payload, retain=True))

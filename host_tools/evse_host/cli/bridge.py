@@ -93,7 +93,7 @@ def mqtt(
     identifier = home_assistant.check_identifier(identifier)
     prefix = home_assistant.check_prefix(discovery_prefix)
     if only_print:
-        _print(session, lambda snapshot: home_assistant.messages(identifier, snapshot, prefix if discovery else None))
+        _print(session, lambda snapshot: home_assistant.messages(identifier, snapshot, discovery, prefix))
         return None
     shells, link = _import()
     password = secret(password_file, "EVSE_MQTT_PASSWORD") if username or password_file else ""
