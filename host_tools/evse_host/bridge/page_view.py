@@ -31,7 +31,7 @@ def view(snapshot: Snapshot, name: str, error: str = "") -> dict:
     return {
         "online": snapshot.online,
         "error": "" if snapshot.online else _sentence(error),
-        "notice": " ".join(filter(None, (snapshot.bound, *snapshot.notes))) or None,
+        "notice": " ".join(snapshot.notes) or None,
         "name": snapshot.get("INSTNAME") or name,
         "kind": kind,
         "headline": headline,

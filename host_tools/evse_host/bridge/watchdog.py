@@ -25,7 +25,7 @@ class Connected(Protocol):
 
 def watch_connection(bridge: Connected, charger: SharedCharger, fallback: Fallback, who: str) -> Watchdog:
     """The controller is there as long as the bridge is connected."""
-    return Watchdog(charger, fallback, who, bridge.is_heard)
+    return Watchdog(charger, fallback, who, bridge.is_heard, bridge)
 
 
 def watch_modbus(units: Mapping[int, SharedCharger], fallback: Fallback) -> dict[int, Watchdog]:
@@ -34,7 +34,8 @@ def watch_modbus(units: Mapping[int, SharedCharger], fallback: Fallback) -> dict
 
 
 class Watchdog:
-    """``who`` is the controller, for the log and the page. It is heard by ``heard()``, or as long as ``is_heard()``."""
+    """``who`` is the controller, for the log and the page. It is heard by ``heard()``, or as long as ``is_heard()``.
+    ``by`` tells those who listen to writes whose they are."""
 
     def __init__(
         self,
@@ -42,8 +43,9 @@ class Watchdog:
         fallback: Fallback,
         who: str,
         is_heard: Callable[[], bool] = lambda: False,
+        by: object = None,
     ) -> None:
-        self._charger, self._who, self._is_heard = charger, who, is_heard
+        self._charger, self._who, self._is_heard, self._by = charger, who, is_heard, by
         self._log = logging.getLogger(f"evse.{charger.name}.silence")
         self._silence = Silence(fallback, time.monotonic())
         self._word = threading.Event()  # it was heard since the last look
@@ -108,7 +110,7 @@ class Watchdog:
         return words if self._charger.snapshot.online else f"{words} when the charger answers"
 
     def _write(self, name: str, value: int) -> bool:
-        future = self._charger.set(name, value)
+        future = self._charger.set(name, value, by=self._by)
         try:
             self._result(future)
         except EvseError as error:

@@ -169,6 +169,39 @@ def test_the_start_waits_until_the_current_is_down(charger):
     assert charger.masters.orders(RETRY_S) == [(CURRENT, 80)]
 
 
+def fall(charger: Charger, name: str, value: int) -> None:
+    """As silence.py has it written."""
+    charger.values[name] = value
+    charger.masters.see(name, value)
+    charger.masters.fell(name, value)
+    charger.settle()
+
+
+@pytest.mark.parametrize(("name", "value", "normal"), [(CURRENT, 60, 160), (ENABLE, 0, 1)])
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_silence_has_brought_ends_when_the_central_system_is_heard(charger, name, value, normal, restart):
+    charger.limit(16)
+    fall(charger, name, value)
+    assert charger.values[name] == value
+    if restart:
+        charger.masters = Masters(json.loads(json.dumps(charger.masters.as_dict())))
+    charger.limit(16)
+    assert charger.values[name] == value
+    charger.masters.heard()
+    charger.settle()
+    assert charger.values[name] == normal
+    charger.limit(None)
+    assert charger.values[CURRENT] == 320
+
+
+def test_a_person_may_raise_what_silence_has_brought(charger):
+    fall(charger, CURRENT, 60)
+    charger.person(CURRENT, 200)
+    charger.masters.heard()
+    charger.settle()
+    assert charger.values[CURRENT] == 200
+
+
 # --- any sequence -----------------------------------------------------------------------------------------------------
 
 

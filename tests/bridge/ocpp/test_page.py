@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from evse_host.bridge.page_view import view
+from evse_host.bridge.silence import Fallback
+from evse_host.bridge.watchdog import watch_connection
 
 from ..support import wait_until
 from .test_charge_point import profile
@@ -32,3 +36,22 @@ def test_the_page_says_who_limits_and_a_persons_wish_returns(start, central, ser
     charger.set("ENABLE", 1).result(10)
     central.wait_status("Charging", after=len(central.heard) - 1)
     assert not central.on("StopTransaction")
+
+
+@pytest.mark.parametrize(("ampere", "fallen", "normal"), [(6.0, (60, 1), (160, 1)), (None, (160, 0), (160, 1))])
+def test_a_central_system_that_is_silent_and_comes_back(start, central, server, charger, ampere, fallen, normal):
+    """silence.py lets the charger fall; the central system's limit holds again when it is there."""
+    values = lambda: server.call(lambda m: (m.value("CHCUR")[0], m.value("ENABLE")[0]))  # noqa: E731
+    bridge = start(central, tag="HOME")
+    central.wait_status("Available")
+    central.call("SetChargingProfile", profile(16))
+    wait_until(lambda: values() == normal)
+    watchdog = watch_connection(bridge, charger, Fallback(0.3, ampere), "the central system")
+    watchdog.start()
+    try:
+        central.stop()
+        wait_until(lambda: values() == fallen)
+        central.start()
+        wait_until(lambda: values() == normal, timeout=30)
+    finally:
+        watchdog.stop()

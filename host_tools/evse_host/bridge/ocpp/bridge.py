@@ -88,7 +88,9 @@ class OcppBridge:
 
     async def _run(self, journal: Journal, ready: threading.Event) -> None:
         try:
-            self.station = Station(self._charger, self._target, self._settings, journal, self._version, self._watch)
+            self.station = Station(
+                self._charger, self._target, self._settings, journal, self._version, self._watch, self
+            )
             self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
             ready.set()
             with contextlib.suppress(asyncio.CancelledError):

@@ -4,6 +4,8 @@ The rule: what people want stays what they want, and the central system sets bou
  - Its limit is an upper bound: the charger gets the smaller of the limit and the current that people have set; when the
    limit ends, theirs is there again. Below 6 A charging pauses.
  - A person's pause stays when the limit rises, and a person's start waits while the central system holds the charger.
+ - What the charger has fallen to because the central system was silent (silence.py) is no wish: it ends when the
+   central system is heard again, or when a person changes it.
  - What the central system has set unavailable stays so, also over the charger's restart; what a person has set
    unavailable, it does not set available.
 
@@ -39,6 +41,8 @@ class Masters:
         self.unavailable: set[int] = set(saved.get("unavailable", ()))
         self._wish: dict[str, int] = dict(saved.get("wish", {}))  # of people, or the charger's own
         self._ours: dict[str, int] = dict(saved.get("ours", {}))  # what we have written last
+        self._fallen: dict[str, int] = dict(saved.get("fallen", {}))  # since the central system is silent
+        self._wish_before: dict[str, int | None] = {}
         self._shown: dict[str, int] = {}
         self._flying: set[str] = set()
         self._not_before: dict[str, float] = {}
@@ -47,7 +51,7 @@ class Masters:
         """What has to outlive this program."""
         return {
             "holds": sorted(self.holds), "unavailable": sorted(self.unavailable),
-            "wish": dict(self._wish), "ours": dict(self._ours),
+            "wish": dict(self._wish), "ours": dict(self._ours), "fallen": dict(self._fallen),
         }  # fmt: skip
 
     # --- what happens
@@ -59,13 +63,27 @@ class Masters:
         before = self._shown.get(name)
         self._shown[name] = value
         if value != self._ours.get(name) and (value != before or name not in self._wish):
+            self._wish_before[name] = self._wish.get(name)
             self._wish[name] = value
             self._ours.pop(name, None)
+            self._fallen.pop(name, None)
 
     def asked(self, name: str, value: int) -> None:
         """Somebody else has written it: a wish, also where the charger showed that value already."""
         if name in NAMES:
             self._wish[name] = value
+            self._fallen.pop(name, None)
+
+    def fell(self, name: str, value: int) -> None:
+        """It was written because the central system is silent, after ``see`` took it for a wish."""
+        before = self._wish_before.get(name)
+        if self._wish.get(name) == value and before is not None:
+            self._wish[name] = before
+        self._ours[name] = self._fallen[name] = value
+
+    def heard(self) -> None:
+        """The central system is there again."""
+        self._fallen.clear()
 
     # --- what follows
 
@@ -97,7 +115,8 @@ class Masters:
         if name == AVAILABLE:
             return 0 if self.unavailable else wish
         if name == ENABLE:
-            return 0 if self.is_held else wish
+            return 0 if self.is_held else self._fallen.get(name, wish)
+        wish = min(wish, self._fallen.get(name, wish))
         if self.limit is None:
             return wish
         return None if self.is_paused else min(wish, tenths(self.limit))

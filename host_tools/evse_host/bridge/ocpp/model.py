@@ -149,6 +149,11 @@ class ChargePoint:
         self.masters.asked(name, value)
         self._conclude(now)
 
+    def fell(self, name: str, value: int, now: float) -> None:
+        """It was written because the central system has been silent for too long."""
+        self.masters.fell(name, value)
+        self._conclude(now)
+
     def take_orders(self, now: float) -> list[Order]:
         """What to do at the charger now, in this order; ``ordered`` is called with what became of each."""
         orders = []
@@ -593,6 +598,7 @@ class ChargePoint:
 
     def line_is_up(self, now: float) -> None:
         self.connected = True
+        self.masters.heard()
         self._shown_status.clear()
         self._conclude(now)
 

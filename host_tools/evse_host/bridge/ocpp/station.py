@@ -30,7 +30,8 @@ Watcher = Callable[[str, str, dict], None]
 
 
 class Station:
-    """``watch`` is called with `>` or `<`, an action and its payload, for everything that is said."""
+    """``watch`` is called with `>` or `<`, an action and its payload, for everything that is said; ``fallback`` writes
+    when the central system is silent."""
 
     def __init__(
         self,
@@ -40,8 +41,9 @@ class Station:
         journal: Journal,
         version: str = "1.6",
         watch: Watcher | None = None,
+        fallback: object = None,
     ) -> None:
-        self._charger = charger
+        self._charger, self._fallback = charger, fallback
         self._log = logging.getLogger(f"evse.{charger.name}.ocpp")
         self._watch = watch or (lambda *said: self._log.debug("%s %s %s", *said))
         self._credentials = Credentials(target, journal)
@@ -98,7 +100,9 @@ class Station:
         self.point.see(snapshot, time.time())
 
     def _written_by_somebody(self, name: str, value: int, by: object) -> None:
-        if by is not self:
+        if by is not None and by is self._fallback:
+            self.point.fell(name, value, time.time())
+        elif by is not self:
             self.point.asked(name, value, time.time())
 
     def _act(self) -> None:
