@@ -26,9 +26,6 @@
 
 namespace esphome::esp32evse {
 
-// Relative steps of ESPHome (number.increment, switch.toggle, select.next) start from an entity's state. A wish counts
-// there at once, and nobody is told of it before the charger shows it: what comes then is published in any case.
-
 #ifdef USE_TEXT_SENSOR
 /// Shows one of some names, by its number on the wire.
 class NameTextSensor final : public text_sensor::TextSensor {
@@ -54,20 +51,21 @@ class ListTextSensor final : public text_sensor::TextSensor {
 #endif
 
 #ifdef USE_SWITCH
-class EvseSwitch final : public switch_::Switch {
+class EvseSwitch final : public switch_::Switch, public WishingEntity {
  public:
   EvseSwitch(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
-  /// Also if it is what was published last.
-  void publish(bool state) {
-    this->state = state != this->inverted_;
-    this->publish_state(state);
-  }
+  void show_again() override { this->state = this->shown_; }
 
  protected:
   void write_state(bool state) override {
+    if (!this->wishes)
+      this->shown_ = this->state;
+    this->hub_->add_wishing(this);
     this->state = state != this->inverted_;
     this->hub_->write(this->row_, state ? 1 : 0);
   }
+
+  bool shown_{false};
 
   Esp32Evse *hub_;
   uint8_t row_;
@@ -76,51 +74,47 @@ class EvseSwitch final : public switch_::Switch {
 
 #ifdef USE_NUMBER
 /// Value times multiplier is the integer on the wire.
-class EvseNumber final : public number::Number {
+class EvseNumber final : public number::Number, public WishingEntity {
  public:
   EvseNumber(Esp32Evse *hub, uint8_t row, float multiplier) : hub_(hub), multiplier_(multiplier), row_(row) {}
   float get_multiplier() const { return this->multiplier_; }
-  void publish(float value) {
-    if (this->wished_ || !this->has_state() || this->state != value)
-      this->publish_state(value);
-    this->wished_ = false;
-  }
+  void show_again() override { this->state = this->shown_; }
 
  protected:
   void control(float value) override {
     if (!(value >= 0))  // true for NaN, too
       return;
+    if (!this->wishes)
+      this->shown_ = this->state;
+    this->hub_->add_wishing(this);
     this->state = value;
-    this->wished_ = true;
     this->hub_->write(this->row_, static_cast<uint32_t>(std::lround(value * this->multiplier_)));
   }
 
   Esp32Evse *hub_;
   float multiplier_;
   uint8_t row_;
-  bool wished_{false};  // the state is not the one that was published
+  float shown_{0};
 };
 #endif
 
 #ifdef USE_SELECT
-class EvseSelect : public select::Select {
+class EvseSelect : public select::Select, public WishingEntity {
  public:
   EvseSelect(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
-  void publish(size_t index) {
-    if (this->wished_ || this->active_index() != index)
-      this->publish_state(index);
-    this->wished_ = false;
-  }
+  void show_again() override { this->active_index_ = this->shown_; }
 
  protected:
   void wish_(size_t index) {
+    if (!this->wishes)
+      this->shown_ = this->active_index_;
+    this->hub_->add_wishing(this);
     this->active_index_ = index;
-    this->wished_ = true;
   }
 
   Esp32Evse *hub_;
+  size_t shown_{0};
   uint8_t row_;
-  bool wished_{false};
 };
 
 /// The option's index is the number on the wire.

@@ -37,6 +37,10 @@ void Esp32Evse::setup() {
 }
 
 void Esp32Evse::loop() {
+  for (; this->wishing_ != nullptr; this->wishing_ = this->wishing_->next) {
+    this->wishing_->wishes = false;
+    this->wishing_->show_again();
+  }
   const uint32_t now = millis();
   if (this->client_.wake(now)) {
     this->drop_received_();
@@ -95,6 +99,14 @@ void Esp32Evse::write(uint8_t row, uint32_t value) {
     this->paused_by_current_ = false;  // somebody decides about ENABLE itself
   const uint32_t possible = saturate(value, command.low, this->high_of_(row));
   this->write_number_(row, possible, possible != value);
+}
+
+void Esp32Evse::add_wishing(WishingEntity *entity) {
+  if (entity->wishes)
+    return;
+  entity->wishes = true;
+  entity->next = this->wishing_;
+  this->wishing_ = entity;
 }
 
 void Esp32Evse::set_charging_current(uint8_t row, float ampere) { this->write_current_(row, ampere); }

@@ -22,6 +22,17 @@
 
 namespace esphome::esp32evse {
 
+/// An entity whose state is, for one turn of the main loop, what is wished for.
+///
+/// Relative steps of ESPHome (number.increment, switch.toggle, select.next) start from an entity's state: several in
+/// one script build on each other. Then the state is again what the charger has shown, before anybody is told another.
+class WishingEntity {
+ public:
+  virtual void show_again() = 0;
+  WishingEntity *next{nullptr};
+  bool wishes{false};
+};
+
 class Esp32Evse final : public AtClientListener, public Component, public uart::UARTDevice {
  public:
   void setup() override;
@@ -69,6 +80,8 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   // what a person or an automation asks for
   void write(uint8_t row, uint32_t value);
   void write_string(uint8_t row, const char *value, size_t length);
+  /// Its show_again() is called with the next turn.
+  void add_wishing(WishingEntity *entity);
   void run(uint8_t row);
   void reset_total_energy(uint8_t row);
   void set_charging_current(uint8_t row, float ampere);
@@ -170,6 +183,7 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   uint8_t forced_row_{NO_ROW};
   BelowMinimum below_minimum_{BelowMinimum::MINIMUM};
   uint8_t enable_row_{NO_ROW};
+  WishingEntity *wishing_{nullptr};
   uint8_t saturated_row_{NO_ROW};  // logged already
   uint8_t heard_maximum_{0};       // A
   uint8_t maximum_current_{0};     // A, heard twice; 0: unknown

@@ -240,12 +240,12 @@ void ListTextSensor::finish(bool complete) {
 void publish_switch(const Binding &binding, const Esp32Evse & /*hub*/, const Values *values) {
   const Field *field = binding.find(values);
   if (field != nullptr)  // ESPHome's switches have no unknown state
-    static_cast<EvseSwitch *>(binding.entity)->publish(field->number != 0);
+    static_cast<EvseSwitch *>(binding.entity)->publish_state(field->number != 0);
 }
 #endif
 
 #ifdef USE_NUMBER
-void publish_number(const Binding &binding, const Esp32Evse & /*hub*/, const Values *values) {
+void publish_number(const Binding &binding, const Esp32Evse &hub, const Values *values) {
   auto *number = static_cast<EvseNumber *>(binding.entity);
   if (values == nullptr) {
     number->set_has_state(false);
@@ -254,30 +254,31 @@ void publish_number(const Binding &binding, const Esp32Evse & /*hub*/, const Val
     return;
   }
   const float value = static_cast<float>((*values)[0].number) / number->get_multiplier();
-  number->publish(value);
+  if (hub.is_forcing() || !number->has_state() || number->state != value)
+    number->publish_state(value);
 }
 #endif
 
 #ifdef USE_SELECT
 /// An index beyond the options: unknown.
-static void send(EvseSelect *select, size_t index) {
+static void send(select::Select *select, bool force, size_t index) {
   if (!select->has_index(index)) {
     select->set_has_state(false);
     NOTIFY(select, select);
-  } else {
-    select->publish(index);
+  } else if (force || select->active_index() != index) {
+    select->publish_state(index);
   }
 }
 
-void publish_select(const Binding &binding, const Esp32Evse & /*hub*/, const Values *values) {
+void publish_select(const Binding &binding, const Esp32Evse &hub, const Values *values) {
   auto *select = static_cast<NumberSelect *>(binding.entity);
-  send(select, values == nullptr ? SIZE_MAX : static_cast<size_t>((*values)[0].number));
+  send(select, hub.is_forcing(), values == nullptr ? SIZE_MAX : static_cast<size_t>((*values)[0].number));
 }
 
-void publish_select_name(const Binding &binding, const Esp32Evse & /*hub*/, const Values *values) {
+void publish_select_name(const Binding &binding, const Esp32Evse &hub, const Values *values) {
   auto *select = static_cast<StringSelect *>(binding.entity);
   const auto index = values == nullptr ? optional<size_t>{} : select->index_of((*values)[0].text, (*values)[0].length);
-  send(select, index.value_or(SIZE_MAX));
+  send(select, hub.is_forcing(), index.value_or(SIZE_MAX));
 }
 #endif
 

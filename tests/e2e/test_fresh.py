@@ -59,7 +59,7 @@ def test_only_what_is_configured_costs_air_time(minimal_program, start_charger, 
     names = {
         line.partition("?")[0].partition("=")[0] for line in charger.call(lambda charger: charger.journal.commands)
     }
-    assert names == {"AT+VER", "AT+UPTIME", "ATE0", "AT+ENABLE", "AT+TEMP", "AT+SUB"}
+    assert names == {"AT+VER", "AT+UPTIME", "ATE0", "AT+UNSUB", "AT+ENABLE", "AT+TEMP", "AT+SUB"}
     assert charger.call(lambda charger: [s.name for s in charger.subscriptions]) == ["+TEMP", "+ENABLE"]
 
 

@@ -154,9 +154,9 @@ void step(Script &script) {
   else if (what == 5)
     hub.on_online(script.flag());
   else if (what == 6)
-    hub.on_restart(static_cast<Restart>(script.below(3)));
+    hub.on_restart(static_cast<esp32evse::Restart>(script.below(3)));
   else
-    hub.on_wish_end(row, static_cast<WishEnd>(script.below(8)));
+    hub.on_wish_end(row, static_cast<esp32evse::WishEnd>(script.below(8)));
 }
 
 }  // namespace
