@@ -13,7 +13,7 @@ CPP := $(wildcard components/*/*.h components/*/*.cpp tests/*.cpp tests/*/*.cpp 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
-demo: $(INSTALLED) ## the full example on a simulated charger, live; ARGS=--once for one picture, PORT=/dev/ttyUSB0 for a real charger
+demo: $(INSTALLED) ## the full example on a simulated charger, live; ARGS=--once for one picture, ARGS=--house for load management, PORT=/dev/ttyUSB0 for a real charger
 	@$(RUN) tools demo $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: ## all tests, a file on each core; ARGS goes to pytest instead

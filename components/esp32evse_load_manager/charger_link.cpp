@@ -24,7 +24,20 @@ void ChargerLink::configure(esp32evse::Esp32Evse *hub, const Rows &rows, const u
   hub->set_charge_manager(this);
 }
 
+/// What was remembered with `surplus:` may meet a configuration without it.
+static bool is_possible(Mode mode) { return HAS_SURPLUS || (mode != Mode::SOLAR && mode != Mode::MIN_SOLAR); }
+
+void ChargerLink::restore(const PersonsWish &wish) {
+  this->wish_ = wish;
+  if (!is_possible(wish.mode))
+    this->wish_.mode = Mode::FAST;
+}
+
 void ChargerLink::set_mode(Mode mode) {
+  if (!is_possible(mode)) {
+    ESP_LOGW(TAG, "Mode not taken: without `surplus:` there is no sun to follow");
+    return;
+  }
   this->changed_ |= this->wish_.mode != mode;
   this->wish_.mode = mode;
 }

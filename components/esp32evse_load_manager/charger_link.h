@@ -27,7 +27,7 @@ class ChargerLink final : public esp32evse::ChargeManager {
   static constexpr uint16_t NO_WISH = 630;
 
   void configure(esp32evse::Esp32Evse *hub, const Rows &rows, const uint8_t *phase_map, uint32_t lease_s, Mode mode);
-  void restore(const PersonsWish &wish) { this->wish_ = wish; }
+  void restore(const PersonsWish &wish);
   const PersonsWish &wish() const { return this->wish_; }
   void set_mode(Mode mode);
   /// A wish has changed since the last call.

@@ -1,10 +1,11 @@
 """The full example as an ESPHome node on this computer, with a simulated charger or a real one, shown live.
 
-    python -m tools demo [--once] [--port /dev/ttyUSB0] [--api-port 6053]
+    python -m tools demo [--once] [--house] [--port /dev/ttyUSB0] [--api-port 6053]
 
 Shows every entity as Home Assistant would see it, until Ctrl-C; `--once` prints one complete picture and exits with 0,
 or with 1 and a line that names what is missing. `evse-host proxy` stands between node and charger, so that other
-terminals can use the charger at the same time.
+terminals can use the charger at the same time. `--house` puts the charger behind a small main fuse with a meter, some sun
+and a hob, and lets the load manager share it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from tools.run.api import PLATFORM_OF, WITHOUT_STATE, Change, NodeError, label
 from tools.run.host_node import Node, free_port
 
 CONFIG = node.ROOT / "tools/run/demo.yaml"
+HOUSE_CONFIG = node.ROOT / "tools/run/demo_house.yaml"
 API_PORT = 6053  # where Home Assistant expects a node
 COMPLETE_TIMEOUT = 45.0  # s; a real charger is read at 115200 baud, one command after the other
 CHARGING_AFTER = 20.0  # s until a plugged car takes its full current
@@ -279,7 +281,7 @@ def story_of(server: PtyServer) -> Iterator[None]:
 def run(arguments: argparse.Namespace) -> int:
     api_port = pick_port(arguments.api_port)
     print("Building the node; the first time takes about a minute ...", flush=True)
-    program = node.build(CONFIG)
+    program = node.build(HOUSE_CONFIG if arguments.house else CONFIG)
     with (
         charger_port(arguments.port) as charger,
         shared(charger) as (uart, url),
@@ -295,6 +297,7 @@ def run(arguments: argparse.Namespace) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run the full example on this computer and show its entities.")
     parser.add_argument("--once", action="store_true", help="print one complete picture and exit")
+    parser.add_argument("--house", action="store_true", help="with a house, its meter, sun and a hob: load management")
     parser.add_argument("--port", help="serial port of a real charger; default: a simulated charger")
     parser.add_argument("--api-port", type=int, help=f"port of the ESPHome API; default {API_PORT}, or a free one")
     for ending in (signal.SIGTERM, signal.SIGHUP):
