@@ -97,9 +97,7 @@ def writes(server, name: str) -> list[str]:
 
 def test_the_package_has_the_host_tools_registers():
     entries = configs.load(PACKAGE.read_text(encoding="utf-8"))["modbus_server"]["registers"]
-    settings = range(
-        300, 400
-    )  # what stays in the charger's flash is read only on the node: it cannot tell a repetition
+    settings = range(300, 400)  # what stays in the charger's flash is read only on the node
     words = {
         register.address + word: "W" in register.access and register.address not in settings
         for register in REGISTERS

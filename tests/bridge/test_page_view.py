@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from evse_host.bridge.page_view import ADVICE, view, words
+from evse_host.bridge.page_view import ADVICE, action, view, words
 from evse_host.bridge.snapshot import Snapshot
 from evse_host.catalog import FAULTS, STATES
 
@@ -82,6 +82,32 @@ def test_the_limit_that_was_reached_is_named(values, which) -> None:
     kind, headline, explanation = words(snapshot("B1", LIMREACH=1, **values))
     assert (kind, headline) == ("stopped", "Limit reached")
     assert which in explanation
+
+
+@pytest.mark.parametrize(
+    ("state", "values", "expected"),
+    [
+        ("A", {}, None),
+        ("A", {"ENABLE": 0}, "start"),
+        ("A", {"ENABLE": 0, "AVAILABLE": 0}, None),
+        ("B1", {}, None),
+        ("B1", {"PENDAUTH": 1}, None),
+        ("B1", {"PENDAUTH": 1, "ENABLE": 0}, "start"),
+        ("B1", {"LIMREACH": 1}, None),
+        ("B1", {"ENABLE": 0}, "start"),
+        ("C1", {"ENABLE": 0}, "start"),
+        ("C1", {"LIMREACH": 1}, None),
+        ("B2", {}, "stop"),
+        ("C2", {}, "stop"),
+        ("D2", {}, "stop"),
+        ("E", {}, None),
+        ("E", {"ENABLE": 0}, None),
+        ("C2", {"ERROR": 1}, None),
+        ("F", {"ENABLE": 0}, None),
+    ],
+)
+def test_there_is_a_button_only_for_what_can_be_done(state, values, expected) -> None:
+    assert action(snapshot(state, **values)) == expected
 
 
 def test_every_state_has_words() -> None:

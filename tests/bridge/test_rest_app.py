@@ -496,8 +496,9 @@ def test_two_chargers(share):
             assert client.get(f"{API}/state").status_code == 404
             paths = client.get(f"{API}/openapi.json").json()["paths"]
             assert {"/garage/api/v1/state", "/yard/api/v1/state/enabled"} <= set(paths)
-            index = client.get("/").text
-            assert 'href="garage/"' in index and 'href="yard/"' in index
+            listed = client.get("/api/v1/chargers").json()
+            assert [(one["path"], one["state"] == "A") for one in listed] == [("garage/", False), ("yard/", True)]
+            assert "chargers.js" in client.get("/").text
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a b", "é", "<b>"])
@@ -555,6 +556,9 @@ def test_a_mistake_of_ours_is_told_once_and_harms_nobody(kept, caplog):
 def test_before_its_first_value_a_charger_is_offline():
     class Waiting:
         name, error, snapshot = "garage", "not connected yet", Snapshot()
+
+        def listen(self, listener):
+            return lambda: None
 
     with serving(Waiting()) as client:
         answer = client.get(f"{API}/state")

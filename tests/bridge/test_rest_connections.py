@@ -25,6 +25,9 @@ class Charger:
 
     name, error, snapshot = "charger", "", Snapshot(True, {"STATE": (0,), "ERROR": (0,)})
 
+    def listen(self, listener):
+        return lambda: None
+
 
 @pytest.fixture
 def start() -> Iterator:
@@ -111,7 +114,6 @@ def test_drops_of_a_head_buy_no_time(start, monkeypatch):
 def test_a_viewer_of_events_is_no_half_request(start, monkeypatch):
     monkeypatch.setattr(rest_server, "REQUEST_S", SHORT_S)
     server = start()
-    Charger.listen = lambda self, listener: lambda: None
     with httpx.stream("GET", f"{server.url}/api/v1/events", timeout=15) as response:
         lines = response.iter_lines()
         first, second = (next(line for line in lines if line.startswith("data:")) for _ in range(2))  # 5 s later

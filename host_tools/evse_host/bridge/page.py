@@ -7,50 +7,81 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.responses import PlainTextResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from .charger import SharedCharger, changes
+from .history import History
 from .page_view import view
 from .rest import ENERGIES
 
 WEB = Path(__file__).with_name("web")
-FILES = {
-    "": ("index.html", "text/html"),
-    "page.css": ("page.css", "text/css"),
-    "page.js": ("page.js", "text/javascript"),
-    "icon.svg": ("icon.svg", "image/svg+xml"),
+#: Address -> file; of a gateway LIST is at its root.
+PAGE = {
+    "": "index.html",
+    "settings": "settings.html",
+    "home.js": "home.js",
+    "settings.js": "settings.js",
 }
+SHARED = ("page.js", "page.css", "icon.svg", "manifest.webmanifest")
+LIST = {"": "chargers.html", "chargers.js": "chargers.js"}
+TYPES = {
+    ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+}  # fmt: skip
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
 #: An event comes at least this often: it keeps the connection open, and a page that hears none knows that it is lost.
 EVERY_S = 5.0
+_FRESH = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 LOOK_S = 1.0  # silence is no change that anybody tells
 MOST_VIEWERS = 32  # each holds a connection open
 
 
 def add_page(app: FastAPI, charger: SharedCharger, prefix: str = "", energies: str = "Wh") -> None:
     """Adds the page at ``prefix`` + "/". Its addresses are relative: it works behind a proxy, too."""
-    for path, (file, media_type) in FILES.items():
-        app.add_api_route(f"{prefix}/{path}", _file(file, media_type), include_in_schema=False)
+    _add_files(app, prefix, PAGE)
+    history = History()
+    charger.listen(lambda snapshot: history.add(snapshot, time.time()))
+
+    async def answer() -> Response:
+        return JSONResponse(history.json(time.time()), headers=_FRESH)
+
+    app.add_api_route(f"{prefix}/api/v1/history", answer, include_in_schema=False)
     app.add_api_route(f"{prefix}/api/v1/events", _events(charger, ENERGIES[energies]), include_in_schema=False)
 
 
-def _file(name: str, media_type: str):
+def add_list(app: FastAPI, chargers: Mapping[str, SharedCharger]) -> None:
+    """Adds the list of several chargers at "/"."""
+    _add_files(app, "", LIST)
+
+    async def answer() -> Response:
+        shown = [{"path": f"{name}/", **view(one.snapshot, name, one.error)} for name, one in chargers.items()]
+        return JSONResponse(shown, headers=_FRESH)
+
+    app.add_api_route("/api/v1/chargers", answer, include_in_schema=False)
+
+
+def _add_files(app: FastAPI, prefix: str, files: Mapping[str, str]) -> None:
+    for path, file in (files | {name: name for name in SHARED}).items():
+        app.add_api_route(f"{prefix}/{path}", _file(file), include_in_schema=False)
+
+
+def _file(name: str):
     content = (WEB / name).read_bytes()
 
     async def answer() -> Response:
-        return Response(content, media_type=media_type, headers=HEADERS)
+        return Response(content, media_type=TYPES[Path(name).suffix], headers=HEADERS)
 
     return answer
 

@@ -17,6 +17,9 @@ ADVICE = {
     "temperature_sensor": "A temperature sensor does not answer. If this stays, call an electrician.",
 }
 
+#: States in which the charger offers energy.
+OFFERING = ("B2", "C2", "D2")
+
 SILENT = "the charger does not answer"
 
 Words = tuple[str, str, str]
@@ -38,6 +41,7 @@ def view(snapshot: Snapshot, name: str, error: str = "") -> dict:
         "explanation": _with_bound(explanation, snapshot.bound),
         "bound": snapshot.bound,
         "faults": _faults(snapshot.faults or 0),
+        "action": action(snapshot),
         "state": snapshot.state,
         "charging": snapshot.charging,
         "enabled": snapshot.flag("ENABLE"),
@@ -56,8 +60,29 @@ def view(snapshot: Snapshot, name: str, error: str = "") -> dict:
         "energy_limit": snapshot.get("CONSUMLIM"),
         "time_limit": snapshot.get("CHTIMELIM"),
         "under_power_limit": snapshot.get("UNDERPOWERLIM"),
+        "requires_authorization": snapshot.flag("REQAUTH"),
+        "default_current": _scaled(snapshot.get("DEFCHCUR"), 10),
+        "default_energy_limit": snapshot.get("DEFCONSUMLIM"),
+        "default_time_limit": snapshot.get("DEFCHTIMELIM"),
+        "default_under_power_limit": snapshot.get("DEFUNDERPOWERLIM"),
         "version": snapshot.get("VER"),
     }
+
+
+def action(snapshot: Snapshot) -> str | None:
+    """What a person can do about charging: stop where energy is offered, start where somebody stopped it; nothing
+    where nothing can charge."""
+    kind = words(snapshot)[0]
+    enabled = snapshot.flag("ENABLE")
+    if kind in ("fault", "unknown") or enabled is None or snapshot.state == "F" or snapshot.flag("AVAILABLE") is False:
+        return None
+    if not enabled:
+        return "start"
+    return "stop" if snapshot.state in OFFERING else None
+
+
+def _scaled(value: int | None, divisor: int) -> float | None:
+    return None if value is None else value / divisor
 
 
 def words(snapshot: Snapshot) -> Words:

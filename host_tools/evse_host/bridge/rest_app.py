@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import html
 import json
 import logging
 import re
@@ -11,7 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import Future
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -19,7 +18,7 @@ from ..errors import EvseError, MismatchError, NoAnswerError, PortError, Refused
 from ..line.client import Evse
 from . import rest, rest_config, rest_openapi
 from .charger import SharedCharger
-from .page import add_page
+from .page import add_list, add_page
 from .rest_addresses import Addresses
 from .rest_guard import Credentials, Guard
 from .snapshot import Snapshot
@@ -62,7 +61,7 @@ def make_app(
             raise UsageError(f"charger {name!r}: a name in an address has only letters, digits, - and _")
         _add_charger(app, one, f"/{name}", energies)
     if chargers:
-        app.add_api_route("/", _index(chargers), include_in_schema=False)
+        add_list(app, chargers)
     else:
         _add_charger(app, charger, "", energies)
     rest_openapi.describe_security(app, credentials is not None)
@@ -282,13 +281,3 @@ def _methods(request: Request) -> list[str]:
 
 async def _on_disconnect(_request: Request, _error: ClientDisconnect) -> Response:
     return _text(400, "the body ended early")  # nobody reads it
-
-
-def _index(chargers: Mapping[str, SharedCharger]) -> Callable[[], Awaitable[Response]]:
-    links = "".join(f'<li><a href="{name}/">{html.escape(name)}</a></li>' for name in chargers)
-    page = f'<!doctype html><html lang="en"><title>Chargers</title><h1>Chargers</h1><ul>{links}</ul></html>'
-
-    async def answer() -> Response:
-        return HTMLResponse(page, headers={**_HEADERS, "Content-Security-Policy": "default-src 'none'"})
-
-    return answer
