@@ -245,6 +245,23 @@ def test_a_refused_tag_gets_no_energy_where_the_transaction_shall_go_on(world):
     world.run(20)
     assert not world.server.actions("StopTransaction") and world.value("ENABLE") == 0
     assert world.server.statuses()[-1] == "SuspendedEVSE"
+    world.car.unplug()
+    world.run(5)
+    assert world.value("ENABLE") == 1, "the next car is another"
+
+
+def test_a_refusal_that_comes_when_the_car_is_gone_holds_nobody_else(world):
+    world.server.answers["StartTransaction"] = {"transactionId": 7, "idTagInfo": {"status": "Invalid"}}
+    world.line = False
+    world.car.plug()
+    world.run(20)
+    world.car.unplug()
+    assert world.run(5, lambda: world.point._ending)
+    world.line = True  # within the second in which the session's last energy is waited for
+    world.run(5)
+    del world.server.answers["StartTransaction"]
+    assert len(world.server.actions("StopTransaction")) == 1 and world.value("ENABLE") == 1
+    charging(world)
 
 
 def test_the_home_tag_is_asked_for_where_the_charger_wants_an_authorization():

@@ -251,7 +251,8 @@ class ChargePoint:
                 self._ending = self._reason_of_end(), now
             if self._ending and now >= self._ending[1] + END_SETTLES_S:
                 self._finish_ending(now)
-            if self._over is not None or self._asked_home or self._auth_tries:
+            held = self.masters.holds & {STOPPED, INVALID} and not self._reset
+            if held or self._over is not None or self._asked_home or self._auth_tries:
                 self._forget_session()
             return
         if self._ending:  # plugged in again within a second
@@ -470,10 +471,12 @@ class ChargePoint:
 
     def _stop(self, reason: str, hold: str, now: float) -> None:
         """Ends the transaction, not the session: the car is still plugged in."""
-        self.masters.holds.add(hold)
-        self._end_transaction(reason, now)
-        self._over = self._session()
-        self.journal.keep("over", self._over)
+        with self.journal.together():
+            self.masters.holds.add(hold)
+            self._save_masters()
+            self._end_transaction(reason, now)
+            self._over = self._session()
+            self.journal.keep("over", self._over)
 
     def set_availability(self, connector: int, operative: bool, now: float) -> str:
         """`Accepted`, `Scheduled`, `Rejected`."""
