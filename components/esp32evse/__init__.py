@@ -16,7 +16,7 @@ from esphome.helpers import fnv1a_32bit_hash
 from esphome.types import ConfigType
 
 from . import catalog, mistakes, serial_port
-from .codegen import DOMAIN, emit_tables, esp32evse_ns, hub_of, teach
+from .codegen import DOMAIN, emit_tables, emit_wish_names, esp32evse_ns, hub_of, teach
 
 DEPENDENCIES = ["uart"]
 MULTI_CONF = True
@@ -24,6 +24,8 @@ MULTI_CONF = True
 CONF_KEEP_SETTINGS = "keep_settings"
 CONF_PUSH_INTERVAL = "push_interval"
 CONF_SUBSCRIPTIONS = "subscriptions"
+
+DEFAULT_PUSH_INTERVAL_MS = 250
 
 Esp32Evse = esp32evse_ns.class_("Esp32Evse", cg.Component, uart.UARTDevice)
 
@@ -120,7 +122,7 @@ CONFIG_SCHEMA = cv.All(
         {
             cv.GenerateID(): cv.declare_id(Esp32Evse),
             cv.Optional(CONF_UPDATE_INTERVAL, default="60s"): _update_interval(),
-            cv.Optional(CONF_PUSH_INTERVAL, default="250ms"): _push_interval,
+            cv.Optional(CONF_PUSH_INTERVAL, default=f"{DEFAULT_PUSH_INTERVAL_MS}ms"): _push_interval,
             cv.Optional(CONF_SUBSCRIPTIONS): _subscriptions,
             cv.Optional(CONF_KEEP_SETTINGS, default=False): teach(CONF_KEEP_SETTINGS, "true or false", cv.boolean),
             cv.Optional(CONF_TIME_ID): time_source,
@@ -143,6 +145,8 @@ async def to_code(config: ConfigType) -> None:
     await uart.register_uart_device(variable, config)
     hub = hub_of(config[CONF_ID])
     cg.add(variable.set_push_interval(config[CONF_PUSH_INTERVAL]))
+    hub.fast = config[CONF_PUSH_INTERVAL] != DEFAULT_PUSH_INTERVAL_MS
+    hub.tells_failures = "on_write_failed" in config
     for name, period in config.get(CONF_SUBSCRIPTIONS, {}).items():
         command = catalog.SUBSCRIBE_NAMES[name]
         hub.commands.add(command)
@@ -179,9 +183,11 @@ async def _finish(hub_id, variable) -> None:
     charging = {command.name for command in catalog.COMMANDS if command.refresh == catalog.CHARGING}
     if hub.commands & charging.union(catalog.FOLLOWS_STATE):
         hub.commands.add("STATE")
-    if any(entity.convert == "lifetime" for entity, _, _ in hub.bindings):
-        cg.add(variable.set_lifetime_key(fnv1a_32bit_hash(f"{DOMAIN}.{hub_id}.lifetime")))
+    if hub.counts_lifetime:
+        cg.add(variable.set_lifetime_key(fnv1a_32bit_hash(f"{DOMAIN}.{hub_id}.energy")))
     emit_tables(hub, variable)
+    if hub.tells_failures:
+        emit_wish_names(hub, variable)
 
 
 from . import actions  # noqa: E402, F401  the registrations in it need the hub's class

@@ -65,6 +65,9 @@ class AtClient {
   void set_poll_interval(uint32_t poll_ms) { this->schedule_.set_poll_interval(poll_ms); }
   /// After a restart of the charger, write again what it has set back.
   void set_keep_settings() { this->keep_settings_ = true; }
+  uint32_t get_push_interval() const { return this->schedule_.push_interval(); }
+  uint32_t get_poll_interval() const { return this->schedule_.poll_interval(); }
+  bool is_keeping_settings() const { return this->keep_settings_; }
   void start(uint32_t now);
 
   /// First thing in every turn of the loop. True: the loop stood still, and what the UART has received is to be

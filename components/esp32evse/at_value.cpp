@@ -48,19 +48,6 @@ char *parse_integer(char *cursor, char letter, Field *field) {
   return cursor;
 }
 
-/// Whether `text` is UTF-8, up to forms that are longer than need be.
-bool is_utf8(const char *text) {
-  uint8_t following = 0;
-  for (; *text != '\0'; text++) {
-    const auto byte = static_cast<uint8_t>(*text);
-    const bool follows = (byte & 0xC0) == 0x80;
-    if (follows != (following > 0) || byte == 0xC0 || byte == 0xC1 || byte > 0xF4)
-      return false;
-    following = follows ? following - 1 : byte < 0x80 ? 0 : byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3;
-  }
-  return following == 0;
-}
-
 /// A quoted string at `in`, unescaped in place; returns what is behind it, or nullptr.
 char *parse_string(char *in, Field *field) {
   if (*in++ != '"')
@@ -84,11 +71,6 @@ char *parse_string(char *in, Field *field) {
   }
   *out = '\0';
   field->length = static_cast<uint8_t>(out - first);
-  // Noise, or the name of a network in the air: clients of ESPHome's API disconnect when they read it.
-  for (char *byte = first; byte < out && !is_utf8(first); byte++) {
-    if ((*byte & 0x80) != 0)
-      *byte = '?';
-  }
   return in + 1;
 }
 

@@ -6,11 +6,13 @@ from . import Esp32Evse, codegen
 
 DEPENDENCIES = [codegen.DOMAIN]
 
+EvseBinarySensor = codegen.esp32evse_ns.class_("EvseBinarySensor", binary_sensor.BinarySensor)
+
 CONFIG_SCHEMA = codegen.platform_schema(
     "binary_sensor",
     Esp32Evse,
     lambda entity: binary_sensor.binary_sensor_schema(
-        **codegen.presentation(entity, "icon", "device_class", "category")
+        EvseBinarySensor, **codegen.presentation(entity, "icon", "device_class", "category")
     ),
 )
 

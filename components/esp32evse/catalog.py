@@ -270,10 +270,11 @@ class Entity:
     """One entity of the ESPHome component.
 
     ``command`` and ``field`` say where its value comes from; a derived entity has no command but ``needs`` some.
-    ``convert`` selects how the value is made (see entities.h, enum Convert):
+    ``convert`` selects how the value is made (see publish.h):
         value     the field; divided by 10**``scale`` for sensors, times ``multiplier`` = wire for numbers
         gated     like value, unknown while the command's first field is 0
         bit       bit number ``bit`` of the field
+        pending   the field, except in state E
         name      ``options``[field]
         join      all fields, or all lines, in one readable text
         lifetime  energy counter that never falls
@@ -281,6 +282,10 @@ class Entity:
         counter   number ``bit`` of what the AT client counts
         action    a button: what it runs
         derived   computed by the hub from what ``needs`` lists
+    ``cadence`` is the time in s between two publications of a value that comes faster, equal ones too; 0: a sensor
+        publishes every value as it comes, the rest every change.
+    ``steps`` goes out at once when it changes by more than 5 %; to and from 0 every sensor does.
+    ``disabled`` entities are disabled in Home Assistant until somebody enables them there.
     ``minimum``, ``maximum`` and ``step`` are in the entity's unit.
     """
 
@@ -300,6 +305,9 @@ class Entity:
     category: str = ""
     icon: str = ""
     accuracy: int = 0
+    cadence: int = 0
+    steps: bool = False
+    disabled: bool = False
     minimum: float = 0
     maximum: float = 0
     step: float = 1
@@ -315,6 +323,13 @@ class Entity:
     def field_index(self) -> int:
         return COMMAND[self.command].field_index(self.field) if self.field else 0
 
+
+# Cadences in s. A logbook and a recorder keep every change, for years.
+POWER_S = 5
+CURRENT_S = 10
+METER_S = 30  # voltages and energies
+MINUTE_S = 60  # temperatures, times, counters, the clock
+DIAGNOSTIC_S = 300  # heap and signal
 
 DIAGNOSTIC = "diagnostic"
 CONFIG = "config"
@@ -337,7 +352,7 @@ def _fact(key: str, name: str, command: str, **kwargs: Any) -> Entity:
 
 
 def _counter(number: int, key: str, name: str, icon: str, notes: str) -> Entity:
-    return Entity("sensor", key, name, convert="counter", bit=number, state_class="total_increasing", category=DIAGNOSTIC, icon=icon, notes=notes)
+    return Entity("sensor", key, name, convert="counter", bit=number, state_class="total_increasing", category=DIAGNOSTIC, icon=icon, cadence=MINUTE_S, notes=notes)
 
 
 def _limit(key: str, name: str, command: str, **kwargs: Any) -> Entity:
@@ -350,7 +365,7 @@ _KWH: dict[str, Any] = {"unit": "kWh", "device_class": "energy", "maximum": 200,
 _HOURS: dict[str, Any] = {"unit": "h", "device_class": "duration", "maximum": 48, "step": 0.5, "multiplier": 3600, "icon": "mdi:timer-sand", "notes": "0 = no limit"}
 _KW: dict[str, Any] = {"unit": "kW", "device_class": "power", "maximum": 65.5, "step": 0.1, "multiplier": 1000, "icon": "mdi:speedometer-slow", "notes": "0 = no limit; acts after 60 s below it"}
 SESSION_DURATION = "EMETERSESTIME"
-_SESSION = ("STATE", "EMETERCONSUM", SESSION_DURATION)
+_SESSION = ("STATE", "EMETERCONSUM", SESSION_DURATION, "EMETERTOTCONSUM")
 
 #: Every zone name that the firmware's head knows, by region: 354 of IANA's 600. Case counts. It lacks UTC, GMT, CET, EST, US/...,
 #: Asia/Calcutta, Europe/Kiev, Europe/Amsterdam, Bratislava, Copenhagen, Oslo and Stockholm.
@@ -417,31 +432,31 @@ TIMEZONES = (
 
 ENTITIES: tuple[Entity, ...] = (
     # sensors: the meter
-    _sensor("emeter_power", "Power", "EMETERPOWER", "W", "power"),
-    _sensor("emeter_session_time", "Session time", "EMETERSESTIME", "s", "duration", "total_increasing"),
-    _sensor("emeter_charging_time", "Charging time", "EMETERCHTIME", "s", "duration", "total_increasing"),
-    _sensor("energy_consumption", "Session energy", "EMETERCONSUM", "Wh", "energy", "total_increasing", notes="falls to 0 with each session"),
+    _sensor("emeter_power", "Power", "EMETERPOWER", "W", "power", cadence=POWER_S, steps=True),
+    _sensor("emeter_session_time", "Session time", "EMETERSESTIME", "s", "duration", "total_increasing", cadence=MINUTE_S),
+    _sensor("emeter_charging_time", "Charging time", "EMETERCHTIME", "s", "duration", "total_increasing", cadence=MINUTE_S),
+    _sensor("energy_consumption", "Session energy", "EMETERCONSUM", "Wh", "energy", "total_increasing", notes="falls to 0 with each session", cadence=METER_S),
     _sensor("total_energy_consumption", "Total energy", "EMETERTOTCONSUM", "Wh", "energy", "total_increasing", convert="lifetime", needs=("EMETERCONSUM",),
-            notes="never falls except after a reset, although the charger takes back a running session when it restarts; a value is shown when the next one continues it; above 16 777 216 Wh a float keeps every second Wh, "
-                  "above 33 554 432 Wh every fourth: the text sensor of the same name is exact"),
-    _sensor("voltage_l1", "Voltage L1", "EMETERVOLTAGE", "V", "voltage", field="l1", scale=3, accuracy=1),
-    _sensor("voltage_l2", "Voltage L2", "EMETERVOLTAGE", "V", "voltage", field="l2", scale=3, accuracy=1),
-    _sensor("voltage_l3", "Voltage L3", "EMETERVOLTAGE", "V", "voltage", field="l3", scale=3, accuracy=1, notes="firmware up to the head of June 2026 reports L2's voltage here"),
-    _sensor("current_l1", "Current L1", "EMETERCURRENT", "A", "current", field="l1", scale=3, accuracy=1),
-    _sensor("current_l2", "Current L2", "EMETERCURRENT", "A", "current", field="l2", scale=3, accuracy=1),
-    _sensor("current_l3", "Current L3", "EMETERCURRENT", "A", "current", field="l3", scale=3, accuracy=1),
-    _sensor("active_phases", "Active phases", "", convert="derived", needs=("EMETERCURRENT",), icon="mdi:sine-wave", notes="phases that carry more than 0.5 A"),
-    _sensor("last_session_energy", "Last session energy", "", "Wh", "energy", "", convert="derived", needs=_SESSION, notes="caught before the charger sets its own value to 0"),
-    _sensor("last_session_duration", "Last session duration", "", "s", "duration", "", convert="derived", needs=_SESSION),
+            notes="never falls except after a reset, see lifetime-energy.md; shown once it is saved, at most a minute late; above 16 777 216 Wh a float keeps every second Wh, "
+                  "above 33 554 432 Wh every fourth: the text sensor of the same name is exact", cadence=METER_S),
+    _sensor("voltage_l1", "Voltage L1", "EMETERVOLTAGE", "V", "voltage", field="l1", scale=3, accuracy=1, cadence=METER_S),
+    _sensor("voltage_l2", "Voltage L2", "EMETERVOLTAGE", "V", "voltage", field="l2", scale=3, accuracy=1, cadence=METER_S),
+    _sensor("voltage_l3", "Voltage L3", "EMETERVOLTAGE", "V", "voltage", field="l3", scale=3, accuracy=1, notes="firmware up to the head of June 2026 reports L2's voltage here", cadence=METER_S),
+    _sensor("current_l1", "Current L1", "EMETERCURRENT", "A", "current", field="l1", scale=3, accuracy=1, cadence=CURRENT_S, steps=True),
+    _sensor("current_l2", "Current L2", "EMETERCURRENT", "A", "current", field="l2", scale=3, accuracy=1, cadence=CURRENT_S, steps=True),
+    _sensor("current_l3", "Current L3", "EMETERCURRENT", "A", "current", field="l3", scale=3, accuracy=1, cadence=CURRENT_S, steps=True),
+    _sensor("active_phases", "Active phases", "", convert="derived", needs=("EMETERCURRENT",), icon="mdi:sine-wave", notes="phases that carry more than 0.5 A", cadence=MINUTE_S, steps=True),
+    _sensor("last_session_energy", "Last session energy", "", "Wh", "energy", "", convert="derived", needs=_SESSION, notes="caught before the charger sets its own value to 0", cadence=DIAGNOSTIC_S),
+    _sensor("last_session_duration", "Last session duration", "", "s", "duration", "", convert="derived", needs=_SESSION, cadence=DIAGNOSTIC_S),
     # sensors: the charger itself
-    _sensor("uptime", "Uptime", "UPTIME", "s", "duration", "total_increasing", category=DIAGNOSTIC),
-    _sensor("temperature", "Temperature", "TEMP", "°C", "temperature", field="high", convert="gated", scale=2, accuracy=2, category=DIAGNOSTIC, notes="the highest sensor"),
-    _sensor("temperature_high", "Temperature high", "TEMP", "°C", "temperature", field="high", convert="gated", scale=2, accuracy=2, category=DIAGNOSTIC),
-    _sensor("temperature_low", "Temperature low", "TEMP", "°C", "temperature", field="low", convert="gated", scale=2, accuracy=2, category=DIAGNOSTIC),
-    _sensor("temperature_sensor_count", "Temperature sensors", "TEMP", field="count", state_class="", category=DIAGNOSTIC, icon="mdi:thermometer-lines"),
-    _sensor("wifi_rssi", "Charger Wi-Fi signal", "WIFISTACONN", "dBm", "signal_strength", field="rssi", convert="gated", category=DIAGNOSTIC, notes="unknown while not connected"),
-    _sensor("heap_used", "Heap used", "HEAP", "B", "data_size", field="used", category=DIAGNOSTIC),
-    _sensor("heap_total", "Heap total", "HEAP", "B", "data_size", field="total", category=DIAGNOSTIC),
+    _sensor("uptime", "Uptime", "UPTIME", "s", "duration", "total_increasing", category=DIAGNOSTIC, cadence=MINUTE_S),
+    _sensor("temperature", "Temperature", "TEMP", "°C", "temperature", field="high", convert="gated", scale=2, accuracy=2, category=DIAGNOSTIC, notes="the highest sensor", cadence=MINUTE_S),
+    _sensor("temperature_high", "Temperature high", "TEMP", "°C", "temperature", field="high", convert="gated", scale=2, accuracy=2, category=DIAGNOSTIC, cadence=MINUTE_S),
+    _sensor("temperature_low", "Temperature low", "TEMP", "°C", "temperature", field="low", convert="gated", scale=2, accuracy=2, category=DIAGNOSTIC, cadence=MINUTE_S),
+    _sensor("temperature_sensor_count", "Temperature sensors", "TEMP", field="count", state_class="", category=DIAGNOSTIC, icon="mdi:thermometer-lines", cadence=MINUTE_S),
+    _sensor("wifi_rssi", "Charger Wi-Fi signal", "WIFISTACONN", "dBm", "signal_strength", field="rssi", convert="gated", category=DIAGNOSTIC, notes="unknown while not connected", cadence=DIAGNOSTIC_S),
+    _sensor("heap_used", "Heap used", "HEAP", "B", "data_size", field="used", category=DIAGNOSTIC, cadence=DIAGNOSTIC_S),
+    _sensor("heap_total", "Heap total", "HEAP", "B", "data_size", field="total", category=DIAGNOSTIC, cadence=DIAGNOSTIC_S),
     _sensor("socket_lock_min_break_time", "Socket lock minimum break", "SOCKETLOCKMINBREAKTIME", "ms", "duration", "", category=DIAGNOSTIC),
     # sensors: the link
     _counter(0, "commands_answered", "Commands answered", "mdi:check", "commands that ended with OK"),
@@ -456,7 +471,7 @@ ENTITIES: tuple[Entity, ...] = (
     _binary("vehicle_connected", "Vehicle connected", device_class="plug", convert="derived", needs=("STATE",), notes="states B1 to D2; unknown in E and F, where the charger does not tell"),
     _binary("charging", "Charging", device_class="battery_charging", convert="derived", needs=("STATE",), notes="states C2 and D2"),
     _binary("fault", "Fault", device_class="problem", convert="derived", needs=("STATE", "ERROR"), notes="state E or any fault bit"),
-    _binary("pending_authorization", "Waiting for authorization", "PENDAUTH", icon="mdi:account-key"),
+    _binary("pending_authorization", "Waiting for authorization", "PENDAUTH", convert="pending", icon="mdi:account-key", notes="off in state E, where the charger's bit means nothing"),
     _binary("charging_limit_reached", "Charging limit reached", "LIMREACH", icon="mdi:speedometer"),
     *(
         _binary(f"{key}_fault", f"{text} fault", "ERROR", "problem", convert="bit", bit=bit, category=DIAGNOSTIC)
@@ -473,9 +488,10 @@ ENTITIES: tuple[Entity, ...] = (
     # text sensors
     _text("state", "State", "STATE", convert="name", options=STATES, icon="mdi:ev-station", notes="IEC 61851 state: " + ", ".join(STATES)),
     _text("status", "Status", convert="derived", needs=("STATE", "ERROR", "ENABLE", "PENDAUTH", "LIMREACH"), icon="mdi:ev-station", notes="what is going on, in words"),
-    _fact("total_energy_consumption", "Total energy exact", "EMETERTOTCONSUM", convert="lifetime", needs=("EMETERCONSUM",), icon="mdi:counter", notes="Wh, every digit; otherwise like the sensor"),
+    _fact("total_energy_consumption", "Total energy exact", "EMETERTOTCONSUM", convert="lifetime", needs=("EMETERCONSUM",), icon="mdi:counter", notes="Wh, every digit; like the sensor, but while charging it stands still, for a logbook notes every change of a text"),
     _fact("device_name", "Board", "DEVNAME", icon="mdi:developer-board"),
-    _fact("device_time", "Charger time", "TIME", convert="time", device_class="timestamp", notes="UTC, ISO 8601"),
+    _fact("device_time", "Charger time", "TIME", convert="time", device_class="timestamp", cadence=MINUTE_S, disabled=True,
+          notes="UTC, ISO 8601; disabled in Home Assistant at first, because a clock that moves fills its logbook: `disabled_by_default: false`"),
     _fact("timezone", "Charger time zone name", "TZ", icon="mdi:map-clock"),
     _fact("timezone_rule", "Charger time zone rule", "TZRULE", icon="mdi:map-clock"),
     _fact("wifi_sta_ssid", "Charger Wi-Fi network", "WIFISTACFG", field="ssid", icon="mdi:wifi"),
@@ -615,6 +631,16 @@ ACTIONS: tuple[Automation, ...] = (
 
 SUBSCRIBE_PERIOD = Argument("period", "time", "at least 100 ms, or `never`; a lambda returns milliseconds, 0 for never", templatable=True)
 
+_SETTABLE = ("switch", "number", "select", "text", "button")
+
+
+def wish_name(command: str) -> str:
+    """What a person calls a wish for this command: the entity's key, else the action's name, else the command."""
+    keys = [entity.key for entity in ENTITIES if entity.platform in _SETTABLE and entity.command == command]
+    actions = [action.name for action in ACTIONS if command in action.needs]
+    return (keys + actions + [command])[0]
+
+
 CONDITIONS: tuple[Automation, ...] = (
     Automation("is_connected", "The charger answers"),
     Automation("is_charging", "State C2 or D2", needs=("STATE",)),
@@ -631,6 +657,10 @@ TRIGGERS: tuple[Automation, ...] = (
     Automation("on_session_start", "A vehicle was plugged in", needs=_SESSION),
     Automation("on_session_end", "The session is over", (Argument("energy", "float", "Wh"), Argument("duration", "uint32_t", "s")), _SESSION),
     Automation("on_fault", "A fault bit has appeared", (Argument("fault", "string", "one of: " + ", ".join(key for key, _ in FAULTS)),), ("ERROR",)),
+    Automation("on_write_failed", "What was asked for has not come true: the charger refused it, did not answer, or holds another value", (
+        Argument("entity", "string", "the key of the entity that can be written, such as charging_current; set_static_ip and set_time where there is none"),
+        Argument("reason", "string", "in words"),
+    )),
     Automation("on_wifi_scan_result", "One network of a scan", (
         Argument("ssid", "string", "may be empty"), Argument("rssi", "int", "dBm"), Argument("auth", "int", "0 = open, 1 = protected"),
     )),

@@ -1,5 +1,7 @@
 #include "charging.h"
 
+#include <algorithm>
+
 namespace esphome::esp32evse {
 
 static const char STATE_NAMES[][3] = {"A", "B1", "B2", "C1", "C2", "D1", "D2", "E", "F", ""};
@@ -55,26 +57,34 @@ const char *describe(const Situation &situation) {
 
 // --- SessionCounter ---------------------------------------------------------------------------------------------------
 
-void SessionCounter::update(uint32_t value) {
+void SessionCounter::update(uint32_t value, uint32_t now) {
   if (value == 0)
     this->value_ = this->final_value();  // the end of the session, whose state may come later
-  const uint32_t last = this->last_;
-  this->last_ = value;
-  if (value < last)
+  const bool continues = value >= this->latest_;
+  const uint32_t believed = this->latest_ == 0 ? value : this->latest_;
+  const uint32_t believed_at = this->latest_ == 0 ? now : this->latest_at_;
+  this->latest_ = value;
+  this->latest_at_ = now;
+  this->known_ = true;
+  if (!continues)
     return;
-  const uint32_t believed = last == 0 ? value : last;
   this->fell_ = value < this->value_;  // both are, for the one before is not higher
-  if (believed > this->value_)
+  if (believed >= this->value_) {
     this->value_ = believed;
+    this->value_at_ = believed_at;
+  }
 }
 
-uint32_t SessionCounter::final_value() const {
-  return this->last_ - this->value_ <= LAST_STEP ? this->last_ : this->value_;
+bool SessionCounter::is_possible(uint64_t value, uint32_t now) const {
+  const uint64_t most = static_cast<uint64_t>(now - this->value_at_) * this->most_per_s_ / 1000 + ROUNDING;
+  return value >= this->value_ && value - this->value_ <= most;
 }
+
+void SessionCounter::restart() { *this = SessionCounter(this->most_per_s_); }
 
 // --- SessionTracker ---------------------------------------------------------------------------------------------------
 
-uint8_t SessionTracker::on_state(ChargerState state) {
+uint8_t SessionTracker::on_state(ChargerState state, uint32_t now) {
   const bool session = is_session(state);
   const bool first = !this->known_;
   const bool other = this->active_ && session && (this->energy_.fell() || this->duration_.fell());
@@ -83,37 +93,48 @@ uint8_t SessionTracker::on_state(ChargerState state) {
     this->active_ = session;
     return NOTHING;
   }
-  uint8_t events = NOTHING;
-  if (this->active_ && (!session || other)) {
-    this->last_energy_ = this->energy_.final_value();
-    this->last_duration_ = this->duration_.final_value();
-    this->has_last_ = true;
+  if (this->active_ && !session) {
     this->active_ = false;
-    events |= FINISHED;
+    this->ending_ = true;
+    this->ended_at_ = now;
+    return NOTHING;
   }
-  if (session && !this->active_) {
-    this->active_ = true;
-    this->energy_ = this->duration_ = {};
-    events |= STARTED;
-  }
+  if (!session || (this->active_ && !other))
+    return NOTHING;
+  // Nobody saw the last one's end, or it still waits for its energy.
+  uint8_t events = STARTED;
+  if (this->active_ || this->ending_)
+    events |= this->finish_(this->energy_.final_value());
+  this->active_ = true;
+  this->energy_.restart();
+  this->duration_.restart();
+  this->stored_ = NONE;
   return events;
 }
 
-// --- LifetimeEnergy ---------------------------------------------------------------------------------------------------
+uint8_t SessionTracker::on_total(uint64_t watt_hours, uint32_t now) {
+  if (this->active_ && this->energy_.is_known() && watt_hours >= this->energy_.latest())
+    this->stored_ = std::min(this->stored_, watt_hours - this->energy_.latest());
+  if (!this->ending_)
+    return NOTHING;
+  const uint32_t seen = this->energy_.final_value();
+  const bool known = this->stored_ <= watt_hours && this->energy_.is_possible(watt_hours - this->stored_, now);
+  const auto counted = known ? static_cast<uint32_t>(watt_hours - this->stored_) : 0;
+  return this->finish_(counted > seen + 1 ? counted : seen);  // the charger rounds both
+}
 
-void LifetimeEnergy::update(uint64_t total, uint32_t session) {
-  const bool reset = (this->reset_expected_ || this->memory_.shown == NONE) && total < this->memory_.shown;
-  const uint64_t believed = reset ? total : this->last_;
-  this->last_ = total;
-  if (total < believed)
-    return;
-  if (believed < this->memory_.shown) {
-    if (!reset && (total - believed > TOLERANCE_WH || believed + TOLERANCE_WH >= this->memory_.stored))
-      return;
-    this->reset_expected_ = false;
-  }
-  this->memory_.shown = believed;
-  this->memory_.stored = believed > session ? believed - session : 0;
+uint8_t SessionTracker::loop(uint32_t now) {
+  if (!this->ending_ || now - this->ended_at_ < END_WAITS_MS)
+    return NOTHING;
+  return this->finish_(this->energy_.final_value());
+}
+
+uint8_t SessionTracker::finish_(uint32_t energy) {
+  this->last_energy_ = energy;
+  this->last_duration_ = this->duration_.final_value();
+  this->has_last_ = true;
+  this->ending_ = false;
+  return FINISHED;
 }
 
 }  // namespace esphome::esp32evse

@@ -30,72 +30,73 @@ struct Situation {
 /// What is going on, in a person's words.
 const char *describe(const Situation &situation);
 
-/// A counter of the running session. It comes over a line without checksum, where digits get lost and doubled: a value
-/// is believed when the next one continues it.
+/// A counter of the running session. There is no checksum, and digits get lost and doubled: a value is believed when
+/// the next one continues it. The very last value is followed by none; it is believed if so much can have come since
+/// the one before.
 class SessionCounter {
  public:
-  static constexpr uint32_t LAST_STEP = 100;  ///< Wh or s; the very last value is followed by none
+  static constexpr uint32_t ROUNDING = 10;  ///< Wh or s
 
-  void update(uint32_t value);
+  explicit SessionCounter(uint32_t most_per_s) : most_per_s_(most_per_s) {}
+
+  void update(uint32_t value, uint32_t now);
+  bool is_known() const { return this->known_; }
+  uint32_t latest() const { return this->latest_; }
+  /// The counter has begun anew.
   bool fell() const { return this->fell_; }
-  uint32_t final_value() const;
+  /// What the session ended with.
+  uint32_t final_value() const { return this->is_possible(this->latest_, this->latest_at_) ? this->latest_ : this->value_; }
+  /// Whether it can have come to `value` by `now`.
+  bool is_possible(uint64_t value, uint32_t now) const;
+  void restart();
 
  protected:
-  uint32_t last_{0};  // 0: none, or a new beginning; the next one counts
+  uint32_t most_per_s_;
+  uint32_t latest_{0};  // 0: none, or a new beginning; the next one counts
+  uint32_t latest_at_{0};
   uint32_t value_{0};
+  uint32_t value_at_{0};
+  bool known_{false};
   bool fell_{false};
 };
 
-/// Follows the charging session, because the charger zeroes its values the moment the session ends.
+/// Follows the charging session, because the charger zeroes its values the moment the session ends. Times in ms.
 class SessionTracker {
  public:
+  static constexpr uint32_t MOST_WH_PER_S = 14;    ///< three phases with 63 A at 265 V
+  static constexpr uint32_t END_WAITS_MS = 3000;   ///< for the total, which tells the energy that no reading caught
+
   /// Bits, because an end and a start may be seen at once.
   enum Event : uint8_t { NOTHING = 0, FINISHED = 1, STARTED = 2 };
 
   /// What the change of state means. The first state known is no event.
-  uint8_t on_state(ChargerState state);
-  void on_energy(uint32_t watt_hours) { this->energy_.update(watt_hours); }
-  void on_duration(uint32_t seconds) { this->duration_.update(seconds); }
+  uint8_t on_state(ChargerState state, uint32_t now);
+  void on_energy(uint32_t watt_hours, uint32_t now) { this->energy_.update(watt_hours, now); }
+  void on_duration(uint32_t seconds, uint32_t now) { this->duration_.update(seconds, now); }
+  /// The charger's total: what it has stored and the running session. It does not change when a session ends.
+  uint8_t on_total(uint64_t watt_hours, uint32_t now);
+  /// A session that has ended does not wait for the total for ever.
+  uint8_t loop(uint32_t now);
   /// Of the session that has finished last, if one has.
   bool has_last() const { return this->has_last_; }
   uint32_t last_energy() const { return this->last_energy_; }
   uint32_t last_duration() const { return this->last_duration_; }
 
  protected:
-  SessionCounter energy_;
-  SessionCounter duration_;
+  static constexpr uint64_t NONE = UINT64_MAX;
+
+  uint8_t finish_(uint32_t energy);
+
+  SessionCounter energy_{MOST_WH_PER_S};
+  SessionCounter duration_{1};
+  uint64_t stored_{NONE};  // Wh, by the charger before this session
+  uint32_t ended_at_{0};
   uint32_t last_energy_{0};
   uint32_t last_duration_{0};
-  bool active_{false};
   bool known_{false};  // a state has been seen at all
+  bool active_{false};
+  bool ending_{false};  // over, and its event is still to come
   bool has_last_{false};
-};
-
-/// The lifetime energy counter, kept from falling; a value is believed when the next one continues it, see above.
-///
-/// The charger stores its counter when a session ends. A restart takes the running session back, and Home Assistant
-/// would see a falling meter. Such a fall lands at the stored value or above; any deeper one is a reset by a person.
-class LifetimeEnergy {
- public:
-  static constexpr uint32_t TOLERANCE_WH = 1000;  // energy and session are not read at the same moment
-  static constexpr uint64_t NONE = UINT64_MAX;    // higher than any: the first value is taken as a reset is
-
-  struct Memory {
-    uint64_t shown{NONE};  ///< what was last shown
-    uint64_t stored{0};    ///< what the charger falls back to
-  };
-
-  void restore(const Memory &memory) { this->memory_ = memory; }
-  const Memory &memory() const { return this->memory_; }
-  /// Takes the charger's total and the energy of its running session, in Wh; memory().shown is what to show.
-  void update(uint64_t total, uint32_t session);
-  /// A person resets the counter: the next fall is one, unless the charger did not take it.
-  void expect_reset(bool expected) { this->reset_expected_ = expected; }
-
- protected:
-  uint64_t last_{NONE};
-  Memory memory_;
-  bool reset_expected_{false};
 };
 
 }  // namespace esphome::esp32evse

@@ -12,9 +12,9 @@ from typing import Any
 
 import esphome.codegen as cg
 import esphome.config_validation as cv
-from esphome.const import CONF_FILTERS, CONF_FORCE_UPDATE, CONF_ID, CONF_PLATFORM
+from esphome.const import CONF_DISABLED_BY_DEFAULT, CONF_FILTERS, CONF_FORCE_UPDATE, CONF_ID, CONF_PLATFORM
 from esphome.core import CORE, ID
-from esphome.cpp_generator import MockObj, RawExpression, RawStatement
+from esphome.cpp_generator import Expression, MockObj, RawExpression, RawStatement, StaticConstAssignmentExpression
 from esphome.types import ConfigType
 
 from . import catalog, mistakes
@@ -27,7 +27,16 @@ EntityBlock = esp32evse_ns.struct("EntityBlock")  # a name in the YAML, nothing 
 
 _SIGNATURE = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i8": "b", "i32": "i", "str": "s"}
 _REPORTERS = {"STATE": "state_and_session", "ERROR": "error_and_report"}
-_OWN_FUNCTION = ("gated", "lifetime", "bit", "name", "join", "time", "counter")
+_OWN_FUNCTION = ("gated", "lifetime", "bit", "pending", "name", "join", "time", "counter")
+
+_CommandRow = esp32evse_ns.struct("CommandRow")
+_RowState = esp32evse_ns.struct("RowState")
+_Binding = esp32evse_ns.class_("Binding")
+_Pacer = esp32evse_ns.class_("Pacer")
+_Refresh = esp32evse_ns.enum("Refresh", is_class=True)
+# What is static in a class is written as what is in a namespace.
+_NO_PACER = esp32evse_ns.namespace("Binding").NO_PACER
+_FOLLOWERS = esp32evse_ns.namespace("Esp32Evse")
 
 
 @dataclass
@@ -40,28 +49,51 @@ class Hub:
     explicit: dict[str, int] = field(default_factory=dict)
 
     keeps_time: bool = False
+    fast: bool = False  # the user chose how often the meter is pushed, and wants every value
+    tells_failures: bool = False
     reports: set[str] = field(default_factory=set)  # commands whose changes are events
 
     def follower(self, command: catalog.Command) -> str:
         """The hub's own function for the command's values, "" if only entities are interested."""
         if command.role == "TIME" and not self.keeps_time:
             return ""
-        if command.role == "TOTAL_ENERGY" and not any(entity.convert == "lifetime" for entity, _, _ in self.bindings):
+        if command.role == "TOTAL_ENERGY" and not self.counts_lifetime and command.name not in self.reports:
             return ""
         if command.role in _REPORTERS and command.name in self.reports:
             return _REPORTERS[command.role]
         return "" if command.role == "NONE" else command.role.lower()
 
-    def row(self, command: str) -> RawExpression:
-        """The command's row, as a constant that emit_tables defines."""
+    @property
+    def counts_lifetime(self) -> bool:
+        return any(entity.convert == "lifetime" for entity, _, _ in self.bindings)
+
+    @property
+    def rows(self) -> list[catalog.Command]:
+        """The commands in the catalog's order, which is that of the table."""
+        return [command for command in catalog.COMMANDS if command.name in self.commands]
+
+    def row(self, command: str) -> Expression:
+        """The command's row."""
         self.commands.add(command)
         if limit := catalog.COMMAND[command].limited_by:
             self.commands.add(limit)
-        return RawExpression(_row_constant(self.id, command))
+        return _Row(self, command)
+
+    def cadence(self, entity: catalog.Entity, every: bool) -> int:
+        """How many seconds lie between two publications; 0: every value."""
+        pushed = entity.command and catalog.COMMAND[entity.command].refresh in (catalog.PUSH, catalog.CHARGING)
+        return 0 if every or (self.fast and pushed) else entity.cadence
 
 
-def _row_constant(hub_id: ID, command: str) -> str:
-    return f"{hub_id}__{command}"
+class _Row(Expression):
+    """The number of a command's row. It is settled when all entities, actions and options have asked for theirs."""
+
+    def __init__(self, hub: Hub, command: str) -> None:
+        self.hub = hub
+        self.command = command
+
+    def __str__(self) -> str:
+        return f"{[command.name for command in self.hub.rows].index(self.command)} /* {self.command} */"
 
 
 def hub_of(hub_id: ID) -> Hub:
@@ -115,12 +147,21 @@ def charger_string(key: str, low: int):
     return one_line(key, low, catalog.MAX_STRING_BYTES)
 
 
+def may_be_disabled(entity: catalog.Entity, schema: cv.Schema) -> cv.Schema:
+    """The schema with another default of ESPHome's `disabled_by_default`, where the catalog says so."""
+    if not entity.disabled:
+        return schema
+    return schema.extend({cv.Optional(CONF_DISABLED_BY_DEFAULT, default=True): cv.boolean})
+
+
 def platform_schema(platform: str, hub_class: MockObj, make_schema) -> cv.Schema:
     """`make_schema(entity)` for each of the platform's rows, all optional, under the platform's hub key.
 
     The block may have an id of its own, by which `!extend` and `!remove` find it in a package.
     """
-    keys = {cv.Optional(entity.key): make_schema(entity) for entity in catalog.entities(platform)}
+    keys = {
+        cv.Optional(entity.key): may_be_disabled(entity, make_schema(entity)) for entity in catalog.entities(platform)
+    }
     block = {cv.Optional(CONF_ID): cv.declare_id(EntityBlock), cv.GenerateID(CONF_ESP32EVSE_ID): cv.use_id(hub_class)}
     return cv.All(
         mistakes.in_entities(platform, {CONF_PLATFORM, *(str(key) for key in block)}),
@@ -196,58 +237,94 @@ def _traits(command: catalog.Command) -> str:
     return " | ".join(f"esp32evse::{trait}" for trait, present in traits.items() if present) or "0"
 
 
-def _publish(entity: catalog.Entity) -> str:
+def _publish(entity: catalog.Entity) -> MockObj:
     if entity.convert == "derived":
-        return f"esp32evse::publish_{entity.key}"
+        return getattr(esp32evse_ns, f"publish_{entity.key}")
     if entity.convert == "join" and catalog.COMMAND[entity.command].lines:
-        return f"esp32evse::publish_{entity.platform}_list"
+        return getattr(esp32evse_ns, f"publish_{entity.platform}_list")
     suffix = f"_{entity.convert}" if entity.convert in _OWN_FUNCTION else ""
-    return f"esp32evse::publish_{entity.platform}{suffix}"
+    return getattr(esp32evse_ns, f"publish_{entity.platform}{suffix}")
 
 
-def _binding_line(entity: catalog.Entity, variable: MockObj, every: bool) -> str:
-    parameter = entity.bit or entity.scale
-    return f"  {{{variable}, {_publish(entity)}, {entity.field_index}, {parameter}, {str(every).lower()}}},"
-
-
-def _command_line(hub: Hub, command: catalog.Command, first: int, count: int) -> str:
+def _command(hub: Hub, command: catalog.Command, first: int, count: int) -> cg.ArrayInitializer:
     low, high = writable_range(command)
     follower = hub.follower(command)
-    follow = f"esp32evse::Esp32Evse::follow_{follower}" if follower else "nullptr"
-    return (
-        f'  {{"{command.name}", "{command.answer_name}", "{_signature(command)}", {follow}, {low}u, {high}u, '
-        f"esp32evse::Refresh::{command.refresh.upper()}, {_traits(command)}, {first}, {count}}},"
+    return cg.ArrayInitializer(
+        command.name,
+        command.answer_name,
+        _signature(command),
+        getattr(_FOLLOWERS, f"follow_{follower}") if follower else cg.nullptr,
+        RawExpression(f"{low}u"),
+        RawExpression(f"{high}u"),
+        getattr(_Refresh, command.refresh.upper()),
+        RawExpression(_traits(command)),
+        first,
+        count,
     )
 
 
-def _table(declaration: str, lines: list[str]) -> RawStatement:
-    return RawStatement("\n".join([f"static const {declaration}[] = {{", *lines, "};"]))
+def _binding(entity: catalog.Entity, variable: MockObj, every: bool, cadence: int, pacer) -> cg.ArrayInitializer:
+    return cg.ArrayInitializer(
+        variable,
+        _publish(entity),
+        entity.field_index,
+        entity.bit or entity.scale,
+        pacer,
+        every,
+        cg.ArrayInitializer(cadence, entity.steps, entity.state_class == "total_increasing"),
+    )
+
+
+def _const_table(hub: Hub, suffix: str, type_: MockObj, lines: list) -> MockObj:
+    id_ = ID(f"{hub.id}__{suffix}", is_declaration=True, type=type_)
+    cg.add_global(StaticConstAssignmentExpression(type_, id_, cg.ArrayInitializer(*lines, multiline=True)))
+    return MockObj(id_)
+
+
+def _states(hub: Hub, suffix: str, type_: MockObj, count: int) -> RawExpression:
+    """Room for `count` objects that change; ESPHome has no expression for an array that is not constant."""
+    if count == 0:
+        return cg.nullptr
+    cg.add_global(RawStatement(f"static {type_} {hub.id}__{suffix}[{count}];"))
+    return RawExpression(f"{hub.id}__{suffix}")
 
 
 def emit_tables(hub: Hub, variable: MockObj) -> None:
     """Writes one hub's tables, in the catalog's order, and hands them to the hub."""
-    commands = [command for command in catalog.COMMANDS if command.name in hub.commands]
-    command_lines, binding_lines = [], []
-    for row, command in enumerate(commands):
+    commands: list = []
+    bindings: list = []
+    pacers = 0
+
+    def bind(bound: list[tuple[catalog.Entity, MockObj, bool]]) -> None:
+        nonlocal pacers
+        for entity, entity_variable, every in bound:
+            cadence = hub.cadence(entity, every)
+            bindings.append(_binding(entity, entity_variable, every, cadence, pacers if cadence else _NO_PACER))
+            pacers += 1 if cadence else 0
+
+    for command in hub.rows:
         bound = [item for item in hub.bindings if item[0].command == command.name]
-        command_lines.append(_command_line(hub, command, len(binding_lines), len(bound)))
-        binding_lines += [_binding_line(*item) for item in bound]
-        cg.add_global(RawStatement(f"static constexpr uint8_t {_row_constant(hub.id, command.name)} = {row};"))
-    first_derived = len(binding_lines)
-    binding_lines += [_binding_line(*item) for item in hub.bindings if not item[0].command]
-    empty = ["  {nullptr, nullptr, 0, 0, false},"]
-    cg.add_global(_table(f"esp32evse::CommandRow {hub.id}__rows", command_lines))
-    cg.add_global(_table(f"esp32evse::Binding {hub.id}__bindings", binding_lines or empty))
-    cg.add_global(RawStatement(f"static esp32evse::RowState {hub.id}__states[{len(commands)}];"))
+        commands.append(_command(hub, command, len(bindings), len(bound)))
+        bind(bound)
+    first_derived = len(bindings)
+    bind([item for item in hub.bindings if not item[0].command])
     cg.add(
         variable.set_tables(
-            RawExpression(f"{hub.id}__rows"),
-            RawExpression(f"{hub.id}__states"),
+            _const_table(hub, "rows", _CommandRow, commands),
+            _states(hub, "states", _RowState, len(commands)),
             len(commands),
-            RawExpression(f"{hub.id}__bindings"),
-            len(binding_lines),
+            _const_table(hub, "bindings", _Binding, bindings) if bindings else cg.nullptr,
+            len(bindings),
             first_derived,
+            _states(hub, "pacers", _Pacer, pacers),
         )
     )
     for name, period in hub.explicit.items():
-        cg.add(variable.subscribe(RawExpression(_row_constant(hub.id, name)), period))
+        cg.add(variable.subscribe(hub.row(name), period))
+
+
+def emit_wish_names(hub: Hub, variable: MockObj) -> None:
+    """What on_write_failed calls each row."""
+    id_ = ID(f"{hub.id}__wishes", is_declaration=True, type=RawExpression("char *const"))
+    names = [catalog.wish_name(command.name) for command in hub.rows]
+    cg.add(variable.set_wish_names(cg.static_const_array(id_, cg.ArrayInitializer(*names, multiline=True))))

@@ -5,6 +5,9 @@
 
 #include "esp32evse.h"
 #include "esphome/core/defines.h"
+#ifdef USE_BINARY_SENSOR
+#include "esphome/components/binary_sensor/binary_sensor.h"
+#endif
 #ifdef USE_BUTTON
 #include "esphome/components/button/button.h"
 #endif
@@ -25,6 +28,27 @@
 #endif
 
 namespace esphome::esp32evse {
+
+// Unknown, on every platform: the entity publishes (NaN, an empty text) and has no state any more. ESPHome knows no
+// unknown switch, and no value for an unknown binary sensor or select: docs/automations.md tells what their users see.
+
+#ifdef USE_BINARY_SENSOR
+/// ESPHome's filters let nothing through that they have seen last, and cannot be made to forget. So when the charger is
+/// back and says what it said before, what the filters have made of it is shown again.
+class EvseBinarySensor final : public binary_sensor::BinarySensor {
+ public:
+  void publish(bool value);
+  void publish_unknown();
+
+ protected:
+  /// Keeps what filters with a delay let out while the value is unknown.
+  bool set_new_state(const optional<bool> &new_state) override;
+
+  bool unknown_{false};
+  bool input_{false};      // what the filters have seen last
+  optional<bool> output_;  // what they have let out last
+};
+#endif
 
 #ifdef USE_TEXT_SENSOR
 /// Shows one of some names, by its number on the wire.
@@ -55,6 +79,10 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
  public:
   EvseSwitch(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
   void show_again() override { this->state = this->shown_; }
+  void publish(bool state) {
+    this->publish_state(state);
+    this->shown_ = this->state;
+  }
 
  protected:
   void write_state(bool state) override {
@@ -79,6 +107,17 @@ class EvseNumber final : public number::Number, public WishingEntity {
   EvseNumber(Esp32Evse *hub, uint8_t row, float multiplier) : hub_(hub), multiplier_(multiplier), row_(row) {}
   float get_multiplier() const { return this->multiplier_; }
   void show_again() override { this->state = this->shown_; }
+  void publish(float value) {
+    if (!this->has_state() || value != (this->wishes ? this->shown_ : this->state))
+      this->publish_state(value);
+    this->shown_ = value;
+  }
+  void publish_unknown() {
+    if (this->has_state())
+      this->publish_state(NAN);
+    this->set_has_state(false);
+    this->shown_ = NAN;
+  }
 
  protected:
   void control(float value) override {
@@ -87,6 +126,7 @@ class EvseNumber final : public number::Number, public WishingEntity {
     if (!this->wishes)
       this->shown_ = this->state;
     this->hub_->add_wishing(this);
+    this->hub_->await_outcome(this->row_);
     this->state = value;
     this->hub_->write(this->row_, static_cast<uint32_t>(std::lround(value * this->multiplier_)));
   }
@@ -103,12 +143,23 @@ class EvseSelect : public select::Select, public WishingEntity {
  public:
   EvseSelect(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
   void show_again() override { this->active_index_ = this->shown_; }
+  void publish(size_t index) {
+    if (!this->has_state() || index != (this->wishes ? this->shown_ : this->active_index_))
+      this->publish_state(index);
+    this->shown_ = index;
+  }
+  void publish_unknown() {
+    if (this->has_state())
+      this->publish_state(this->wishes ? this->shown_ : this->active_index_);
+    this->set_has_state(false);
+  }
 
  protected:
   void wish_(size_t index) {
     if (!this->wishes)
       this->shown_ = this->active_index_;
     this->hub_->add_wishing(this);
+    this->hub_->await_outcome(this->row_);
     this->active_index_ = index;
   }
 
@@ -149,7 +200,10 @@ class EvseText final : public text::Text {
   EvseText(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
 
  protected:
-  void control(const std::string &value) override { this->hub_->write_string(this->row_, value.data(), value.size()); }
+  void control(const std::string &value) override {
+    this->hub_->await_outcome(this->row_);
+    this->hub_->write_string(this->row_, value.data(), value.size());
+  }
 
   Esp32Evse *hub_;
   uint8_t row_;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "entities.h"
+#include "utf8.h"
 #include "esphome/core/hal.h"
 #include "esphome/core/log.h"
 
@@ -16,23 +17,27 @@ static const char *const TAG = "esp32evse";
 // --- component --------------------------------------------------------------------------------------------------------
 
 void Esp32Evse::set_tables(const CommandRow *rows, RowState *states, uint8_t row_count, const Binding *bindings,
-                           uint8_t binding_count, uint8_t first_derived) {
+                           uint8_t binding_count, uint8_t first_derived, Pacer *pacers) {
   this->rows_ = rows;
   this->bindings_ = bindings;
   this->binding_count_ = binding_count;
   this->first_derived_ = first_derived;
+  this->pacers_ = pacers;
   this->client_.set_rows(rows, states, row_count);
 }
 
 void Esp32Evse::setup() {
   if (this->lifetime_key_ != 0) {
-    this->preference_ = global_preferences->make_preference<LifetimeEnergy::Memory>(this->lifetime_key_);
+    this->preference_ = global_preferences->make_preference<LifetimeEnergy::Memory>(this->lifetime_key_, true);
     LifetimeEnergy::Memory memory;
     if (this->preference_.load(&memory)) {
       this->lifetime_.restore(memory);
-      this->saved_energy_ = memory.shown;
+      this->saved_energy_ = this->lifetime_.shown();
     }
   }
+#ifdef USE_EVENT
+  this->event_type_.reserve(MAX_EVENT_TYPE);
+#endif
   this->client_.start(millis());
 }
 
@@ -49,9 +54,15 @@ void Esp32Evse::loop() {
   }
   if (this->available() == 0)
     this->client_.loop(now);
+  this->on_session_events_(this->session_.loop(now));
   if (this->derived_dirty_) {
     this->derived_dirty_ = false;
     this->publish_from_(this->first_derived_);
+  }
+  if (now - this->paced_at_ >= PACE_MS) {
+    this->paced_at_ = now;
+    this->publish_held_(now);
+    this->end_refusals_(now);
   }
   // An answer takes some milliseconds; the next loop would come 16 ms later.
   if (!this->client_.is_busy()) {
@@ -82,10 +93,20 @@ void Esp32Evse::drop_received_() {
 }
 
 void Esp32Evse::dump_config() {
-  ESP_LOGCONFIG(TAG, "%u commands, %u entities", this->client_.row_count(), this->binding_count_);
+  ESP_LOGCONFIG(TAG,
+                "ESP32-EVSE charger:\n"
+                "  Commands: %u\n"
+                "  Entities: %u\n"
+                "  Update interval: %" PRIu32 " ms\n"
+                "  Push interval: %" PRIu32 " ms\n"
+                "  Keep settings: %s\n"
+                "  Keep the clock set: %s",
+                this->client_.row_count(), this->binding_count_, this->client_.get_poll_interval(),
+                this->client_.get_push_interval(), YESNO(this->client_.is_keeping_settings()),
+                YESNO(this->is_keeping_time_()));
 }
 
-void Esp32Evse::on_shutdown() { this->save_lifetime_(1); }
+void Esp32Evse::on_shutdown() { this->save_lifetime_(0); }
 
 // --- requests ---------------------------------------------------------------------------------------------------------
 
@@ -179,7 +200,6 @@ void Esp32Evse::run(uint8_t row) {
 }
 
 void Esp32Evse::reset_total_energy(uint8_t row) {
-  this->lifetime_.expect_reset(true);
   this->write(row, 0);
 }
 
@@ -243,6 +263,7 @@ void Esp32Evse::subscribe(uint8_t row, uint32_t period_ms) {
              period_ms);
     return;
   }
+  this->chosen_.set(row, period_ms != 0);
   this->client_.subscribe(row, period_ms);
 }
 
@@ -270,17 +291,24 @@ void Esp32Evse::on_values(uint8_t row, const Values &values) {
 
 void Esp32Evse::take_values_(uint8_t row, const Values &values) {
   const CommandRow &command = this->rows_[row];
+  if (row == AtClient::UPTIME_ROW)
+    this->lifetime_.on_uptime(static_cast<uint32_t>(values[0].number));
   if (command.follow != nullptr)
     command.follow(*this, values);
   // The heartbeat brings the counters along.
   this->derived_dirty_ |= command.follow != nullptr || row == AtClient::UPTIME_ROW;
-  this->forcing_ = row == this->forced_row_;
-  if (this->forcing_)
-    this->forced_row_ = NO_ROW;
+  if (!this->refused_[row])
+    this->publish_row_(row, &values);
+}
+
+/// Without values: unknown.
+void Esp32Evse::publish_row_(uint8_t row, const Values *values) {
+  const CommandRow &command = this->rows_[row];
+  this->unpaced_ = this->chosen_[row];
   const Binding *binding = &this->bindings_[command.first_binding];
   for (uint8_t count = command.bindings; count > 0; count--, binding++)
-    binding->publish(*binding, *this, &values);
-  this->forcing_ = false;
+    binding->publish(*binding, *this, values);
+  this->unpaced_ = false;
 }
 
 /// Without values: the derived entities in the table's last part; before them, "unknown".
@@ -297,49 +325,74 @@ void Esp32Evse::on_lines_end([[maybe_unused]] uint8_t row, [[maybe_unused]] bool
 #endif
 }
 
+void Esp32Evse::publish_held_(uint32_t now) {
+  for (uint8_t i = 0; i < this->binding_count_; i++) {
+    const Binding &binding = this->bindings_[i];
+    if (binding.pacer != Binding::NO_PACER)
+      publish_held(binding, this->pacers_[binding.pacer], now);
+  }
+}
+
+/// What is held back now, and every value that comes next, goes out at once.
+void Esp32Evse::hurry_pacers_() {
+  for (uint8_t i = 0; i < this->binding_count_; i++) {
+    Pacer *pacer = this->find_pacer(this->bindings_[i]);
+    if (pacer != nullptr)
+      pacer->hurry();
+  }
+}
+
 void Esp32Evse::follow_state(Esp32Evse &hub, const Values &values) {
   const auto known = static_cast<uint64_t>(ChargerState::UNKNOWN);
   const ChargerState state =
       values[0].number < known ? static_cast<ChargerState>(values[0].number) : ChargerState::UNKNOWN;
+  hub.state_read_ = true;
   if (state == hub.situation_.state)
     return;
+  const bool was_charging = hub.is_charging();
   hub.situation_.state = state;
   hub.client_.set_charging(hub.is_charging());
   hub.client_.poll();  // much else has changed with it
+  if (hub.is_charging() != was_charging)
+    hub.hurry_pacers_();
 }
 
 /// With the session's events and the state's trigger, where they are configured.
 void Esp32Evse::follow_state_and_session(Esp32Evse &hub, const Values &values) {
-  const ChargerState old = hub.situation_.state;
   follow_state(hub, values);
   const ChargerState state = hub.situation_.state;
-  if (state != old)
+  if (state == ChargerState::UNKNOWN)
+    return;
+  if (state != hub.reported_state_) {
+    hub.reported_state_ = state;
     hub.state_callback_.call(StringRef(state_name(state)));
-  if (state != ChargerState::UNKNOWN)
-    hub.on_session_events_(hub.session_.on_state(state));
+  }
+  hub.on_session_events_(hub.session_.on_state(state, millis()));
 }
 
 #ifdef USE_EVENT
-static void trigger(event::Event *event, const std::string *type) {
-  if (event != nullptr)
-    event->trigger(*type);
+void Esp32Evse::trigger_(event::Event *event, uint8_t type) {
+  if (event == nullptr)
+    return;
+  this->event_type_ = event->get_event_type(type);
+  event->trigger(this->event_type_);
 }
-#define TRIGGER(event, type) trigger(event, type)
+#define TRIGGER(hub, event, type) (hub).trigger_((hub).event, type)
 #else
-#define TRIGGER(event, type)
+#define TRIGGER(hub, event, type)
 #endif
 
 void Esp32Evse::on_session_events_(uint8_t events) {
   if (events == SessionTracker::NOTHING)
     return;
+  this->hurry_pacers_();
   this->publish_from_(this->first_derived_);  // automations read the last session's entities
   if ((events & SessionTracker::FINISHED) != 0) {
-    this->save_lifetime_(1);
-    TRIGGER(this->session_event_, this->session_types_ + 1);
+    TRIGGER(*this, session_event_, 1);
     this->end_callback_.call(static_cast<float>(this->session_.last_energy()), this->session_.last_duration());
   }
   if ((events & SessionTracker::STARTED) != 0) {
-    TRIGGER(this->session_event_, this->session_types_);
+    TRIGGER(*this, session_event_, 0);
     this->start_callback_.call();
   }
 }
@@ -356,7 +409,7 @@ void Esp32Evse::follow_error_and_report(Esp32Evse &hub, const Values &values) {
   for (uint8_t bit = 0; bit < FAULT_COUNT; bit++) {
     if ((appeared >> bit & 1) == 0)
       continue;
-    TRIGGER(hub.fault_event_, hub.fault_types_ + bit);
+    TRIGGER(hub, fault_event_, bit);
     hub.fault_callback_.call(StringRef(fault_name(bit)));
   }
 }
@@ -378,17 +431,35 @@ void Esp32Evse::follow_current(Esp32Evse &hub, const Values &values) {
 }
 
 void Esp32Evse::follow_session_time(Esp32Evse &hub, const Values &values) {
-  hub.session_.on_duration(static_cast<uint32_t>(values[0].number));
+  hub.session_.on_duration(static_cast<uint32_t>(values[0].number), millis());
 }
 
 void Esp32Evse::follow_session_energy(Esp32Evse &hub, const Values &values) {
-  hub.session_energy_ = static_cast<uint32_t>(values[0].number);
-  hub.session_.on_energy(hub.session_energy_);
+  const auto energy = static_cast<uint32_t>(values[0].number);
+  hub.lifetime_.on_session(energy);
+  hub.session_.on_energy(energy, millis());
 }
 
 void Esp32Evse::follow_total_energy(Esp32Evse &hub, const Values &values) {
-  hub.lifetime_.update(values[0].number, hub.session_energy_);
-  hub.save_lifetime_(SAVE_STEP_WH);
+  hub.lifetime_dirty_ |= hub.lifetime_.on_total(values[0].number);
+  hub.save_lifetime_(hub.is_charging() ? SAVE_CHARGING_MS : SAVE_IDLE_MS);
+  hub.on_session_events_(hub.session_.on_total(values[0].number, millis()));
+}
+
+/// Saves the lifetime energy if it has changed and was not saved within `interval_ms`.
+void Esp32Evse::save_lifetime_(uint32_t interval_ms) {
+  const uint32_t now = millis();
+  const bool recently = this->lifetime_saved_ && now - this->lifetime_saved_at_ < interval_ms;
+  if (this->lifetime_key_ == 0 || !this->lifetime_dirty_ || recently)
+    return;
+  this->preference_.save(&this->lifetime_.memory());
+  global_preferences->sync();  // only what a loss of power cannot take is shown
+  this->lifetime_dirty_ = false;
+  this->lifetime_saved_ = true;
+  this->lifetime_saved_at_ = now;
+  this->saved_energy_ = this->lifetime_.shown();
+  if (!this->is_charging())
+    this->hurry_pacers_();
 }
 
 #ifdef USE_TIME
@@ -415,22 +486,17 @@ void Esp32Evse::follow_maximum_current(Esp32Evse &hub, const Values &values) {
 }
 
 void Esp32Evse::follow_wifi_scan(Esp32Evse &hub, const Values &values) {
-  hub.scan_callback_.call(StringRef(values[0].text, values[0].length), static_cast<int>(values[2].as_signed()),
+  const Utf8Text ssid(values[0].text, values[0].length);
+  hub.scan_callback_.call(StringRef(ssid.data(), ssid.length()), static_cast<int>(values[2].as_signed()),
                           static_cast<int>(values[1].number));
-}
-
-/// Saves the lifetime energy once it has changed by `step` Wh.
-void Esp32Evse::save_lifetime_(uint32_t step) {
-  const LifetimeEnergy::Memory &memory = this->lifetime_.memory();
-  if (this->lifetime_key_ == 0 || memory.shown - this->saved_energy_ < step)
-    return;
-  this->saved_energy_ = memory.shown;
-  this->preference_.save(&memory);
 }
 
 // --- what the client says ---------------------------------------------------------------------------------------------
 
-void Esp32Evse::on_lacking(uint8_t row) { ESP_LOGW(TAG, "Charger has no %s", this->rows_[row].name); }
+void Esp32Evse::on_lacking(uint8_t row) {
+  ESP_LOGW(TAG, "Charger has no %s", this->rows_[row].name);
+  this->publish_row_(row, nullptr);
+}
 
 /// Why a wish has not come true, in a person's words.
 static const char *reason_of(WishEnd end) {
@@ -461,17 +527,37 @@ void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
     this->clock_refused_at_ = millis();
   }
 #endif
+  const bool awaited = this->awaited_[row];
+  this->awaited_.reset(row);
   if (end == WishEnd::HELD) {
     this->saturated_row_ = row == this->saturated_row_ ? NO_ROW : this->saturated_row_;
+    if (this->rows_[row].has(UNPROVABLE))
+      this->lifetime_.on_reset();
     return;
   }
+  const char *reason = reason_of(end);
+  if (awaited) {
+    this->publish_row_(row, nullptr);
+    this->refused_.set(row);
+    this->refused_at_ = millis();
+  }
   if (end == WishEnd::SATURATED && row == this->saturated_row_)
-    return;
+    return;  // told already
   this->saturated_row_ = end == WishEnd::SATURATED ? row : this->saturated_row_;
-  ESP_LOGW(TAG, "Charger did not take %s: %s", this->rows_[row].name, reason_of(end));
-  if (this->rows_[row].has(UNPROVABLE))
-    this->lifetime_.expect_reset(false);
-  this->forced_row_ = row;
+  ESP_LOGW(TAG, "Charger did not take %s: %s", this->rows_[row].name, reason);
+  if (this->wish_names_ != nullptr)
+    this->failed_callback_.call(StringRef(this->wish_names_[row]), StringRef(reason));
+}
+
+/// What was refused shows the charger's value again.
+void Esp32Evse::end_refusals_(uint32_t now) {
+  if (this->refused_.none() || now - this->refused_at_ < UNKNOWN_FOR_MS)
+    return;
+  for (uint8_t row = 0; row < this->client_.row_count(); row++) {
+    if (this->refused_[row])
+      this->client_.read(row);
+  }
+  this->refused_.reset();
 }
 
 void Esp32Evse::on_online(bool online) {
@@ -487,6 +573,8 @@ void Esp32Evse::on_online(bool online) {
   }
   this->status_set_warning(LOG_STR("charger does not answer"));  // logs it, too
   this->situation_ = {};
+  this->state_read_ = false;
+  this->lifetime_.forget_readings();
   this->client_.set_charging(false);
   this->publish_from_(0);
   this->disconnect_callback_.call();
@@ -507,13 +595,16 @@ void Esp32Evse::on_restart(Restart restart) {
   } else {
     ESP_LOGW(TAG, "Charger restarted");
   }
-  this->session_energy_ = 0;
+  this->lifetime_.forget_readings();
   this->derived_dirty_ = true;
   if (restart != Restart::MISSED)
     this->ready_callback_.call();
 }
 
-void Esp32Evse::on_raw_line(const char *line, size_t length) { this->line_callback_.call(StringRef(line, length)); }
+void Esp32Evse::on_raw_line(const char *line, size_t length) {
+  const Utf8Text valid(line, length);
+  this->line_callback_.call(StringRef(valid.data(), valid.length()));
+}
 
 void Esp32Evse::on_raw_result(bool success) { this->result_callback_.call(success); }
 

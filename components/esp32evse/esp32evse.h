@@ -1,11 +1,13 @@
 #pragma once
 
+#include <bitset>
 #include <string>
 
 #include "at_client.h"
 #include "charge_manager.h"
 #include "charging.h"
 #include "charging_current.h"
+#include "energy.h"
 #include "publish.h"
 #include "esphome/components/uart/uart.h"
 #include "esphome/core/component.h"
@@ -43,7 +45,7 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
 
   // configuration, called once by the generated code
   void set_tables(const CommandRow *rows, RowState *states, uint8_t row_count, const Binding *bindings,
-                  uint8_t binding_count, uint8_t first_derived);
+                  uint8_t binding_count, uint8_t first_derived, Pacer *pacers);
   void set_push_interval(uint32_t push_ms) { this->client_.set_push_interval(push_ms); }
   void set_update_interval(uint32_t poll_ms) { this->client_.set_poll_interval(poll_ms); }
   void set_keep_settings() { this->client_.set_keep_settings(); }
@@ -53,16 +55,12 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
     this->enable_row_ = enable_row;
   }
   void set_lifetime_key(uint32_t key) { this->lifetime_key_ = key; }
+  /// What a person calls each row when a write of it fails.
+  void set_wish_names(const char *const *names) { this->wish_names_ = names; }
 #ifdef USE_EVENT
-  /// `types`: its event types in the catalog's order, made once because ESPHome takes them as strings.
-  void set_session_event(event::Event *event, const std::string *types) {
-    this->session_event_ = event;
-    this->session_types_ = types;
-  }
-  void set_fault_event(event::Event *event, const std::string *types) {
-    this->fault_event_ = event;
-    this->fault_types_ = types;
-  }
+  /// Their event types are in the catalog's order.
+  void set_session_event(event::Event *event) { this->session_event_ = event; }
+  void set_fault_event(event::Event *event) { this->fault_event_ = event; }
 #endif
 #ifdef USE_TIME
   void set_time(time::RealTimeClock *clock, uint8_t row) {
@@ -95,12 +93,16 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   void subscribe(uint8_t row, uint32_t period_ms);
   void unsubscribe_all();
   void refresh();
+  /// The client of this row's entity shows what it has asked for until something changes: a failure must be a change.
+  void await_outcome(uint8_t row) { this->awaited_.set(row); }
 
   // for conditions and lambdas
   bool is_connected() const { return this->client_.is_online(); }
   bool is_charging() const { return esp32evse::is_charging(this->situation_.state); }
   bool is_vehicle_connected() const { return is_session(this->situation_.state); }
-  bool is_authorization_pending() const { return this->situation_.pending_authorization; }
+  bool is_authorization_pending() const {
+    return this->situation_.pending_authorization && this->situation_.state != ChargerState::E;
+  }
   bool is_authorized() const { return this->is_vehicle_connected() && !this->is_authorization_pending(); }
   ChargerState get_state() const { return this->situation_.state; }
   /// Somebody has asked to write this row, and the charger has not shown it yet.
@@ -110,10 +112,17 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   const Situation &get_situation() const { return this->situation_; }
   const SessionTracker &get_session() const { return this->session_; }
   uint32_t get_counter(uint8_t counter) const { return this->client_.counter(counter); }
-  uint64_t get_lifetime_energy() const { return this->lifetime_.memory().shown; }
+  /// Wh; LifetimeEnergy::NONE until it is known.
+  uint64_t get_lifetime_energy() const { return this->saved_energy_; }
   uint8_t get_active_phases() const { return this->active_phases_; }
-  /// A wish has failed: the old value counts as new, so that the client sees it again.
-  bool is_forcing() const { return this->forcing_; }
+  /// A state has come since the charger answers, be it one that is not known here.
+  bool is_state_read() const { return this->state_read_; }
+  /// Its pacer; nullptr if every value is published as it comes.
+  Pacer *find_pacer(const Binding &binding) const {
+    return binding.pacer == Binding::NO_PACER ? nullptr : &this->pacers_[binding.pacer];
+  }
+  /// The user chose the period in which these values come.
+  bool is_unpaced() const { return this->unpaced_; }
 
   // followed by the hub itself, named in the command table
   static void follow_state(Esp32Evse &hub, const Values &values);
@@ -141,12 +150,19 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   template<typename F> void add_on_wifi_scan_result_callback(F &&f) { this->scan_callback_.add(std::forward<F>(f)); }
   template<typename F> void add_on_command_line_callback(F &&f) { this->line_callback_.add(std::forward<F>(f)); }
   template<typename F> void add_on_command_result_callback(F &&f) { this->result_callback_.add(std::forward<F>(f)); }
+  template<typename F> void add_on_write_failed_callback(F &&f) { this->failed_callback_.add(std::forward<F>(f)); }
 
  protected:
   static constexpr size_t MAX_BYTES_PER_LOOP = 1024;
   static constexpr size_t BYTES_AT_ONCE = 256;
   static constexpr uint32_t CLOCK_RETRY_MS = 600000;
-  static constexpr uint32_t SAVE_STEP_WH = 10;
+  static constexpr size_t MAX_ROWS = 96;
+  static constexpr size_t MAX_EVENT_TYPE = 31;
+  static constexpr uint32_t SAVE_CHARGING_MS = 60000;  // flash wears
+  static constexpr uint32_t SAVE_IDLE_MS = 10000;
+  static constexpr uint32_t PACE_MS = 100;
+  // Longer than clients are kept waiting for states that change quickly (`batch_delay` of ESPHome's API).
+  static constexpr uint32_t UNKNOWN_FOR_MS = 1000;
   static constexpr uint32_t ACTIVE_PHASE_MA = 500;
   static constexpr int64_t CLOCK_TOLERANCE_S = 2;
 
@@ -163,7 +179,6 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   void on_raw_result(bool success) override;
 
   void on_session_events_(uint8_t events);
-  void save_lifetime_(uint32_t step);
   void take_values_(uint8_t row, const Values &values);
   void receive_();
   void drop_received_();
@@ -171,16 +186,32 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   void write_current_(uint8_t row, float ampere);
   void write_number_(uint8_t row, uint32_t value, bool saturated);
   void ask_number_(uint8_t row, uint32_t value, bool saturated);
+#ifdef USE_EVENT
+  void trigger_(event::Event *event, uint8_t type);
+#endif
+  void save_lifetime_(uint32_t interval_ms);
+  void end_refusals_(uint32_t now);
+  void publish_held_(uint32_t now);
+  void hurry_pacers_();
+  bool is_keeping_time_() const {
+#ifdef USE_TIME
+    return this->clock_ != nullptr;
+#else
+    return false;
+#endif
+  }
   void write_text_(uint8_t row, const AtText &argument, uint8_t provable);
   void refuse_(uint8_t row, WishEnd end, const char *reason);
   void publish_from_(uint8_t first);
+  void publish_row_(uint8_t row, const Values *values);
 
   const CommandRow *rows_{nullptr};
   const Binding *bindings_{nullptr};
+  const char *const *wish_names_{nullptr};
+  Pacer *pacers_{nullptr};
   uint8_t binding_count_{0};
   uint8_t first_derived_{0};
   uint8_t active_phases_{0};
-  uint8_t forced_row_{NO_ROW};
   BelowMinimum below_minimum_{BelowMinimum::MINIMUM};
   uint8_t enable_row_{NO_ROW};
   WishingEntity *wishing_{nullptr};
@@ -190,12 +221,21 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   bool paused_by_current_{false};  // ENABLE=0 stands for a current below 6 A
   bool clock_refused_{false};
   uint32_t clock_refused_at_{0};
-  bool forcing_{false};
+  bool unpaced_{false};
+  bool state_read_{false};
+  bool lifetime_dirty_{false};  // not saved yet
+  bool lifetime_saved_{false};  // since the start
   bool derived_dirty_{false};
   uint8_t reported_faults_{0xFF};  // what is there at first is no news
   uint32_t lifetime_key_{0};
-  uint32_t session_energy_{0};
-  uint64_t saved_energy_{LifetimeEnergy::NONE};
+  uint32_t lifetime_saved_at_{0};
+  uint32_t refused_at_{0};
+  uint32_t paced_at_{0};
+  uint64_t saved_energy_{LifetimeEnergy::NONE};  // what is shown: only what is saved cannot fall
+  std::bitset<MAX_ROWS> chosen_;   // the user chose the subscription
+  std::bitset<MAX_ROWS> awaited_;  // somebody waits to see what becomes of the wish
+  std::bitset<MAX_ROWS> refused_;  // unknown for a moment
+  ChargerState reported_state_{ChargerState::UNKNOWN};
   Situation situation_;
   SessionTracker session_;
   LifetimeEnergy lifetime_;
@@ -207,8 +247,7 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
 #ifdef USE_EVENT
   event::Event *session_event_{nullptr};
   event::Event *fault_event_{nullptr};
-  const std::string *session_types_{nullptr};
-  const std::string *fault_types_{nullptr};
+  std::string event_type_;  // ESPHome takes it as a string, and nothing may be allocated after the start
 #endif
 #ifdef USE_TIME
   time::RealTimeClock *clock_{nullptr};
@@ -225,6 +264,7 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   LazyCallbackManager<void(StringRef, int, int)> scan_callback_;
   LazyCallbackManager<void(StringRef)> line_callback_;
   LazyCallbackManager<void(bool)> result_callback_;
+  LazyCallbackManager<void(StringRef, StringRef)> failed_callback_;
 
   AtClient client_{this};  // last, because it is large: the others stay within reach of short instructions
 };

@@ -2,7 +2,6 @@
 
 import esphome.codegen as cg
 from esphome.components import event
-from esphome.const import CONF_ID
 
 from . import Esp32Evse, codegen
 
@@ -15,10 +14,8 @@ CONFIG_SCHEMA = codegen.platform_schema(
 
 async def _new(entity, config, hub):
     variable = await event.new_event(config, event_types=list(entity.options))
-    types = f"{config[CONF_ID]}__types"
-    cg.add_global(cg.RawStatement(f"static const std::string {types}[] = {cg.ArrayInitializer(*entity.options)};"))
     hub_variable = await cg.get_variable(hub.id)
-    cg.add(getattr(hub_variable, f"set_{entity.key}_event")(variable, cg.RawExpression(types)))
+    cg.add(getattr(hub_variable, f"set_{entity.key}_event")(variable))
 
 
 async def to_code(config):

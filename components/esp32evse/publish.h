@@ -1,6 +1,7 @@
 #pragma once
 
 #include "at_value.h"
+#include "cadence.h"
 #include "esphome/core/defines.h"
 
 namespace esphome::esp32evse {
@@ -12,23 +13,28 @@ class Esp32Evse;
 /// `entity` points to the very type that `publish` expects: a base class pointer would need run-time initialisation and
 /// drag the table from flash to RAM.
 struct Binding {
+  static constexpr uint8_t NO_PACER = 0xFF;
+
   void *entity;
   /// Publishes the values, or "unknown" without any.
-  void (*publish)(const Binding &binding, const Esp32Evse &hub, const Values *values);
+  void (*publish)(const Binding &binding, Esp32Evse &hub, const Values *values);
   uint8_t field;
   uint8_t parameter;  ///< sensors: power of ten that divides; bits, counters: their number
-  bool every;         ///< publish unchanged values too, for the user's filters
+  uint8_t pacer;      ///< its number among the hub's; NO_PACER: every value as it comes
+  bool every;         ///< the user's filters want every value, also where only changes are published
+  Cadence cadence;
 
   const Field *find(const Values *values) const;
 };
 
 // Bound to a command: one function for each way in which a value becomes a state.
-using Publish = void(const Binding &binding, const Esp32Evse &hub, const Values *values);
+using Publish = void(const Binding &binding, Esp32Evse &hub, const Values *values);
 Publish publish_sensor;
 Publish publish_sensor_gated;
 Publish publish_sensor_lifetime;
 Publish publish_binary_sensor;
 Publish publish_binary_sensor_bit;
+Publish publish_binary_sensor_pending;
 Publish publish_text_sensor;
 Publish publish_text_sensor_name;
 Publish publish_text_sensor_join;
@@ -52,5 +58,8 @@ Publish publish_vehicle_connected;
 Publish publish_charging;
 Publish publish_fault;
 Publish publish_status;
+
+/// Publishes what its pacer has held back, if it is due: of sensors only, the rest is published on a change.
+void publish_held(const Binding &binding, Pacer &pacer, uint32_t now);
 
 }  // namespace esphome::esp32evse

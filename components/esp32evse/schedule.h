@@ -54,6 +54,8 @@ class Schedule {
   void set_rows(const CommandRow *rows, RowState *states, uint8_t count);
   void set_push_interval(uint32_t push_ms) { this->push_ms_ = push_ms; }
   void set_poll_interval(uint32_t poll_ms) { this->poll_ms_ = poll_ms; }
+  uint32_t push_interval() const { return this->push_ms_; }
+  uint32_t poll_interval() const { return this->poll_ms_; }
   void start(uint32_t now);
   /// `heard`: a line came just now. The charger pushes a loop's time after a command: one right behind a push delays
   /// nothing. True: there may be something to do.

@@ -1,5 +1,7 @@
 """Selects of the ESP32-EVSE charger."""
 
+import logging
+
 import esphome.codegen as cg
 import esphome.config_validation as cv
 from esphome.components import select
@@ -12,11 +14,16 @@ DEPENDENCIES = [codegen.DOMAIN]
 NumberSelect = codegen.esp32evse_ns.class_("NumberSelect", select.Select)
 StringSelect = codegen.esp32evse_ns.class_("StringSelect", select.Select)
 
+_LOGGER = logging.getLogger(__name__)
+
 
 def _options(value):
     options = cv.ensure_list(codegen.charger_string(CONF_OPTIONS, 1))(value)
     if not options:
         raise cv.Invalid(f"{CONF_OPTIONS} must list at least one value, such as Etc/UTC")
+    for option in options:
+        if option not in catalog.FIRMWARE_TIMEZONES:
+            _LOGGER.warning("%s: today's firmware of the charger refuses %s, it does not know it", CONF_OPTIONS, option)
     return options
 
 

@@ -135,7 +135,9 @@ class Binding:
     publish: str
     field: int
     parameter: int
+    pacer: str
     every: bool
+    cadence: tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -189,24 +191,26 @@ class Code:
         """The tables of one hub; fails where their numbers do not fit each other."""
         lines = self._table(f"esp32evse::CommandRow {hub}__rows")
         bindings = [_binding(line) for line in self._table(f"esp32evse::Binding {hub}__bindings")]
-        bindings = [binding for binding in bindings if binding.variable != "nullptr"]  # C++ has no empty arrays
         rows, used = {}, 0
-        for number, line in enumerate(lines):
+        for line in lines:
             row, first, count = _row(line, bindings)
-            assert f"static constexpr uint8_t {hub}__{row.name} = {number};" in self.globals
             assert first == used
             used += count
             rows[row.name] = row
         assert len(rows) == len(lines), "a command stands twice in the table"
+        pacers = [int(binding.pacer) for binding in bindings if binding.pacer.isdigit()]
+        assert pacers == list(range(len(pacers)))
         (call,) = self.statements(rf"{hub}->set_tables\(.*\);")
-        numbers = [int(number) for number in re.findall(r"\b\d+\b", call)]
-        assert numbers == [len(rows), len(bindings), used]
+        assert re.findall(r"\b\d+\b", call) == [str(len(rows)), str(len(bindings)), str(used)]
         assert f"static esp32evse::RowState {hub}__states[{len(rows)}];" in self.globals
+        if pacers:
+            assert f"static esp32evse::Pacer {hub}__pacers[{len(pacers)}];" in self.globals
         return Tables(rows, tuple(bindings[used:]))
 
     def _table(self, declaration: str) -> list[str]:
-        (body,) = re.findall(rf"^static const {declaration}\[\] = {{\n(.*?)^}};$", self.globals, re.M | re.S)
-        return [line.strip() for line in body.splitlines()]
+        """The lines of a constant table; none where there is none."""
+        bodies = re.findall(rf"^static const {declaration}\[\] = {{\n(.*?)^}};$", self.globals, re.M | re.S)
+        return [line.strip() for body in bodies for line in body.splitlines()]
 
 
 def _row(line: str, bindings: list[Binding]) -> tuple[Row, int, int]:
@@ -226,14 +230,22 @@ def _row(line: str, bindings: list[Binding]) -> tuple[Row, int, int]:
 
 
 def _binding(line: str) -> Binding:
-    variable, publish, index, parameter, every = line.removeprefix("{").removesuffix("},").split(", ")
-    return Binding(variable, publish.removeprefix("esp32evse::publish_"), int(index), int(parameter), every == "true")
+    words = line.replace("{", "").replace("}", "").rstrip(",").split(", ")
+    variable, publish, index, parameter, pacer, every, *cadence = words
+    publish = publish.removeprefix("esp32evse::publish_")
+    return Binding(variable, publish, int(index), int(parameter), pacer, every == "true", tuple(cadence))
 
 
 def code(text: str) -> Code:
+    """A row's number stands in it as the name of its command; fails where a number is not that of the name behind it."""
     with _scratch() as directory, _valid(text, directory) as loaded:
         esphome_main.generate_cpp_contents(loaded)
-        return Code(CORE.cpp_global_section, CORE.cpp_main_section)
+        main = CORE.cpp_main_section
+        tables = re.findall(r"^static const esp32evse::CommandRow \w+\[\] = {\n(.*?)^};$", CORE.cpp_global_section, re.M | re.S)
+        orders = [re.findall(r'^  {"(\w+)', table, re.M) for table in tables]
+        for number, name in re.findall(r"\b(\d+) /\* (\w+) \*/", main):
+            assert any(order[int(number) : int(number) + 1] == [name] for order in orders), f"{number} is not {name}"
+        return Code(CORE.cpp_global_section, re.sub(r"\b\d+ /\* (\w+) \*/", r"\1", main))
 
 
 def sources(text: str, directory: Path) -> tuple[Path, list[str]]:

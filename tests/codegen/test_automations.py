@@ -15,19 +15,19 @@ TIME = "time: [{platform: host, id: the_time}]"
 
 #: What each action becomes, and its keys where some are required.
 ACTIONS = {
-    "enable": ("WriteAction<>(evse, evse__ENABLE, 1)", ""),
-    "disable": ("WriteAction<>(evse, evse__ENABLE, 0)", ""),
-    "authorize": ("RunAction<>(evse, evse__AUTH)", ""),
-    "set_charging_current": ("SetChargingCurrentAction<>(evse, evse__CHCUR)", "current: 16A"),
-    "set_wifi_station": ("SetWifiStationAction<>(evse, evse__WIFISTACFG)", "ssid: home"),
+    "enable": ("WriteAction<>(evse, ENABLE, 1)", ""),
+    "disable": ("WriteAction<>(evse, ENABLE, 0)", ""),
+    "authorize": ("RunAction<>(evse, AUTH)", ""),
+    "set_charging_current": ("SetChargingCurrentAction<>(evse, CHCUR)", "current: 16A"),
+    "set_wifi_station": ("SetWifiStationAction<>(evse, WIFISTACFG)", "ssid: home"),
     "set_static_ip": (
-        "SetStaticIpAction<>(evse, evse__WIFISTASTATIC)",
+        "SetStaticIpAction<>(evse, WIFISTASTATIC)",
         "ip: 192.168.1.50, gateway: 192.168.1.1, netmask: 255.255.255.0",
     ),
-    "set_time": ("SetTimeAction<>(evse, evse__TIME, the_time)", ""),
-    "wifi_scan": ("RunAction<>(evse, evse__WIFIAPSCAN)", ""),
-    "reset_total_energy": ("ResetTotalEnergyAction<>(evse, evse__EMETERTOTCONSUM)", ""),
-    "restart": ("RunAction<>(evse, evse__RST)", ""),
+    "set_time": ("SetTimeAction<>(evse, TIME, the_time)", ""),
+    "wifi_scan": ("RunAction<>(evse, WIFIAPSCAN)", ""),
+    "reset_total_energy": ("ResetTotalEnergyAction<>(evse, EMETERTOTCONSUM)", ""),
+    "restart": ("RunAction<>(evse, RST)", ""),
     "send_command": ("SendCommandAction<>(evse, false)", "command: AT+STATE?"),
     "refresh": ("RefreshAction<>(evse)", ""),
     "force_update": ("RefreshAction<>(evse)", ""),
@@ -51,6 +51,7 @@ TRIGGERS = {
     "on_session_start": {},
     "on_session_end": {"energy": "float", "duration": "uint32_t"},
     "on_fault": {"fault": "std::string"},
+    "on_write_failed": {"entity": "std::string", "reason": "std::string"},
     "on_wifi_scan_result": {"ssid": "std::string", "rssi": "int", "auth": "int"},
     "on_command_line": {"line": "std::string"},
     "on_command_result": {"success": "bool"},
@@ -136,7 +137,7 @@ def test_action_with_keys(name: str, id_: str) -> None:
 def test_action_brings_its_commands(name: str) -> None:
     made, keys = ACTIONS[name]
     assert commands(generated(f"esp32evse.{name}: {{{keys}}}")) == with_clock_and_state(
-        re.findall("evse__([A-Z]+)", made)
+        re.findall(r"\b([A-Z]{3,})\b", made)
     )
 
 
@@ -189,13 +190,13 @@ def test_forced_command() -> None:
 def test_time_source_of_an_action() -> None:
     text = "time: [{platform: host, id: first}, {platform: host, id: second}]"
     code = nodes.code(node(text, hub=on_ready("esp32evse.set_time: {time_id: second}")))
-    assert made(code, "Action") == ["SetTimeAction<>(evse, evse__TIME, second)"]
+    assert made(code, "Action") == ["SetTimeAction<>(evse, TIME, second)"]
 
 
 def test_action_of_the_second_hub() -> None:
     text = "interval: [{interval: 60s, then: [esp32evse.enable: right, esp32evse.refresh: {id: left}]}]"
     code = nodes.code(node(text, hub=nodes.TWO_HUBS, uart=nodes.TWO_UARTS))
-    assert made(code, "Action") == ["WriteAction<>(right, right__ENABLE, 1)", "RefreshAction<>(left)"]
+    assert made(code, "Action") == ["WriteAction<>(right, ENABLE, 1)", "RefreshAction<>(left)"]
     assert code.tables("left").commands == ["UPTIME"]
     assert code.tables("right").commands == ["UPTIME", "ENABLE"]
 
@@ -220,7 +221,7 @@ PERIODS = {
 def test_subscribe(name: str) -> None:
     code = generated(*(f"esp32evse.{name}.subscribe:{form}" for form in PERIODS))
     command = catalog.SUBSCRIBE_NAMES[name]
-    assert made(code, "Action") == [f"SubscribeAction<>(evse, evse__{command})"] * len(PERIODS)
+    assert made(code, "Action") == [f"SubscribeAction<>(evse, {command})"] * len(PERIODS)
     assert values(code, "set_period") == list(PERIODS.values())
     assert commands(code) == with_clock_and_state([command])
 
@@ -228,7 +229,7 @@ def test_subscribe(name: str) -> None:
 def test_subscribe_of_the_second_hub() -> None:
     text = "interval: [{interval: 60s, then: [esp32evse.state.subscribe: {period: 1s, esp32evse_id: right}]}]"
     code = nodes.code(node(text, hub=nodes.TWO_HUBS, uart=nodes.TWO_UARTS))
-    assert made(code, "Action") == ["SubscribeAction<>(right, right__STATE)"]
+    assert made(code, "Action") == ["SubscribeAction<>(right, STATE)"]
     assert code.tables("left").commands == ["UPTIME"]
 
 
@@ -336,7 +337,7 @@ def test_kept_settings_are_on_the_wire() -> None:
 
 def test_clock_is_kept_set() -> None:
     code = hub("time_id: the_time", TIME)
-    assert code.statements(r"evse->set_time\(.*") == ["evse->set_time(the_time, evse__TIME);"]
+    assert code.statements(r"evse->set_time\(.*") == ["evse->set_time(the_time, TIME);"]
     assert code.tables().rows["TIME"].follow == "time"
 
 
@@ -350,7 +351,7 @@ def test_subscriptions(name: str) -> None:
     command = catalog.SUBSCRIBE_NAMES[name]
     assert command in commands(code)
     lines = code.main.splitlines()
-    assert lines.index(f"evse->subscribe(evse__{command}, 5000);") > max(
+    assert lines.index(f"evse->subscribe({command}, 5000);") > max(
         number for number, line in enumerate(lines) if line.startswith("evse->set_tables(")
     )
 
@@ -358,8 +359,8 @@ def test_subscriptions(name: str) -> None:
 def test_subscription_never() -> None:
     code = hub("subscriptions: {state: never, emeter_power: 1s}")
     assert code.statements(r"evse->subscribe\(.*") == [
-        "evse->subscribe(evse__STATE, 0);",
-        "evse->subscribe(evse__EMETERPOWER, 1000);",
+        "evse->subscribe(STATE, 0);",
+        "evse->subscribe(EMETERPOWER, 1000);",
     ]
 
 

@@ -139,6 +139,7 @@ PUBLISH = {
     "sensor_counter": "commands_answered commands_failed commands_timed_out resyncs charger_reboots lines_discarded",
     "binary_sensor_bit": "pilot_fault diode_short_fault lock_fault unlock_fault rcm_triggered_fault "
     "rcm_self_test_fault temperature_high_fault temperature_sensor_fault",
+    "binary_sensor_pending": "pending_authorization",
     "text_sensor_name": "state emeter_type",
     "text_sensor_join": "chip build_time",
     "text_sensor_list": "serial_ports aux_inputs aux_outputs aux_analog_inputs",
@@ -149,20 +150,20 @@ PUBLISH = {
 
 #: Objects that know how to write; the others are ESPHome's base classes.
 OBJECTS = {
-    "switch": "EvseSwitch(evse, evse__{row.command})",
-    "number": "EvseNumber(evse, evse__{row.command}, {row.multiplier:.1f}f)",
-    "text": "EvseText(evse, evse__{row.command})",
-    "button": "RunButton(evse, evse__{row.command})",
-    ("button", "start_ap"): "WriteButton(evse, evse__WIFIAPCFG, 1)",
-    ("button", "reset_total_energy"): "ResetTotalEnergyButton(evse, evse__EMETERTOTCONSUM)",
+    "switch": "EvseSwitch(evse, {row.command})",
+    "number": "EvseNumber(evse, {row.command}, {row.multiplier:.1f}f)",
+    "text": "EvseText(evse, {row.command})",
+    "button": "RunButton(evse, {row.command})",
+    ("button", "start_ap"): "WriteButton(evse, WIFIAPCFG, 1)",
+    ("button", "reset_total_energy"): "ResetTotalEnergyButton(evse, EMETERTOTCONSUM)",
     ("button", "refresh"): "RefreshButton(evse)",
-    ("select", "emeter_mode"): "NumberSelect(evse, evse__EMETERMODE)",
-    ("select", "timezone"): "StringSelect(evse, evse__TZ)",
+    ("select", "emeter_mode"): "NumberSelect(evse, EMETERMODE)",
+    ("select", "timezone"): "StringSelect(evse, TZ)",
     ("text_sensor", "state"): "NameTextSensor(it_names, 9)",
     ("text_sensor", "emeter_type"): "NameTextSensor(it_names, 3)",
     **{("text_sensor", key): "ListTextSensor()" for key in PUBLISH["text_sensor_list"].split()},
     "sensor": "sensor::Sensor()",
-    "binary_sensor": "binary_sensor::BinarySensor()",
+    "binary_sensor": "EvseBinarySensor()",
     "text_sensor": "text_sensor::TextSensor()",
     "event": "event::Event()",
 }
@@ -211,7 +212,9 @@ def test_binding(row: catalog.Entity) -> None:
     tables = alone(row).tables()
     ways = [name for name, keys in PUBLISH.items() if name.startswith(row.platform) and row.key in keys.split()]
     (publish,) = ways or [row.key if row.convert == "derived" else row.platform]
-    expected = Binding("it", publish, *FIELDS.get((row.platform, row.key), (0, 0)), False)
+    flags = (str(row.cadence), str(row.steps).lower(), str(row.state_class == "total_increasing").lower())
+    pacer = "0" if row.cadence else "esp32evse::Binding::NO_PACER"
+    expected = Binding("it", publish, *FIELDS.get((row.platform, row.key), (0, 0)), pacer, False, flags)
     if row.platform == "event":
         assert tables.bindings == []  # the hub triggers it
         return
@@ -236,8 +239,8 @@ def test_counters_are_in_the_order_of_the_client() -> None:
 @pytest.mark.parametrize("row", catalog.entities("event"), ids=lambda row: row.key)
 def test_event_is_told_to_the_hub(row: catalog.Entity) -> None:
     code = alone(row)
-    assert code.statements(r"evse->set_\w+_event\(.*\);") == [f"evse->set_{row.key}_event(it, it__types);"]
-    (types,) = re.findall(r"std::string it__types\[\] = \{(.*?)\};", code.globals, re.S)
+    assert code.statements(r"evse->set_\w+_event\(.*\);") == [f"evse->set_{row.key}_event(it);"]
+    (types,) = re.findall(r"it->set_event_types\(\{(.*?)\}\);", code.main, re.S)
     assert tuple(re.findall(r'"(\w+)"', types)) == row.options
 
 
@@ -274,7 +277,7 @@ def test_range_of_the_user() -> None:
 
 def test_unit_of_the_user() -> None:
     code = nodes.code(node(entity("number", "consumption_limit", "multiplier: 1, max_value: 65000, step: 100")))
-    assert code.objects()["it"] == "EvseNumber(evse, evse__CONSUMLIM, 1.0f)"
+    assert code.objects()["it"] == "EvseNumber(evse, CONSUMLIM, 1.0f)"
     assert number_traits(code) == [0, 65000, 100]
 
 
@@ -334,7 +337,15 @@ def test_no_refresh_subscribes_what_hangs_the_charger() -> None:
 @pytest.mark.parametrize("filters", ["filters: [{multiply: 0.001}]", "force_update: true"])
 def test_filters_get_every_value(filters: str) -> None:
     (binding,) = nodes.code(node(entity("sensor", "emeter_power", filters))).tables().bindings
-    assert binding.every
+    assert binding.every and not binding.pacer.isdigit()
+
+
+@pytest.mark.parametrize(("option", "paced"), [("", True), ("push_interval: 250ms", True), ("push_interval: 1s", False)])
+def test_a_period_of_ones_own_gets_every_value(option: str, paced: bool) -> None:
+    """Of what it is the period of: the meter, not the temperature."""
+    text = "sensor: [{platform: esp32evse, emeter_power: {name: Power}, temperature: {name: Temperature}}]"
+    power, temperature = nodes.code(node(text, hub=f"esp32evse: {{id: evse, {option}}}")).tables().bindings
+    assert (power.pacer.isdigit(), temperature.pacer.isdigit()) == (paced, True)
 
 
 def test_two_hubs_have_their_own_tables() -> None:
@@ -349,8 +360,8 @@ def test_two_hubs_have_their_own_tables() -> None:
     assert [binding.variable for binding in left.bindings] == ["available", "volts"]
     assert right.commands == ["UPTIME", "ENABLE"]
     assert [binding.variable for binding in right.bindings] == ["enable"]
-    assert code.objects()["enable"] == "EvseSwitch(right, right__ENABLE)"
-    assert code.objects()["available"] == "EvseSwitch(left, left__AVAILABLE)"
+    assert code.objects()["enable"] == "EvseSwitch(right, ENABLE)"
+    assert code.objects()["available"] == "EvseSwitch(left, AVAILABLE)"
 
 
 def test_two_full_hubs() -> None:

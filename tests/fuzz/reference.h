@@ -68,13 +68,6 @@ inline bool is_utf8(std::string_view text) {
   return true;
 }
 
-/// What is shown of a string: ESPHome's API could not carry anything but UTF-8.
-inline std::string shown(std::string text) {
-  for (size_t i = 0; !is_utf8(text); i++)
-    text[i] = static_cast<uint8_t>(text[i]) < 0x80 ? text[i] : '?';
-  return text;
-}
-
 /// Takes a quoted string from the front of `text`.
 inline std::optional<ReferenceField> take_string(std::string_view &text) {
   ReferenceField field;
@@ -84,7 +77,6 @@ inline std::optional<ReferenceField> take_string(std::string_view &text) {
   for (size_t i = 1; i < text.size(); i++) {
     if (text[i] == '"') {
       text.remove_prefix(i + 1);
-      field.text = shown(field.text);
       return field;
     }
     if (text[i] != '\\') {

@@ -37,6 +37,9 @@ WISHES_H = "wishes.h"
 FRAMER = "line_framer.h"
 VALUE = "at_value.cpp"
 CHARGING = "charging.cpp"
+ENERGY = "energy.cpp"
+CADENCE = "cadence.cpp"
+UTF8 = "utf8.cpp"
 
 SURVIVES = "survives"
 
@@ -145,13 +148,6 @@ MUTATIONS = (
     Mutation(
         "restart: the first RDY is one", CLIENT, "this->met_ ? Restart::READY : Restart::FIRST_READY", "Restart::READY"
     ),
-    Mutation(
-        "session: a value counts before the next one",
-        CHARGING,
-        "last == 0 ? value : last;",
-        "value;",
-    ),
-    Mutation("session: the last value counts whatever it is", CHARGING, "value_ <= LAST_STEP", "value_ <= 100000"),
     Mutation("session: zeros before the state forget the last value", CHARGING, "if (value == 0)", "if (false)"),
     Mutation(
         "framer: the tail of a long line is one",
@@ -168,7 +164,6 @@ MUTATIONS = (
         "value >> 32 != 0 || low > UINT32_MAX >> missing_bits(letter)",
         "false",
     ),
-    Mutation("values: what is not UTF-8 passes", VALUE, "*byte = '?';", ";"),
     Mutation("values: a missing field passes", VALUE, "if (*text == '\\0' && optional)", "if (*text == '\\0')"),
     Mutation("values: rubbish behind a field passes", VALUE, " || (*text != '\\0' && *text != ','))", ")"),
     Mutation(
@@ -184,27 +179,40 @@ MUTATIONS = (
         "    this->active_ = session;\n    return NOTHING;",
         "    this->active_ = false;",
     ),
-    Mutation("session: a lost digit counts", CHARGING, "if (value < last)", "if (false)"),
+    Mutation("session: a lost digit counts", CHARGING, "if (!continues)", "if (false)"),
+    Mutation("session: a lost digit is a fall", CHARGING, "= value < this->value_;", "= this->latest_ < value;"),
+    Mutation("session: any last value is believed", CHARGING, "value - this->value_ <= most", "true"),
+    Mutation("session: no last value is believed", CHARGING, "value - this->value_ <= most", "value == this->value_"),
+    Mutation("session: the total is not asked", CHARGING, "this->stored_ <= watt_hours &&", "false &&"),
+    Mutation("session: it waits for ever", CHARGING, "now - this->ended_at_ < END_WAITS_MS", "true"),
     Mutation(
-        "session: values may not be far apart",
-        CHARGING,
-        "if (value < last)",
-        "if (value < last || (last != 0 && value - last > 1000))",
+        "session: a late energy spoils what is stored", CHARGING, "std::min(this->stored_, watt_hours", "(watt_hours"
     ),
-    Mutation("session: a lost digit is a fall", CHARGING, "= value < this->value_", "= last < this->value_"),
     Mutation("session: a missed end is missed", CHARGING, "(this->energy_.fell() || this->duration_.fell())", "false"),
-    Mutation("lifetime: believed at once", CHARGING, "reset ? total : this->last_;", "total;"),
-    Mutation("lifetime: the first one waits", CHARGING, " || this->memory_.shown == NONE)", ")"),
-    Mutation("lifetime: a spike serves for a reset", CHARGING, " && total < this->memory_.shown;", ";"),
-    Mutation("lifetime: a lost digit counts", CHARGING, "if (total < believed)", "if (false)"),
-    Mutation("lifetime: what follows a lost digit proves it", CHARGING, "total - believed > TOLERANCE_WH ||", ""),
-    Mutation("lifetime: a reset serves for ever", CHARGING, "this->reset_expected_ = false;", ";"),
+    Mutation("lifetime: believed at once", ENERGY, "if (!this->agree_(before, reading))", "if (before.total == NONE)"),
+    Mutation("lifetime: a lost digit counts", ENERGY, "return !fell || ", "return true || "),
+    Mutation("lifetime: a damaged session counts", ENERGY, "std::max(a, b) - std::min(a, b) > MISMATCH_WH", "false"),
+    Mutation("lifetime: a damaged uptime counts", ENERGY, " && seconds - this->uptime_ <= UPTIME_STEP_S", ""),
+    Mutation("lifetime: one uptime is enough", ENERGY, "this->uptimes_ < 2", "this->uptimes_ < 1"),
+    Mutation("lifetime: a reset stays armed", ENERGY, "  this->reset_ = false;\n", ""),
+    Mutation("lifetime: a reset begins with the session", ENERGY, "-static_cast<int64_t>(now.session)", "0"),
+    Mutation("lifetime: a reset elsewhere is a restart", ENERGY, "now.stored() + SMALL_WH < stored &&", "false &&"),
+    Mutation("lifetime: a restart is a reset", ENERGY, "now.stored() + SMALL_WH < stored &&", "true ||"),
+    Mutation("lifetime: a restart takes the session", ENERGY, "this->memory_.offset +=", "this->memory_.offset -="),
+    Mutation("lifetime: past the old mark is no restart", ENERGY, "if (now.uptime >= last.uptime)", "if (true)"),
     Mutation(
-        "lifetime: a restart's fall is shown", CHARGING, "believed + TOLERANCE_WH >= this->memory_.stored", "false"
+        "lifetime: a session that ended counts twice", ENERGY, "gained < last.total - now.stored()", "gained < UINT64_MAX"
     ),
-    Mutation(
-        "lifetime: a reset elsewhere is not shown", CHARGING, "believed + TOLERANCE_WH >= this->memory_.stored", "true"
-    ),
+    Mutation("lifetime: silence leaves old readings", ENERGY, "  this->uptimes_ = 0;\n", ""),
+    Mutation("cadence: equal values are swallowed", CADENCE, "  if (this->lingers_ || (", "  if (value == before || ("),
+    Mutation("cadence: the value before a turn is lost", CADENCE, "return turn ? ", "return false ? "),
+    Mutation("cadence: noise makes steps", CADENCE, "this->is_step_(before) && ", ""),
+    Mutation("cadence: steps wait", CADENCE, "cadence.steps && ", "false && "),
+    Mutation("cadence: a held value is forgotten", CADENCE, "if (!this->held_ || ", "if (true || "),
+    Mutation("cadence: a counter's end is not seen", CADENCE, "turn && untold && cadence.counts", "false"),
+    Mutation("text: overlong forms pass", UTF8, "lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80", "0x80"),
+    Mutation("text: surrogates pass", UTF8, "lead == 0xED ? 0x9F : ", ""),
+    Mutation("text: a character is cut", UTF8, "if (this->length_ + size > MAX_LENGTH)", "if (this->length_ > 125)"),
     Mutation(
         "status: charging waits for authorization",
         CHARGING,

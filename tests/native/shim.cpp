@@ -15,8 +15,12 @@
 
 #include "at_client.h"
 #include "at_value.h"
+#include "cadence.h"
 #include "charging.h"
+#include "energy.h"
+#include "iso_time.h"
 #include "line_framer.h"
+#include "utf8.h"
 
 using namespace esphome::esp32evse;
 
@@ -395,16 +399,25 @@ std::string events_text(uint8_t events) {
 
 ChargerState read_state(std::istream &in) { return static_cast<ChargerState>(next<int>(in)); }
 
-/// `state N`, `energy Wh`, `duration s`, in any number and order.
+/// `state N` (after which nothing more is heard of its session), `seen N` (the state alone), `energy Wh`, `duration s`,
+/// `total Wh`, `wait s`, in any number and order. Values are a second apart.
 void track_session(std::istream &in) {
   SessionTracker tracker;
+  uint32_t now = UINT32_MAX - 5000;  // it wraps around
   for (std::string verb; in >> verb;) {
     if (verb == "state") {
-      std::cout << events_text(tracker.on_state(read_state(in))) << "\n";
+      const uint8_t events = tracker.on_state(read_state(in), now);
+      std::cout << events_text(events | tracker.loop(now += SessionTracker::END_WAITS_MS)) << "\n";
+    } else if (verb == "seen") {
+      std::cout << events_text(tracker.on_state(read_state(in), now)) << "\n";
     } else if (verb == "energy") {
-      tracker.on_energy(next<uint32_t>(in));
+      tracker.on_energy(next<uint32_t>(in), now += 1000);
+    } else if (verb == "duration") {
+      tracker.on_duration(next<uint32_t>(in), now += 1000);
+    } else if (verb == "total") {
+      std::cout << events_text(tracker.on_total(next<uint64_t>(in), now)) << "\n";
     } else {
-      tracker.on_duration(next<uint32_t>(in));
+      std::cout << events_text(tracker.loop(now += next<uint32_t>(in) * 1000)) << "\n";
     }
   }
   if (tracker.has_last()) {
@@ -414,21 +427,72 @@ void track_session(std::istream &in) {
   }
 }
 
-/// `restore SHOWN STORED`, `update TOTAL SESSION`, `expect_reset 1`, in any number and order; answers what is shown.
+/// `uptime s`, `session Wh`, `total Wh`, `reset`, `forget`, `power` (the node restarts), in any number and order; answers
+/// what is shown behind each total.
 void count_lifetime(std::istream &in) {
   LifetimeEnergy energy;
   for (std::string verb; in >> verb;) {
-    if (verb == "restore") {
-      const auto shown = next<uint64_t>(in);
-      energy.restore({shown, next<uint64_t>(in)});
-    } else if (verb == "update") {
-      const auto total = next<uint64_t>(in);
-      energy.update(total, next<uint32_t>(in));
-      std::cout << energy.memory().shown << "\n";
+    if (verb == "uptime") {
+      energy.on_uptime(next<uint32_t>(in));
+    } else if (verb == "session") {
+      energy.on_session(next<uint32_t>(in));
+    } else if (verb == "total") {
+      energy.on_total(next<uint64_t>(in));
+      std::cout << (energy.is_known() ? std::to_string(energy.shown()) : "unknown") << "\n";
+    } else if (verb == "reset") {
+      energy.on_reset();
+    } else if (verb == "forget") {
+      energy.forget_readings();
     } else {
-      energy.expect_reset(next<bool>(in));
+      const LifetimeEnergy::Memory memory = energy.memory();
+      energy = {};
+      energy.restore(memory);
     }
   }
+}
+
+/// `SECONDS STEPS COUNTS`, then `put VALUE`, `pass`, `tick`, `hurry`, `restart`, `wait MS`; answers what is published.
+void pace(std::istream &in) {
+  Pacer pacer;
+  const auto seconds = static_cast<uint16_t>(next<int>(in));
+  const bool steps = next<bool>(in);
+  const Cadence cadence{seconds, steps, next<bool>(in)};
+  uint32_t now = UINT32_MAX - 3000;  // it wraps around
+  for (std::string verb; in >> verb;) {
+    float value;
+    if (verb == "put") {
+      const Pacer::Publication publication = pacer.put(next<float>(in), cadence, now);
+      for (uint8_t i = 0; i < publication.count; i++)
+        std::cout << publication.values[i] << " ";
+      std::cout << "\n";
+    } else if (verb == "pass") {
+      answer(pacer.pass(cadence, now));
+    } else if (verb == "tick") {
+      if (pacer.take(cadence, now, &value))
+        std::cout << value;
+      std::cout << "\n";
+    } else if (verb == "hurry") {
+      pacer.hurry();
+    } else if (verb == "restart") {
+      pacer.restart();
+    } else {
+      now += next<uint32_t>(in);
+    }
+  }
+}
+
+void make_utf8(std::istream &in) {
+  const std::string text = unescape(rest(in));
+  // A copy of just that size, so that the sanitizer sees a byte read behind it.
+  const std::vector<char> exact(text.begin(), text.end());
+  const Utf8Text valid(exact.data(), exact.size());
+  std::cout << escape(valid.data(), valid.length()) << "\n";
+}
+
+void write_time(std::istream &in) {
+  char buffer[ISO_TIME_SIZE];
+  format_iso_time(next<uint64_t>(in), buffer);
+  std::cout << buffer << "\n";
 }
 
 /// `STATE FAULTS ENABLED PENDING LIMIT` as numbers.
@@ -466,6 +530,9 @@ void handle(const std::string &line, std::unique_ptr<Session> *session) {
       {"refuse", refuse},
       {"session", track_session},
       {"lifetime", count_lifetime},
+      {"pace", pace},
+      {"utf8", make_utf8},
+      {"time", write_time},
       {"describe", describe_situation},
       {"states", [](std::istream &) { list_states(); }},
       {"faults", [](std::istream &) { list_faults(); }},

@@ -1,4 +1,4 @@
-"""Sessions, the lifetime energy counter and the status text."""
+"""Sessions and the status text."""
 
 from __future__ import annotations
 
@@ -91,6 +91,18 @@ def energy(value: int) -> tuple[str, int]:
     return "energy", value
 
 
+def total(value: int) -> tuple[str, int]:
+    return "total", value
+
+
+def wait(seconds: int) -> tuple[str, int]:
+    return "wait", seconds
+
+
+def seen(value: int) -> tuple[str, int]:
+    return "seen", value
+
+
 def duration(value: int) -> tuple[str, int]:
     return "duration", value
 
@@ -102,8 +114,8 @@ def test_first_state_is_no_event(program: Program, first: int) -> None:
 
 def test_session_from_plug_to_unplug(program: Program) -> None:
     steps = [state(A), state(B1), state(B2), state(C2), energy(100), duration(60), state(C1), state(B1)]
-    steps += [energy(150), duration(90), state(A)]
-    events = ["nothing", "started", "nothing", "nothing", "nothing", "nothing", "finished", "last 150 90"]
+    steps += [wait(30), energy(150), duration(90), state(A)]
+    events = ["nothing", "started", *["nothing"] * 5, "finished", "last 150 90"]
     assert track(program, *steps) == events
 
 
@@ -164,134 +176,45 @@ def test_a_doubled_digit_is_never_believed(program: Program) -> None:
     assert track(program, *end) == ["nothing", "started", "finished", "last 0 10"]
 
 
-def test_values_of_a_session_may_be_far_apart(program: Program) -> None:
-    """At 43 kW, asked every hour."""
-    steps = [step for hour in range(1, 5) for step in (energy(43_000 * hour), duration(3600 * hour))]
-    assert track(program, state(A), state(C2), *steps, *steps[-2:], state(A))[-1] == "last 172000 14400"
-    # The very last one has none that continues it.
-    assert track(program, state(A), state(C2), *steps, state(A))[-1] == "last 129000 10800"
+@pytest.mark.parametrize("step", [10, 60, 600, 3600])
+def test_the_last_value_counts_however_far_apart_they_are(program: Program, step: int) -> None:
+    """At 43 kW: a last step that can have come in the time is believed, one that cannot is damage."""
+    looks = range(step, 4 * step + 1, step)
+    steps = [part for t in looks for part in (wait(step), energy(t * 12), duration(t))]
+    assert track(program, state(A), state(C2), *steps, state(A))[-1] == f"last {48 * step} {4 * step}"
+    impossible = [wait(1), energy(480 * step), state(A)]
+    assert track(program, state(A), state(C2), *steps, *impossible)[-1] == f"last {48 * step} {4 * step}"
+
+
+def test_the_total_tells_what_no_look_has_caught(program: Program) -> None:
+    """Asked every minute, unplugged 50 s after the last look: the total has it."""
+    start = [seen(A), total(90_000), seen(C2), energy(0), total(90_000), wait(60), energy(183), total(90_183)]
+    start += [wait(60), energy(367), duration(120), total(90_367), wait(50)]
+    assert track(program, *start, seen(A), energy(0), total(90_520))[-2:] == ["finished", "last 520 120"]
+    # The values may be zeroed before the state.
+    assert track(program, *start, energy(0), seen(A), total(90_520))[-2:] == ["finished", "last 520 120"]
+    # Without a total, with a damaged one, or after a restart, the last look counts.
+    assert track(program, *start, seen(A), wait(2), wait(1))[-3:] == ["nothing", "finished", "last 367 120"]
+    assert track(program, *start, seen(A), total(9_052))[-2:] == ["finished", "last 367 120"]
+    assert track(program, *start, seen(A), total(90_000))[-2:] == ["finished", "last 367 120"]
+    # The next session does not wait.
+    assert track(program, *start, seen(A), seen(B1))[-2:] == ["finished started", "last 367 120"]
+
+
+def test_energy_and_total_of_different_moments(program: Program) -> None:
+    """The session's energy comes only every minute, the total every second."""
+    steps = [seen(A), seen(C2)]
+    for t in range(0, 121):
+        steps += [energy(t * 3)] if t % 60 == 0 else []
+        steps += [wait(1), total(90_000 + t * 3)]
+    assert track(program, *steps, wait(1), seen(A), total(90_363))[-1] == "last 363 0"
 
 
 def test_session_that_was_there_before_the_node(program: Program) -> None:
-    steps = [state(C2), energy(5000), duration(3600), energy(5100), state(A)]
-    assert track(program, *steps) == ["nothing", "finished", "last 5100 3600"]
+    steps = [state(C2), energy(5000), duration(3600), wait(10), energy(5100), state(A)]
+    assert track(program, *steps) == ["nothing", "nothing", "finished", "last 5100 3600"]
 
 
 def test_values_without_a_session_mean_nothing(program: Program) -> None:
     steps = [energy(9), state(A), energy(5000), duration(3600), state(B1), state(A)]
     assert track(program, *steps) == ["nothing", "started", "finished", "last 0 0"]
-
-
-# --- lifetime energy --------------------------------------------------------------------------------------------------
-
-
-def count(program: Program, *steps: str) -> list[int]:
-    return [int(line) for line in program.ask("lifetime " + " ".join(steps))]
-
-
-def count_twice(program: Program, *updates: str) -> list[int]:
-    """Every value comes twice, because it is believed when the next one continues it."""
-    return count(program, *(update for update in updates for _ in range(2)))[1::2]
-
-
-@pytest.mark.parametrize("wrong", [1000, 1003, 10_006, 10_013, 10_803, 12_003, 18_003, 90_003, 0])
-def test_a_wrong_digit_is_never_shown(program: Program, wrong: int) -> None:
-    """Home Assistant would add up the whole counter again after a fall, and a rise would stay for good."""
-    shown = count(program, "update 10002 0", "update 10003 0", f"update {wrong} 0", "update 10004 0", "update 10005 0")
-    assert shown == sorted(shown) and set(shown) <= {10_002, 10_003, 10_004}
-    assert count(program, "update 10003 0", f"update {wrong} 0", "update 10004 0", "update 10004 0")[-1] == 10_004
-
-
-@pytest.mark.parametrize(("total", "wrong"), [(13, 113), (13, 1), (603, 60), (603, 6603), (0, 500)])
-def test_a_wrong_digit_of_a_small_total(program: Program, total: int, wrong: int) -> None:
-    shown = count(program, f"update {total} 0", f"update {wrong} 0", *(f"update {total + 1} 0" for _ in range(2)))
-    assert shown[0] == total and set(shown) <= {total, total + 1} and shown[-1] == total + 1
-
-
-def test_values_may_be_far_apart(program: Program) -> None:
-    """At 43 kW, asked every hour."""
-    assert count(program, *(f"update {total} 0" for total in (0, 43_000, 86_000, 129_000, 129_000))) == [
-        0, 0, 43_000, 86_000, 129_000,
-    ]  # fmt: skip
-
-
-def test_counter_follows_the_charger(program: Program) -> None:
-    assert count_twice(program, "update 10000 0", "update 10500 500", "update 12000 2000", "update 12000 0") == [
-        10_000, 10_500, 12_000, 12_000,
-    ]  # fmt: skip
-
-
-def test_64_bits(program: Program) -> None:
-    assert count_twice(program, f"update {2**63} 5", f"update {2**64 - 2} 5") == [2**63, 2**64 - 2]
-    assert count_twice(program, f"update {2**64 - 2} 0", f"update {2**63} 5") == [2**64 - 2, 2**63]
-
-
-def test_restart_of_the_charger_takes_nothing_back(program: Program) -> None:
-    """The running session's 5 kWh are taken back; what is shown stays until the charger has caught up."""
-    steps = ["update 20000 0", "update 25000 5000", "update 20000 0", "update 22000 2000", "update 26000 6000"]
-    assert count_twice(program, *steps) == [20_000, 25_000, 25_000, 25_000, 26_000]
-
-
-def test_restarts_one_after_the_other(program: Program) -> None:
-    steps = ["update 25000 5000", "update 20000 0", "update 20100 100", "update 20000 0", "update 20000 0"]
-    assert count(program, *steps) == [25_000] * 5
-
-
-def test_energy_and_session_of_different_moments(program: Program) -> None:
-    """The session's energy is newer than the total: the stored value looks lower, never by much."""
-    assert count(program, "update 25000 5600", "update 19000 0") == [25_000, 25_000]
-    # It is older: the stored value looks higher than what the charger falls back to.
-    assert count(program, "update 25600 5000", "update 20000 0") == [25_600, 25_600]
-
-
-def test_reset_by_the_person_is_shown(program: Program) -> None:
-    assert count(program, "update 20000 0", "expect_reset 1", "update 0 0", *["update 30 30"] * 2) == [20_000, 0, 0, 30]
-    # The running session's energy stays.
-    assert count(program, "update 25000 5000", "expect_reset 1", "update 5000 5000") == [25_000, 5000]
-    # Even if it lands where a restart would: the person has asked for it.
-    assert count(program, "update 900 900", "expect_reset 1", "update 800 800") == [900, 800]
-
-
-def test_reset_serves_one_fall_only(program: Program) -> None:
-    steps = ["update 20000 0", "expect_reset 1", "update 20000 0", "update 0 0"]
-    steps += ["update 5000 5000", "update 5000 5000", "update 0 0", "update 0 0"]
-    assert count(program, *steps) == [20_000, 20_000, 0, 0, 5000, 5000, 5000]
-
-
-def test_reset_that_failed_does_not_let_a_restart_through(program: Program) -> None:
-    steps = ["update 25000 5000", "expect_reset 1", "expect_reset 0", "update 20000 0"]
-    assert count(program, *steps) == [25_000, 25_000]
-    # Not even if nothing was known when the person asked.
-    assert count(program, "expect_reset 1", "expect_reset 0", "update 20000 0") == [20_000]
-
-
-def test_a_reset_that_is_expected_lets_no_spike_through(program: Program) -> None:
-    steps = ["update 20000 0", "expect_reset 1", "update 90000 0", "update 20000 0", "update 0 0"]
-    assert count(program, *steps) == [20_000, 20_000, 20_000, 0]
-
-
-def test_reset_elsewhere_is_shown(program: Program) -> None:
-    """Far below the stored value: no restart can do that."""
-    assert count_twice(program, "update 20000 0", "update 0 0") == [20_000, 0]
-    assert count_twice(program, "update 25000 5000", "update 5000 5000") == [25_000, 5000]
-
-
-def test_limit_between_restart_and_reset(program: Program) -> None:
-    assert count_twice(program, "update 25000 5000", "update 19000 0")[-1] == 25_000
-    assert count_twice(program, "update 25000 5000", "update 18999 0")[-1] == 18_999
-
-
-def test_first_value_is_taken_as_it_is(program: Program) -> None:
-    assert count(program, "update 123 5000") == [123]
-    assert count(program, "update 0 0") == [0]
-
-
-def test_memory_outlives_the_node(program: Program) -> None:
-    # The charger has restarted while the node was off.
-    assert count_twice(program, "restore 25000 20000", "update 20000 0") == [25_000]
-    # It has gone on.
-    assert count_twice(program, "restore 25000 20000", "update 31000 0") == [31_000]
-    # It is another one, or was reset.
-    assert count_twice(program, "restore 25000 20000", "update 3 0") == [3]
-    # The first value is not believed sooner than another.
-    assert count(program, "restore 25000 20000", "update 2500 0", "update 25000 0") == [25_000, 25_000]

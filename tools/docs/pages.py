@@ -79,6 +79,15 @@ def refresh(entity: catalog.Entity) -> str:
     return "; ".join(ways) or "by itself"
 
 
+def published(entity: catalog.Entity) -> str:
+    """How often a value is published that comes faster."""
+    if entity.convert == "lifetime" and entity.platform == "text_sensor":
+        return "a change, not while charging"
+    if not entity.cadence:
+        return "every change" if entity.platform != "sensor" else "every value"
+    return f"every {entity.cadence} s" + (", steps" if entity.steps else "")
+
+
 def accepts(entity: catalog.Entity) -> str:
     """What a person may set."""
     if entity.platform == "number":
@@ -141,7 +150,7 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     env.filters |= {"cell": cell, "number": number}
-    for helper in (source, refresh, accepts, kept, presentation, remarks, writable):
+    for helper in (source, refresh, published, accepts, kept, presentation, remarks, writable):
         env.globals[helper.__name__] = helper
     env.globals["catalog"] = catalog
     env.globals["REFRESH"] = REFRESH

@@ -217,8 +217,8 @@ class Oracle:
         calm = now - self.run.last_fault
         if calm < 0:
             return
-        begin = now - FRESH_S - API_DELAY_S
         for entity in CHECKED:
+            begin = now - FRESH_S - API_DELAY_S - entity.cadence
             name = f"{entity.platform}.{entity.name}"
             shown = self.run.node.values.get(name)
             if is_true(entity, shown, self.run.history, begin, now):
@@ -230,7 +230,7 @@ class Oracle:
                 kind = OLD
             else:
                 kind = UNKNOWN if shown is None or shown == OFFLINE.get(entity.key) else "never true"
-            if calm > (UNKNOWN_S if kind == UNKNOWN else FRESH_S + API_DELAY_S):
+            if calm > (UNKNOWN_S if kind == UNKNOWN else FRESH_S + API_DELAY_S + entity.cadence):
                 self.complain(kind, name, f"shows {shown!r}")
 
     # --- at the end

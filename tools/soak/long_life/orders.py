@@ -16,11 +16,11 @@ SLOW_S = 5.0
 READ = [command for command in COMMANDS if "R" in command.access and command.refresh != catalog.NEVER]
 REPEATED = [command for command in READ if command.refresh != catalog.ONCE]
 SHOWN = [e for e in ENTITIES if e.command and COMMAND[e.command] in READ and e.convert not in ("lifetime", "action")]
-HISTORY_S = 60.0
+HISTORY_S = 400.0
 
 
 def bound(command: catalog.Command, charging: bool) -> float:
-    """How old (s) a value of this command may be."""
+    """How old (s) a value of this command may be; what is published at a cadence that much more."""
     pushed = command.refresh == catalog.PUSH or (command.refresh == catalog.CHARGING and charging)
     return PUSHED_S if pushed else SLOW_S
 

@@ -1,0 +1,62 @@
+#include "cadence.h"
+
+#include <cmath>
+
+namespace esphome::esp32evse {
+
+Pacer::Publication Pacer::put(float value, Cadence cadence, uint32_t now) {
+  const float before = this->latest_;
+  const bool untold = this->held_;
+  const bool first = !this->started_;
+  const bool turn = !first && (before == 0) != (value == 0);
+  // Twice, because a noisy meter makes single ones.
+  const bool step = cadence.steps && this->is_step_(before) && this->is_step_(value);
+  this->started_ = true;
+  this->latest_ = value;
+  this->held_ = true;
+  if (turn && untold && cadence.counts && value == 0) {
+    this->publish_(before, now);
+    this->held_ = this->lingers_ = true;
+    return {1, {before, 0}};
+  }
+  if (this->lingers_ || (!first && !turn && !step && !this->is_due_(cadence, now)))
+    return {0, {}};
+  this->publish_(value, now);
+  return turn ? Publication{2, {before, value}} : Publication{1, {value, 0}};
+}
+
+bool Pacer::take(Cadence cadence, uint32_t now, float *value) {
+  if (!this->held_ || !this->is_due_(cadence, now))
+    return false;
+  *value = this->latest_;
+  this->publish_(this->latest_, now);
+  return true;
+}
+
+bool Pacer::pass(Cadence cadence, uint32_t now) {
+  const bool first = !this->started_;
+  this->started_ = true;
+  if (!first && !this->is_due_(cadence, now))
+    return false;
+  this->publish_(0, now);
+  return true;
+}
+
+bool Pacer::is_due_(Cadence cadence, uint32_t now) const {
+  if (this->lingers_)
+    return now - this->published_at_ >= LINGER_MS;
+  return this->hurry_ || now - this->published_at_ >= static_cast<uint32_t>(cadence.seconds) * 1000;
+}
+
+bool Pacer::is_step_(float value) const {
+  return std::fabs(value - this->published_) * 20 > std::fabs(this->published_);
+}
+
+void Pacer::publish_(float value, uint32_t now) {
+  this->published_ = value;
+  this->published_at_ = now;
+  this->held_ = false;
+  this->hurry_ = this->lingers_ = false;
+}
+
+}  // namespace esphome::esp32evse

@@ -1,0 +1,106 @@
+"""What a person entered and the charger did not take is a change of state that a client sees, and is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.consumers.conftest import House
+
+def since(house: House, name: str, count: int) -> list:
+    entity = house.node.find(name)
+    return [change.value for change in house.node.changes[count:] if change.entity is entity]
+
+
+@pytest.mark.parametrize(
+    ("name", "wish", "key"),
+    [
+        ("Time zone", "Mars/Olympus", "timezone"),
+        ("Meter voltage", 101.0, "emeter_voltage"),
+        ("Host name", "other", "host_name"),
+        ("Charging current", 7.0, "charging_current"),
+    ],
+)
+def test_a_refusal_is_a_change(house: House, refusing, name: str, wish, key: str) -> None:
+    refusing(house)
+    house.node.wait_until(lambda: house.node.value(name) is not None, 10)
+    held = house.node.value(name)
+    seen = len(house.node.changes)
+    house.node.command(name, wish)
+    house.node.run(10)
+    values = since(house, name, seen)
+    assert values[-2:] == [None, held]
+    assert wish not in values
+    assert any(f"on_write_failed {key}: " in line for line in house.node.log)
+
+
+def test_several_at_once(house: House, refusing) -> None:
+    refusing(house)
+    house.node.run(5)
+    wishes = {"Host name": "other", "Meter voltage": 111.0, "Time zone": "Mars/Olympus", "Instance name": "new"}
+    held = {name: house.node.value(name) for name in wishes}
+    seen = len(house.node.changes)
+    for name, wish in wishes.items():
+        house.node.command(name, wish)
+    house.node.run(15)
+    for name in wishes:
+        assert since(house, name, seen)[-2:] == [None, held[name]], name
+
+
+def test_an_action_leaves_the_number_alone(house: House, refusing) -> None:
+    """A control loop that asks every five seconds must not make it flicker."""
+    refusing(house)
+    house.node.run(5)
+    seen = len(house.node.changes)
+    house.node.call_service("set_current", current=9.0)
+    house.node.run(10)
+    assert None not in since(house, "Charging current", seen)
+    assert any("on_write_failed charging_current" in line for line in house.node.log)
+
+
+def test_what_a_silent_charger_did_not_take_is_told(house: House) -> None:
+    house.node.run(5)
+    house.faults.cable_out()
+    house.node.command("Charging current", 9.0)
+    line = house.node.wait_for_log("on_write_failed charging_current", 60)
+    assert "silent" in line or "answer" in line
+
+
+def test_what_is_taken_does_not_flicker(house: House) -> None:
+    house.node.run(5)
+    seen = len(house.node.changes)
+    house.node.command("Charging current", 9.0)
+    house.node.run(10)
+    assert since(house, "Charging current", seen) == [9.0]
+
+
+@pytest.fixture
+def refusing():
+    """The charger answers ERROR to every write."""
+
+    def make(house: House) -> None:
+        house.charger.device.write = lambda *_: False
+
+    return make
+
+
+@pytest.mark.parametrize("data", [b"\xed\xa0\x80", b"\xe0\x80\x80", b"\xff", b"Stra\xdfe", b"\xf4\x90\x80\x80"], ids=repr)
+def test_text_that_is_no_utf8_reaches_every_client(house: House, data: bytes) -> None:
+    """Home Assistant is cut off by a message that it cannot decode."""
+    node, text = house.node, data.decode("utf-8", "replace")
+    node.run(5)
+    for name, line in (("Network joined", b'WIFISTACFG=1,"' + data + b'",""'), ("Host name", b'HOSTNAME="' + data + b'"')):
+        house.faults.to_client_now(b"\n+" + line + b"\n")
+        node.wait_until(lambda name=name: text in node.history(name), 1)
+        assert text in node.history(name)
+    node.call_service("send", command="AT+WIFIAPSCAN")
+    node.run(0.5)
+    house.faults.to_client_now(b"\nx" + data + b"\n")
+    node.wait_until(lambda: "x" + text in node.history("Command line"), 3)
+    assert "x" + text in node.history("Command line")
+    node.run(10)
+    node.call_service("scan")
+    node.run(1)
+    house.faults.to_client_now(b'\n+WIFIAPSCAN="' + data + b'",0,-70\n')
+    node.wait_until(lambda: text in node.history("Network found"), 5)
+    assert text in node.history("Network found")
+    assert not node.dropped

@@ -1,0 +1,125 @@
+"""What consumers see of a charger that is silent, and that it is true again when it answers."""
+
+from __future__ import annotations
+
+from tests.consumers.conftest import House
+
+#: Filters of ESPHome that keep unknown to themselves, and what no outage can make unknown.
+KEPT = {
+    "sensor.Temperature delta", "sensor.Voltage or zero", "sensor.Heap with timeout", "sensor.Current averaged",
+    "sensor.Last session energy", "sensor.Last session duration",
+    "binary_sensor.Charger connected", "text_sensor.Status", "text_sensor.Network found", "text_sensor.Command line",
+}  # fmt: skip
+MOVING = ("text_sensor.Charger time", "text_sensor.Total energy exact")
+#: Filters that say something only every so often.
+OWN_TIME = {"sensor.Temperature heartbeat", "sensor.Current averaged"}
+PLATFORMS = ("sensor", "binary_sensor", "text_sensor", "number", "select", "text")
+
+
+def ours(house: House) -> set[str]:
+    foreign = {"Daily energy", "Barks", "States seen", "Powers seen", "Power with timeout", "Energy left",
+               "Energy right", "Energy trapezoid"}  # fmt: skip
+    names = (name for name in house.node.states() if name.partition(".")[0] in PLATFORMS)
+    return {name for name in names if name.partition(".")[2] not in foreign}
+
+
+def test_nothing_of_a_silent_charger_looks_alive(house: House) -> None:
+    house.charger.car.plug()
+    house.node.run(60)
+    before = house.node.states()
+    house.faults.cable_out()
+    house.node.wait_for("Charger connected", False, 20)
+    house.node.run(15)
+    known = {name for name in ours(house) if house.node.value(name) is not None}
+    assert known <= KEPT
+    assert house.node.value("Status") == "Charger not responding"
+    house.node.run(60)
+    assert {name for name in ours(house) if house.node.value(name) is not None} <= KEPT, "a filter's timer let it out"
+
+    house.faults.cable_in()
+    house.node.wait_for("Charger connected", True, 70)
+    house.node.run(5)
+    after = house.node.states()
+    for name in ours(house) - OWN_TIME:
+        assert (after[name] is None) == (before[name] is None), name
+        if not name.startswith("sensor.") and name not in MOVING:
+            assert after[name] == before[name], name
+
+
+def test_a_value_that_changed_meanwhile_goes_through_the_filters(house: House) -> None:
+    house.node.run(30)
+    assert house.node.value("Vehicle delayed") is False
+    house.faults.cable_out()
+    house.node.wait_for("Charger connected", False, 20)
+    house.charger.car.plug()
+    house.node.run(5)
+    house.faults.cable_in()
+    house.node.wait_for("Charger connected", True, 70)
+    house.node.wait_for("Not charging", False, 5)
+    assert house.node.value("Vehicle delayed") is None, "it is delayed by 10 s"
+    house.node.wait_for("Vehicle delayed", True, 12)
+
+
+def test_a_delay_that_ends_in_the_outage(house: House) -> None:
+    """A filter's timer must not bring a silent charger to life."""
+    house.charger.set("CHTIMELIM", 1)
+    house.charger.car.plug()
+    house.node.wait_for("Limit delayed off", True, 60)
+    house.charger.set("CHTIMELIM", 0)
+    house.node.run(2)
+    house.faults.cable_out()
+    house.node.wait_for("Charger connected", False, 20)
+    seen = len(house.node.changes)
+    house.node.run(30)
+    late = [c for c in house.node.changes[seen:] if c.name == "binary_sensor.Limit delayed off" and c.value is not None]
+    assert not late
+
+
+def test_watchdog_and_timeout_of_an_idle_hour(house: House) -> None:
+    """They are fed by equal values, and bite only when the charger is silent."""
+    house.node.run(3600)
+    assert house.node.value("Barks") == 0
+    assert None not in house.node.history("Power with timeout")[1:]
+    assert house.node.value("Powers seen") >= 0.95 * 3600 / 5
+    house.faults.cable_out()
+    house.node.run(60)
+    assert house.node.value("Barks") == 1
+    assert house.node.value("Power with timeout") is None
+
+
+def test_on_state_fires_on_a_change_only(house: House) -> None:
+    house.node.run(10)
+    seen = house.node.value("States seen")
+    for _ in range(2):
+        house.faults.cable_out()
+        house.node.wait_for("Charger connected", False, 20)
+        house.faults.cable_in()
+        house.node.wait_for("Charger connected", True, 70)
+        house.node.run(10)
+    assert house.node.value("States seen") == seen
+    house.charger.car.plug(wants_charge=False)
+    house.node.wait_for("States seen", seen + 1, 10)
+
+
+def test_a_state_of_a_newer_firmware_is_unknown(house: House) -> None:
+    house.node.wait_for("Status", "No vehicle connected", 10)
+    house.charger.override("STATE", 9)
+    house.node.wait_for("Status", None, 10)
+    house.node.wait_for("text_sensor.State", None, 10)
+    house.charger.override("STATE")
+    house.node.wait_for("Status", "No vehicle connected", 10)
+
+
+def test_authorization_means_nothing_in_state_e(house: House) -> None:
+    house.charger.override("PENDAUTH", 1)
+    house.charger.override("STATE", 7)
+    house.node.wait_for("text_sensor.State", "E", 10)
+    house.node.run(10)
+    assert house.node.value("Authorization lambda") is True, "its lambda turns it over"
+    assert house.node.value("Status") == "Fault"
+    house.charger.override("STATE", 1)
+    house.node.wait_for("Authorization lambda", False, 5)
+
+
+def test_the_first_start_is_no_restart(house: House) -> None:
+    assert not [line for line in house.node.log if "Charger restarted" in line]

@@ -1,0 +1,239 @@
+"""The lifetime energy by the rules of docs/lifetime-energy.md, against a charger that is honest about its truth."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.native.harness import Program
+
+
+class Charger:
+    """What the real one does with its energy, and what it has truly delivered."""
+
+    def __init__(self, stored: int = 0, uptime: int = 100_000) -> None:
+        self.stored, self.session, self.uptime = stored, 0, uptime
+        self.delivered = 0
+
+    def charge(self, watt_hours: int, seconds: int = 4) -> None:
+        self.session += watt_hours
+        self.delivered += watt_hours
+        self.uptime += seconds
+
+    def unplug(self) -> None:
+        self.stored += self.session
+        self.session = 0
+
+    def restart(self) -> None:
+        self.session = 0
+        self.uptime = 3
+
+    def reset(self) -> None:
+        self.stored = 0
+
+    def reading(self) -> str:
+        self.uptime += 4
+        return f"uptime {self.uptime} session {self.session} total {self.stored + self.session}"
+
+    def readings(self, count: int = 3) -> str:
+        """So many in a row: the first two uptimes prove each other, and then two totals do."""
+        return " ".join(self.reading() for _ in range(count))
+
+
+def shown(program: Program, *steps: str) -> list[int | None]:
+    answers = program.ask("lifetime " + " ".join(steps))
+    return [None if answer == "unknown" else int(answer) for answer in answers]
+
+
+def test_the_first_value_is_shown_when_the_next_one_agrees(program: Program) -> None:
+    charger = Charger(stored=20_000)
+    assert shown(program, charger.readings(4)) == [None, None, 20_000, 20_000]
+
+
+def test_it_follows_the_charger(program: Program) -> None:
+    charger = Charger(stored=20_000)
+    steps = [charger.readings()]
+    for _ in range(10):
+        charger.charge(500)
+        steps.append(charger.readings(2))
+    charger.unplug()
+    steps.append(charger.readings(2))
+    values = shown(program, *steps)[2:]
+    assert values == sorted(values) and values[-1] == 25_000
+
+
+def test_a_restart_within_the_session_loses_nothing(program: Program) -> None:
+    """Half an hour at 11 kW, then power off and on, then as long again: a running maximum stood still."""
+    charger = Charger(stored=100_000)
+    steps = [charger.readings()]
+    charger.charge(5_500)
+    steps.append(charger.readings())
+    charger.restart()
+    steps.append("forget " + charger.readings(4))
+    charger.charge(5_500)
+    steps.append(charger.readings())
+    values = shown(program, *steps)
+    assert [value for value in values if value is not None] == sorted(v for v in values if v is not None)
+    assert values[-1] == 111_000
+
+
+def test_restart_and_grown_past_the_old_mark_while_nobody_looked(program: Program) -> None:
+    """Node and charger lost their power together; the car then took more than before."""
+    charger = Charger(stored=5_000)
+    steps = [charger.readings()]
+    charger.charge(5_000)
+    steps.append(charger.readings())
+    charger.restart()
+    charger.charge(6_000, seconds=3_600)
+    steps.append("power " + charger.readings(4))
+    assert shown(program, *steps)[-1] == 5_000 + 11_000
+
+
+def test_a_session_that_ended_before_the_restart_is_not_counted_twice(program: Program) -> None:
+    charger = Charger(stored=5_000)
+    steps = [charger.readings()]
+    charger.charge(5_000)
+    steps.append(charger.readings())
+    charger.unplug()
+    charger.restart()
+    steps.append("power " + charger.readings(4))
+    charger.charge(100)
+    steps.append(charger.readings())
+    assert shown(program, *steps)[-1] == 10_100
+
+
+def test_the_same_session_goes_on_while_the_node_is_off(program: Program) -> None:
+    charger = Charger(stored=5_000)
+    charger.charge(5_000)
+    steps = [charger.readings()]
+    charger.charge(40_000, seconds=36_000)
+    steps.append("power " + charger.readings(4))
+    assert shown(program, *steps)[-1] == 50_000
+
+
+@pytest.mark.parametrize("restarts", [1, 2, 5])
+def test_restarts_one_after_the_other(program: Program, restarts: int) -> None:
+    charger = Charger(stored=1_000)
+    steps = [charger.readings()]
+    for _ in range(restarts):
+        charger.charge(2_000)
+        steps.append(charger.readings())
+        charger.restart()
+        steps.append("forget " + charger.readings(4))
+    assert shown(program, *steps)[-1] == 1_000 + 2_000 * restarts
+
+
+def test_a_reset_within_a_session_begins_at_zero(program: Program) -> None:
+    """Not at the session's energy: Home Assistant adds what a total begins with."""
+    charger = Charger(stored=20_000)
+    charger.charge(3_000)
+    steps = [charger.readings()]
+    charger.reset()
+    steps.append("reset " + charger.readings())
+    charger.charge(70)
+    steps.append(charger.readings())
+    charger.unplug()
+    steps.append(charger.readings())
+    values = shown(program, *steps)
+    assert values[4:6] == [0, 0] and values[-1] == 70
+
+
+def test_a_reset_by_somebody_else_is_seen(program: Program) -> None:
+    charger = Charger(stored=20_000)
+    charger.charge(3_000)
+    steps = [charger.readings()]
+    charger.reset()
+    steps.append(charger.readings())
+    charger.charge(70)
+    steps.append(charger.readings())
+    assert shown(program, *steps)[-1] == 70
+
+
+def test_a_reset_at_zero_does_not_stay_armed(program: Program) -> None:
+    charger = Charger()
+    steps = [charger.readings(), "reset " + charger.readings()]
+    charger.charge(5_000)
+    steps.append(charger.readings())
+    charger.restart()
+    steps.append("forget " + charger.readings(4))
+    charger.charge(10)
+    steps.append(charger.readings())
+    assert shown(program, *steps)[-1] == 5_010
+
+
+def test_a_restart_after_a_reset_in_the_same_session(program: Program) -> None:
+    charger = Charger(stored=20_000)
+    charger.charge(3_000)
+    steps = [charger.readings()]
+    charger.reset()
+    steps.append("reset " + charger.readings())
+    charger.charge(500)
+    steps.append(charger.readings())
+    charger.restart()
+    steps.append("forget " + charger.readings(4))
+    charger.charge(20)
+    steps.append(charger.readings())
+    assert shown(program, *steps)[-1] == 520
+
+
+@pytest.mark.parametrize("wrong", [1, 25_03, 25_013, 24_003, 205_003, 95_003, 0, 20_003, 19_000])
+@pytest.mark.parametrize("field", ["total", "session", "uptime"])
+def test_a_damaged_line_is_never_shown(program: Program, field: str, wrong: int) -> None:
+    charger = Charger(stored=20_000)
+    charger.charge(5_000)
+    steps = [charger.readings()]
+    for _ in range(3):
+        charger.charge(1)
+        good = charger.reading().split()
+        damaged = [str(wrong) if word_before == field else word for word_before, word in zip(["", *good], good)]
+        steps += [" ".join(good), " ".join(damaged)]
+        charger.charge(1)
+        steps.append(charger.readings(2))
+    steps.append(charger.readings(3))
+    values = [value for value in shown(program, *steps) if value is not None]
+    assert values == sorted(values) and max(values) == values[-1] == 25_006
+
+
+@pytest.mark.parametrize("lag", [0, 13, 180, 700])
+def test_total_and_session_of_different_moments(program: Program, lag: int) -> None:
+    """The session's energy comes ``lag`` Wh late; a restart may then cost that much, and never more."""
+    steps = [f"uptime {1000 + 4 * i} session {max(0, i * 100 - lag)} total {20_000 + i * 100}" for i in range(20)]
+    steps.append("forget " + " ".join(f"uptime {3 + 4 * i} session 0 total 20000" for i in range(4)))
+    values = [value for value in shown(program, *steps) if value is not None]
+    assert values == sorted(values) and 21_800 - lag <= values[-1] <= 21_900
+
+
+def test_64_bits(program: Program) -> None:
+    charger = Charger(stored=2**40)
+    charger.charge(5)
+    assert shown(program, charger.readings())[-1] == 2**40 + 5
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_order_of_things(program: Program, seed: int) -> None:
+    """It never falls except at resets, and is what was delivered since the last one. Each thing is seen to its end."""
+    dice = random.Random(seed)
+    charger = Charger(stored=dice.randrange(500, 10**6))
+    base, steps, truth = charger.stored, [charger.readings()], []
+    for _ in range(60):
+        doing = dice.choice(("charge", "charge", "charge", "unplug", "restart", "both", "node", "reset"))
+        if doing == "charge":
+            charger.charge(dice.randrange(1, 2_000), seconds=600)
+        elif doing == "unplug":
+            charger.unplug()
+        elif doing == "reset":
+            if charger.stored < 300:
+                continue
+            charger.reset()
+            base = -charger.delivered
+            steps.append("reset")
+        elif doing == "node":
+            steps.append("power")
+        else:
+            charger.restart()
+            steps.append("power" if doing == "both" else "forget")
+        steps.append(charger.readings(4))
+        truth.append(base + charger.delivered)
+    values = shown(program, *steps)[6::4]
+    assert values == truth
