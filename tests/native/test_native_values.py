@@ -9,7 +9,6 @@ import pytest
 from components.esp32evse import codegen
 from components.esp32evse.catalog import COMMAND, COMMANDS, INTEGER_RANGES, MAX_ARGUMENT_BYTES, MAX_LINE_BYTES
 from tests.native.harness import Program, escape, unescape
-from tests.support.text import UTF8, shown_text
 
 # --- framer -----------------------------------------------------------------------------------------------------------
 
@@ -156,18 +155,13 @@ def test_every_row_of_the_catalog_can_be_parsed(program: Program) -> None:
         assert parse(program, codegen._signature(command), text) == text, command.name
 
 
-def test_what_is_not_utf8_is_not_shown(program: Program) -> None:
-    """ESPHome's API could not carry it, and its clients would disconnect."""
+def test_what_is_not_utf8_is_kept_as_it_came(program: Program) -> None:
+    """A read-back is compared with it; what leaves for ESPHome is made valid elsewhere, see test_native_text.py."""
     dice = random.Random(1)
     edges = (0x41, 0x7E, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE1, 0xEC, 0xF1, 0xF3, 0xF5, 0xFF)
-    texts = [bytes(dice.choices(edges, k=dice.randrange(1, 31))) for _ in range(500)]
-    texts += ["Caf\u00e9 \u0e01 \u20ac \U0001f697".encode(), b"caf\xe9", b"x" * 30 + b"\xc3", b"\xff"]
-    for text in texts:
+    for text in (bytes(dice.choices(edges, k=dice.randrange(1, 31))) for _ in range(500)):
         (answer,) = program.ask(f'parse s "{escape(text)}"')
-        shown = unescape(answer.removeprefix("values "))[1:-1]
-        assert shown == shown_text(text), text
-        assert UTF8.fullmatch(shown) and (shown == text) == bool(UTF8.fullmatch(text))
-    assert shown_text(b"caf\xe9") == b"caf?"
+        assert unescape(answer.removeprefix("values "))[1:-1] == text
 
 
 # --- arguments --------------------------------------------------------------------------------------------------------
