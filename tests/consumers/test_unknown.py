@@ -10,7 +10,7 @@ KEPT = {
     "sensor.Last session energy", "sensor.Last session duration",
     "binary_sensor.Charger connected", "text_sensor.Status", "text_sensor.Network found", "text_sensor.Command line",
 }  # fmt: skip
-MOVING = ("text_sensor.Charger time", "text_sensor.Total energy exact")
+MOVING = ("binary_sensor.Unlock repeated", "text_sensor.Charger time", "text_sensor.Total energy exact")
 #: Filters that say something only every so often.
 OWN_TIME = {"sensor.Temperature heartbeat", "sensor.Current averaged"}
 PLATFORMS = ("sensor", "binary_sensor", "text_sensor", "number", "select", "text")
