@@ -169,7 +169,7 @@ def test_the_node_writes_nothing_at_its_start(full_node_program, start_charger, 
     node.wait_for(CURRENT, lambda value: value is not None)
     node.wait_for("text_sensor.Auxiliary analog inputs", lambda value: value is not None)
     lines = charger.call(lambda charger: charger.journal.commands)
-    allowed = ("AT+SUB=", "ATE0", "~")
+    allowed = ("AT+UNSUB=", "AT+SUB=", "ATE0", "~")
     assert [line for line in lines if not line.endswith("?") and not line.startswith(allowed)] == []
 
 
