@@ -198,8 +198,15 @@ Wish *Wishes::first() {
   for (uint8_t i = 0; i < this->count_; i++) {
     Wish &wish = this->queue_[i];
     const bool new_write = wish.attempt.step() == Attempt::Step::SEND && !wish.attempt.was_sent();
-    if (!new_write || !this->pauses.contains(wish.row))
+    if (!new_write)
       return &wish;
+    if (this->pauses.contains(wish.row)) {
+      wish.paused = true;
+      continue;
+    }
+    if (std::exchange(wish.paused, false))
+      wish.attempt.check_first();  // somebody else may have written it meanwhile
+    return &wish;
   }
   return nullptr;
 }

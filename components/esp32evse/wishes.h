@@ -81,6 +81,7 @@ struct Wish {
   bool saturated{false};
   bool in_flight{false};
   bool renewed{false};  ///< changed while it was in flight
+  bool paused{false};   ///< has waited since it was checked
   Attempt attempt;
 
   bool is_write() const { return this->kind == Kind::NUMBER || this->kind == Kind::TEXT; }
