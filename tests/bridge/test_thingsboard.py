@@ -270,7 +270,15 @@ def test_the_token_opens_the_door_and_is_nowhere_to_be_seen(server, tmp_path):
 
 
 def test_without_a_token_there_is_nothing_to_do():
-    ran = run("--port", "/nonexistent", "bridge", "thingsboard")
+    ran = run("--port", "/nonexistent", "bridge", "thingsboard", "--broker", "mqtt://x")
     assert ran.code == 2 and ran.err == "evse-host: thingsboard: the device's access token is missing\n"
-    ran = run("bridge", "thingsboard", "--interval", "0", env=environment(EVSE_THINGSBOARD_TOKEN=TOKEN))
+    ran = run(
+        "bridge",
+        "thingsboard",
+        "--broker",
+        "mqtt://x",
+        "--interval",
+        "0",
+        env=environment(EVSE_THINGSBOARD_TOKEN=TOKEN),
+    )
     assert ran.code == 2 and "interval 0 s is out of range" in ran.err and TOKEN not in ran.err
