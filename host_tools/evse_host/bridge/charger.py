@@ -12,11 +12,11 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..catalog import COMMANDS, ONCE, SESSION_STATES, Command
 from ..catalog import NEVER as NEVER_READ
@@ -59,7 +59,7 @@ class _Job:
     work: Callable[[Evse], object]
     expires_s: float
     asked_at: float
-    future: Future = field(default_factory=Future)
+    future: Future[Any] = field(default_factory=Future[Any])
 
     def fail(self, error: Exception) -> None:
         if self.future.set_running_or_notify_cancel():
@@ -231,7 +231,7 @@ class SharedCharger:
             error = lost
         except Exception as bug:
             self._log.exception("an error in this program; connecting again")
-            error = bug
+            error = EvseError(str(bug) or type(bug).__name__)
         self._go_offline(error)
 
     def _go_offline(self, error: Exception | None) -> None:
@@ -430,11 +430,15 @@ _READ = tuple(
 _BY_NAME = {command.name: command for command in _READ}
 
 
-async def changes(charger: SharedCharger, every: float | None = None) -> AsyncIterator[Snapshot]:
+async def changes(charger: SharedCharger, every: float | None = None) -> AsyncGenerator[Snapshot]:
     """The snapshot now and every newer one, with ``every`` at least one in so many seconds; a slow reader gets the
     newest only."""
     loop, news = asyncio.get_running_loop(), asyncio.Event()
-    forget = charger.listen(lambda _: loop.call_soon_threadsafe(news.set))
+
+    def tell(_: Snapshot) -> None:
+        loop.call_soon_threadsafe(news.set)
+
+    forget = charger.listen(tell)
     try:
         while True:
             news.clear()

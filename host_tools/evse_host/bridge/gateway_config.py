@@ -8,12 +8,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from ..catalog import BAUD_RATE
 from ..errors import EvseError, UsageError
@@ -24,7 +25,8 @@ from .silence import Fallback
 
 TAGS = ("!env", "!file", "!secret", "!include")  # ours, and those of others that people try
 MAX_CHARGERS = 50  # tried with so many; more need more than one processor, and open files
-T, V = TypeVar("T"), TypeVar("V")
+T = TypeVar("T")
+V = TypeVar("V")
 Place = tuple[str | int, ...]  # a way through mappings and lists
 
 
@@ -253,7 +255,7 @@ class OcppConfig(_Bridge):
 
 
 BridgeConfig = MqttConfig | ThingsBoardConfig | RestConfig | ModbusConfig | OcppConfig
-BRIDGES = {
+BRIDGES: dict[str, type[BaseModel]] = {
     "mqtt": MqttConfig,
     "thingsboard": ThingsBoardConfig,
     "rest": RestConfig,
@@ -315,7 +317,9 @@ def _conflicts(config: GatewayConfig) -> Iterator[tuple[Place, str]]:
             yield from _take(taken, f"port {bridge.rtu}", (*place, "rtu"))
 
 
-def _charge_points(config, bridge: OcppConfig, place: Place, taken: dict[str, Place]) -> Iterator[tuple[Place, str]]:
+def _charge_points(
+    config: GatewayConfig, bridge: OcppConfig, place: Place, taken: dict[str, Place]
+) -> Iterator[tuple[Place, str]]:
     for key in ("ids", "passwords"):
         for name in getattr(bridge, key):
             if name not in config.chargers:
@@ -414,7 +418,7 @@ class _Document:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = f":{mark.line + 1}" if mark else ""
-            raise ConfigError([f"{self.file}{line}: {_discreet(error.problem or error.context)}"]) from None
+            raise ConfigError([f"{self.file}{line}: {_discreet(error.problem or error.context or '')}"]) from None
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise ConfigError([f"{self.file}: this is no YAML: {' '.join(str(error).split())}"]) from None
         if not isinstance(self.data, dict):
@@ -441,12 +445,12 @@ class _Document:
 class _Loader(yaml.SafeLoader):
     folder = Path()
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, object]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """A charger may be called 1."""
         return {str(key): value for key, value in super().construct_mapping(node, deep).items()}
 
 
-def _from_environment(loader: _Loader, node: yaml.Node) -> Secret:
+def _from_environment(loader: _Loader, node: yaml.ScalarNode) -> Secret:
     name = loader.construct_scalar(node)
     secret = first_line(os.environ.get(name, ""))
     if not secret:
@@ -456,7 +460,7 @@ def _from_environment(loader: _Loader, node: yaml.Node) -> Secret:
     return Secret(secret)
 
 
-def _from_file(loader: _Loader, node: yaml.Node) -> Secret:
+def _from_file(loader: _Loader, node: yaml.ScalarNode) -> Secret:
     try:
         return Secret(read_secret(loader.folder / loader.construct_scalar(node)))
     except EvseError as error:
@@ -470,7 +474,7 @@ _Loader.add_constructor("!file", _from_file)
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
-def _explain(error: dict) -> tuple[Place, str]:
+def _explain(error: ErrorDetails) -> tuple[Place, str]:
     """Where, and what is wrong, of one error of pydantic."""
     place, value = error["loc"], error["input"]
     if error["type"] == "extra_forbidden":
@@ -491,7 +495,7 @@ def _explain(error: dict) -> tuple[Place, str]:
 def _discreet(problem: str) -> str:
     """A password that begins with *, & or ! is an alias, an anchor or a tag for YAML, which names it."""
 
-    def hidden(match: re.Match) -> str:
+    def hidden(match: re.Match[str]) -> str:
         known = match[1].startswith("<") or difflib.get_close_matches(match[1], TAGS, 1)
         return match[0] if known else f"'{HIDDEN}'"
 
@@ -499,7 +503,10 @@ def _discreet(problem: str) -> str:
 
 
 def _unknown(place: Place) -> str:
-    model = GatewayConfig if len(place) == 1 else ChargerConfig if place[0] == "chargers" else BRIDGES.get(place[2])
+    model: type[BaseModel] | None
+    model = (
+        GatewayConfig if len(place) == 1 else ChargerConfig if place[0] == "chargers" else BRIDGES.get(str(place[2]))
+    )
     allowed = list(model.model_fields) if model else []
     close = difflib.get_close_matches(str(place[-1]), allowed, 1)
     return f"unknown; did you mean {close[0]!r}?" if close else f"unknown; {', '.join(allowed)} are allowed"

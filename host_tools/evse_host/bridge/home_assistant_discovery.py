@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .snapshot import MIN_CURRENT, Snapshot
@@ -23,7 +24,7 @@ class Entity:
     domain: str
     slug: str
     key: str
-    about: dict[str, object]
+    about: Mapping[str, object]
     needs: str = ""
     top: int = 0
 
@@ -88,7 +89,9 @@ def _messages(identifier: str, prefix: str, known: tuple[str, ...], ranges: Rang
     return tuple(
         (
             f"{prefix}/{entity.domain}/{identifier}/{entity.slug}/config",
-            json.dumps(_config(identifier, entity) | entity.about | between.get(entity.slug, {}), ensure_ascii=False),
+            json.dumps(
+                {**_config(identifier, entity), **entity.about, **between.get(entity.slug, {})}, ensure_ascii=False
+            ),
         )
         for entity in ENTITIES
         if entity.slug in known

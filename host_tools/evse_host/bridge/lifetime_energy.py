@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 #: Wh. The charger rounds R and c each by itself, and they are asked for one after the other: 63 A on three phases are
 #: 12 Wh in a second.
@@ -63,7 +64,7 @@ class Memory:
         """From what ``as_dict`` gave; None for anything else."""
         if not isinstance(saved, Mapping):
             return None
-        values = [saved.get(field.name) for field in fields(cls)]
+        values: list[Any] = [saved.get(field.name) for field in fields(cls)]
         if any(type(value) is not int for value in values):
             return None
         memory = cls(*values)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
+from typing import Any
 
 from ..catalog import STATES
 from .registers import NO_TEMPERATURE
@@ -19,7 +20,7 @@ LAYOUT = struct.Struct(">B2sIBHI3I3IIh")
 _STATE = re.compile(r"[A-Z?][0-9]?")
 
 
-def decode_uplink(payload: bytes) -> dict:
+def decode_uplink(payload: bytes) -> dict[str, Any]:
     """`data`, `warnings` and `errors`, as The Things Network has them; with errors `data` is None.
 
     power W, consumption Wh of this session, voltage V and current A of L1 to L3, uptime s, temperature °C or None

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from pymodbus.exceptions import ModbusException
 from pymodbus.framer import FramerRTU, FramerSocket
@@ -54,7 +55,7 @@ Heard = Mapping[int, Callable[[], None]]  # what is called with every request to
 NOBODY: Heard = MappingProxyType({})
 
 #: Both read the same registers.
-_READS = {
+_READS: dict[Any, Callable[..., ModbusPDU]] = {
     ReadHoldingRegistersRequest: ReadHoldingRegistersResponse,
     ReadInputRegistersRequest: ReadInputRegistersResponse,
 }
@@ -68,7 +69,7 @@ class Units:
 
     def __init__(self, chargers: Chargers, heard: Heard = NOBODY) -> None:
         self._chargers, self._heard = chargers, heard
-        self._told: dict[tuple, str] = {}
+        self._told: dict[tuple[Any, ...], str] = {}
 
     def execute(self, request: Request) -> ModbusPDU:
         """The answer; an exception response if something is wrong."""
@@ -100,7 +101,7 @@ class Units:
             return WriteSingleRegisterResponse(address=message.address, registers=message.registers)
         return WriteMultipleRegistersResponse(address=message.address, count=len(message.registers))
 
-    def _tell(self, key: tuple, unit: int, problem: str) -> None:
+    def _tell(self, key: tuple[Any, ...], unit: int, problem: str) -> None:
         if self._told.get(key, "") == problem:
             return
         if len(self._told) > 1000:
@@ -149,7 +150,8 @@ class ModbusTcp:
 
     @property
     def port(self) -> int:
-        return self._server.server_address[1]
+        assert self._server, "not started"
+        return int(self._server.server_address[1])
 
     @property
     def place(self) -> str:
@@ -188,7 +190,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self._lock = threading.Lock()
         super().__init__(address, _Connection)
 
-    def verify_request(self, request: socket.socket, client_address: tuple) -> bool:
+    def verify_request(self, request: Any, client_address: Any) -> bool:
         with self._lock:
             if len(self._connections) >= MAX_MASTERS:
                 self._make_room()
@@ -212,12 +214,12 @@ class _Server(socketserver.ThreadingTCPServer):
             if request in self._connections:
                 self._connections[request] = time.monotonic()
 
-    def shutdown_request(self, request: socket.socket) -> None:
+    def shutdown_request(self, request: Any) -> None:
         with self._lock:
             self._connections.pop(request, None)
         super().shutdown_request(request)
 
-    def handle_error(self, request: socket.socket, client_address: tuple) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         log.exception("%s: the connection ended with an error", client_address[0])
 
     def end_connections(self) -> None:

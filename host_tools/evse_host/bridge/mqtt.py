@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from ..errors import UsageError
@@ -29,7 +30,7 @@ class _Bridge:
 
     def __init__(self, charger: SharedCharger, link: MqttLink) -> None:
         self._charger, self._link = charger, link
-        self._forget = lambda: None
+        self._forget: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         self._forget = self._charger.listen(lambda _: self._link.wake())

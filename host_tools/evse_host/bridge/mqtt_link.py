@@ -11,8 +11,9 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
@@ -287,7 +288,7 @@ class MqttLink:
         client.connect_async(self._broker.host, self._broker.port, KEEP_ALIVE_S)
         return client
 
-    def _on_connect(self, _client, _userdata, _flags, answer, _properties=None) -> None:
+    def _on_connect(self, _client: Any, _userdata: Any, _flags: Any, answer: Any, _properties: Any = None) -> None:
         code = getattr(answer, "value", answer)
         if code:
             self._reason = _REFUSALS.get(code, f"it refuses the connection, code {code}")
@@ -300,7 +301,9 @@ class MqttLink:
         self._asked = {self._client.subscribe(topic, qos=1)[1]: topic for topic in self._subscriptions}
         self._connected()
 
-    def _on_subscribe(self, _client, _userdata, number, answers, _properties=None) -> None:
+    def _on_subscribe(
+        self, _client: Any, _userdata: Any, number: int, answers: Iterable[Any], _properties: Any = None
+    ) -> None:
         """Without an error a broker that forbids a topic lets nothing through, and nobody would know why."""
         topic = self._asked.pop(number, None)
         if topic is None:
@@ -312,13 +315,13 @@ class MqttLink:
             self._log.warning("broker %s refuses the subscription of %s: what is sent there is not heard; "
                               "does it let this user read the topic?", self._broker, topic)  # fmt: skip
 
-    def _on_message(self, _client, _userdata, message) -> None:
+    def _on_message(self, _client: Any, _userdata: Any, message: Any) -> None:
         if message.retain:
             self._log.info("%s: the message that the broker keeps there is of the past, ignored", message.topic)
         else:
             self._inbox.append((message.topic, bytes(message.payload)))
 
-    def _on_end(self, _client, _userdata, *answers: object) -> None:
+    def _on_end(self, _client: Any, _userdata: Any, *answers: Any) -> None:
         """``answers``: a number, or flags, a reason and properties."""
         self.is_connected = False
         answer = answers[1] if len(answers) > 1 and hasattr(answers[1], "value") else answers[0]

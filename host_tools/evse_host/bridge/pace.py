@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 STEP = 0.05  # of the value told before
 
@@ -67,7 +68,7 @@ class Pace:
         return value
 
 
-def _matters(told: object, value: object, rule: Rule) -> bool:
+def _matters(told: Any, value: Any, rule: Rule) -> bool:
     if not told or not value:  # None is unknown; 0 is an end or a beginning
         return True
-    return rule.steps and abs(value - told) > STEP * abs(told)
+    return bool(rule.steps and abs(value - told) > STEP * abs(told))

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -77,7 +78,7 @@ def _add_files(app: FastAPI, prefix: str, files: Mapping[str, str]) -> None:
         app.add_api_route(f"{prefix}/{path}", _file(file), include_in_schema=False)
 
 
-def _file(name: str):
+def _file(name: str) -> Callable[[], Awaitable[Response]]:
     content = (WEB / name).read_bytes()
 
     async def answer() -> Response:
@@ -86,7 +87,7 @@ def _file(name: str):
     return answer
 
 
-def _events(charger: SharedCharger, per_wh: int):
+def _events(charger: SharedCharger, per_wh: int) -> Callable[[], Awaitable[Response]]:
     viewers: set[object] = set()
 
     async def answer() -> Response:
@@ -106,7 +107,7 @@ def _events(charger: SharedCharger, per_wh: int):
 class _Events(StreamingResponse):
     """``leaves`` is called at its end, whether anybody has read of it or not."""
 
-    def __init__(self, *arguments, leaves: Callable[[], None], **options) -> None:
+    def __init__(self, *arguments: Any, leaves: Callable[[], None], **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._leaves = leaves
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..catalog import CHARGING_STATES, FAULTS
 from .snapshot import Snapshot
 
@@ -25,7 +27,7 @@ SILENT = "the charger does not answer"
 Words = tuple[str, str, str]
 
 
-def view(snapshot: Snapshot, name: str, error: str = "") -> dict:
+def view(snapshot: Snapshot, name: str, error: str = "") -> dict[str, Any]:
     """The JSON object of one event: W, A, V, Wh, s and °C; null is unknown.
 
     ``name`` is shown where the charger has none; ``error`` says why it is offline.

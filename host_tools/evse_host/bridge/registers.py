@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from ..catalog import COMMAND
+from ..catalog import COMMAND, Field
 from ..errors import EvseError, NoAnswerError, PortError, UsageError
 from ..wire.codec import format_argument, to_bytes
 from .snapshot import Snapshot
@@ -71,7 +71,7 @@ class Register:
         return self.text or COMMAND[self.command].doc
 
     @property
-    def _field(self):
+    def _field(self) -> Field | None:
         fields = COMMAND[self.command].fields if self.command else ()
         return fields[self.index] if fields else None
 
@@ -165,7 +165,8 @@ def _value(register: Register, snapshot: Snapshot) -> int | str | None:
         return snapshot.state or (None if snapshot.get("STATE") is None else "?")
     if register.command == "TEMP" and register.index and snapshot.get("TEMP") == 0:
         return NO_TEMPERATURE
-    return snapshot.get(register.command, register.index)
+    value: int | str | None = snapshot.get(register.command, register.index)
+    return value
 
 
 def _pack(register: Register, value: int) -> bytes:

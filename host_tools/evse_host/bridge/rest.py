@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
 
 from ..catalog import COMMAND
 from ..errors import UsageError
@@ -127,8 +128,8 @@ class Setting:
 
 
 #: How a number of each kind is written. An energy is rounded up: 0 means no limit, so a small limit must not become 0.
-CURRENT = {"unit": "A", "per_wire": Decimal("0.1"), "rounding": ROUND_HALF_UP}
-ENERGY = {"unit": "Wh", "rounding": ROUND_CEILING}
+CURRENT: dict[str, Any] = {"unit": "A", "per_wire": Decimal("0.1"), "rounding": ROUND_HALF_UP}
+ENERGY: dict[str, Any] = {"unit": "Wh", "rounding": ROUND_CEILING}
 
 _STATE = (
     Setting("enabled", "ENABLE", "flag", path="enabled"),

@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import Future
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -51,7 +52,7 @@ def make_app(
     """
     app = FastAPI(title="ESP32-EVSE", version="1", description=__doc__.split(".")[0], openapi_url=f"{API}/openapi.json",
                   docs_url=None, redoc_url=None, redirect_slashes=False)  # fmt: skip
-    chargers = charger if isinstance(charger, Mapping) else {}
+    chargers: Mapping[str, SharedCharger] = charger if isinstance(charger, Mapping) else {}
     app.add_middleware(Addresses, names=tuple(chargers))
     app.add_middleware(Guard, credentials=Credentials(*credentials) if credentials else None, hosts=hosts)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -60,7 +61,7 @@ def make_app(
         if not NAME.fullmatch(name):
             raise UsageError(f"charger {name!r}: a name in an address has only letters, digits, - and _")
         _add_charger(app, one, f"/{name}", energies)
-    if chargers:
+    if isinstance(charger, Mapping):
         add_list(app, chargers)
     else:
         _add_charger(app, charger, "", energies)
@@ -69,20 +70,21 @@ def make_app(
 
 
 def _add_charger(app: FastAPI, charger: SharedCharger, prefix: str, energies: str) -> None:
-    api, base, tag = RestApi(charger), f"{prefix}{API}", {"tags": [charger.name]}
+    api, base = RestApi(charger), f"{prefix}{API}"
+    tag: dict[str, Any] = {"tags": [charger.name]}
     state = rest.settings(energies=energies)
     evse, discovery = (rest.settings(rows, energies) for rows in (rest_config.EVSE, rest_config.DISCOVERY))
 
-    def read(path: str, summary: str, show: Callable[[Snapshot], object], responses: dict) -> None:
+    def read(path: str, summary: str, show: Callable[[Snapshot], object], responses: rest_openapi.Responses) -> None:
         app.add_api_route(f"{base}/{path}", api.get(show), methods=["GET"], summary=summary, responses=responses, **tag)
 
-    def write(path: str, summary: str, handler: Handler, schema: dict) -> None:
+    def write(path: str, summary: str, handler: Handler, schema: dict[str, Any]) -> None:
         app.add_api_route(
             f"{base}/{path}", handler, methods=["POST"], summary=summary, openapi_extra=rest_openapi.body(schema),
             responses=rest_openapi.WRITTEN, **tag,
         )  # fmt: skip
 
-    def run(path: str, summary: str, action: Callable[[], Future]) -> None:
+    def run(path: str, summary: str, action: Callable[[], Future[Any]]) -> None:
         app.add_api_route(
             f"{base}/{path}", api.post_action(action), methods=["POST"], summary=summary, responses=rest_openapi.RUN,
             **tag,
@@ -159,13 +161,13 @@ class RestApi:
 
         return post
 
-    def post_action(self, action: Callable[[], Future]) -> Handler:
+    def post_action(self, action: Callable[[], Future[Any]]) -> Handler:
         async def post(request: Request) -> Response:
             return await self._answer(request, self._act(request, action))
 
         return post
 
-    async def _act(self, request: Request, action: Callable[[], Future]) -> None:
+    async def _act(self, request: Request, action: Callable[[], Future[Any]]) -> None:
         await _read(request)  # nothing is expected in it
         await asyncio.wrap_future(action())
 
@@ -210,7 +212,7 @@ class RestApi:
         return _text(status, reason)
 
 
-def _read_parts(evse: Evse) -> dict[str, list[tuple]]:
+def _read_parts(evse: Evse) -> dict[str, list[tuple[Any, ...]]]:
     """In the charger's thread."""
     return {name: evse.get_rows(name) for name in rest_config.PARTS}
 
@@ -263,7 +265,7 @@ async def _read(request: Request) -> bytes:
     return bytes(body)
 
 
-async def _on_http_error(request: Request, error: HTTPException) -> Response:
+async def _on_http_error(request: Request, error: Any) -> Response:
     if error.status_code != 405:
         return _text(error.status_code, error.detail, error.headers)
     if not (methods := _methods(request)):
@@ -279,5 +281,5 @@ def _methods(request: Request) -> list[str]:
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
-async def _on_disconnect(_request: Request, _error: ClientDisconnect) -> Response:
+async def _on_disconnect(_request: Request, _error: Any) -> Response:
     return _text(400, "the body ended early")  # nobody reads it

@@ -5,6 +5,8 @@ Names are those of the firmware (v2.1.1 and its head of June 2026). What AT does
 
 from __future__ import annotations
 
+from typing import Any
+
 from .rest import CURRENT, ENERGY, Json, Setting, Settings
 from .snapshot import Snapshot
 
@@ -121,7 +123,7 @@ def info_json(snapshot: Snapshot) -> Json:
     }
 
 
-def board_json(snapshot: Snapshot, parts: dict[str, list[tuple]]) -> Json:
+def board_json(snapshot: Snapshot, parts: dict[str, list[tuple[Any, ...]]]) -> Json:
     """`GET /board-config`; ``parts``: the lines of PARTS."""
     meter = snapshot.get("EMETER")
     names = {key: [row[0] for row in parts[name]] for key, name in (

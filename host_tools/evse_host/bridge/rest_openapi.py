@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI
 
 from . import rest
 from .rest import Setting, Settings
 
+#: What FastAPI takes as `responses`.
+Responses = dict[int | str, dict[str, Any]]
 
-def body(schema: dict) -> dict:
+
+def body(schema: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def value(setting: Setting) -> dict:
+def value(setting: Setting) -> dict[str, Any]:
     """What may be written to one setting."""
     if setting.kind == "flag":
         return {"type": "boolean"}
@@ -27,35 +32,35 @@ def value(setting: Setting) -> dict:
     }  # fmt: skip
 
 
-def some_of(settings: Settings) -> dict:
+def some_of(settings: Settings) -> dict[str, Any]:
     """An object with any of them; other keys mean nothing, and null leaves a value as it is."""
     known = {key: {"anyOf": [value(setting), {"type": "null"}]} for key, setting in settings.items()}
     one = [{"required": [key], "properties": {key: value(setting)}} for key, setting in settings.items()]
     return {"type": "object", "properties": known, "anyOf": one}
 
 
-def state(energies: str) -> dict:
+def state(energies: str) -> Responses:
     """The answers of `GET /state`."""
     fields = _state_fields(energies)
     schema = {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
     return _shown("All of it", schema)
 
 
-def some_object(what: str) -> dict:
+def some_object(what: str) -> Responses:
     """The answers of another `GET`."""
     return _shown(what, {"type": "object"})
 
 
-def number(what: str) -> dict:
+def number(what: str) -> Responses:
     return _shown(what, {"type": ["integer", "null"]})
 
 
-def _shown(what: str, schema: dict) -> dict:
+def _shown(what: str, schema: dict[str, Any]) -> Responses:
     content = {"application/json": {"schema": schema}}
     return {200: {"description": what, "content": content}, **{status: _REFUSED[status] for status in (401, 403, 503)}}
 
 
-def _answers(**texts: str) -> dict:
+def _answers(**texts: str) -> Responses:
     plain = {"text/plain": {"schema": {"type": "string"}}}
     return {int(status.strip("_")): {"description": text, "content": plain} for status, text in texts.items()}
 
@@ -75,12 +80,12 @@ WRITTEN = {
 }  # fmt: skip
 
 
-def _nullable(schema: dict, unit: str = "") -> dict:
+def _nullable(schema: dict[str, Any], unit: str = "") -> dict[str, Any]:
     known = {**schema, "type": [schema["type"], "null"]}
     return {**known, "description": unit} if unit else known
 
 
-def _state_fields(energies: str) -> dict:
+def _state_fields(energies: str) -> dict[str, Any]:
     flag, count = _nullable({"type": "boolean"}), {"type": "integer", "minimum": 0}
     phases = {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 3, "maxItems": 3}
     errors = {

@@ -7,7 +7,9 @@ import ipaddress
 import logging
 import socket
 import threading
-from asyncio import TimerHandle, Transport
+from asyncio import TimerHandle
+from collections.abc import Iterable
+from typing import Any
 
 import h11
 import uvicorn
@@ -74,7 +76,7 @@ class RestServer:
 
     def _run(self) -> None:
         try:
-            self._server.run(sockets=[self._socket])
+            self._server.run(sockets=[self._socket] if self._socket else None)
         except Exception:
             _log.exception("the web server has stopped")
         finally:
@@ -99,7 +101,7 @@ class _Connection(H11Protocol):
 
     _deadline: TimerHandle | None = None
 
-    def connection_made(self, transport: Transport) -> None:
+    def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         if len(self.connections) >= MOST_CONNECTIONS:
             self._make_room()
@@ -148,7 +150,8 @@ class _Connection(H11Protocol):
 
     def _make_room(self) -> None:
         """Whoever has asked and rests longest gives way."""
-        resting = [one for one in self.connections if one.timeout_keep_alive_task is not None]
+        connections: Iterable[Any] = self.connections  # all of them of this class
+        resting = [one for one in connections if one.timeout_keep_alive_task is not None]
         if resting:
             min(resting, key=lambda one: one.timeout_keep_alive_task.when()).timeout_keep_alive_handler()
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 from ..catalog import CHARGING_STATES, COMMAND, STATES
 from ..errors import UsageError
-from ..wire.codec import Fields, Scalar
+from ..wire.codec import Fields
 
 MIN_CURRENT, MAX_CURRENT = (limit // 10 for limit in COMMAND["CHCUR"].fields[0].range)  # A
 
@@ -39,7 +40,7 @@ class Snapshot:
     bound: str = ""
     notes: tuple[str, ...] = ()
 
-    def get(self, name: str, index: int = 0) -> Scalar | None:
+    def get(self, name: str, index: int = 0) -> Any:
         """One field in wire units."""
         fields = self.values.get(name, ())
         if name == "PENDAUTH" and fields and self.state == "E":
@@ -64,7 +65,7 @@ class Snapshot:
     @property
     def faults(self) -> int | None:
         """Bits, in the order of the catalog's FAULTS."""
-        return self.get("ERROR")
+        return self._number("ERROR")
 
     @property
     def charging_current(self) -> float | None:
@@ -74,7 +75,7 @@ class Snapshot:
     @property
     def maximum_current(self) -> int | None:
         """The largest charging current of the installation, A."""
-        return self.get("MAXCHCUR")
+        return self._number("MAXCHCUR")
 
     def current_to_write(self, ampere: float) -> int:
         """A charging current that somebody wishes, in wire units. Raises UsageError, which names the range."""
@@ -86,17 +87,17 @@ class Snapshot:
     @property
     def power(self) -> int | None:
         """W."""
-        return self.get("EMETERPOWER")
+        return self._number("EMETERPOWER")
 
     @property
     def session_energy(self) -> int | None:
         """Wh."""
-        return self.get("EMETERCONSUM")
+        return self._number("EMETERCONSUM")
 
     @property
     def total_energy(self) -> int | None:
         """Wh; it falls only when a person resets it."""
-        return self.get("EMETERTOTCONSUM")
+        return self._number("EMETERTOTCONSUM")
 
     @property
     def voltages(self) -> tuple[float, ...] | None:
@@ -112,6 +113,10 @@ class Snapshot:
     def temperature(self) -> float | None:
         """The highest, °C; None without a sensor."""
         return self._scaled("TEMP", 100, 1) if self.get("TEMP") else None
+
+    def _number(self, name: str) -> int | None:
+        value: int | None = self.get(name)
+        return value
 
     def _scaled(self, name: str, divisor: int, index: int = 0) -> float | None:
         value = self.get(name, index)

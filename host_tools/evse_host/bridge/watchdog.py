@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import EvseError
 from .charger import SharedCharger
@@ -19,6 +19,10 @@ RETRY_S = 5.0
 
 
 class Connected(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
     def is_heard(self) -> bool:
         """Whether the other side is there."""
 
@@ -123,7 +127,7 @@ class Watchdog:
             self._silence.done()
         return True
 
-    def _result(self, future: Future) -> None:
+    def _result(self, future: Future[Any]) -> None:
         """A controller that comes back before it is written takes it back."""
         deadline = time.monotonic() + ANSWER_S
         while time.monotonic() < deadline and not future.done():
