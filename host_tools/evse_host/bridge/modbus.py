@@ -116,7 +116,7 @@ class Units:
 def _decode(pdu: bytes) -> ModbusPDU:
     if pdu[0] not in _REQUESTS:
         raise ModbusError(Code.ILLEGAL_FUNCTION, f"function {pdu[0]}: only 3, 4, 6 and 16 are there")
-    message = _REQUESTS[pdu[0]]()
+    message: ModbusPDU = _REQUESTS[pdu[0]]()
     with contextlib.suppress(ModbusException, ValueError, struct.error, IndexError):
         message.decode(pdu[1:])
         if message.encode() == pdu[1:]:
