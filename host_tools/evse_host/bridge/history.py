@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..catalog import SESSION_STATES
 from .snapshot import Snapshot
@@ -73,11 +74,11 @@ class History:
         self._session.energy = snapshot.session_energy or 0
 
     def _end_session(self) -> None:
-        if self._session.energy or self._session.duration >= WORTH_S:
-            self._sessions.append(self._session)
-        self._session = None
+        ended, self._session = self._session, None
+        if ended and (ended.energy or ended.duration >= WORTH_S):
+            self._sessions.append(ended)
 
-    def json(self, now: float) -> dict:
+    def json(self, now: float) -> dict[str, Any]:
         """``power`` (W) and ``energy`` (Wh of the session) for every ``step`` s from ``start`` on, up to now; null is
         not known. ``sessions``: the newest first, without the one that is on."""
         last = int(now // STEP_S)

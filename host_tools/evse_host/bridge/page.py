@@ -74,7 +74,7 @@ def add_list(app: FastAPI, chargers: Mapping[str, SharedCharger]) -> None:
 
 
 def _add_files(app: FastAPI, prefix: str, files: Mapping[str, str]) -> None:
-    for path, file in (files | {name: name for name in SHARED}).items():
+    for path, file in {**files, **{name: name for name in SHARED}}.items():
         app.add_api_route(f"{prefix}/{path}", _file(file), include_in_schema=False)
 
 
