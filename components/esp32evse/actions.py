@@ -5,17 +5,19 @@ import re
 import esphome.codegen as cg
 import esphome.config_validation as cv
 from esphome import automation
-from esphome.const import CONF_COMMAND, CONF_CURRENT, CONF_ID, CONF_PASSWORD, CONF_PERIOD, CONF_SSID, CONF_TIME_ID
+from esphome.const import CONF_COMMAND, CONF_CURRENT, CONF_ENERGY, CONF_ID, CONF_PASSWORD, CONF_PERIOD, CONF_SSID, CONF_TIME_ID
 
 from . import Esp32Evse, catalog, subscription_period, time_source
 from .codegen import CONF_ESP32EVSE_ID, DOMAIN, charger_string, esp32evse_ns, hub_of, one_line, teach
 
+CONF_CHARGING_TIME = "charging_time"
 CONF_DNS = "dns"
 CONF_ENABLED = "enabled"
 CONF_FORCE = "force"
 CONF_GATEWAY = "gateway"
 CONF_IP = "ip"
 CONF_NETMASK = "netmask"
+CONF_UNDER_POWER = "under_power"
 
 
 def _action(name: str) -> cg.MockObjClass:
@@ -51,7 +53,7 @@ def _register(name: str, class_name: str, schema, make_arguments):
 
 
 _TEMPLATABLE_TYPES = {
-    CONF_CURRENT: cg.float_,
+    **dict.fromkeys((CONF_CHARGING_TIME, CONF_CURRENT, CONF_ENERGY, CONF_UNDER_POWER), cg.float_),
     CONF_ENABLED: cg.bool_,
     CONF_PERIOD: cg.uint32,
     **dict.fromkeys(
@@ -121,6 +123,23 @@ _register(
     "SetChargingCurrentAction",
     cv.maybe_simple_value(_hub_schema({cv.Required(CONF_CURRENT): cv.templatable(_ampere)}), key=CONF_CURRENT),
     lambda hub, _: (hub.row("CHCUR"),),
+)
+def _limit(key: str, multiplier: int):
+    """A limit of the session in its entity's unit; what the charger's 32 bits cannot hold is an error."""
+    high = (2**32 - 1) // multiplier
+    return cv.templatable(teach(key, f"0 to {high}, without a unit", cv.All(cv.float_, cv.Range(min=0, max=high))))
+
+
+_LIMITS = {
+    cv.Optional(CONF_ENERGY): _limit(CONF_ENERGY, 1000),
+    cv.Optional(CONF_CHARGING_TIME): _limit(CONF_CHARGING_TIME, 3600),
+    cv.Optional(CONF_UNDER_POWER): _limit(CONF_UNDER_POWER, 1000),
+}
+_register(
+    "set_session_limits",
+    "SetSessionLimitsAction",
+    cv.All(_hub_schema(_LIMITS), cv.has_at_least_one_key(*(str(key) for key in _LIMITS))),
+    lambda hub, _: (hub.row("CONSUMLIM"), hub.row("CHTIMELIM"), hub.row("UNDERPOWERLIM")),
 )
 _register(
     "set_wifi_station",

@@ -76,6 +76,29 @@ template<typename... Ts> class SetChargingCurrentAction final : public Action<Ts
   uint8_t row_;
 };
 
+template<typename... Ts> class SetSessionLimitsAction final : public Action<Ts...> {
+ public:
+  SetSessionLimitsAction(Esp32Evse *hub, uint8_t energy_row, uint8_t time_row, uint8_t power_row)
+      : hub_(hub), energy_row_(energy_row), time_row_(time_row), power_row_(power_row) {}
+  TEMPLATABLE_VALUE(float, energy)
+  TEMPLATABLE_VALUE(float, charging_time)
+  TEMPLATABLE_VALUE(float, under_power)
+  void play(const Ts &...x) override {
+    if (this->energy_.has_value())
+      this->hub_->write_limit(this->energy_row_, this->energy_.value(x...), 1000);
+    if (this->charging_time_.has_value())
+      this->hub_->write_limit(this->time_row_, this->charging_time_.value(x...), 3600);
+    if (this->under_power_.has_value())
+      this->hub_->write_limit(this->power_row_, this->under_power_.value(x...), 1000);
+  }
+
+ protected:
+  Esp32Evse *hub_;
+  uint8_t energy_row_;
+  uint8_t time_row_;
+  uint8_t power_row_;
+};
+
 template<typename... Ts> class SetWifiStationAction final : public Action<Ts...> {
  public:
   SetWifiStationAction(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}

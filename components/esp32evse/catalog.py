@@ -604,6 +604,11 @@ ACTIONS: tuple[Automation, ...] = (
     Automation("disable", "Pause charging", needs=("ENABLE",)),
     Automation("authorize", "Grant authorization for 60 s", needs=("AUTH",)),
     Automation("set_charging_current", "Set the charging current", (Argument("current", "float", "6 to 63 A", templatable=True),), ("CHCUR",)),
+    Automation("set_session_limits", "Set limits of the session; what is left out or negative stays as it is, 0 is no limit", (
+        Argument("energy", "float", "kWh", "", True),
+        Argument("charging_time", "float", "h", "", True),
+        Argument("under_power", "float", "kW; acts after 60 s below it", "", True),
+    ), ("CONSUMLIM", "CHTIMELIM", "UNDERPOWERLIM")),
     Automation("set_wifi_station", "Set the charger's Wi-Fi network", (
         Argument("ssid", "string", "1 to 31 bytes", templatable=True),
         Argument("password", "string", "at most 31 bytes; left out, the charger keeps its password", "", True),

@@ -121,14 +121,14 @@ class EvseNumber final : public number::Number, public WishingEntity {
 
  protected:
   void control(float value) override {
-    if (!(value >= 0))  // true for NaN, too
+    if (std::isnan(value))
       return;
     if (!this->wishes)
       this->shown_ = this->state;
     this->hub_->add_wishing(this);
     this->hub_->await_outcome(this->row_);
     this->state = value;
-    this->hub_->write(this->row_, static_cast<uint32_t>(std::lround(value * this->multiplier_)));
+    this->hub_->write_scaled(this->row_, value, this->multiplier_);
   }
 
   Esp32Evse *hub_;

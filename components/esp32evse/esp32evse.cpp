@@ -203,6 +203,20 @@ void Esp32Evse::reset_total_energy(uint8_t row) {
   this->write(row, 0);
 }
 
+void Esp32Evse::write_scaled(uint8_t row, float value, float multiplier) {
+  static constexpr float HIGHEST = 4294967040.0f;  // the largest float below 2^32
+  if (std::isnan(value)) {
+    this->refuse_(row, WishEnd::INVALID, "not a number");
+    return;
+  }
+  this->write(row, static_cast<uint32_t>(std::clamp(std::round(value * multiplier), 0.0f, HIGHEST)));
+}
+
+void Esp32Evse::write_limit(uint8_t row, float value, float multiplier) {
+  if (value >= 0)  // false for NaN, too
+    this->write_scaled(row, value, multiplier);
+}
+
 void Esp32Evse::set_wifi_station(uint8_t row, bool enabled, const std::string &ssid, const std::string *password) {
   AtText argument;
   argument.add(enabled ? "1," : "0,").add_string(ssid.data(), ssid.size(), AtText::MAX_NAME);

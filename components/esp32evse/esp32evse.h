@@ -83,6 +83,10 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   void run(uint8_t row);
   void reset_total_energy(uint8_t row);
   void set_charging_current(uint8_t row, float ampere);
+  /// `value` times `multiplier` is the wire's integer; the nearest one that the charger takes.
+  void write_scaled(uint8_t row, float value, float multiplier);
+  /// A negative value leaves the limit as it is.
+  void write_limit(uint8_t row, float value, float multiplier);
   void set_wifi_station(uint8_t row, bool enabled, const std::string &ssid, const std::string *password);
   void set_static_ip(uint8_t row, bool enabled, const std::string &ip, const std::string &gateway,
                      const std::string &netmask, const std::string &dns);
