@@ -4,14 +4,16 @@
 
 Needs root and debootstrap (apt-get install debootstrap). Makes a Debian tree under .cache/first_hour (350 MB, and what
 the lines install), clones the committed state of this checkout into it, and runs each LINE of shell there as the user
-`builder`, who may use sudo without a password unless `--no-sudo` is given; default: `make demo ARGS=--once` and
-`make test`. Prints the seconds, the megabytes and the exit code of each line; ends with 1 if one failed.
+`builder`, who may use sudo without a password unless `--no-sudo` is given; default: every line of shell in the README,
+with a simulated charger where it has a real one, and as much of a line as a computer without a board can do. Prints the
+seconds, the megabytes and the exit code of each line; ends with 1 if one failed.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -24,7 +26,16 @@ PLACE = ROOT / ".cache/first_hour"
 USER = "builder"
 HOME = f"home/{USER}"
 PACKAGES = "make"
-LINES = ("make demo ARGS=--once", "make test")
+#: What stands for parts of the README's lines here.
+INSTEAD = {
+    "make demo": "make demo ARGS=--once",
+    "esphome run evse.yaml": "esphome compile --only-generate evse.yaml",
+    "/dev/ttyUSB0": "/tmp/charger",
+    "evse-host doctor": "evse-host --port /tmp/charger doctor",
+}
+#: Each line is a shell of its own; these begin it. A simulated charger is there as long as the line runs.
+BEGIN = 'cd esp32evse; export PATH="$HOME/.local/bin:$PATH"'
+SIMULATOR = "(evse-host simulate --link /tmp/charger >/dev/null 2>&1 &) ; sleep 3"
 MIRROR = "http://deb.debian.org/debian"
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 
@@ -40,6 +51,7 @@ def make_tree(tree: Path, suite: str, packages: list[str], may_sudo: bool) -> No
         subprocess.run(command, stdout=output, stderr=output, check=True)
     shutil.copy("/etc/resolv.conf", tree / "etc/resolv.conf")
     shutil.copy("/" + CERTIFICATES, tree / CERTIFICATES)  # a network that is inspected has its own
+    (tree / "etc/apt/apt.conf.d/90yes").write_text('APT::Get::Assume-Yes "true";\n')  # nobody is there to answer
     in_tree(tree, "root", f"useradd --create-home --shell /bin/bash {USER}")
     if may_sudo:
         (tree / f"etc/sudoers.d/{USER}").write_text(f"{USER} ALL=(ALL) NOPASSWD: ALL\n")
@@ -57,6 +69,30 @@ def in_tree(tree: Path, user: str, line: str, log: Path | None = None) -> int:
         return subprocess.run(command, **streams, env=environment, check=False).returncode
 
 
+def readme_lines() -> list[str]:
+    """Every line of shell in the README, without its remark, in order; a `cd` counts for the lines after it."""
+    lines, folder = [], ""
+    for block in re.findall(
+        r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    ):
+        folder = ""
+        for line in block.splitlines():
+            command = re.split(r"\s{2,}#", line)[0].strip()
+            if command.startswith("cd "):
+                folder = f"{command} && "
+            elif command:
+                lines.append(folder + command)
+    return lines
+
+
+def played(line: str) -> str:
+    """The line as it can be run here."""
+    for part, other in INSTEAD.items():
+        line = line.replace(part, other)
+    simulator = f"{SIMULATOR}; " if "/tmp/charger" in line else ""
+    return f"{BEGIN}; {simulator}{line}"
+
+
 def clone(tree: Path) -> None:
     target = tree / HOME / "esp32evse"
     subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(target)], check=True)
@@ -72,7 +108,7 @@ def play(tree: Path, line: str, number: int) -> bool:
     log = PLACE / f"line-{number}.log"
     before, start = megabytes(tree), time.monotonic()
     certificates = f"export PIP_CERT=/{CERTIFICATES} SSL_CERT_FILE=/{CERTIFICATES}; "
-    status = in_tree(tree, USER, f"{certificates}cd esp32evse && {line}", log)
+    status = in_tree(tree, USER, certificates + played(line), log)
     took, grown = time.monotonic() - start, megabytes(tree) - before
     last = (log.read_text(errors="replace").strip().splitlines() or [""])[-1]
     print(f"{took:6.0f} s {grown:+6} MB  exit {status}  {line}\n{'':24}{last[:200]}", flush=True)
@@ -81,7 +117,7 @@ def play(tree: Path, line: str, number: int) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="The README's lines on a fresh Debian, with their times.")
-    parser.add_argument("lines", nargs="*", metavar="LINE", default=LINES, help=f"default: {', '.join(LINES)}")
+    parser.add_argument("lines", nargs="*", metavar="LINE", help="default: all lines of shell in the README")
     parser.add_argument("--suite", default="bookworm", help="Debian's name for the release; default bookworm")
     parser.add_argument("--packages", default=PACKAGES, help=f"what the user has installed; default '{PACKAGES}'")
     parser.add_argument("--no-sudo", action="store_true", help="the user may not install packages")
@@ -97,7 +133,7 @@ def main() -> int:
         print(f"Laying out Debian {arguments.suite} ...", flush=True)
         make_tree(tree, arguments.suite, arguments.packages.split(), not arguments.no_sudo)
         clone(tree)
-    went_well = [play(tree, line, number) for number, line in enumerate(arguments.lines)]
+    went_well = [play(tree, line, number) for number, line in enumerate(arguments.lines or readme_lines())]
     if not arguments.keep:
         shutil.rmtree(tree)
     return 0 if all(went_well) else 1
