@@ -27,7 +27,7 @@ CONF_SUBSCRIPTIONS = "subscriptions"
 
 DEFAULT_PUSH_INTERVAL_MS = 250
 
-Esp32Evse = esp32evse_ns.class_("Esp32Evse", cg.Component, uart.UARTDevice)
+Esp32Evse = esp32evse_ns.class_("Esp32Evse", cg.PollingComponent, uart.UARTDevice)
 
 _LOGGER = logging.getLogger(__name__)
 

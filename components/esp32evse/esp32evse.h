@@ -35,10 +35,12 @@ class WishingEntity {
   bool wishes{false};
 };
 
-class Esp32Evse final : public AtClientListener, public Component, public uart::UARTDevice {
+class Esp32Evse final : public AtClientListener, public PollingComponent, public uart::UARTDevice {
  public:
   void setup() override;
   void loop() override;
+  /// Everything that can change is read again: ESPHome's poller asks for it, or `component.update`.
+  void update() override { this->client_.poll(); }
   void dump_config() override;
   void on_shutdown() override;
   float get_setup_priority() const override { return setup_priority::DATA; }
@@ -47,7 +49,6 @@ class Esp32Evse final : public AtClientListener, public Component, public uart::
   void set_tables(const CommandRow *rows, RowState *states, uint8_t row_count, const Binding *bindings,
                   uint8_t binding_count, uint8_t first_derived, Pacer *pacers);
   void set_push_interval(uint32_t push_ms) { this->client_.set_push_interval(push_ms); }
-  void set_update_interval(uint32_t poll_ms) { this->client_.set_poll_interval(poll_ms); }
   void set_keep_settings() { this->client_.set_keep_settings(); }
   /// What a charging current below 6 A means; a pause is written to the row of ENABLE.
   void set_below_minimum(BelowMinimum meaning, uint8_t enable_row) {

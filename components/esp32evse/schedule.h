@@ -53,6 +53,7 @@ class Schedule {
 
   void set_rows(const CommandRow *rows, RowState *states, uint8_t count);
   void set_push_interval(uint32_t push_ms) { this->push_ms_ = push_ms; }
+  static constexpr uint32_t NO_POLL = INT32_MAX;  // poll() is called from outside, by ESPHome's own poller
   void set_poll_interval(uint32_t poll_ms) { this->poll_ms_ = poll_ms; }
   uint32_t push_interval() const { return this->push_ms_; }
   uint32_t poll_interval() const { return this->poll_ms_; }
@@ -108,7 +109,7 @@ class Schedule {
   uint32_t next_poll_{0};
   uint32_t next_lacking_{0};
   uint32_t push_ms_{0};
-  uint32_t poll_ms_{60000};
+  uint32_t poll_ms_{NO_POLL};
 };
 
 }  // namespace esphome::esp32evse

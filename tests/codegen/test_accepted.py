@@ -51,6 +51,13 @@ def test_the_hub_of_an_action(warnings, action: str, form: str) -> None:
     assert warnings(node(clock, hub=on_ready(f"esp32evse.{action}: {form}"))) == []
 
 
+@pytest.mark.parametrize(
+    "action", ["update: evse", "suspend: evse", "resume: evse", "resume: {id: evse, update_interval: 30s}"]
+)
+def test_esphomes_own_actions(warnings, action: str) -> None:
+    assert warnings(node(hub=on_ready(f"component.{action}"))) == []
+
+
 def test_the_hub_of_an_action_twice() -> None:
     text = node(hub=on_ready("esp32evse.enable: {id: evse, esp32evse_id: evse}"))
     assert nodes.error(text) == "id and esp32evse_id both name the charger: leave one out."
