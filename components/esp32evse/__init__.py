@@ -21,6 +21,7 @@ from .codegen import DOMAIN, emit_tables, emit_wish_names, esp32evse_ns, hub_of,
 DEPENDENCIES = ["uart"]
 MULTI_CONF = True
 
+CONF_BELOW_MINIMUM = "below_minimum"
 CONF_KEEP_SETTINGS = "keep_settings"
 CONF_PUSH_INTERVAL = "push_interval"
 CONF_SUBSCRIPTIONS = "subscriptions"
@@ -28,6 +29,8 @@ CONF_SUBSCRIPTIONS = "subscriptions"
 DEFAULT_PUSH_INTERVAL_MS = 250
 
 Esp32Evse = esp32evse_ns.class_("Esp32Evse", cg.PollingComponent, uart.UARTDevice)
+
+BelowMinimum = esp32evse_ns.enum("BelowMinimum", is_class=True)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -125,6 +128,7 @@ CONFIG_SCHEMA = cv.All(
             cv.Optional(CONF_PUSH_INTERVAL, default=f"{DEFAULT_PUSH_INTERVAL_MS}ms"): _push_interval,
             cv.Optional(CONF_SUBSCRIPTIONS): _subscriptions,
             cv.Optional(CONF_KEEP_SETTINGS, default=False): teach(CONF_KEEP_SETTINGS, "true or false", cv.boolean),
+            cv.Optional(CONF_BELOW_MINIMUM, default="minimum"): cv.one_of("minimum", "pause", lower=True),
             cv.Optional(CONF_TIME_ID): time_source,
             **{cv.Optional(trigger.name): automation.validate_automation({}) for trigger in catalog.TRIGGERS},
         }
@@ -154,6 +158,8 @@ async def to_code(config: ConfigType) -> None:
     if config[CONF_KEEP_SETTINGS]:
         hub.commands.update(catalog.LIVE_SETTINGS)
         cg.add(variable.set_keep_settings())
+    if config[CONF_BELOW_MINIMUM] == "pause":
+        cg.add(variable.set_below_minimum(BelowMinimum.PAUSE, hub.row("ENABLE")))
     if (time_id := config.get(CONF_TIME_ID)) is not None:
         hub.keeps_time = True
         cg.add(variable.set_time(await cg.get_variable(time_id), hub.row("TIME")))

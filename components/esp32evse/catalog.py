@@ -596,6 +596,7 @@ OPTIONS: tuple[Argument, ...] = (
              "100 ms to 60 s, or `never`; the charger rounds up to its own loop of 260 ms (100 ms in v2.1.1)", "250ms"),
     Argument("subscriptions", "map", "period or `never` for single values, with the names of the subscribe actions; stronger than push_interval", ""),
     Argument("keep_settings", "boolean", "after a restart of the charger put back what it held before and forgets: " + ", ".join(COMMAND[name].aliases[0] for name in LIVE_SETTINGS) + "; remembered as long as the node has power", "false"),
+    Argument("below_minimum", "`minimum` or `pause`", "what a charging current below 6 A means, which IEC 61851 does not have: 6 A, or a pause until a current of 6 A or more is set", "minimum"),
     Argument("time_id", "ID", "an ESPHome time source; keeps the charger's clock set", ""),
 )
 

@@ -19,6 +19,7 @@ ACTIONS = {
     "disable": ("WriteAction<>(evse, ENABLE, 0)", ""),
     "authorize": ("RunAction<>(evse, AUTH)", ""),
     "set_charging_current": ("SetChargingCurrentAction<>(evse, CHCUR)", "current: 16A"),
+    "set_session_limits": ("SetSessionLimitsAction<>(evse, CONSUMLIM, CHTIMELIM, UNDERPOWERLIM)", "energy: 20"),
     "set_wifi_station": ("SetWifiStationAction<>(evse, WIFISTACFG)", "ssid: home"),
     "set_static_ip": (
         "SetStaticIpAction<>(evse, WIFISTASTATIC)",
@@ -286,7 +287,9 @@ def test_trigger_forms() -> None:
 
 # --- options of the hub -----------------------------------------------------------------------------------------------
 
-OPTIONS = ["id", "uart_id", "update_interval", "push_interval", "subscriptions", "keep_settings", "time_id"]
+OPTIONS = [
+    "id", "uart_id", "update_interval", "push_interval", "subscriptions", "keep_settings", "below_minimum", "time_id"
+]  # fmt: skip
 
 
 def hub(options: str, text: str = "") -> nodes.Code:
@@ -324,6 +327,7 @@ def test_defaults_are_those_of_the_catalog() -> None:
         ("push_interval: 60s", "evse->set_push_interval(60000);"),
         ("push_interval: never", "evse->set_push_interval(0);"),
         ("keep_settings: true", "evse->set_keep_settings();"),
+        ("below_minimum: pause", "evse->set_below_minimum(esp32evse::BelowMinimum::PAUSE, evse__ENABLE);"),
     ],
 )
 def test_option(options: str, expected: str) -> None:
