@@ -5,7 +5,16 @@ import re
 import esphome.codegen as cg
 import esphome.config_validation as cv
 from esphome import automation
-from esphome.const import CONF_COMMAND, CONF_CURRENT, CONF_ENERGY, CONF_ID, CONF_PASSWORD, CONF_PERIOD, CONF_SSID, CONF_TIME_ID
+from esphome.const import (
+    CONF_COMMAND,
+    CONF_CURRENT,
+    CONF_ENERGY,
+    CONF_ID,
+    CONF_PASSWORD,
+    CONF_PERIOD,
+    CONF_SSID,
+    CONF_TIME_ID,
+)
 
 from . import Esp32Evse, catalog, subscription_period, time_source
 from .codegen import CONF_ESP32EVSE_ID, DOMAIN, charger_string, esp32evse_ns, hub_of, one_line, teach
@@ -124,6 +133,8 @@ _register(
     cv.maybe_simple_value(_hub_schema({cv.Required(CONF_CURRENT): cv.templatable(_ampere)}), key=CONF_CURRENT),
     lambda hub, _: (hub.row("CHCUR"),),
 )
+
+
 def _limit(key: str, multiplier: int):
     """A limit of the session in its entity's unit; what the charger's 32 bits cannot hold is an error."""
     high = (2**32 - 1) // multiplier

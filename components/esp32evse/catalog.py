@@ -285,8 +285,10 @@ class Entity:
     ``cadence`` is the time in s between two publications of a value that comes faster, equal ones too; 0: a sensor
         publishes every value as it comes, the rest every change.
     ``steps`` goes out at once when it changes by more than 5 %; to and from 0 every sensor does.
-    ``disabled`` entities are disabled in Home Assistant until somebody enables them there.
     ``minimum``, ``maximum`` and ``step`` are in the entity's unit.
+    ``package`` is the ready-made one that it belongs to; the full one has all. There an entity that is ``disabled`` is
+    disabled in Home Assistant until somebody enables it, because hardly anybody needs it, and seconds are ``shown_in`` a
+    unit that Home Assistant shows well.
     """
 
     platform: str
@@ -313,6 +315,8 @@ class Entity:
     step: float = 1
     multiplier: float = 1
     notes: str = ""
+    package: str = ""
+    shown_in: str = ""
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -352,7 +356,7 @@ def _fact(key: str, name: str, command: str, **kwargs: Any) -> Entity:
 
 
 def _counter(number: int, key: str, name: str, icon: str, notes: str) -> Entity:
-    return Entity("sensor", key, name, convert="counter", bit=number, state_class="total_increasing", category=DIAGNOSTIC, icon=icon, cadence=MINUTE_S, notes=notes)
+    return Entity("sensor", key, name, convert="counter", bit=number, category=DIAGNOSTIC, icon=icon, cadence=MINUTE_S, notes=notes, package="diagnostics", disabled=True)
 
 
 def _limit(key: str, name: str, command: str, **kwargs: Any) -> Entity:
@@ -432,123 +436,123 @@ TIMEZONES = (
 
 ENTITIES: tuple[Entity, ...] = (
     # sensors: the meter
-    _sensor("emeter_power", "Power", "EMETERPOWER", "W", "power", cadence=POWER_S, steps=True),
-    _sensor("emeter_session_time", "Session time", "EMETERSESTIME", "s", "duration", "total_increasing", cadence=MINUTE_S),
-    _sensor("emeter_charging_time", "Charging time", "EMETERCHTIME", "s", "duration", "total_increasing", cadence=MINUTE_S),
-    _sensor("energy_consumption", "Session energy", "EMETERCONSUM", "Wh", "energy", "total_increasing", notes="falls to 0 with each session", cadence=METER_S),
+    _sensor("emeter_power", "Power", "EMETERPOWER", "W", "power", cadence=POWER_S, steps=True, package="core"),
+    _sensor("emeter_session_time", "Session time", "EMETERSESTIME", "s", "duration", "total_increasing", cadence=MINUTE_S, package="meter", shown_in="min"),
+    _sensor("emeter_charging_time", "Charging time", "EMETERCHTIME", "s", "duration", "total_increasing", cadence=MINUTE_S, package="meter", shown_in="min"),
+    _sensor("energy_consumption", "Session energy", "EMETERCONSUM", "Wh", "energy", "total_increasing", notes="falls to 0 with each session", cadence=METER_S, package="core"),
     _sensor("total_energy_consumption", "Total energy", "EMETERTOTCONSUM", "Wh", "energy", "total_increasing", convert="lifetime", needs=("EMETERCONSUM",),
             notes="never falls except after a reset, see lifetime-energy.md; shown once it is saved, at most a minute late; above 16 777 216 Wh a float keeps every second Wh, "
-                  "above 33 554 432 Wh every fourth: the text sensor of the same name is exact", cadence=METER_S),
-    _sensor("voltage_l1", "Voltage L1", "EMETERVOLTAGE", "V", "voltage", field="l1", scale=3, accuracy=1, cadence=METER_S),
-    _sensor("voltage_l2", "Voltage L2", "EMETERVOLTAGE", "V", "voltage", field="l2", scale=3, accuracy=1, cadence=METER_S),
-    _sensor("voltage_l3", "Voltage L3", "EMETERVOLTAGE", "V", "voltage", field="l3", scale=3, accuracy=1, notes="firmware up to the head of June 2026 reports L2's voltage here", cadence=METER_S),
-    _sensor("current_l1", "Current L1", "EMETERCURRENT", "A", "current", field="l1", scale=3, accuracy=1, cadence=CURRENT_S, steps=True),
-    _sensor("current_l2", "Current L2", "EMETERCURRENT", "A", "current", field="l2", scale=3, accuracy=1, cadence=CURRENT_S, steps=True),
-    _sensor("current_l3", "Current L3", "EMETERCURRENT", "A", "current", field="l3", scale=3, accuracy=1, cadence=CURRENT_S, steps=True),
-    _sensor("active_phases", "Active phases", "", convert="derived", needs=("EMETERCURRENT",), icon="mdi:sine-wave", notes="phases that carry more than 0.5 A", cadence=MINUTE_S, steps=True),
-    _sensor("last_session_energy", "Last session energy", "", "Wh", "energy", "", convert="derived", needs=_SESSION, notes="caught before the charger sets its own value to 0", cadence=DIAGNOSTIC_S),
-    _sensor("last_session_duration", "Last session duration", "", "s", "duration", "", convert="derived", needs=_SESSION, cadence=DIAGNOSTIC_S),
+                  "above 33 554 432 Wh every fourth: the text sensor of the same name is exact", cadence=METER_S, package="core"),
+    _sensor("voltage_l1", "Voltage L1", "EMETERVOLTAGE", "V", "voltage", field="l1", scale=3, accuracy=1, cadence=METER_S, package="meter"),
+    _sensor("voltage_l2", "Voltage L2", "EMETERVOLTAGE", "V", "voltage", field="l2", scale=3, accuracy=1, cadence=METER_S, package="meter"),
+    _sensor("voltage_l3", "Voltage L3", "EMETERVOLTAGE", "V", "voltage", field="l3", scale=3, accuracy=1, notes="firmware up to the head of June 2026 reports L2's voltage here", cadence=METER_S, package="meter"),
+    _sensor("current_l1", "Current L1", "EMETERCURRENT", "A", "current", field="l1", scale=3, accuracy=1, cadence=CURRENT_S, steps=True, package="meter"),
+    _sensor("current_l2", "Current L2", "EMETERCURRENT", "A", "current", field="l2", scale=3, accuracy=1, cadence=CURRENT_S, steps=True, package="meter"),
+    _sensor("current_l3", "Current L3", "EMETERCURRENT", "A", "current", field="l3", scale=3, accuracy=1, cadence=CURRENT_S, steps=True, package="meter"),
+    _sensor("active_phases", "Phases in use", "", convert="derived", needs=("EMETERCURRENT",), icon="mdi:sine-wave", notes="phases that carry more than 0.5 A", cadence=MINUTE_S, steps=True, package="meter"),
+    _sensor("last_session_energy", "Last session energy", "", "Wh", "energy", "", convert="derived", needs=_SESSION, notes="caught before the charger sets its own value to 0", cadence=DIAGNOSTIC_S, package="core"),
+    _sensor("last_session_duration", "Last session time", "", "s", "duration", "", convert="derived", needs=_SESSION, cadence=DIAGNOSTIC_S, package="meter", shown_in="min"),
     # sensors: the charger itself
-    _sensor("uptime", "Uptime", "UPTIME", "s", "duration", "total_increasing", category=DIAGNOSTIC, cadence=MINUTE_S),
-    _sensor("temperature", "Temperature", "TEMP", "°C", "temperature", field="high", convert="gated", scale=2, accuracy=2, category=DIAGNOSTIC, notes="the highest sensor", cadence=MINUTE_S),
-    _sensor("temperature_high", "Temperature high", "TEMP", "°C", "temperature", field="high", convert="gated", scale=2, accuracy=2, category=DIAGNOSTIC, cadence=MINUTE_S),
-    _sensor("temperature_low", "Temperature low", "TEMP", "°C", "temperature", field="low", convert="gated", scale=2, accuracy=2, category=DIAGNOSTIC, cadence=MINUTE_S),
-    _sensor("temperature_sensor_count", "Temperature sensors", "TEMP", field="count", state_class="", category=DIAGNOSTIC, icon="mdi:thermometer-lines", cadence=MINUTE_S),
-    _sensor("wifi_rssi", "Charger Wi-Fi signal", "WIFISTACONN", "dBm", "signal_strength", field="rssi", convert="gated", category=DIAGNOSTIC, notes="unknown while not connected", cadence=DIAGNOSTIC_S),
-    _sensor("heap_used", "Heap used", "HEAP", "B", "data_size", field="used", category=DIAGNOSTIC, cadence=DIAGNOSTIC_S),
-    _sensor("heap_total", "Heap total", "HEAP", "B", "data_size", field="total", category=DIAGNOSTIC, cadence=DIAGNOSTIC_S),
-    _sensor("socket_lock_min_break_time", "Socket lock minimum break", "SOCKETLOCKMINBREAKTIME", "ms", "duration", "", category=DIAGNOSTIC),
+    _sensor("uptime", "Uptime", "UPTIME", "s", "duration", "", category=DIAGNOSTIC, cadence=MINUTE_S, package="diagnostics", shown_in="h"),
+    _sensor("temperature", "Temperature", "TEMP", "°C", "temperature", field="high", convert="gated", scale=2, accuracy=2, category=DIAGNOSTIC, notes="the highest sensor", cadence=MINUTE_S, package="diagnostics"),
+    _sensor("temperature_high", "Highest temperature", "TEMP", "°C", "temperature", field="high", convert="gated", scale=2, accuracy=2, category=DIAGNOSTIC, cadence=MINUTE_S, disabled=True),
+    _sensor("temperature_low", "Lowest temperature", "TEMP", "°C", "temperature", field="low", convert="gated", scale=2, accuracy=2, category=DIAGNOSTIC, cadence=MINUTE_S, disabled=True),
+    _sensor("temperature_sensor_count", "Temperature sensors", "TEMP", field="count", state_class="", category=DIAGNOSTIC, icon="mdi:thermometer-lines", cadence=MINUTE_S, disabled=True),
+    _sensor("wifi_rssi", "Wi-Fi signal", "WIFISTACONN", "dBm", "signal_strength", field="rssi", convert="gated", category=DIAGNOSTIC, notes="unknown while not connected", cadence=DIAGNOSTIC_S, package="diagnostics"),
+    _sensor("heap_used", "Heap used", "HEAP", "B", "data_size", "", field="used", category=DIAGNOSTIC, cadence=DIAGNOSTIC_S, disabled=True),
+    _sensor("heap_total", "Heap total", "HEAP", "B", "data_size", "", field="total", category=DIAGNOSTIC, cadence=DIAGNOSTIC_S, disabled=True),
+    _sensor("socket_lock_min_break_time", "Lock break time", "SOCKETLOCKMINBREAKTIME", "ms", "duration", "", category=DIAGNOSTIC, disabled=True),
     # sensors: the link
     _counter(0, "commands_answered", "Commands answered", "mdi:check", "commands that ended with OK"),
     _counter(1, "commands_failed", "Commands failed", "mdi:close", "commands that ended with ERROR"),
     _counter(2, "commands_timed_out", "Commands timed out", "mdi:timer-off", "commands without an answer"),
     _counter(3, "resyncs", "Resynchronisations", "mdi:sync-alert", "times the answers had to be sorted out again"),
-    _counter(4, "charger_reboots", "Charger restarts", "mdi:restart-alert", "since the companion started"),
+    _counter(4, "charger_reboots", "Restarts", "mdi:restart-alert", "since the companion started"),
     _counter(5, "lines_discarded", "Lines discarded", "mdi:delete-empty", "lines that were damaged, too long or unexpected"),
     # binary sensors
-    _binary("connected", "Charger connected", device_class="connectivity", convert="derived", category=DIAGNOSTIC, notes="the charger answers"),
-    _binary("timeout_fault", "Charger silent", device_class="problem", convert="derived", category=DIAGNOSTIC, notes="the charger does not answer"),
-    _binary("vehicle_connected", "Vehicle connected", device_class="plug", convert="derived", needs=("STATE",), notes="states B1 to D2; unknown in E and F, where the charger does not tell"),
-    _binary("charging", "Charging", device_class="battery_charging", convert="derived", needs=("STATE",), notes="states C2 and D2"),
-    _binary("fault", "Fault", device_class="problem", convert="derived", needs=("STATE", "ERROR"), notes="state E or any fault bit"),
-    _binary("pending_authorization", "Waiting for authorization", "PENDAUTH", convert="pending", icon="mdi:account-key", notes="off in state E, where the charger's bit means nothing"),
-    _binary("charging_limit_reached", "Charging limit reached", "LIMREACH", icon="mdi:speedometer"),
+    _binary("connected", "Connected", device_class="connectivity", convert="derived", category=DIAGNOSTIC, notes="the charger answers", package="core"),
+    _binary("timeout_fault", "Silent", device_class="problem", convert="derived", category=DIAGNOSTIC, notes="the charger does not answer", disabled=True),
+    _binary("vehicle_connected", "Vehicle connected", device_class="plug", convert="derived", needs=("STATE",), notes="states B1 to D2; unknown in E and F, where the charger does not tell", package="core"),
+    _binary("charging", "Charging", device_class="battery_charging", convert="derived", needs=("STATE",), notes="states C2 and D2", package="core"),
+    _binary("fault", "Fault", device_class="problem", convert="derived", needs=("STATE", "ERROR"), notes="state E or any fault bit", package="core"),
+    _binary("pending_authorization", "Waiting for authorization", "PENDAUTH", convert="pending", icon="mdi:account-key", notes="off in state E, where the charger's bit means nothing", package="core"),
+    _binary("charging_limit_reached", "Charging limit reached", "LIMREACH", icon="mdi:speedometer", package="settings"),
     *(
-        _binary(f"{key}_fault", f"{text} fault", "ERROR", "problem", convert="bit", bit=bit, category=DIAGNOSTIC)
+        _binary(f"{key}_fault", f"{text} fault", "ERROR", "problem", convert="bit", bit=bit, category=DIAGNOSTIC, package="diagnostics")
         for bit, (key, text) in enumerate(FAULTS)
     ),
-    _binary("wifi_connected", "Charger Wi-Fi connected", "WIFISTACONN", "connectivity", field="connected", category=DIAGNOSTIC),
-    _binary("wifi_static_ip", "Charger static address", "WIFISTASTATIC", field="enabled", category=DIAGNOSTIC, icon="mdi:ip-network"),
-    _binary("wifi_ap_active", "Charger access point active", "WIFIAPCFG", "running", field="enabled", category=DIAGNOSTIC),
-    _binary("wifi_ap_connected", "Charger access point in use", "WIFIAPCONN", "connectivity", category=DIAGNOSTIC),
-    _binary("socket_lock", "Has socket lock", "SOCKETLOCK", category=DIAGNOSTIC, icon="mdi:lock"),
-    _binary("proximity_pilot", "Has proximity pilot", "PROXIMITY", category=DIAGNOSTIC, icon="mdi:connection"),
-    _binary("temperature_sensor", "Has temperature sensor", "TEMPSENSOR", category=DIAGNOSTIC, icon="mdi:thermometer"),
-    _binary("three_phase_capable", "Meter can count three phases", "EMETER", field="three_phase", category=DIAGNOSTIC, icon="mdi:sine-wave"),
+    _binary("wifi_connected", "Wi-Fi connected", "WIFISTACONN", "connectivity", field="connected", category=DIAGNOSTIC, package="diagnostics"),
+    _binary("wifi_static_ip", "Static address", "WIFISTASTATIC", field="enabled", category=DIAGNOSTIC, icon="mdi:ip-network", disabled=True),
+    _binary("wifi_ap_active", "Access point active", "WIFIAPCFG", "running", field="enabled", category=DIAGNOSTIC, disabled=True),
+    _binary("wifi_ap_connected", "Access point in use", "WIFIAPCONN", "connectivity", category=DIAGNOSTIC, disabled=True),
+    _binary("socket_lock", "Has socket lock", "SOCKETLOCK", category=DIAGNOSTIC, icon="mdi:lock", disabled=True),
+    _binary("proximity_pilot", "Has proximity pilot", "PROXIMITY", category=DIAGNOSTIC, icon="mdi:connection", disabled=True),
+    _binary("temperature_sensor", "Has temperature sensor", "TEMPSENSOR", category=DIAGNOSTIC, icon="mdi:thermometer", disabled=True),
+    _binary("three_phase_capable", "Three-phase capable", "EMETER", field="three_phase", category=DIAGNOSTIC, icon="mdi:sine-wave", disabled=True),
     # text sensors
-    _text("state", "State", "STATE", convert="name", options=STATES, icon="mdi:ev-station", notes="IEC 61851 state: " + ", ".join(STATES)),
-    _text("status", "Status", convert="derived", needs=("STATE", "ERROR", "ENABLE", "PENDAUTH", "LIMREACH"), icon="mdi:ev-station", notes="what is going on, in words"),
-    _fact("total_energy_consumption", "Total energy exact", "EMETERTOTCONSUM", convert="lifetime", needs=("EMETERCONSUM",), icon="mdi:counter", notes="Wh, every digit; like the sensor, but while charging it stands still, for a logbook notes every change of a text"),
-    _fact("device_name", "Board", "DEVNAME", icon="mdi:developer-board"),
-    _fact("device_time", "Charger time", "TIME", convert="time", device_class="timestamp", cadence=MINUTE_S, disabled=True,
-          notes="UTC, ISO 8601; disabled in Home Assistant at first, because a clock that moves fills its logbook: `disabled_by_default: false`"),
-    _fact("timezone", "Charger time zone name", "TZ", icon="mdi:map-clock"),
-    _fact("timezone_rule", "Charger time zone rule", "TZRULE", icon="mdi:map-clock"),
-    _fact("wifi_sta_ssid", "Charger Wi-Fi network", "WIFISTACFG", field="ssid", icon="mdi:wifi"),
-    _fact("wifi_sta_ip", "Charger address", "WIFISTAIP", icon="mdi:ip-network"),
-    _fact("wifi_sta_mac", "Charger MAC", "WIFISTAMAC", icon="mdi:network"),
-    _fact("wifi_static_ip", "Charger static IP", "WIFISTASTATIC", field="ip", icon="mdi:ip-network"),
-    _fact("wifi_static_gateway", "Charger static gateway", "WIFISTASTATIC", field="gateway", icon="mdi:ip-network"),
-    _fact("wifi_static_netmask", "Charger static netmask", "WIFISTASTATIC", field="netmask", icon="mdi:ip-network"),
-    _fact("wifi_static_dns", "Charger static DNS", "WIFISTASTATIC", field="dns", icon="mdi:ip-network", notes="development head only"),
-    _fact("wifi_ap_ssid", "Charger access point name", "WIFIAPCFG", field="ssid", icon="mdi:access-point"),
-    _fact("wifi_ap_ip", "Charger access point address", "WIFIAPIP", icon="mdi:access-point-network"),
-    _fact("wifi_ap_mac", "Charger access point MAC", "WIFIAPMAC", icon="mdi:network"),
-    _fact("chip", "Chip", "CHIP", convert="join", icon="mdi:chip", notes="model, cores, revision"),
-    _fact("build_time", "Build time", "BUILDTIME", convert="join", icon="mdi:hammer-wrench"),
-    _fact("version", "Firmware version", "VER", icon="mdi:tag"),
-    _fact("idf_version", "ESP-IDF version", "IDFVER", icon="mdi:tag-outline"),
-    _fact("emeter_type", "Meter type", "EMETER", field="type", convert="name", options=EMETER_TYPES, icon="mdi:meter-electric", notes="what the board's meter measures: " + ", ".join(EMETER_TYPES)),
-    _fact("serial_ports", "Serial ports", "SERIALS", convert="join", icon="mdi:serial-port", notes="type (1 UART, 2 RS-485) and name of each"),
-    _fact("aux_inputs", "Auxiliary inputs", "AUXINPUTS", convert="join", icon="mdi:import"),
-    _fact("aux_outputs", "Auxiliary outputs", "AUXOUTPUTS", convert="join", icon="mdi:export"),
-    _fact("aux_analog_inputs", "Auxiliary analog inputs", "AUXANALOGINPUTS", convert="join", icon="mdi:import"),
+    _text("state", "State", "STATE", convert="name", options=STATES, icon="mdi:ev-station", notes="IEC 61851 state: " + ", ".join(STATES), package="core"),
+    _text("status", "Charge status", convert="derived", needs=("STATE", "ERROR", "ENABLE", "PENDAUTH", "LIMREACH"), icon="mdi:ev-station", notes="what is going on, in words", package="core"),
+    _fact("total_energy_consumption", "Total energy exact", "EMETERTOTCONSUM", convert="lifetime", needs=("EMETERCONSUM",), icon="mdi:counter", notes="Wh, every digit; like the sensor, but while charging it stands still, for a logbook notes every change of a text", disabled=True),
+    _fact("device_name", "Board", "DEVNAME", icon="mdi:developer-board", package="diagnostics"),
+    _fact("device_time", "Clock", "TIME", convert="time", device_class="timestamp", cadence=MINUTE_S,
+          notes="UTC, ISO 8601", disabled=True),
+    _fact("timezone", "Time zone name", "TZ", icon="mdi:map-clock", disabled=True),
+    _fact("timezone_rule", "Time zone rule", "TZRULE", icon="mdi:map-clock", disabled=True),
+    _fact("wifi_sta_ssid", "Wi-Fi network", "WIFISTACFG", field="ssid", icon="mdi:wifi"),
+    _fact("wifi_sta_ip", "IP address", "WIFISTAIP", icon="mdi:ip-network", package="diagnostics"),
+    _fact("wifi_sta_mac", "MAC address", "WIFISTAMAC", icon="mdi:network", disabled=True),
+    _fact("wifi_static_ip", "Static IP", "WIFISTASTATIC", field="ip", icon="mdi:ip-network", disabled=True),
+    _fact("wifi_static_gateway", "Static gateway", "WIFISTASTATIC", field="gateway", icon="mdi:ip-network", disabled=True),
+    _fact("wifi_static_netmask", "Static netmask", "WIFISTASTATIC", field="netmask", icon="mdi:ip-network", disabled=True),
+    _fact("wifi_static_dns", "Static DNS", "WIFISTASTATIC", field="dns", icon="mdi:ip-network", notes="development head only", disabled=True),
+    _fact("wifi_ap_ssid", "Access point name", "WIFIAPCFG", field="ssid", icon="mdi:access-point", disabled=True),
+    _fact("wifi_ap_ip", "Access point address", "WIFIAPIP", icon="mdi:access-point-network", disabled=True),
+    _fact("wifi_ap_mac", "Access point MAC", "WIFIAPMAC", icon="mdi:network", disabled=True),
+    _fact("chip", "Chip", "CHIP", convert="join", icon="mdi:chip", notes="model, cores, revision", disabled=True),
+    _fact("build_time", "Build time", "BUILDTIME", convert="join", icon="mdi:hammer-wrench", disabled=True),
+    _fact("version", "Firmware version", "VER", icon="mdi:tag", package="diagnostics"),
+    _fact("idf_version", "ESP-IDF version", "IDFVER", icon="mdi:tag-outline", disabled=True),
+    _fact("emeter_type", "Meter type", "EMETER", field="type", convert="name", options=EMETER_TYPES, icon="mdi:meter-electric", notes="what the board's meter measures: " + ", ".join(EMETER_TYPES), disabled=True),
+    _fact("serial_ports", "Serial ports", "SERIALS", convert="join", icon="mdi:serial-port", notes="type (1 UART, 2 RS-485) and name of each", disabled=True),
+    _fact("aux_inputs", "Aux inputs", "AUXINPUTS", convert="join", icon="mdi:import", disabled=True),
+    _fact("aux_outputs", "Aux outputs", "AUXOUTPUTS", convert="join", icon="mdi:export", disabled=True),
+    _fact("aux_analog_inputs", "Aux analog inputs", "AUXANALOGINPUTS", convert="join", icon="mdi:import", disabled=True),
     # switches
-    Entity("switch", "enable", "Charging enabled", "ENABLE", icon="mdi:ev-plug-type2"),
-    Entity("switch", "available", "Available", "AVAILABLE", category=CONFIG, icon="mdi:ev-station"),
-    Entity("switch", "request_authorization", "Require authorization", "REQAUTH", category=CONFIG, icon="mdi:account-key"),
+    Entity("switch", "enable", "Charging enabled", "ENABLE", icon="mdi:ev-plug-type2", package="core"),
+    Entity("switch", "available", "Available", "AVAILABLE", category=CONFIG, icon="mdi:ev-station", package="settings"),
+    Entity("switch", "request_authorization", "Require authorization", "REQAUTH", category=CONFIG, icon="mdi:account-key", package="settings"),
     Entity("switch", "three_phase_meter", "Three-phase meter", "EMETERTHREEPHASE", category=CONFIG, icon="mdi:sine-wave"),
-    Entity("switch", "socket_outlet", "Socket outlet", "SOCKETOUTLET", category=CONFIG, icon="mdi:power-socket"),
-    Entity("switch", "wifi_station", "Charger Wi-Fi station", "WIFISTACFG", "enabled", category=CONFIG, icon="mdi:wifi", notes="keeps network and password"),
-    Entity("switch", "wifi_access_point", "Charger access point", "WIFIAPCFG", "enabled", category=CONFIG, icon="mdi:access-point", notes="goes off by itself after a minute without a client"),
+    Entity("switch", "socket_outlet", "Socket outlet", "SOCKETOUTLET", category=CONFIG, icon="mdi:power-socket", disabled=True),
+    Entity("switch", "wifi_station", "Wi-Fi station", "WIFISTACFG", "enabled", category=CONFIG, icon="mdi:wifi", notes="keeps network and password"),
+    Entity("switch", "wifi_access_point", "Access point", "WIFIAPCFG", "enabled", category=CONFIG, icon="mdi:access-point", notes="goes off by itself after a minute without a client", disabled=True),
     # buttons
-    Entity("button", "authorize", "Authorize", "AUTH", convert="action", icon="mdi:account-check", notes="valid for 60 s"),
-    Entity("button", "restart", "Restart charger", "RST", convert="action", device_class="restart", category=CONFIG),
-    Entity("button", "start_ap", "Start charger access point", "WIFIAPCFG", convert="action", category=CONFIG, icon="mdi:access-point"),
+    Entity("button", "authorize", "Authorize", "AUTH", convert="action", icon="mdi:account-check", notes="valid for 60 s", package="core"),
+    Entity("button", "restart", "Restart", "RST", convert="action", device_class="restart", category=CONFIG, package="settings"),
+    Entity("button", "start_ap", "Start access point", "WIFIAPCFG", convert="action", category=CONFIG, icon="mdi:access-point", disabled=True),
     Entity("button", "reset_total_energy", "Reset total energy", "EMETERTOTCONSUM", convert="action", category=CONFIG, icon="mdi:counter"),
-    Entity("button", "wifi_scan", "Scan for Wi-Fi networks", "WIFIAPSCAN", convert="action", category=DIAGNOSTIC, icon="mdi:wifi-find", notes="results go to on_wifi_scan_result"),
-    Entity("button", "refresh", "Refresh", convert="action", category=DIAGNOSTIC, icon="mdi:refresh", notes="reads everything again"),
+    Entity("button", "wifi_scan", "Scan for Wi-Fi", "WIFIAPSCAN", convert="action", category=DIAGNOSTIC, icon="mdi:wifi-find", notes="results go to on_wifi_scan_result", disabled=True),
+    Entity("button", "refresh", "Refresh", convert="action", category=DIAGNOSTIC, icon="mdi:refresh", notes="reads everything again", package="diagnostics", disabled=True),
     # numbers
-    Entity("number", "charging_current", "Charging current", "CHCUR", **_TENTHS),
-    _limit("default_charging_current", "Default charging current", "DEFCHCUR", **_TENTHS),
-    _limit("maximum_charging_current", "Maximum charging current", "MAXCHCUR", **_AMPERE),
-    _limit("consumption_limit", "Energy limit", "CONSUMLIM", **_KWH),
-    _limit("default_consumption_limit", "Default energy limit", "DEFCONSUMLIM", **_KWH),
-    _limit("charging_time_limit", "Charging time limit", "CHTIMELIM", **_HOURS),
-    _limit("default_charging_time_limit", "Default charging time limit", "DEFCHTIMELIM", **_HOURS),
-    _limit("under_power_limit", "Under-power limit", "UNDERPOWERLIM", **_KW),
-    _limit("default_under_power_limit", "Default under-power limit", "DEFUNDERPOWERLIM", **_KW),
+    Entity("number", "charging_current", "Charging current", "CHCUR", **_TENTHS, package="core"),
+    _limit("default_charging_current", "Default current", "DEFCHCUR", **_TENTHS, package="settings"),
+    _limit("maximum_charging_current", "Maximum current", "MAXCHCUR", **_AMPERE, package="settings"),
+    _limit("consumption_limit", "Energy limit", "CONSUMLIM", **_KWH, package="settings"),
+    _limit("default_consumption_limit", "Default energy limit", "DEFCONSUMLIM", **_KWH, package="settings"),
+    _limit("charging_time_limit", "Time limit", "CHTIMELIM", **_HOURS, package="settings"),
+    _limit("default_charging_time_limit", "Default time limit", "DEFCHTIMELIM", **_HOURS, package="settings"),
+    _limit("under_power_limit", "Under-power limit", "UNDERPOWERLIM", **_KW, package="settings"),
+    _limit("default_under_power_limit", "Default power limit", "DEFUNDERPOWERLIM", **_KW, package="settings"),
     _limit("emeter_voltage", "Meter voltage", "EMETERACVOLTAGE", unit="V", device_class="voltage", minimum=100, maximum=300, icon="mdi:flash-triangle"),
     # selects
     Entity("select", "emeter_mode", "Meter mode", "EMETERMODE", convert="value", options=EMETER_MODES, category=CONFIG, icon="mdi:meter-electric"),
-    Entity("select", "timezone", "Charger time zone", "TZ", convert="name", options=TIMEZONES, category=CONFIG, icon="mdi:map-clock", notes="development head only; `options:` replaces the list"),
+    Entity("select", "timezone", "Time zone", "TZ", convert="name", options=TIMEZONES, category=CONFIG, icon="mdi:map-clock", notes="development head only; `options:` replaces the list"),
     # texts
-    Entity("text", "host_name", "Charger host name", "HOSTNAME", category=CONFIG, icon="mdi:web", notes="1 to 31 bytes"),
-    Entity("text", "instance_name", "Charger instance name", "INSTNAME", category=CONFIG, icon="mdi:label", notes="1 to 31 bytes"),
+    Entity("text", "host_name", "Host name", "HOSTNAME", category=CONFIG, icon="mdi:web", notes="1 to 31 bytes"),
+    Entity("text", "instance_name", "Instance name", "INSTNAME", category=CONFIG, icon="mdi:label", notes="1 to 31 bytes"),
     # events
     Entity("event", "session", "Session", convert="derived", needs=_SESSION, options=("started", "finished"), icon="mdi:ev-station",
-           notes="an ESPHome event carries no numbers: energy and duration are in last_session_energy, last_session_duration and on_session_end, all set before the event"),
-    Entity("event", "fault", "Fault event", convert="derived", needs=("ERROR",), options=tuple(key for key, _ in FAULTS), icon="mdi:alert", notes="one for each fault bit that appears"),
+           notes="an ESPHome event carries no numbers: energy and duration are in last_session_energy, last_session_duration and on_session_end, all set before the event", package="core"),
+    Entity("event", "fault", "Fault event", convert="derived", needs=("ERROR",), options=tuple(key for key, _ in FAULTS), icon="mdi:alert", notes="one for each fault bit that appears", package="diagnostics"),
 )
 
 PLATFORMS = tuple(dict.fromkeys(entity.platform for entity in ENTITIES))

@@ -12,7 +12,7 @@ from typing import Any
 
 import esphome.codegen as cg
 import esphome.config_validation as cv
-from esphome.const import CONF_DISABLED_BY_DEFAULT, CONF_FILTERS, CONF_FORCE_UPDATE, CONF_ID, CONF_PLATFORM
+from esphome.const import CONF_FILTERS, CONF_FORCE_UPDATE, CONF_ID, CONF_PLATFORM
 from esphome.core import CORE, ID
 from esphome.cpp_generator import Expression, MockObj, RawExpression, RawStatement, StaticConstAssignmentExpression
 from esphome.types import ConfigType
@@ -147,27 +147,27 @@ def charger_string(key: str, low: int):
     return one_line(key, low, catalog.MAX_STRING_BYTES)
 
 
-def may_be_disabled(entity: catalog.Entity, schema: cv.Schema) -> cv.Schema:
-    """The schema with another default of ESPHome's `disabled_by_default`, where the catalog says so."""
-    if not entity.disabled:
-        return schema
-    return schema.extend({cv.Optional(CONF_DISABLED_BY_DEFAULT, default=True): cv.boolean})
-
-
 def platform_schema(platform: str, hub_class: MockObj, make_schema) -> cv.Schema:
     """`make_schema(entity)` for each of the platform's rows, all optional, under the platform's hub key.
 
     The block may have an id of its own, by which `!extend` and `!remove` find it in a package.
     """
-    keys = {
-        cv.Optional(entity.key): may_be_disabled(entity, make_schema(entity)) for entity in catalog.entities(platform)
-    }
+    keys = {cv.Optional(entity.key): make_schema(entity) for entity in catalog.entities(platform)}
     block = {cv.Optional(CONF_ID): cv.declare_id(EntityBlock), cv.GenerateID(CONF_ESP32EVSE_ID): cv.use_id(hub_class)}
     return cv.All(
         mistakes.in_entities(platform, {CONF_PLATFORM, *(str(key) for key in block)}),
         cv.Schema({**block, **keys}),
         cv.has_at_least_one_key(*(entity.key for entity in catalog.entities(platform))),
     )
+
+
+#: Filters that know no value but the present one: to them the cadence makes no difference.
+_MEMORYLESS = {"calibrate_linear", "calibrate_polynomial", "clamp", "multiply", "offset", "round"}
+
+
+def _remembers(filters) -> bool:
+    """Whether some filter needs every value, as an average or a throttle does, or may: a lambda."""
+    return any(not _MEMORYLESS & {str(key) for key in item} for item in filters)
 
 
 async def platform_to_code(platform: str, config: ConfigType, make_entity) -> None:
@@ -183,7 +183,7 @@ async def platform_to_code(platform: str, config: ConfigType, make_entity) -> No
         variable = await make_entity(entity, entity_config, hub)
         hub.commands.update(entity.commands)
         if variable is not None:
-            every = bool(entity_config.get(CONF_FILTERS) or entity_config.get(CONF_FORCE_UPDATE))
+            every = _remembers(entity_config.get(CONF_FILTERS, ())) or bool(entity_config.get(CONF_FORCE_UPDATE))
             hub.bindings.append((entity, variable, every))
 
 

@@ -6,7 +6,7 @@ import math
 import esphome.codegen as cg
 import esphome.config_validation as cv
 from esphome.components import number
-from esphome.const import CONF_MAX_VALUE, CONF_MIN_VALUE, CONF_STEP
+from esphome.const import CONF_MAX_VALUE, CONF_MIN_VALUE, CONF_MODE, CONF_STEP
 
 from . import Esp32Evse, catalog, codegen
 
@@ -61,6 +61,8 @@ def _schema(entity: catalog.Entity):
             (CONF_MULTIPLIER, entity.multiplier),
         )
     }
+    if entity.unit == "A":  # Home Assistant takes a box where there are more than 256 steps
+        keys[cv.Optional(CONF_MODE, default="SLIDER")] = cv.enum(number.NUMBER_MODES, upper=True)
     presentation = codegen.presentation(entity, "icon", "device_class", "category", "unit")
     return cv.All(number.number_schema(EvseNumber, **presentation).extend(keys), _check_range(entity))
 

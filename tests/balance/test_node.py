@@ -122,7 +122,7 @@ def test_the_managers_pause_is_not_a_persons(charging):
     charging.live_until(lambda: not charging.enabled(), 60)
     charging.live(10)
     assert charging.node.value("switch.Charging enabled") is True
-    assert "Paused" not in charging.node.value("text_sensor.Status")
+    assert "Paused" not in charging.node.value("text_sensor.Charge status")
 
 
 def test_a_persons_pause_stays_until_a_person_ends_it(charging):
@@ -210,9 +210,9 @@ def test_the_lease_is_renewed_as_long_as_the_node_lives(charging):
 
 
 def test_a_persons_time_limit_is_kept_beside_the_lease(charging):
-    charging.node.command("number.Charging time limit", 5 / 60)
+    charging.node.command("number.Time limit", 5 / 60)
     charging.live(2)
-    assert charging.node.value("number.Charging time limit") == pytest.approx(5 / 60, abs=0.01)
+    assert charging.node.value("number.Time limit") == pytest.approx(5 / 60, abs=0.01)
     charging.live_until(lambda: charging.current() == 0, 400)
     spent = charging.charger.call(lambda charger: charger.value("EMETERCHTIME")[0])
     assert 300 <= spent <= 305

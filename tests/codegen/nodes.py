@@ -241,7 +241,9 @@ def code(text: str) -> Code:
     with _scratch() as directory, _valid(text, directory) as loaded:
         esphome_main.generate_cpp_contents(loaded)
         main = CORE.cpp_main_section
-        tables = re.findall(r"^static const esp32evse::CommandRow \w+\[\] = {\n(.*?)^};$", CORE.cpp_global_section, re.M | re.S)
+        tables = re.findall(
+            r"^static const esp32evse::CommandRow \w+\[\] = {\n(.*?)^};$", CORE.cpp_global_section, re.M | re.S
+        )
         orders = [re.findall(r'^  {"(\w+)', table, re.M) for table in tables]
         for number, name in re.findall(r"\b(\d+) /\* (\w+) \*/", main):
             assert any(order[int(number) : int(number) + 1] == [name] for order in orders), f"{number} is not {name}"

@@ -341,7 +341,9 @@ def test_filters_get_every_value(filters: str) -> None:
     assert binding.every and not binding.pacer.isdigit()
 
 
-@pytest.mark.parametrize(("option", "paced"), [("", True), ("push_interval: 250ms", True), ("push_interval: 1s", False)])
+@pytest.mark.parametrize(
+    ("option", "paced"), [("", True), ("push_interval: 250ms", True), ("push_interval: 1s", False)]
+)
 def test_a_period_of_ones_own_gets_every_value(option: str, paced: bool) -> None:
     """Of what it is the period of: the meter, not the temperature."""
     text = "sensor: [{platform: esp32evse, emeter_power: {name: Power}, temperature: {name: Temperature}}]"

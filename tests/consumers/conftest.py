@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ class House:
         self.node = ClockedNode(self.program, self.charger, self.home, self.faults)
         self.node.__enter__()
         self.node.connect()
-        self.node.wait_for("Charger connected", True, CONNECTED_WITHIN_S)
+        self.node.wait_for("Connected", True, CONNECTED_WITHIN_S)
         return self.node
 
     def kill(self) -> None:

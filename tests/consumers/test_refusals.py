@@ -6,6 +6,7 @@ import pytest
 
 from tests.consumers.conftest import House
 
+
 def since(house: House, name: str, count: int) -> list:
     entity = house.node.find(name)
     return [change.value for change in house.node.changes[count:] if change.entity is entity]
@@ -83,12 +84,17 @@ def refusing():
     return make
 
 
-@pytest.mark.parametrize("data", [b"\xed\xa0\x80", b"\xe0\x80\x80", b"\xff", b"Stra\xdfe", b"\xf4\x90\x80\x80"], ids=repr)
+@pytest.mark.parametrize(
+    "data", [b"\xed\xa0\x80", b"\xe0\x80\x80", b"\xff", b"Stra\xdfe", b"\xf4\x90\x80\x80"], ids=repr
+)
 def test_text_that_is_no_utf8_reaches_every_client(house: House, data: bytes) -> None:
     """Home Assistant is cut off by a message that it cannot decode."""
     node, text = house.node, data.decode("utf-8", "replace")
     node.run(5)
-    for name, line in (("Network joined", b'WIFISTACFG=1,"' + data + b'",""'), ("Host name", b'HOSTNAME="' + data + b'"')):
+    for name, line in (
+        ("Network joined", b'WIFISTACFG=1,"' + data + b'",""'),
+        ("Host name", b'HOSTNAME="' + data + b'"'),
+    ):
         house.faults.to_client_now(b"\n+" + line + b"\n")
         node.wait_until(lambda name=name: text in node.history(name), 1)
         assert text in node.history(name)

@@ -7,10 +7,10 @@ from tests.consumers.conftest import House
 #: Filters of ESPHome that keep unknown to themselves, and what no outage can make unknown.
 KEPT = {
     "sensor.Temperature delta", "sensor.Voltage or zero", "sensor.Heap with timeout", "sensor.Current averaged",
-    "sensor.Last session energy", "sensor.Last session duration",
-    "binary_sensor.Charger connected", "text_sensor.Status", "text_sensor.Network found", "text_sensor.Command line",
+    "sensor.Last session energy", "sensor.Last session time",
+    "binary_sensor.Connected", "text_sensor.Charge status", "text_sensor.Network found", "text_sensor.Command line",
 }  # fmt: skip
-MOVING = ("binary_sensor.Unlock repeated", "text_sensor.Charger time", "text_sensor.Total energy exact")
+MOVING = ("binary_sensor.Unlock repeated", "text_sensor.Clock", "text_sensor.Total energy exact")
 #: Filters that say something only every so often.
 OWN_TIME = {"sensor.Temperature heartbeat", "sensor.Current averaged"}
 PLATFORMS = ("sensor", "binary_sensor", "text_sensor", "number", "select", "text")
@@ -28,16 +28,16 @@ def test_nothing_of_a_silent_charger_looks_alive(house: House) -> None:
     house.node.run(60)
     before = house.node.states()
     house.faults.cable_out()
-    house.node.wait_for("Charger connected", False, 20)
+    house.node.wait_for("Connected", False, 20)
     house.node.run(15)
     known = {name for name in ours(house) if house.node.value(name) is not None}
     assert known <= KEPT
-    assert house.node.value("Status") == "Charger not responding"
+    assert house.node.value("Charge status") == "Charger not responding"
     house.node.run(60)
     assert {name for name in ours(house) if house.node.value(name) is not None} <= KEPT, "a filter's timer let it out"
 
     house.faults.cable_in()
-    house.node.wait_for("Charger connected", True, 70)
+    house.node.wait_for("Connected", True, 70)
     house.node.run(5)
     after = house.node.states()
     for name in ours(house) - OWN_TIME:
@@ -50,11 +50,11 @@ def test_a_value_that_changed_meanwhile_goes_through_the_filters(house: House) -
     house.node.run(30)
     assert house.node.value("Vehicle delayed") is False
     house.faults.cable_out()
-    house.node.wait_for("Charger connected", False, 20)
+    house.node.wait_for("Connected", False, 20)
     house.charger.car.plug()
     house.node.run(5)
     house.faults.cable_in()
-    house.node.wait_for("Charger connected", True, 70)
+    house.node.wait_for("Connected", True, 70)
     house.node.wait_for("Not charging", False, 5)
     assert house.node.value("Vehicle delayed") is None, "it is delayed by 10 s"
     house.node.wait_for("Vehicle delayed", True, 12)
@@ -68,7 +68,7 @@ def test_a_delay_that_ends_in_the_outage(house: House) -> None:
     house.charger.set("CHTIMELIM", 0)
     house.node.run(2)
     house.faults.cable_out()
-    house.node.wait_for("Charger connected", False, 20)
+    house.node.wait_for("Connected", False, 20)
     seen = len(house.node.changes)
     house.node.run(30)
     late = [c for c in house.node.changes[seen:] if c.name == "binary_sensor.Limit delayed off" and c.value is not None]
@@ -92,9 +92,9 @@ def test_on_state_fires_on_a_change_only(house: House) -> None:
     seen = house.node.value("States seen")
     for _ in range(2):
         house.faults.cable_out()
-        house.node.wait_for("Charger connected", False, 20)
+        house.node.wait_for("Connected", False, 20)
         house.faults.cable_in()
-        house.node.wait_for("Charger connected", True, 70)
+        house.node.wait_for("Connected", True, 70)
         house.node.run(10)
     assert house.node.value("States seen") == seen
     house.charger.car.plug(wants_charge=False)
@@ -102,12 +102,12 @@ def test_on_state_fires_on_a_change_only(house: House) -> None:
 
 
 def test_a_state_of_a_newer_firmware_is_unknown(house: House) -> None:
-    house.node.wait_for("Status", "No vehicle connected", 10)
+    house.node.wait_for("Charge status", "No vehicle connected", 10)
     house.charger.override("STATE", 9)
-    house.node.wait_for("Status", None, 10)
+    house.node.wait_for("Charge status", None, 10)
     house.node.wait_for("text_sensor.State", None, 10)
     house.charger.override("STATE")
-    house.node.wait_for("Status", "No vehicle connected", 10)
+    house.node.wait_for("Charge status", "No vehicle connected", 10)
 
 
 def test_authorization_means_nothing_in_state_e(house: House) -> None:
@@ -116,7 +116,7 @@ def test_authorization_means_nothing_in_state_e(house: House) -> None:
     house.node.wait_for("text_sensor.State", "E", 10)
     house.node.run(10)
     assert house.node.value("Authorization lambda") is True, "its lambda turns it over"
-    assert house.node.value("Status") == "Fault"
+    assert house.node.value("Charge status") == "Fault"
     house.charger.override("STATE", 1)
     house.node.wait_for("Authorization lambda", False, 5)
 

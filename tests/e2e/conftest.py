@@ -36,7 +36,7 @@ def charger(request):
 def node(full_node_program, charger, tmp_path_factory):
     with charger.node(full_node_program, tmp_path_factory.mktemp("node")) as node:
         node.connect()
-        node.wait_for("binary_sensor.Charger connected", True)
+        node.wait_for("binary_sensor.Connected", True)
         yield node
 
 

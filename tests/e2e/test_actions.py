@@ -19,7 +19,7 @@ def charger(start_charger):
 @pytest.fixture
 def node(actions_program, start_node, charger):
     node = start_node(actions_program, charger)
-    node.wait_for("binary_sensor.Charger connected", True)
+    node.wait_for("binary_sensor.Connected", True)
     return node
 
 

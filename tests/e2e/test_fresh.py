@@ -70,7 +70,7 @@ def test_a_setting_that_somebody_else_changes_shows_within_5_s(full_node_program
     for name, value, key, shown in (
         ("CHCUR", 100, "number.Charging current", 10.0),
         ("REQAUTH", 1, "switch.Require authorization", True),
-        ("HOSTNAME", "garage", "text.Charger host name", "garage"),
+        ("HOSTNAME", "garage", "text.Host name", "garage"),
     ):
         charger.call(lambda charger, name=name, value=value: charger.set(name, value))
         node.wait_for(key, shown, timeout=5.0 + API_BATCH)

@@ -53,7 +53,7 @@ def mid_silence(node: ClockedNode) -> None:
     """The line is cut for twenty seconds."""
     node.faults.cable_out()
     node.run(20)
-    assert node.value("binary_sensor.Charger connected") is False
+    assert node.value("binary_sensor.Connected") is False
     node.faults.cable_in()
     node.charger.set("CHCUR", 125)
     node.run(15)

@@ -8,7 +8,7 @@ from evse_host.catalog import ENTITY, LIVE_SETTINGS
 from evse_host.simulator import Car, Charger
 
 CURRENT = ENTITY["number", "charging_current"]
-ONLINE = "binary_sensor.Charger connected"
+ONLINE = "binary_sensor.Connected"
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def test_subscriptions_are_back_after_a_restart(node, charger):
 
 
 def test_a_restart_without_rdy_is_noticed(node, charger):
-    restarts = node.value("sensor.Charger restarts")
+    restarts = node.value("sensor.Restarts")
     restart(charger, announce=False)
-    node.wait_for("sensor.Charger restarts", restarts + 1, timeout=20)
+    node.wait_for("sensor.Restarts", restarts + 1, timeout=20)
     charger.wait_for(lambda charger: "+STATE" in {s.name for s in charger.subscriptions})
 
 
@@ -73,18 +73,18 @@ def test_values_are_unknown_while_the_charger_is_silent(node, charger):
     node.wait_for(ONLINE, False)
     for name in ("sensor.Power", "sensor.Uptime", "text_sensor.State", "text_sensor.Firmware version"):
         assert node.wait_for(name, None) is None
-    for name in ("number.Charging current", "select.Meter mode", "text.Charger host name"):
+    for name in ("number.Charging current", "select.Meter mode", "text.Host name"):
         assert node.wait_for(name, None) is None
     for name in ("binary_sensor.Charging", "binary_sensor.Control pilot fault", "binary_sensor.Vehicle connected"):
         assert node.wait_for(name, None) is None
-    node.wait_for("text_sensor.Status", "Charger not responding")
-    node.wait_for("binary_sensor.Charger silent", True)
+    node.wait_for("text_sensor.Charge status", "Charger not responding")
+    node.wait_for("binary_sensor.Silent", True)
     charger.inject(lambda faults: faults.cable_in())
     node.wait_for(ONLINE, True)
     node.wait_for("text_sensor.State", "A")
     node.wait_for(CURRENT, lambda value: value is not None)
     node.wait_for("select.Meter mode", lambda value: value is not None)
-    node.wait_for("text_sensor.Status", "No vehicle connected")
+    node.wait_for("text_sensor.Charge status", "No vehicle connected")
 
 
 def test_a_charger_that_starts_after_the_node(full_node_program, start_charger, start_node):
@@ -142,7 +142,7 @@ def test_older_firmware_leaves_its_entities_unknown_and_says_so_once(full_node_p
     node.wait_for_log("has no TZ$")
     node.wait_for_log("has no TZRULE")
     node.wait_for("text_sensor.Firmware version", "v2.1.1")
-    for name in ("text_sensor.Charger time zone name", "select.Charger time zone", "text_sensor.Charger static DNS"):
+    for name in ("text_sensor.Time zone name", "select.Time zone", "text_sensor.Static DNS"):
         assert node.value(name) is None
     answered = node.value("sensor.Commands answered")
     node.command("button.Refresh")
@@ -167,7 +167,7 @@ def test_the_node_writes_nothing_at_its_start(full_node_program, start_charger, 
     charger = start_charger()
     node = start_node(full_node_program, charger)
     node.wait_for(CURRENT, lambda value: value is not None)
-    node.wait_for("text_sensor.Auxiliary analog inputs", lambda value: value is not None)
+    node.wait_for("text_sensor.Aux analog inputs", lambda value: value is not None)
     lines = charger.call(lambda charger: charger.journal.commands)
     allowed = ("AT+UNSUB=", "AT+SUB=", "ATE0", "~")
     assert [line for line in lines if not line.endswith("?") and not line.startswith(allowed)] == []
@@ -176,5 +176,5 @@ def test_the_node_writes_nothing_at_its_start(full_node_program, start_charger, 
 def test_time_from_port_open_to_valid_entities(full_node_program, start_charger, start_node):
     charger = start_charger()
     node = start_node(full_node_program, charger)
-    node.wait_for("text_sensor.Auxiliary analog inputs", lambda value: value is not None, timeout=3)
+    node.wait_for("text_sensor.Aux analog inputs", lambda value: value is not None, timeout=3)
     assert node.wait_until(lambda: node.value("number.Charging current") is not None, 2)

@@ -18,7 +18,7 @@ CURRENT = catalog.ENTITY["number", "charging_current"]
 def test_a_bad_evening(sanitized_node_program, start_charger, start_node):
     charger = start_charger(Charger(car=Car()))
     node = start_node(sanitized_node_program, charger)
-    node.wait_for("binary_sensor.Charger connected", True)
+    node.wait_for("binary_sensor.Connected", True)
     chance = random.Random(7)
     for _ in range(4):
         write_everything(node, chance)

@@ -136,7 +136,7 @@ STATUS = [
 def test_derived_entities(node, charger, situation, text, vehicle, charging):
     values = {"ENABLE": 1, "PENDAUTH": 0, "LIMREACH": 0, "ERROR": 0, **situation}
     charger.call(lambda charger: [charger.override(name, value) for name, value in values.items()])
-    node.wait_for("text_sensor.Status", text)
+    node.wait_for("text_sensor.Charge status", text)
     node.wait_for("text_sensor.State", catalog.STATES[situation["STATE"]])
     node.wait_for("binary_sensor.Vehicle connected", vehicle)
     node.wait_for("binary_sensor.Charging", charging)
@@ -148,7 +148,7 @@ def test_derived_entities(node, charger, situation, text, vehicle, charging):
 )
 def test_active_phases(node, charger, currents, phases):
     charger.call(lambda charger: (charger.override("STATE", 4), charger.override("EMETERCURRENT", *currents)))
-    node.wait_for("sensor.Active phases", float(phases))
+    node.wait_for("sensor.Phases in use", float(phases))
 
 
 @pytest.mark.parametrize("energy", [2**24 + 1, 1_000_000_007, 123_456_789_012_345])

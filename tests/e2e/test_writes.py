@@ -158,7 +158,7 @@ def test_a_change_by_somebody_else_shows(node, charger):
 def test_authorize(node, charger):
     charger.call(lambda charger: (charger.set("REQAUTH", 1), charger.car.plug()))
     node.wait_for("binary_sensor.Waiting for authorization", True)
-    node.wait_for("text_sensor.Status", "Waiting for authorization")
+    node.wait_for("text_sensor.Charge status", "Waiting for authorization")
     clear(charger)
     node.command("button.Authorize")
     node.wait_for("text_sensor.State", "C2")
@@ -169,7 +169,7 @@ def test_authorize(node, charger):
 
 def test_start_access_point(node, charger):
     charger.call(lambda charger: charger.set("WIFIAPCFG", 0))
-    node.command("button.Start charger access point")
+    node.command("button.Start access point")
     holds(charger, "WIFIAPCFG", 1)
 
 
@@ -185,7 +185,7 @@ def test_reset_total_energy(node, charger):
 
 def test_scan_for_networks(node, charger):
     clear(charger)
-    node.command("button.Scan for Wi-Fi networks")
+    node.command("button.Scan for Wi-Fi")
     charger.wait_for(
         lambda charger: ("AT+WIFIAPSCAN", "OK") in [(e.command, e.result) for e in charger.journal.entries]
     )
@@ -195,9 +195,9 @@ def test_scan_for_networks(node, charger):
 
 def test_restart_is_sent_once(node, charger):
     clear(charger)
-    restarts = node.value("sensor.Charger restarts")
-    node.command("button.Restart charger")
-    node.wait_for("sensor.Charger restarts", restarts + 1, timeout=20)
+    restarts = node.value("sensor.Restarts")
+    node.command("button.Restart")
+    node.wait_for("sensor.Restarts", restarts + 1, timeout=20)
     assert charger.call(lambda charger: charger.journal.commands).count("AT+RST") == 1
 
 

@@ -201,7 +201,10 @@ MUTATIONS = (
     Mutation("lifetime: a restart takes the session", ENERGY, "this->memory_.offset +=", "this->memory_.offset -="),
     Mutation("lifetime: past the old mark is no restart", ENERGY, "if (now.uptime >= last.uptime)", "if (true)"),
     Mutation(
-        "lifetime: a session that ended counts twice", ENERGY, "gained < last.total - now.stored()", "gained < UINT64_MAX"
+        "lifetime: a session that ended counts twice",
+        ENERGY,
+        "gained < last.total - now.stored()",
+        "gained < UINT64_MAX",
     ),
     Mutation("lifetime: silence leaves old readings", ENERGY, "  this->uptimes_ = 0;\n", ""),
     Mutation("cadence: equal values are swallowed", CADENCE, "  if (this->lingers_ || (", "  if (value == before || ("),

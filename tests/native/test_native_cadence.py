@@ -40,7 +40,13 @@ def test_a_step_goes_out_when_the_next_value_agrees(program: Program) -> None:
 
 
 def test_exactly_a_twentieth_is_no_step(program: Program) -> None:
-    assert pace(program, "5 1 0", "put 1000", "put 1050", "put 1050", "put 1051", "put 1051") == [[1000], [], [], [], [1051]]
+    assert pace(program, "5 1 0", "put 1000", "put 1050", "put 1050", "put 1051", "put 1051") == [
+        [1000],
+        [],
+        [],
+        [],
+        [1051],
+    ]
 
 
 def test_hurry_publishes_what_is_held_or_comes_next(program: Program) -> None:
@@ -49,7 +55,14 @@ def test_hurry_publishes_what_is_held_or_comes_next(program: Program) -> None:
 
 
 def test_after_unknown_the_next_value_is_a_first_one(program: Program) -> None:
-    assert pace(program, "30 0 0", "put 7", "put 0", "put 0", "restart", "tick", "put 5", "put 6") == [[7], [7, 0], [], [], [5], []]
+    assert pace(program, "30 0 0", "put 7", "put 0", "put 0", "restart", "tick", "put 5", "put 6") == [
+        [7],
+        [7, 0],
+        [],
+        [],
+        [5],
+        [],
+    ]
 
 
 def test_a_text_passes_at_the_cadence(program: Program) -> None:

@@ -33,8 +33,13 @@ def test_whole_text_stays(program: Program, text: str) -> None:
 
 def test_any_bytes(program: Program) -> None:
     dice = random.Random(1)
-    samples = [bytes(dice.choice(b"aZ\x7f\x80\xbf\xc2\xdf\xe0\xa0\xed\xef\xf0\x90\xf4\x8f\xff") for _ in range(31)) for _ in range(2000)]
-    assert [utf8(program, data) for data in samples] == [escape(data.decode("utf-8", "replace").encode()) for data in samples]
+    samples = [
+        bytes(dice.choice(b"aZ\x7f\x80\xbf\xc2\xdf\xe0\xa0\xed\xef\xf0\x90\xf4\x8f\xff") for _ in range(31))
+        for _ in range(2000)
+    ]
+    assert [utf8(program, data) for data in samples] == [
+        escape(data.decode("utf-8", "replace").encode()) for data in samples
+    ]
 
 
 def test_what_does_not_fit_ends_with_a_whole_character(program: Program) -> None:

@@ -27,5 +27,5 @@ def node(security_program, charger, tmp_path_factory):
     with charger.node(security_program, tmp_path_factory.mktemp("node")) as node:
         node.connect()
         node.call_service("log_everything")
-        node.wait_for("binary_sensor.Charger connected", True)
+        node.wait_for("binary_sensor.Connected", True)
         yield node

@@ -24,5 +24,5 @@ def test_a_client_stays_connected_and_sees_text(security_program, tmp_path, show
     charger.override("WIFISTACFG", 1, shown, "")
     with ClockedCharger(charger).node(security_program, tmp_path) as node:
         node.connect()
-        for entity in ("Charger Wi-Fi network", "Board", "Charger instance name", "Charger host name"):
+        for entity in ("Wi-Fi network", "Board", "Instance name", "Host name"):
             node.wait_for(entity, seen)

@@ -57,8 +57,8 @@ def told(node, charger) -> list[str]:
     node.wait_for_log("WIFISTACFG not sent", start=start)
     node.call_service("set_known_wifi")
     charger.wait_for(lambda charger: charger.value("WIFISTACFG")[1].startswith("from"))
-    node.command("Charger Wi-Fi station", False)
-    node.wait_for("Charger Wi-Fi station", False)
+    node.command("Wi-Fi station", False)
+    node.wait_for("Wi-Fi station", False)
     _through_trouble(node, charger, start, wait_for_written)
     node.call_service("conditions")  # the last thing to be logged
     node.wait_for_log("conditions done", start=start)

@@ -87,7 +87,7 @@ def test_the_picture_fits_the_terminal_and_keeps_the_hint(width: int, height: in
     lines = Screen(width, height).lines()
     assert len(lines) <= height and max(map(len, lines)) <= width
     assert lines[-1].strip() == "evse-host doctor"
-    assert any("Status" in line for line in lines) and any("Power" in line for line in lines)
+    assert any("Charge status" in line for line in lines) and any("Power" in line for line in lines)
     assert any(line.startswith("and ") and " more: a larger terminal" in line for line in lines)
 
 

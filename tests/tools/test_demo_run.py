@@ -32,7 +32,7 @@ def test_once_prints_a_complete_picture() -> None:
     assert f"port {port}" in output
     shown = [line.strip().partition("  ") for line in output.splitlines() if line.startswith("  ")]
     values = {name: value.strip() for name, _, value in shown}
-    assert values["Status"] == "Charging"
+    assert values["Charge status"] == "Charging"
     assert values["Charging current"] == "32 A"
     assert values["Voltage L1"].endswith(" V")
     assert values["Last session energy"] == "unknown"

@@ -87,6 +87,8 @@ def test_wrong_version(version: str) -> None:
 def test_one_version_everywhere() -> None:
     project = tomllib.loads((configs.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert configs.load((FACTORY / "common.yaml").read_text(encoding="utf-8"))["substitutions"]["version"] == project
+    node = configs.load((configs.EXAMPLES / "packages/secured-node.yaml").read_text(encoding="utf-8"))
+    assert node["esphome"]["project"]["version"] == project
     assert f"## [{project}]" in (configs.ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 

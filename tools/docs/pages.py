@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -27,7 +28,6 @@ TEMPLATES = Path(__file__).with_name("templates")
 PAGES = {
     "entities.md.j2": "docs/entities.md",
     "automations.md.j2": "docs/automations.md",
-    "full.yaml.j2": "example_configs/packages/full.yaml",
     "reliability.md.j2": "docs/reliability.md",
     "modbus.md.j2": "docs/bridges/modbus.md",
     "load-management.md.j2": "docs/load-management.md",
@@ -42,6 +42,43 @@ LAW_NAMES = {
     "law": "**this law**",
 }
 
+
+@dataclass(frozen=True)
+class Package:
+    """A ready-made package of entities; ``doc`` is its first line."""
+
+    name: str
+    doc: str
+
+    @property
+    def target(self) -> str:
+        return f"example_configs/packages/{'full' if self.name == 'full' else 'evse-' + self.name}.yaml"
+
+    @property
+    def entities(self) -> list[catalog.Entity]:
+        return [entity for entity in catalog.ENTITIES if self.name in ("full", entity.package)]
+
+    @property
+    def platforms(self) -> list[str]:
+        return list(dict.fromkeys(entity.platform for entity in self.entities))
+
+    @property
+    def meter_device(self) -> bool:
+        """Whether some of its entities belong to the meter, others do not."""
+        return len({of_the_meter(entity) for entity in self.entities}) == 2
+
+
+PACKAGES = (
+    Package("core", "what most people want to see and do."),
+    Package("settings", "limits and settings of the charger."),
+    Package("meter", "phases and times of the energy meter."),
+    Package("diagnostics", "faults, the charger itself and the link to it."),
+    Package("full", "every entity there is."),
+)
+
+#: The factor from seconds to the unit that Home Assistant shows well.
+SECONDS_IN = {"min": "0.016666667 # s to min", "h": "0.00027777778 # s to h"}
+
 REFRESH = {
     catalog.PUSH: "pushed",
     catalog.CHARGING: "pushed while charging, else slowly",
@@ -50,6 +87,13 @@ REFRESH = {
     catalog.ONCE: "after a start",
     catalog.NEVER: "on request",
 }
+
+
+def of_the_meter(entity: catalog.Entity) -> bool:
+    """Whether it is the energy meter's: power, energies, phases, times of a session."""
+    return entity.platform == "sensor" and (
+        entity.command or (entity.needs[-1:] and entity.needs[-1]) or ""
+    ).startswith("EMETER")
 
 
 def number(value: float) -> str:
@@ -150,10 +194,11 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     env.filters |= {"cell": cell, "number": number}
-    for helper in (source, refresh, published, accepts, kept, presentation, remarks, writable):
+    for helper in (of_the_meter, source, refresh, published, accepts, kept, presentation, remarks, writable):
         env.globals[helper.__name__] = helper
     env.globals["catalog"] = catalog
     env.globals["REFRESH"] = REFRESH
+    env.globals["seconds_in"] = SECONDS_IN
     env.globals["results"] = results.load()
     env.globals["registers"] = registers
     env.globals["load_manager"] = offers.catalog
@@ -165,7 +210,9 @@ def environment() -> jinja2.Environment:
 def render() -> dict[Path, str]:
     """Every generated file with its text."""
     env = environment()
-    return {ROOT / target: env.get_template(template).render(template=template) for template, target in PAGES.items()}
+    pages = {ROOT / target: env.get_template(template).render(template=template) for template, target in PAGES.items()}
+    template = env.get_template("package.yaml.j2")
+    return pages | {ROOT / package.target: template.render(package=package) for package in PACKAGES}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -23,12 +23,12 @@ def set_currents(node: ClockedNode, minute: int) -> None:
         node.command("number.Charging current", current)
         node.run(2)
     node.call_service("set_charging_current", current=10.0)
-    node.command("number.Default charging current", 6.0 + minute % 10)
+    node.command("number.Default current", 6.0 + minute % 10)
 
 
 def limit(node: ClockedNode, minute: int) -> None:
     node.command("number.Energy limit", 0.1 * (1 + minute))
-    node.command("number.Charging time limit", 0.5)
+    node.command("number.Time limit", 0.5)
     node.command("number.Under-power limit", 0.1)
 
 
@@ -56,8 +56,8 @@ def authorize(node: ClockedNode, _: int) -> None:
 def write_texts(node: ClockedNode, minute: int) -> None:
     """Every length that a text can have, in an hour."""
     for length in range(1 + minute % 6, MAX_STRING_BYTES + 1, 6):
-        node.command("text.Charger host name", "h" * length)
-        node.command("text.Charger instance name", "i" * length)
+        node.command("text.Host name", "h" * length)
+        node.command("text.Instance name", "i" * length)
         node.call_service("set_wifi_station", ssid="s" * length, password="p" * length)
         node.charger.override("DEVNAME", "d" * length)
         node.charger.override("WIFISTAIP", "9" * length)
@@ -66,7 +66,7 @@ def write_texts(node: ClockedNode, minute: int) -> None:
         node.run(3)
     node.call_service("set_static_ip", ip="192.168.100.200")
     for zone, mode in (("Europe/Berlin", "current"), ("America/Argentina/Buenos_Aires", "dummy")):
-        node.command("select.Charger time zone", zone)
+        node.command("select.Time zone", zone)
         node.command("select.Meter mode", mode)
         node.run(2)
 
@@ -85,7 +85,7 @@ def restart(node: ClockedNode, minute: int) -> None:
 
 
 def press_restart(node: ClockedNode, _: int) -> None:
-    node.command("button.Restart charger")
+    node.command("button.Restart")
 
 
 def silence(node: ClockedNode, _: int) -> None:

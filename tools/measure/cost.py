@@ -198,7 +198,7 @@ def time_loops(program: Path, directory: Path, seconds: float) -> tuple[float, f
     """In real time while a flood lasts: loops per second, then wall times of one, the average in µs, the longest of the
     calmest period in ms, and the longest in ms."""
     with PtyServer(Charger(), baud_rate=BAUD_RATE) as charger, Node(program, charger.path, directory) as running:
-        running.wait_for("Charger connected", True)
+        running.wait_for("Connected", True)
         running.call_service("log_everything")
         begin = len(running.log)
         for _ in range(round(seconds / FLOOD_PIECE_S)):

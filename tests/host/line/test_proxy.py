@@ -241,7 +241,7 @@ def test_the_node_works_through_the_proxy(full_node_program, start_charger, star
     file = tmp_path / "node.rec"
     proxy = start_proxy(charger.path, "--record", str(file))
     node = start_node(full_node_program, link)
-    node.wait_for("binary_sensor.Charger connected", True, timeout=30)
+    node.wait_for("binary_sensor.Connected", True, timeout=30)
     node.wait_for("Firmware version", "v2.2.0-dev", timeout=30)
     with Evse.open(proxy.url) as evse:
         assert evse.set("CHCUR", 110) == (110,)
@@ -251,9 +251,9 @@ def test_the_node_works_through_the_proxy(full_node_program, start_charger, star
         assert evse.get("CHCUR") == (100,)
         charger.call(lambda charger: charger.car.plug())
         node.wait_for("text_sensor.State", "C2", timeout=30)
-        restarts = node.value("sensor.Charger restarts")
-        node.command("button.Restart charger")
-        node.wait_for("sensor.Charger restarts", restarts + 1, timeout=30)
+        restarts = node.value("sensor.Restarts")
+        node.command("button.Restart")
+        node.wait_for("sensor.Restarts", restarts + 1, timeout=30)
         assert evse.get("STATE")
     assert proxy.end() == 130
     assert charger.call(lambda charger: charger.journal.violations) == []

@@ -250,7 +250,7 @@ class Oracle:
         """Each that is followed by time enough to be noticed must have been counted."""
         ends = [*self._boots[1:], self.run.node.now]
         lasting = sum(end - begin >= NOTICED_S for begin, end in zip(self._boots, ends, strict=False))
-        counted = self.run.node.values["sensor.Charger restarts"]
+        counted = self.run.node.values["sensor.Restarts"]
         if counted is not None and counted < lasting and not OUTAGES & set(self.run.names):
             self.complain("restart not noticed", "charger", f"{lasting} of them, {counted:.0f} counted")
 

@@ -194,7 +194,7 @@ class Life:
     def check_offline(self, seconds: float) -> None:
         """After ten seconds of silence nothing may look as if it were true."""
         values = self.node.values
-        if seconds >= 60 and (values["binary_sensor.Charger connected"] or values["sensor.Power"] is not None):
+        if seconds >= 60 and (values["binary_sensor.Connected"] or values["sensor.Power"] is not None):
             self.find(f"{seconds} s without a word from the charger, and the node shows values")
         self.counts["checks while the line is cut"] += 1
 
@@ -310,7 +310,7 @@ class Life:
 
     def _check_counters(self) -> None:
         names = ("answered", "failed", "timed out", "restarts")
-        keys = ("Commands answered", "Commands failed", "Commands timed out", "Charger restarts")
+        keys = ("Commands answered", "Commands failed", "Commands timed out", "Restarts")
         for name, key in zip(names, keys, strict=True):
             value = self.node.values[f"sensor.{key}"]
             if value < self._counters.get(name, 0):
