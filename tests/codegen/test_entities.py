@@ -335,7 +335,15 @@ def test_no_refresh_subscribes_what_hangs_the_charger() -> None:
             assert not command.aliases, command.name
 
 
-@pytest.mark.parametrize("filters", ["filters: [{multiply: 0.001}]", "force_update: true"])
+@pytest.mark.parametrize(
+    "filters",
+    [
+        "filters: [{throttle: 1s}]",
+        "filters: [lambda: return x;]",
+        "filters: [{multiply: 2}, {delta: 5}]",
+        "force_update: true",
+    ],
+)
 def test_filters_get_every_value(filters: str) -> None:
     (binding,) = nodes.code(node(entity("sensor", "emeter_power", filters))).tables().bindings
     assert binding.every and not binding.pacer.isdigit()
