@@ -80,12 +80,12 @@ def test_relative_steps_build_on_what_is_wished(node, charger):
 
 
 def test_two_toggles_leave_a_switch_as_it_was(node, charger):
-    before = node.value("switch.Charger Wi-Fi station")
+    before = node.value("switch.Wi-Fi station")
     node.call_service("toggle_twice")
     charger.wait_for(lambda charger: charger.value("WIFISTACFG")[0] == int(before))
-    node.wait_for("switch.Charger Wi-Fi station", before)
+    node.wait_for("switch.Wi-Fi station", before)
     node.call_service("toggle_and_choose")
-    node.wait_for("switch.Charger Wi-Fi station", not before)
+    node.wait_for("switch.Wi-Fi station", not before)
     charger.wait_for(lambda charger: charger.value("WIFISTACFG")[0] == int(not before))
     node.call_service("toggle_twice")
     node.call_service("toggle_and_choose")
