@@ -4,8 +4,8 @@
 
 Shows every entity as Home Assistant would see it, until Ctrl-C; `--once` prints one complete picture and exits with 0,
 or with 1 and a line that names what is missing. `evse-host proxy` stands between node and charger, so that other
-terminals can use the charger at the same time. `--house` puts the charger behind a small main fuse with a meter, some sun
-and a hob, and lets the load manager share it.
+terminals can use the charger at the same time. `--house` puts the charger behind a small main fuse with a meter, some
+sun and a hob, and lets the load manager share it.
 """
 
 from __future__ import annotations
