@@ -84,6 +84,7 @@ def test_a_number_is_a_name():
         (bridge("type: rest", "listen: 8080x"), ":6: bridges.1.listen: '8080x': must be [HOST:]PORT, with a port"),
         (bridge("type: rest", "listen: 0.0.0.0:80"),
          ":5: bridges.1: 0.0.0.0:80: others than this computer are served only with user and password"),
+        (bridge("type: rest", "energies: kWh"), ":6: bridges.1.energies: 'kWh': must be 'Wh' or 'Ws'"),
         (bridge("type: rest", "user: me"), ":5: bridges.1: user and password belong together"),
         (bridge("type: rest", "listen: 127.0.0.1:502") + "  - {type: modbus, tcp: '502', units: {garage: 1}}\n",
          ":7: bridges.2.tcp: the address 127.0.0.1:502 is used already, by bridges.1.listen"),

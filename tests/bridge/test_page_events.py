@@ -13,6 +13,9 @@ import httpx
 import pytest
 
 from evse_host.bridge import page
+from evse_host.bridge.rest_app import make_app
+from evse_host.bridge.rest_hearing import Hearing
+from evse_host.bridge.rest_server import RestServer
 from evse_host.bridge.snapshot import Snapshot
 
 from .page_support import serving
@@ -162,3 +165,23 @@ def test_credentials_cover_page_and_events(charger) -> None:
         for path in ("/", "/page.js", "/api/v1/events"):
             assert httpx.get(server.url + path).status_code == 401
         assert httpx.get(server.url, auth=("user", "secret")).status_code == 200
+
+
+def test_an_open_page_is_no_controller(charger) -> None:
+    """Or whoever leaves a page open would keep the charger from its fallback, with EVCC away."""
+    heard: list[str] = []
+    app = make_app({"garage": charger})
+    app.add_middleware(Hearing, words={"/garage": lambda: heard.append("garage"), "": lambda: heard.append("list")})
+    server = RestServer(app, port=0)
+    server.start()
+    try:
+        for path in ("/", "/garage/", "/garage/settings", "/garage/api/v1/history", "/garage/api/v1/history/",
+                     "/api/v1/chargers", "/api/v1/openapi.json"):  # fmt: skip
+            assert httpx.get(server.url + path).status_code == 200
+        with events(f"{server.url}/garage") as news:
+            assert next(news)
+        assert heard == []
+        assert httpx.get(f"{server.url}/garage/api/v1/state").status_code == 200
+        assert heard == ["garage"]
+    finally:
+        server.stop()

@@ -111,7 +111,8 @@ class Gateway:
     def _add_rest(self, config: RestConfig, chargers: dict[str, SharedCharger]) -> None:
         password = self._secret(config.password, config.password_file)
         host, port = parse_address(config.listen)
-        app = make_app(chargers, (config.user, password) if config.user else None)
+        credentials = (config.user, password) if config.user else None
+        app = make_app(chargers, credentials, config.energies, config.allow_hosts)
         self.bridges.append(RestServer(app, host, port))
         if then := config.fallback:
             self.bridges += watch_clients(app, {f"/{name}": charger for name, charger in chargers.items()}, then)

@@ -149,6 +149,8 @@ class ThingsBoardConfig(_Mqtt):
 class RestConfig(_Bridge):
     type: Literal["rest"]
     listen: str = "127.0.0.1:8080"
+    energies: Literal["Wh", "Ws"] = "Wh"
+    allow_hosts: list[str] = Field(default_factory=list)
     user: str = ""
     password: Secret | None = None
     password_file: str = ""

@@ -11,6 +11,9 @@ from .charger import SharedCharger
 from .silence import Fallback
 from .watchdog import Watchdog
 
+#: What a page that is open asks for by itself, and the description: nobody controls a charger with it.
+NO_CONTROLLER = ("/events", "/history", "/chargers", "/openapi.json")
+
 
 def watch_clients(app: FastAPI, chargers: Mapping[str, SharedCharger], fallback: Fallback) -> list[Watchdog]:
     """``chargers``: the prefix of their addresses -> charger. The client is there when it asks for anything."""
@@ -30,7 +33,7 @@ class Hearing:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
         word = next((word for begin, word in self._words.items() if path.startswith(begin)), None)
-        if scope["type"] != "http" or word is None or path.endswith(("/events", "/openapi.json")):
+        if scope["type"] != "http" or word is None or path.rstrip("/").endswith(NO_CONTROLLER):
             await self._app(scope, receive, send)
             return
 
