@@ -207,6 +207,24 @@ def test_nothing_rises_without_new_samples():
         assert house.order.ampere <= before
 
 
+def test_a_charger_that_comes_back_does_not_rise_on_an_old_sample():
+    """The fuzzer's find: a sample from the time of the silence was taken for a new one."""
+    house = charging()
+    house.load = [17.0, 1.0, 1.0]
+    house.run(5)
+    house.load = [1.0, 1.0, 1.0]
+    house.run(300)
+    house.view[0] = {"wish": 7.0}
+    house.run(5)
+    house.view[0] = {"online": False}
+    house.run(5)
+    house.silent = True
+    house.view[0] = {}
+    before = house.order.ampere
+    house.run(3)
+    assert house.order.ampere <= before
+
+
 def test_a_meter_that_comes_back_is_watched_before_a_start():
     house = charging()
     house.silent = True
