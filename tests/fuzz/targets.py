@@ -24,14 +24,15 @@ COMPONENT = Path(os.environ.get("EVSE_COMPONENT", ROOT / "components" / "esp32ev
 CACHE = ROOT / ".cache" / "fuzz"
 KEPT_BUILDS = 4
 
-LOAD_MANAGER = COMPONENT.parent / "esp32evse_load_manager"
-LAW = ("law", "sharing", "circuit", "own_current", "breaker", "surplus", "capacity", "reason")
-CLIENT = ("at_client", "at_value", "link", "schedule", "wishes")
-#: What each one runs of the components.
+LOAD_MANAGER = ROOT / "components" / "esp32evse_load_manager"
+#: What each one runs of its component.
 SOURCES = {
-    "values": (COMPONENT / "at_value.cpp",),
-    "client": tuple(COMPONENT / f"{name}.cpp" for name in CLIENT),
-    "law": tuple(LOAD_MANAGER / f"{name}.cpp" for name in LAW),
+    "values": ("at_value.cpp",),
+    "client": ("at_client.cpp", "at_value.cpp", "link.cpp", "schedule.cpp", "wishes.cpp"),
+    "law": (
+        *("law.cpp", "sharing.cpp", "circuit.cpp", "own_current.cpp", "breaker.cpp", "surplus.cpp", "capacity.cpp"),
+        "reason.cpp",
+    ),
 }
 NODE = "publish"  # runs all of it, in a node that ESPHome has generated
 TARGETS = (*SOURCES, NODE)
@@ -160,10 +161,11 @@ def _digest(target: str) -> str:
 
 def _objects(target: str, directory: Path) -> list[Path]:
     objects = []
-    for source in (HERE / f"fuzz_{target}.cpp", *SOURCES[target]):
+    component = LOAD_MANAGER if target == "law" else COMPONENT
+    for source in (HERE / f"fuzz_{target}.cpp", *(component / name for name in SOURCES[target])):
         covered = COVERAGE if source.parent != HERE or target in COVERED_HARNESSES else ()
         objects.append(directory / f"{source.stem}.o")
-        includes = [f"-I{path}" for path in (directory, COMPONENT, COMPONENT.parent, HERE)]
+        includes = [f"-I{path}" for path in (directory, component, component.parent, HERE)]
         _run(COMPILER, *FLAGS, *WARNINGS, *covered, *includes, "-c", source, "-o", objects[-1])
     return objects
 
