@@ -2,8 +2,8 @@
 
 #include "capacity.h"
 #include "circuit.h"
-#include "features.h"
 #include "own_current.h"
+#include "parts.h"
 #include "phases.h"
 #include "reason.h"
 #include "sharing.h"

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "features.h"
+#include "parts.h"
 #include "phases.h"
 
 namespace esphome::esp32evse_load_manager {

@@ -6,7 +6,6 @@
 #include "esp32evse_load_manager/law.h"
 #include "esp32evse_load_manager/lease.h"
 #include "script.h"
-#include "watch.h"
 
 using namespace esphome::esp32evse_load_manager;
 using namespace fuzz;
