@@ -184,6 +184,11 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
       this->on_damage_();
     return;
   }
+  RowState &state = this->schedule_.state(row);
+  if (state.is_lacking() && !command.has(LINES) && !this->doubts_.confirm(row, sum)) {
+    state.due = this->work_ = true;  // noise does not bring a command into the firmware
+    return;
+  }
   this->schedule_.on_value(row);
   if (asked && !command.has(LINES))
     this->command_.answered = true;  // a whole line does not make up for a lost one

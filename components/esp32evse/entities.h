@@ -88,8 +88,8 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
   void write_state(bool state) override {
     if (!this->wishes)
       this->shown_ = this->state;
-    this->hub_->add_wishing(this);
-    this->state = state != this->inverted_;
+    if (this->hub_->add_wishing(this))
+      this->state = state != this->inverted_;
     this->hub_->write(this->row_, state ? 1 : 0);
   }
 
@@ -125,9 +125,9 @@ class EvseNumber final : public number::Number, public WishingEntity {
       return;
     if (!this->wishes)
       this->shown_ = this->state;
-    this->hub_->add_wishing(this);
+    if (this->hub_->add_wishing(this))
+      this->state = value;
     this->hub_->await_outcome(this->row_);
-    this->state = value;
     this->hub_->write_scaled(this->row_, value, this->multiplier_);
   }
 
@@ -158,9 +158,9 @@ class EvseSelect : public select::Select, public WishingEntity {
   void wish_(size_t index) {
     if (!this->wishes)
       this->shown_ = this->active_index_;
-    this->hub_->add_wishing(this);
+    if (this->hub_->add_wishing(this))
+      this->active_index_ = index;
     this->hub_->await_outcome(this->row_);
-    this->active_index_ = index;
   }
 
   Esp32Evse *hub_;

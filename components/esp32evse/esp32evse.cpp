@@ -122,12 +122,15 @@ void Esp32Evse::write(uint8_t row, uint32_t value) {
   this->write_number_(row, possible, possible != value);
 }
 
-void Esp32Evse::add_wishing(WishingEntity *entity) {
+bool Esp32Evse::add_wishing(WishingEntity *entity) {
   if (entity->wishes)
-    return;
+    return true;
+  if (millis() - this->wish_ended_at_ < API_BATCH_MS)
+    return false;
   entity->wishes = true;
   entity->next = this->wishing_;
   this->wishing_ = entity;
+  return true;
 }
 
 void Esp32Evse::set_charging_current(uint8_t row, float ampere) { this->write_current_(row, ampere); }
@@ -535,6 +538,7 @@ static const char *reason_of(WishEnd end) {
 }
 
 void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
+  this->wish_ended_at_ = millis();
 #ifdef USE_TIME
   if (row == this->time_row_) {
     this->clock_refused_ = end != WishEnd::HELD;

@@ -79,8 +79,9 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   // what a person or an automation asks for
   void write(uint8_t row, uint32_t value);
   void write_string(uint8_t row, const char *value, size_t length);
-  /// Its show_again() is called with the next turn.
-  void add_wishing(WishingEntity *entity);
+  /// True: its state may be the wish; show_again() is called with the next turn. False: ESPHome's API may still be
+  /// about to send the state that the last wish has led to, and would send this one.
+  bool add_wishing(WishingEntity *entity);
   void run(uint8_t row);
   void reset_total_energy(uint8_t row);
   void set_charging_current(uint8_t row, float ampere);
@@ -160,6 +161,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
  protected:
   static constexpr size_t MAX_BYTES_PER_LOOP = 1024;
   static constexpr size_t BYTES_AT_ONCE = 256;
+  static constexpr uint32_t API_BATCH_MS = 150;  // `batch_delay` of ESPHome's API is 100 ms
   static constexpr uint32_t CLOCK_RETRY_MS = 600000;
   static constexpr size_t MAX_ROWS = 96;
   static constexpr size_t MAX_EVENT_TYPE = 31;
@@ -220,6 +222,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   BelowMinimum below_minimum_{BelowMinimum::MINIMUM};
   uint8_t enable_row_{NO_ROW};
   WishingEntity *wishing_{nullptr};
+  uint32_t wish_ended_at_{0};
   uint8_t saturated_row_{NO_ROW};  // logged already
   uint8_t heard_maximum_{0};       // A
   uint8_t maximum_current_{0};     // A, heard twice; 0: unknown

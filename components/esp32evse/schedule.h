@@ -68,7 +68,7 @@ class Schedule {
   void subscribe(uint8_t row, uint32_t period_ms);
   void unsubscribe_all();
   void set_charging(bool charging);
-  void read(uint8_t row) { this->states_[row].due = true; }
+  void read(uint8_t row) { this->states_[row].due |= !this->states_[row].is_lacking(); }
   /// Reads every row again, or what changes while the charger runs.
   void refresh();
   void poll();
