@@ -161,7 +161,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
  protected:
   static constexpr size_t MAX_BYTES_PER_LOOP = 1024;
   static constexpr size_t BYTES_AT_ONCE = 256;
-  static constexpr uint32_t API_BATCH_MS = 150;  // `batch_delay` of ESPHome's API is 100 ms
+  static constexpr uint32_t API_BATCH_MS = 100;  // `batch_delay` of ESPHome's API
   static constexpr uint32_t CLOCK_RETRY_MS = 600000;
   static constexpr size_t MAX_ROWS = 96;
   static constexpr size_t MAX_EVENT_TYPE = 31;
