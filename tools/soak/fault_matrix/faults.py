@@ -77,6 +77,25 @@ def _reboot_loop(run: Run, dice: random.Random, at: float) -> float:
     return _reboot(run, dice, at)
 
 
+def _flapping_power(run: Run, dice: random.Random, at: float) -> float:
+    """It stays for a moment after RDY, goes for up to a minute, and comes back."""
+    for _ in range(dice.randint(1, 3)):
+        run.inject(at, lambda _: run.power(False))
+        at += 0.5 * 120.0 ** dice.random()
+        run.inject(at, lambda _: run.power(True))
+        at += BOOT_S + dice.uniform(0.0, 3.0)
+    return at
+
+
+def _blocked_loop(run: Run, dice: random.Random, at: float) -> float:
+    """Often the charger restarts just before, or meanwhile."""
+    seconds = 10.0 ** dice.random()
+    if dice.random() < 0.7:
+        run.inject(max(at + dice.uniform(-BOOT_S, seconds), 0.0), lambda _: run.restart(dice.random() < 0.7))
+    run.inject(at, lambda _: run.stand_still(seconds))
+    return at + seconds + BOOT_S
+
+
 def _reboot_in_answer(run: Run, _dice: random.Random, at: float) -> float:
     run.inject(at, lambda _: run.restart_in_answer())
     return at + BOOT_S
@@ -161,6 +180,8 @@ FAULTS = (
     Fault("reboot in answer", "in the middle of an answer", _reboot_in_answer),
     Fault("reboot in write", "in the middle of a write, or between it and its answer", _reboot_in_write),
     Fault("reboot loop", "four to seven, 0.3 to 5 s apart", _reboot_loop),
+    Fault("flapping power", "off for 0.5 to 60 s, on for a moment, several times", _flapping_power),
+    Fault("blocked loop", "the node stands still for 1 to 10 s, and the charger restarts", _blocked_loop, lies=True),
     Fault("hung", "deaf and dumb for 10 to 120 s, then as if nothing had been", _hung),
     Fault("cable out", "for 0.2 to 20 s", _cable),
     Fault("echo on", "somebody sent ATE1", _burst(lambda f, _: f.echo_on())),

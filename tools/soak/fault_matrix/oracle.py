@@ -31,7 +31,7 @@ UNCHANGED_S = 3.0
 SAMPLE_S = 0.05  # the charger's control loop turns every 0.1 s
 CHECK_S = 0.1
 NOTICED_S = 8.0  # long enough for the node to ask the charger for its uptime, twice
-OUTAGES = {"hung", "cable out"}  # restarts behind them are nobody's to count
+OUTAGES = {"hung", "cable out", "blocked loop"}  # restarts behind them are nobody's to count
 BYTE_S = 10 / 115200
 
 OLD = "older than 5 s"
@@ -161,7 +161,8 @@ class Oracle:
             return None
         expires = RUN_EXPIRES_S if "=" not in line else WISH_EXPIRES_S
         newest = of_line[-1]
-        if now - newest.time > expires + GRACE_S:
+        heard = max((end for begin, end in self.run.blocked if begin <= newest.time < end), default=newest.time)
+        if now - heard > expires + GRACE_S:
             self.complain("wish fulfilled too late", line, f"{now - newest.time:.1f} s after it")
         if any(wish.time > newest.time + LATENCY_S for wish in others):
             self.complain("older wish after a newer one", line)

@@ -67,6 +67,7 @@ class Run:
         self._agenda: list[tuple[float, Callable[[], None]]] = []
         self.names: list[str] = []  # of the faults
         self._lies: list[tuple[float, float]] = []
+        self.blocked: list[tuple[float, float]] = []  # when the node stood still
         self._in_answer = False
         self._in_write: float | None = None
         self.charger = self._new_charger()
@@ -147,6 +148,19 @@ class Run:
         self.faults.reboot(rdy_seen)
         self.tell(self.node.now, f"restart{'' if rdy_seen else ' without RDY'}")
         self.touch(self.node.now + BOOT_S)
+
+    def power(self, on: bool) -> None:
+        self.node.lose()
+        (self.charger.power_on if on else self.charger.power_off)(self.charger.now)
+        self.tell(self.node.now, f"power {'on' if on else 'off'}")
+        self.touch(self.node.now + BOOT_S)
+
+    def stand_still(self, seconds: float) -> None:
+        """The node's main loop is blocked."""
+        self.node.call_service("stand_still", ms=round(seconds * 1000))
+        self.tell(self.node.now, f"the node stands still for {seconds:.3f} s")
+        self.blocked.append((self.node.now, self.node.now + seconds))
+        self.touch(self.node.now + seconds)
 
     def restart_in_answer(self) -> None:
         self._in_answer = True
