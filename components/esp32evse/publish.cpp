@@ -239,11 +239,13 @@ void publish_text_sensor_list(const Binding &binding, Esp32Evse & /*hub*/, const
 }
 
 void publish_text_sensor_time(const Binding &binding, Esp32Evse &hub, const Values *values) {
+  Pacer *pacer = hub.find_pacer(binding);
   if (values == nullptr || (*values)[0].number > LAST_ISO_TIME) {
+    if (pacer != nullptr)
+      pacer->restart();
     send(binding, nullptr, 0);
     return;
   }
-  Pacer *pacer = hub.find_pacer(binding);
   if (pacer != nullptr && !hub.is_unpaced() && !pacer->pass(binding.cadence, millis()))
     return;
   char buffer[ISO_TIME_SIZE];

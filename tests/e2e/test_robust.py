@@ -85,6 +85,7 @@ def test_values_are_unknown_while_the_charger_is_silent(node, charger):
     node.wait_for(CURRENT, lambda value: value is not None)
     node.wait_for("select.Meter mode", lambda value: value is not None)
     node.wait_for("text_sensor.Charge status", "No vehicle connected")
+    node.wait_for("text_sensor.Clock", lambda value: value is not None, timeout=5)
 
 
 def test_a_charger_that_starts_after_the_node(full_node_program, start_charger, start_node):
