@@ -147,7 +147,7 @@ def test_older_firmware_leaves_its_entities_unknown_and_says_so_once(full_node_p
         assert node.value(name) is None
     answered = node.value("sensor.Commands answered")
     node.command("button.Refresh")
-    node.wait_for("sensor.Commands answered", lambda count: count > answered)
+    node.wait_for("sensor.Commands answered", lambda count: count > answered, timeout=90)
     assert sum(line.endswith("has no TZ") for line in node.log) == 1
 
 
