@@ -47,8 +47,8 @@ void Schedule::heartbeat_(uint32_t now) {
   this->next_heartbeat_ = now + HEARTBEAT_MS;
   for (uint8_t row = 0; row < this->count_; row++) {
     RowState &state = this->states_[row];
-    const bool failed = state.failures > 0 && !state.is_lacking();
-    state.due |= failed || state.refused_subscription || this->rows_[row].refresh == Refresh::POLL;
+    const bool unsure = state.failures > 0 || state.refused_subscription;
+    state.due |= (unsure && !state.is_lacking()) || this->rows_[row].refresh == Refresh::POLL;
   }
   // A digit of its period may have been lost on the way.
   this->renewed_ = (this->renewed_ + 1) % this->count_;
@@ -243,10 +243,11 @@ void Schedule::finish_other(const Job &job, Outcome outcome) {
     return;
   }
   state.renew = true;
-  if (outcome == Outcome::ERROR && ++state.failures > DOUBTED) {
-    state.failures = 0;
-    state.refused_subscription = true;
-  }
+  if (outcome != Outcome::ERROR)
+    return;
+  state.refused_subscription = state.failures >= DOUBTED;
+  if (!state.refused_subscription)
+    state.failures = DOUBTED;
 }
 
 }  // namespace esphome::esp32evse
