@@ -34,6 +34,7 @@ soak: $(INSTALLED) ## faults, ten days, fuzzing, hostile texts and latency at le
 	@$(RUN) tools fault-matrix --long --jobs 2 $(ARGS)
 	@$(RUN) tools long-life $(ARGS)
 	@$(RUN) tools fuzz --long $(ARGS)
+	@$(RUN) tools mutations
 	@$(RUN) tools security $(ARGS)
 	@$(RUN) tools ocpp-cuts
 	@$(RUN) tools latency --long $(ARGS)

@@ -39,6 +39,7 @@ COMMANDS = {
         "long-life": "tools.soak.long_life.__main__",
         "fuzz": "tools.soak.fuzz",
         "security": "tools.soak.security",
+        "mutations": "tools.soak.mutations",
         "ocpp-cuts": "tools.soak.ocpp_cuts",
     },
     "release": {
