@@ -66,7 +66,6 @@ class AtClient {
   /// After a restart of the charger, write again what it has set back.
   void set_keep_settings() { this->keep_settings_ = true; }
   uint32_t get_push_interval() const { return this->schedule_.push_interval(); }
-  uint32_t get_poll_interval() const { return this->schedule_.poll_interval(); }
   bool is_keeping_settings() const { return this->keep_settings_; }
   void start(uint32_t now);
 

@@ -101,7 +101,7 @@ void Esp32Evse::dump_config() {
                 "  Push interval: %" PRIu32 " ms\n"
                 "  Keep settings: %s\n"
                 "  Keep the clock set: %s",
-                this->client_.row_count(), this->binding_count_, this->client_.get_poll_interval(),
+                this->client_.row_count(), this->binding_count_, this->get_update_interval(),
                 this->client_.get_push_interval(), YESNO(this->client_.is_keeping_settings()),
                 YESNO(this->is_keeping_time_()));
 }

@@ -64,7 +64,16 @@ def node(program, server, broker, client, tmp_path_factory):
         patch.setenv("EVSE_MQTT_PASSWORD", PASSWORD)
         with Node(program, server.path, tmp_path_factory.mktemp("node")) as running:
             client.wait(AVAILABILITY, lambda heard: heard.payload == "online")
+            wait_until(lambda: hears_commands(client, running), "the node's subscription")
+            client.heard[:] = [heard for heard in client.heard if heard.topic != CURRENT]
             yield running
+
+
+def hears_commands(client, node: Node) -> bool:
+    """ESPHome subscribes a moment after it has connected; what is sent before is lost to every client of MQTT."""
+    client.publish(CURRENT, "is anybody there")
+    time.sleep(0.05)
+    return any("is anybody there" in line for line in node.process.log)
 
 
 @pytest.fixture
