@@ -185,9 +185,12 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
     return;
   }
   RowState &state = this->schedule_.state(row);
-  if (state.is_lacking() && !command.has(LINES) && !this->doubts_.confirm(row, sum)) {
-    state.due = this->work_ = true;  // noise does not bring a command into the firmware
-    return;
+  if (state.is_lacking() && !command.has(LINES)) {
+    if (!this->doubts_.confirm(row, sum)) {
+      state.due = this->work_ = true;  // noise does not bring a command into the firmware
+      return;
+    }
+    state.believed = sum;
   }
   this->schedule_.on_value(row);
   if (asked && !command.has(LINES))

@@ -191,7 +191,6 @@ void Schedule::on_restart() {
 
 void Schedule::on_value(uint8_t row) {
   RowState &state = this->states_[row];
-  state.known = true;
   state.failures = 0;
   state.patience = this->patience_for_(row);
 }
@@ -206,6 +205,7 @@ void Schedule::begin(const Job &job) {
 
 Schedule::Verdict Schedule::finish_read(uint8_t row, bool answered, bool careful) {
   RowState &state = this->states_[row];
+  state.known |= answered;
   if (answered || state.is_lacking())
     return Verdict::FINE;
   state.failures++;

@@ -20,7 +20,7 @@ struct RowState {
   bool subscribed : 1 {false};
   bool renew : 1 {false};  ///< subscribe again, whether the charger pushes it or not
   bool refused_subscription : 1 {false};
-  bool known : 1 {false};    ///< a value has come since the charger's start
+  bool known : 1 {false};    ///< a read was answered since the charger's start: no noise does that
   uint8_t failures : 3 {0};  ///< reads that have failed in a row
 
   bool is_lacking() const { return this->failures == LACKING; }

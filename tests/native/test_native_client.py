@@ -340,6 +340,18 @@ def test_what_the_firmware_lacks_is_not_asked_again(program: Program) -> None:
     assert bench.shown("TZ")
 
 
+def test_noise_does_not_bring_a_command_into_the_firmware(program: Program) -> None:
+    bench = Bench(program, ("STATE", "TZ"), missing=("TZ",))
+    bench.forget()
+    bench.hear('+TZ="Europe/Prague"')
+    bench.hear('+TZ="Europe/Prague"')
+    bench.run(60_000)
+    asked = len(bench.times("AT+TZ?"))
+    assert asked <= 8 and bench.told("lacking") == ["lacking TZ"]
+    bench.run(480_000)
+    assert len(bench.times("AT+TZ?")) == asked
+
+
 def test_what_a_downgrade_takes_away_is_told(program: Program) -> None:
     bench = Bench(program, ("STATE", "TZ"))
     assert bench.shown("TZ") and not bench.told("lacking")
