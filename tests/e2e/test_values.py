@@ -9,11 +9,10 @@ import pytest
 from evse_host import catalog
 from evse_host.catalog import ENTITIES
 from tools.run.api import WAIT_TIMEOUT
+from tools.soak.shown import SECONDS_IN, digits
 
 #: Commands whose values are not made up here: the link itself lives on the uptime, and a total that jumps back is a reset.
 REAL = ("UPTIME", "EMETERTOTCONSUM")
-#: The full example shows long times in these.
-SECONDS_IN = {"": 1, "min": 60, "h": 3600}
 
 SESSION = {"STATE": (4, 2), "ENABLE": (1, 0), "PENDAUTH": (0, 1), "LIMREACH": (0, 1), "ERROR": (0, 0)}
 
@@ -95,8 +94,7 @@ def test_shows_the_wire_value(node, wire, entity):
         node.wait_for(entity, wanted, patience)
         return
     # A sensor leaves out changes below its last digit.
-    accuracy = 0 if entity.shown_in else entity.accuracy
-    tolerance = 0.5 / 10**accuracy if entity.platform == "sensor" else 1e-4 * max(1.0, abs(wanted))
+    tolerance = 0.5 / 10 ** digits(entity) if entity.platform == "sensor" else 1e-4 * max(1.0, abs(wanted))
     node.wait_for(entity, lambda value: value is not None and abs(value - wanted) <= tolerance * 1.001, patience)
 
 
