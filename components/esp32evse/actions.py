@@ -83,7 +83,7 @@ async def _set_templatables(variable, config, args) -> None:
 _SIMPLE = {
     "enable": ("WriteAction", lambda hub, _: (hub.row("ENABLE"), 1)),
     "disable": ("WriteAction", lambda hub, _: (hub.row("ENABLE"), 0)),
-    "reset_total_energy": ("ResetTotalEnergyAction", lambda hub, _: (hub.row("EMETERTOTCONSUM"),)),
+    "reset_total_energy": ("WriteAction", lambda hub, _: (hub.row("EMETERTOTCONSUM"), 0)),
     "authorize": ("RunAction", lambda hub, _: (hub.row("AUTH"),)),
     "restart": ("RunAction", lambda hub, _: (hub.row("RST"),)),
     "wifi_scan": ("RunAction", lambda hub, _: (hub.row("WIFIAPSCAN"),)),

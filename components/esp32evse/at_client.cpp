@@ -75,14 +75,6 @@ void AtClient::set_charging(bool charging) {
   this->schedule_.set_charging(charging);
 }
 
-bool AtClient::find_wish(uint8_t row, uint32_t *value) const {
-  const Wish *wish = this->wishes_.find(row);
-  if (wish == nullptr || wish->kind != Wish::Kind::NUMBER)
-    return false;
-  *value = wish->number;
-  return true;
-}
-
 uint32_t AtClient::counter(uint8_t counter) const {
   switch (counter) {
     case TIMED_OUT:
@@ -140,31 +132,33 @@ void AtClient::on_value_line_(char *line, size_t length) {
   *equals = '\0';
   const char *name = line + 1;
   this->link_.on_value_line(name);
-  if (this->is_raw_line_(name)) {
+  const uint8_t row = this->find_row_(name);
+  if (this->is_raw_line_(row, name)) {
     *equals = '=';
     this->listener_->on_raw_line(line, length);
     *equals = '\0';
   }
+  if (row != NO_ROW)
+    this->on_row_values_(row, equals + 1);
+}
+
+/// The row whose value lines have this name, or NO_ROW.
+uint8_t AtClient::find_row_(const char *name) const {
   for (uint8_t row = 0; row < this->row_count(); row++) {
-    if (strcmp(name, this->schedule_.row(row).answer) == 0) {
-      this->on_row_values_(row, equals + 1);
-      return;
-    }
+    if (strcmp(name, this->schedule_.row(row).answer) == 0)
+      return row;
   }
+  return NO_ROW;
 }
 
 bool AtClient::is_raw_() const { return this->command_.task == Task::WISH && this->command_.row == NO_ROW; }
 
 /// Of the raw command in flight, and no push of another value.
-bool AtClient::is_raw_line_(const char *name) {
+bool AtClient::is_raw_line_(uint8_t row, const char *name) {
   if (!this->is_raw_())
     return false;
-  const char *command = this->wishes_.text_of(*this->wishes_.in_flight());
-  for (uint8_t row = 0; row < this->row_count(); row++) {
-    if (this->schedule_.state(row).subscribed && strcmp(name, this->schedule_.row(row).answer) == 0)
-      return may_answer(name, command);
-  }
-  return true;
+  const bool pushed = row != NO_ROW && this->schedule_.state(row).subscribed;
+  return !pushed || may_answer(name, this->wishes_.text_of(*this->wishes_.in_flight()));
 }
 
 void AtClient::on_row_values_(uint8_t row, char *text) {
@@ -178,13 +172,12 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
   Wish *wish = this->wishes_.find(row);
   const bool text_matches = wish != nullptr && this->wishes_.matches_text(*wish, text);
   Values values;
+  RowState &state = this->schedule_.state(row);
   if (!values.parse(text, command.signature)) {
-    if (!this->schedule_.state(row)
-             .is_lacking())  // else it is this firmware's form, and asking again tells nothing more
+    if (!state.is_lacking())  // else it is this firmware's form, and asking again tells nothing more
       this->on_damage_();
     return;
   }
-  RowState &state = this->schedule_.state(row);
   if (state.is_lacking() && !command.has(LINES)) {
     if (!this->doubts_.confirm(row, sum)) {
       state.due = this->work_ = true;  // noise does not bring a command into the firmware
@@ -202,7 +195,7 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
   }
   if (this->may_tell_(row, values, sum)) {
     if (!command.has(LINES))
-      this->schedule_.state(row).believed = sum;
+      state.believed = sum;
     this->listener_->on_values(row, values);
   }
   if (row == UPTIME_ROW && asked)

@@ -102,8 +102,6 @@ class AtClient {
     return this->command_.task != Task::NONE || this->link_.is_busy() || this->is_ready_to_work_();
   }
   bool is_pending(uint8_t row) const { return this->wishes_.find(row) != nullptr; }
-  /// The number that is wished for, if one is; relative steps build on it.
-  bool find_wish(uint8_t row, uint32_t *value) const;
   uint8_t row_count() const { return this->schedule_.count(); }
   uint32_t counter(uint8_t counter) const;
 
@@ -141,7 +139,8 @@ class AtClient {
   void on_ready_line_();
   void on_damage_();
   bool is_raw_() const;
-  bool is_raw_line_(const char *name);
+  bool is_raw_line_(uint8_t row, const char *name);
+  uint8_t find_row_(const char *name) const;
   bool asks_(uint8_t row) const { return this->command_.row == row && this->command_.task != Task::NONE; }
 
   // one command at a time
@@ -160,7 +159,6 @@ class AtClient {
 
   // how it ends
   void finish_(Outcome outcome);
-  void finish_job_(const Command &command, Outcome outcome);
   void finish_read_(const Command &command, Outcome outcome);
   void resync_();
   void finish_list_(const Command &command, bool complete);

@@ -16,16 +16,6 @@ template<typename... Ts> class WriteAction final : public Action<Ts...> {
   uint8_t row_;
 };
 
-template<typename... Ts> class ResetTotalEnergyAction final : public Action<Ts...> {
- public:
-  ResetTotalEnergyAction(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
-  void play(const Ts &...x) override { this->hub_->reset_total_energy(this->row_); }
-
- protected:
-  Esp32Evse *hub_;
-  uint8_t row_;
-};
-
 template<typename... Ts> class RunAction final : public Action<Ts...> {
  public:
   RunAction(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}

@@ -9,10 +9,10 @@ DEPENDENCIES = [codegen.DOMAIN]
 
 RunButton = codegen.esp32evse_ns.class_("RunButton", button.Button)
 WriteButton = codegen.esp32evse_ns.class_("WriteButton", button.Button)
-ResetTotalEnergyButton = codegen.esp32evse_ns.class_("ResetTotalEnergyButton", button.Button)
 RefreshButton = codegen.esp32evse_ns.class_("RefreshButton", button.Button)
 
-_CLASSES = {"start_ap": WriteButton, "reset_total_energy": ResetTotalEnergyButton, "refresh": RefreshButton}
+_CLASSES = {"start_ap": WriteButton, "reset_total_energy": WriteButton, "refresh": RefreshButton}
+_VALUES = {"start_ap": 1, "reset_total_energy": 0}
 
 
 def _class(entity: catalog.Entity):
@@ -32,8 +32,8 @@ async def _new(entity, config, hub):
     arguments = [await cg.get_variable(hub.id)]
     if entity.command:
         arguments.append(hub.row(entity.command))
-    if entity.key == "start_ap":
-        arguments.append(1)
+    if entity.key in _VALUES:
+        arguments.append(_VALUES[entity.key])
     await button.new_button(config, *arguments)
 
 

@@ -234,17 +234,6 @@ class WriteButton final : public button::Button {
   uint8_t row_;
 };
 
-class ResetTotalEnergyButton final : public button::Button {
- public:
-  ResetTotalEnergyButton(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
-
- protected:
-  void press_action() override { this->hub_->reset_total_energy(this->row_); }
-
-  Esp32Evse *hub_;
-  uint8_t row_;
-};
-
 class RefreshButton final : public button::Button {
  public:
   explicit RefreshButton(Esp32Evse *hub) : hub_(hub) {}

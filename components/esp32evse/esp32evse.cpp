@@ -97,8 +97,10 @@ void Esp32Evse::dump_config() {
                 "ESP32-EVSE charger:\n"
                 "  Commands: %u\n"
                 "  Entities: %u\n"
-                "  Update interval: %" PRIu32 " ms\n"
-                "  Push interval: %" PRIu32 " ms\n"
+                "  Update interval: %" PRIu32
+                " ms\n"
+                "  Push interval: %" PRIu32
+                " ms\n"
                 "  Keep settings: %s\n"
                 "  Keep the clock set: %s",
                 this->client_.row_count(), this->binding_count_, this->get_update_interval(),
@@ -113,7 +115,7 @@ void Esp32Evse::on_shutdown() { this->save_lifetime_(0); }
 void Esp32Evse::write(uint8_t row, uint32_t value) {
   const CommandRow &command = this->rows_[row];
   if (command.has(CHARGING_CURRENT) && !command.has(STORED)) {
-    this->write_current_(row, static_cast<float>(value) / 10.0f);
+    this->set_charging_current(row, static_cast<float>(value) / 10.0f);
     return;
   }
   if (row == this->enable_row_)
@@ -133,9 +135,7 @@ bool Esp32Evse::add_wishing(WishingEntity *entity) {
   return true;
 }
 
-void Esp32Evse::set_charging_current(uint8_t row, float ampere) { this->write_current_(row, ampere); }
-
-void Esp32Evse::write_current_(uint8_t row, float ampere) {
+void Esp32Evse::set_charging_current(uint8_t row, float ampere) {
   if (std::isnan(ampere)) {
     this->refuse_(row, WishEnd::INVALID, "not a number");
     return;
@@ -200,10 +200,6 @@ void Esp32Evse::write_string(uint8_t row, const char *value, size_t length) {
 void Esp32Evse::run(uint8_t row) {
   if (!this->client_.run(row, millis()))
     this->refuse_(row, WishEnd::NO_ROOM, "too many wishes at once");
-}
-
-void Esp32Evse::reset_total_energy(uint8_t row) {
-  this->write(row, 0);
 }
 
 void Esp32Evse::write_scaled(uint8_t row, float value, float multiplier) {
@@ -280,7 +276,7 @@ void Esp32Evse::subscribe(uint8_t row, uint32_t period_ms) {
              period_ms);
     return;
   }
-  this->chosen_.set(row, period_ms != 0);
+  this->chosen_[row] = period_ms != 0;
   this->client_.subscribe(row, period_ms);
 }
 
@@ -515,27 +511,17 @@ void Esp32Evse::on_lacking(uint8_t row) {
   this->publish_row_(row, nullptr);
 }
 
-/// Why a wish has not come true, in a person's words.
-static const char *reason_of(WishEnd end) {
-  switch (end) {
-    case WishEnd::SATURATED:
-      return "out of range, the nearest value was set";
-    case WishEnd::REFUSED:
-      return "the charger refused it";
-    case WishEnd::DIFFERENT:
-      return "the charger shows another value";
-    case WishEnd::UNANSWERED:
-      return "the charger did not answer";
-    case WishEnd::EXPIRED:
-      return "the charger was silent for too long";
-    case WishEnd::NO_ROOM:
-      return "too many wishes at once";
-    case WishEnd::INVALID:
-      return "the charger cannot take it";
-    default:
-      return "";
-  }
-}
+/// Why a wish has not come true, in a person's words; by WishEnd.
+static const char *const REASONS[] = {
+    "",
+    "out of range, the nearest value was set",
+    "the charger refused it",
+    "the charger shows another value",
+    "the charger did not answer",
+    "the charger was silent for too long",
+    "too many wishes at once",
+    "the charger cannot take it",
+};
 
 void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
   this->wish_ended_at_ = millis();
@@ -546,17 +532,17 @@ void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
   }
 #endif
   const bool awaited = this->awaited_[row];
-  this->awaited_.reset(row);
+  this->awaited_[row] = false;
   if (end == WishEnd::HELD) {
     this->saturated_row_ = row == this->saturated_row_ ? NO_ROW : this->saturated_row_;
     if (this->rows_[row].has(UNPROVABLE))
       this->lifetime_.on_reset();
     return;
   }
-  const char *reason = reason_of(end);
+  const char *reason = REASONS[static_cast<uint8_t>(end)];
   if (awaited) {
     this->publish_row_(row, nullptr);
-    this->refused_.set(row);
+    this->refused_[row] = true;
     this->refused_at_ = millis();
   }
   if (end == WishEnd::SATURATED && row == this->saturated_row_)

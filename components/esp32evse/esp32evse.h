@@ -83,7 +83,6 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   /// about to send the state that the last wish has led to, and would send this one.
   bool add_wishing(WishingEntity *entity);
   void run(uint8_t row);
-  void reset_total_energy(uint8_t row);
   void set_charging_current(uint8_t row, float ampere);
   /// `value` times `multiplier` is the wire's integer; the nearest one that the charger takes.
   void write_scaled(uint8_t row, float value, float multiplier);
@@ -100,7 +99,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   void unsubscribe_all();
   void refresh();
   /// The client of this row's entity shows what it has asked for until something changes: a failure must be a change.
-  void await_outcome(uint8_t row) { this->awaited_.set(row); }
+  void await_outcome(uint8_t row) { this->awaited_[row] = true; }
 
   // for conditions and lambdas
   bool is_connected() const { return this->client_.is_online(); }
@@ -190,7 +189,6 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   void receive_();
   void drop_received_();
   uint32_t high_of_(uint8_t row) const;
-  void write_current_(uint8_t row, float ampere);
   void write_number_(uint8_t row, uint32_t value, bool saturated);
   void ask_number_(uint8_t row, uint32_t value, bool saturated);
 #ifdef USE_EVENT
@@ -240,9 +238,9 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   uint32_t refused_at_{0};
   uint32_t paced_at_{0};
   uint64_t saved_energy_{LifetimeEnergy::NONE};  // what is shown: only what is saved cannot fall
-  std::bitset<MAX_ROWS> chosen_;   // the user chose the subscription
-  std::bitset<MAX_ROWS> awaited_;  // somebody waits to see what becomes of the wish
-  std::bitset<MAX_ROWS> refused_;  // unknown for a moment
+  std::bitset<MAX_ROWS> chosen_;                 // the user chose the subscription
+  std::bitset<MAX_ROWS> awaited_;                // somebody waits to see what becomes of the wish
+  std::bitset<MAX_ROWS> refused_;                // unknown for a moment
   ChargerState reported_state_{ChargerState::UNKNOWN};
   Situation situation_;
   SessionTracker session_;

@@ -115,7 +115,7 @@ bool Schedule::needs_subscription_change_(uint8_t row) const {
 uint32_t Schedule::period_of(uint8_t row) const {
   const RowState &state = this->states_[row];
   if (state.period != RowState::AUTOMATIC)
-    return state.period;
+    return state.period == RowState::NO_SUBSCRIPTION ? 0 : state.period;
   if (!this->automatic_ || this->push_ms_ == 0)
     return 0;
   switch (this->rows_[row].refresh) {
@@ -136,7 +136,7 @@ void Schedule::subscribe(uint8_t row, uint32_t period_ms) {
   if (this->rows_[row].is_only_answered())
     return;  // there is never anything new
   RowState &state = this->states_[row];
-  state.period = period_ms;
+  state.period = period_ms == 0 ? RowState::NO_SUBSCRIPTION : period_ms;
   state.renew = true;
   state.refused_subscription = false;
 }

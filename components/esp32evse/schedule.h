@@ -9,14 +9,15 @@ namespace esphome::esp32evse {
 
 /// What the schedule remembers of a row.
 struct RowState {
-  static constexpr uint32_t AUTOMATIC = UINT32_MAX;
+  static constexpr uint32_t AUTOMATIC = 0;
+  static constexpr uint32_t NO_SUBSCRIPTION = UINT32_MAX;
   static constexpr uint8_t UNWATCHED = 0xFF;
   static constexpr uint8_t LACKING = 7;  ///< so many failures: this firmware does not know the command
 
-  uint32_t period{AUTOMATIC};   ///< ms of the subscription that the user chose; 0: none
-  uint16_t believed{0};         ///< digest of the value that was told last; 0: none
-  uint8_t patience{UNWATCHED};  ///< ticks until a subscription that says nothing is taken for lost
-  bool due : 1 {false};         ///< to be read
+  uint32_t period{AUTOMATIC};  ///< ms of the subscription that the user chose
+  uint16_t believed{0};        ///< digest of the value that was told last; 0: none
+  uint8_t patience{0};         ///< ticks until a subscription that says nothing is taken for lost
+  bool due : 1 {false};        ///< to be read
   bool subscribed : 1 {false};
   bool renew : 1 {false};  ///< subscribe again, whether the charger pushes it or not
   bool refused_subscription : 1 {false};

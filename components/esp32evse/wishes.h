@@ -114,13 +114,13 @@ class Pauses {
   std::array<Entry, 16> entries_;
 };
 
-/// Wishes in the order in which they were asked for: at most QUEUE, and TEXT bytes of text in all of them.
+/// Wishes in the order in which they were asked for: at most QUEUE, and four of the longest texts.
 ///
 /// A newer wish for the same command takes the older one's place, field by field: what both set, the newer one decides.
 class Wishes {
  public:
   static constexpr uint8_t QUEUE = 12;
-  static constexpr size_t TEXT = 576;
+  static constexpr size_t TEXT = 4 * (AtText::MAX_ARGUMENT + 1);
   static constexpr uint32_t WRITE_EXPIRES_MS = 30000;  // a person has given up by then
   static constexpr uint32_t RUN_EXPIRES_MS = 5000;     // an old authorization must not unlock for somebody else
   static constexpr uint32_t STARVED_MS = 2000;         // so long nothing is shown because of ever newer wishes

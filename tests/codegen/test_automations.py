@@ -27,7 +27,7 @@ ACTIONS = {
     ),
     "set_time": ("SetTimeAction<>(evse, TIME, the_time)", ""),
     "wifi_scan": ("RunAction<>(evse, WIFIAPSCAN)", ""),
-    "reset_total_energy": ("ResetTotalEnergyAction<>(evse, EMETERTOTCONSUM)", ""),
+    "reset_total_energy": ("WriteAction<>(evse, EMETERTOTCONSUM, 0)", ""),
     "restart": ("RunAction<>(evse, RST)", ""),
     "send_command": ("SendCommandAction<>(evse, false)", "command: AT+STATE?"),
     "refresh": ("RefreshAction<>(evse)", ""),

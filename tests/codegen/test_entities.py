@@ -155,7 +155,7 @@ OBJECTS = {
     "text": "EvseText(evse, {row.command})",
     "button": "RunButton(evse, {row.command})",
     ("button", "start_ap"): "WriteButton(evse, WIFIAPCFG, 1)",
-    ("button", "reset_total_energy"): "ResetTotalEnergyButton(evse, EMETERTOTCONSUM)",
+    ("button", "reset_total_energy"): "WriteButton(evse, EMETERTOTCONSUM, 0)",
     ("button", "refresh"): "RefreshButton(evse)",
     ("select", "emeter_mode"): "NumberSelect(evse, EMETERMODE)",
     ("select", "timezone"): "StringSelect(evse, TZ)",
