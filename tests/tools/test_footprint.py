@@ -66,9 +66,10 @@ def test_rest_of_the_program_is_told_too(measured: footprint.Footprint) -> None:
 
 
 def test_exceeded_budget_is_named(measured: footprint.Footprint) -> None:
-    assert measured.exceeded() == []
-    assert replace(measured, code=14_001).exceeded() == ["all: code 14001 B is above the budget of 14000 B"]
-    assert replace(measured, ram=2_001).exceeded() == ["all: ram 2001 B is above the budget of 2000 B"]
+    code, ram = footprint.BUDGETS["all"]["code"], footprint.BUDGETS["all"]["ram"]
+    assert replace(measured, code=code, ram=ram).exceeded() == []
+    assert replace(measured, code=code + 1).exceeded() == [f"all: code {code + 1} B is above the budget of {code} B"]
+    assert replace(measured, ram=ram + 1).exceeded() == [f"all: ram {ram + 1} B is above the budget of {ram} B"]
 
 
 def test_two_hubs_have_every_entity_under_names_of_their_own() -> None:
