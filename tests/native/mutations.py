@@ -144,7 +144,7 @@ MUTATIONS = (
         "if (!held || this->schedule_.row(row).has(UNPROVABLE))\n    this->read(row);",
         "",
     ),
-    Mutation("raw: lines of others, too", CLIENT, "return may_answer(name, command);", "return true;"),
+    Mutation("raw: lines of others, too", CLIENT, "!pushed || may_answer(", "!pushed || true || may_answer("),
     Mutation(
         "restart: the first RDY is one", CLIENT, "this->met_ ? Restart::READY : Restart::FIRST_READY", "Restart::READY"
     ),
