@@ -1,6 +1,6 @@
 """Binary sensors of the ESP32-EVSE charger."""
 
-from esphome.components import binary_sensor
+from esphome.components import binary_sensor, mqtt
 
 from . import Esp32Evse, codegen
 
@@ -11,8 +11,12 @@ EvseBinarySensor = codegen.esp32evse_ns.class_("EvseBinarySensor", binary_sensor
 CONFIG_SCHEMA = codegen.platform_schema(
     "binary_sensor",
     Esp32Evse,
-    lambda entity: binary_sensor.binary_sensor_schema(
-        EvseBinarySensor, **codegen.presentation(entity, "icon", "device_class", "category")
+    lambda entity: codegen.with_mqtt(
+        binary_sensor.binary_sensor_schema(
+            EvseBinarySensor, **codegen.presentation(entity, "icon", "device_class", "category")
+        ),
+        "MqttBinarySensor",
+        mqtt.MQTTBinarySensorComponent,
     ),
 )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import esphome.codegen as cg
 import esphome.config_validation as cv
-from esphome.const import CONF_FILTERS, CONF_FORCE_UPDATE, CONF_ID, CONF_PLATFORM
+from esphome.const import CONF_FILTERS, CONF_FORCE_UPDATE, CONF_ID, CONF_MQTT_ID, CONF_PLATFORM
 from esphome.core import CORE, ID
 from esphome.cpp_generator import Expression, MockObj, RawExpression, RawStatement, StaticConstAssignmentExpression
 from esphome.types import ConfigType
@@ -145,6 +145,11 @@ def one_line(key: str, low: int, high: int):
 def charger_string(key: str, low: int):
     """A string field of the charger."""
     return one_line(key, low, catalog.MAX_STRING_BYTES)
+
+
+def with_mqtt(schema: cv.Schema, name: str, base: MockObj) -> cv.Schema:
+    """The platform's schema with our class for ESPHome's own MQTT, which tells that a value is unknown."""
+    return schema.extend({cv.OnlyWith(CONF_MQTT_ID, "mqtt"): cv.declare_id(esp32evse_ns.class_(name, base))})
 
 
 def platform_schema(platform: str, hub_class: MockObj, make_schema) -> cv.Schema:

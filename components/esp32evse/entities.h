@@ -30,7 +30,8 @@
 namespace esphome::esp32evse {
 
 // Unknown, on every platform: the entity publishes (NaN, an empty text) and has no state any more. ESPHome knows no
-// unknown switch, and no value for an unknown binary sensor or select: docs/automations.md tells what their users see.
+// unknown switch, and no value for an unknown binary sensor or select: docs/automations.md tells what their users see,
+// and mqtt_unknown.h tells them over MQTT.
 
 #ifdef USE_BINARY_SENSOR
 /// ESPHome's filters let nothing through that they have seen last, and cannot be made to forget. So when the charger is
@@ -82,7 +83,15 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
   void publish(bool state) {
     this->publish_state(state);
     this->shown_ = this->state;
+    this->set_known_(true);
   }
+  void publish_unknown() { this->set_known_(false); }
+#ifdef USE_MQTT
+  /// It has turned unknown, or is known again.
+  template<typename F> void add_on_known_callback(F &&callback) {
+    this->known_callback_.add(std::forward<F>(callback));
+  }
+#endif
 
  protected:
   void write_state(bool state) override {
@@ -93,7 +102,19 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
     this->hub_->write(this->row_, state ? 1 : 0);
   }
 
+  void set_known_(bool known) {
+    const bool changed = known != this->has_state();
+    this->set_has_state(known);
+#ifdef USE_MQTT
+    if (changed)
+      this->known_callback_.call();
+#endif
+  }
+
   bool shown_{false};
+#ifdef USE_MQTT
+  LazyCallbackManager<void()> known_callback_;
+#endif
 
   Esp32Evse *hub_;
   uint8_t row_;

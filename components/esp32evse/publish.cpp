@@ -294,9 +294,13 @@ void ListTextSensor::finish(bool complete) {
 
 #ifdef USE_SWITCH
 void publish_switch(const Binding &binding, Esp32Evse & /*hub*/, const Values *values) {
+  auto *entity = static_cast<EvseSwitch *>(binding.entity);
   const Field *field = binding.find(values);
-  if (field != nullptr)
-    static_cast<EvseSwitch *>(binding.entity)->publish(field->number != 0);
+  if (field != nullptr) {
+    entity->publish(field->number != 0);
+  } else {
+    entity->publish_unknown();
+  }
 }
 #endif
 

@@ -4,7 +4,7 @@ import logging
 
 import esphome.codegen as cg
 import esphome.config_validation as cv
-from esphome.components import select
+from esphome.components import mqtt, select
 from esphome.const import CONF_OPTIONS
 
 from . import Esp32Evse, catalog, codegen
@@ -30,10 +30,12 @@ def _options(value):
 def _schema(entity: catalog.Entity):
     presentation = codegen.presentation(entity, "icon", "category")
     if entity.convert == "value":
-        return select.select_schema(NumberSelect, **presentation)
-    return select.select_schema(StringSelect, **presentation).extend(
-        {cv.Optional(CONF_OPTIONS, default=list(entity.options)): _options}
-    )
+        schema = select.select_schema(NumberSelect, **presentation)
+    else:
+        schema = select.select_schema(StringSelect, **presentation).extend(
+            {cv.Optional(CONF_OPTIONS, default=list(entity.options)): _options}
+        )
+    return codegen.with_mqtt(schema, "MqttSelect", mqtt.MQTTSelectComponent)
 
 
 CONFIG_SCHEMA = codegen.platform_schema("select", Esp32Evse, _schema)

@@ -4,7 +4,7 @@ import logging
 
 import esphome.codegen as cg
 import esphome.config_validation as cv
-from esphome.components import switch
+from esphome.components import mqtt, switch
 from esphome.const import CONF_RESTORE_MODE
 
 from . import Esp32Evse, catalog, codegen
@@ -30,6 +30,7 @@ def _warn_of_restore_mode(entity: catalog.Entity):
 def _schema(entity: catalog.Entity):
     presentation = codegen.presentation(entity, "icon", "category")
     schema = switch.switch_schema(EvseSwitch, default_restore_mode="DISABLED", **presentation)
+    schema = codegen.with_mqtt(schema, "MqttSwitch", mqtt.MQTTSwitchComponent)
     return cv.All(schema, _warn_of_restore_mode(entity))
 
 

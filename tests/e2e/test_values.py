@@ -11,7 +11,7 @@ from evse_host.catalog import ENTITIES
 from tools.run.api import WAIT_TIMEOUT
 from tools.soak.shown import SECONDS_IN, digits
 
-#: Commands whose values are not made up here: the link itself lives on the uptime, and a total that jumps back is a reset.
+#: Commands whose values are not made up here: the link lives on the uptime, and a total that jumps back is a reset.
 REAL = ("UPTIME", "EMETERTOTCONSUM")
 
 SESSION = {"STATE": (4, 2), "ENABLE": (1, 0), "PENDAUTH": (0, 1), "LIMREACH": (0, 1), "ERROR": (0, 0)}

@@ -88,7 +88,7 @@ def test_a_flash_value_that_is_there_already_is_not_written(node, charger):
     assert writes(charger, "MAXCHCUR") == []
 
 
-# --- a refusal is a change: unknown, then what the charger holds -------------------------------------------------------
+# --- a refusal is a change: unknown, then what the charger holds ------------------------------------------------------
 
 
 def test_number_above_the_maximum_is_saturated(node, charger):

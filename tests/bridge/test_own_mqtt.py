@@ -1,0 +1,77 @@
+"""ESPHome's own MQTT at a real Mosquitto: what a silent charger has said must not stay at the broker as true."""
+
+from __future__ import annotations
+
+import pytest
+
+from evse_host.simulator import Car, Charger, PtyServer
+from tools.build import node as nodes
+from tools.run.host_node import Node
+
+from . import companion_components
+from .mqtt_support import Client, Mosquitto, needs_mosquitto
+
+pytestmark = needs_mosquitto
+
+CONFIG = nodes.ROOT / "tests/bridge/own_mqtt.yaml"
+#: Of each platform one, and what the charger below says.
+SHOWN = {
+    "node/binary_sensor/vehicle_connected/state": "ON",
+    "node/switch/charging_enabled/state": "ON",
+    "node/select/meter/state": "current_voltage",
+}
+UNKNOWN = "None"  # Home Assistant's word
+
+
+@pytest.fixture(scope="module")
+def server():
+    with PtyServer(Charger(car=Car(plugged=True))) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    with Mosquitto(tmp_path_factory.mktemp("broker")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(broker):
+    with Client(broker) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def node(server, broker, client, tmp_path_factory):
+    companion_components.lay_out()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVSE_MQTT_PORT", str(broker.port))
+        with Node(nodes.build(CONFIG), server.path, tmp_path_factory.mktemp("node")) as running:
+            yield running
+
+
+def wait(client, wanted: dict[str, str], after: int) -> None:
+    for topic, payload in wanted.items():
+        client.wait(topic, lambda heard, payload=payload: heard.payload == payload, after=after)
+
+
+def test_unknown_is_told_and_what_comes_back_too(node, server, client):
+    wait(client, SHOWN, 0)
+    seen = len(client.heard)
+    server.inject(lambda faults: faults.cable_out())
+    wait(client, dict.fromkeys(SHOWN, UNKNOWN), seen)
+    seen = len(client.heard)
+    server.inject(lambda faults: faults.cable_in())
+    wait(client, SHOWN, seen)
+
+
+def test_a_broker_that_was_away_learns_what_is_unknown(node, server, broker, client):
+    broker.stop()
+    server.inject(lambda faults: faults.cable_out())
+    node.wait_for_log("Disconnected|Lost client connection")
+    node.wait_for("binary_sensor.Vehicle connected", None)
+    seen = len(client.heard)
+    broker.start()
+    wait(client, dict.fromkeys(SHOWN, UNKNOWN), seen)
+    server.inject(lambda faults: faults.cable_in())
+    wait(client, SHOWN, seen)
