@@ -95,8 +95,8 @@ def plan(life: Life, day: int) -> None:
 # --- people at the node -----------------------------------------------------------------------------------------------
 
 
-def wish(life: Life, setting: Setting, value: int | str, granted: bool = True) -> None:
-    """Somebody sets an entity to what is ``value`` on the wire; looked after a little later."""
+def wish(life: Life, setting: Setting, value: int | str, typed: int | str | None = None) -> None:
+    """Somebody sets an entity to what is ``value`` on the wire, or ``typed``, which becomes it; looked after later."""
     entity, command = setting.entity, COMMAND[setting.entity.command]
     held = life.charger.value(command.name)[entity.field_index]
     escaped = value if isinstance(value, int) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -104,10 +104,10 @@ def wish(life: Life, setting: Setting, value: int | str, granted: bool = True) -
     calm = life.calm
     life.sample()
     life.counts["wishes"] += 1
-    life.node.command(entity, _as_typed(entity, value))
+    life.node.command(entity, _as_typed(entity, value if typed is None else typed))
     life.at(life.now + 1, life.sample)
-    life.at(life.now + ANSWER_S, lambda: look_after(life, setting, value if granted else held, asked, calm))
-    asked.sends = 2 if not granted else 0 if command.stored and held == value else 1
+    life.at(life.now + ANSWER_S, lambda: look_after(life, setting, value, asked, calm))
+    asked.sends = 0 if command.stored and held == value else 1
 
 
 def _as_typed(entity, value: int | str) -> float | bool | str:
@@ -140,10 +140,10 @@ def change_setting(life: Life) -> None:
 
 
 def ask_too_much(life: Life) -> None:
-    """The charger refuses, and the entity goes back to what it holds."""
+    """The charger's maximum is nearer to the wish than what it holds may be."""
     most = life.charger.value("MAXCHCUR")[0]
     if most < 63:
-        wish(life, SETTINGS[0], most * 10 + 5, granted=False)
+        wish(life, SETTINGS[0], most * 10, typed=most * 10 + 5)
 
 
 def press(life: Life, key: str, command: str) -> None:
