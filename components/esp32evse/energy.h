@@ -11,9 +11,11 @@ namespace esphome::esp32evse {
 class LifetimeEnergy {
  public:
   static constexpr uint64_t NONE = UINT64_MAX;
-  static constexpr uint32_t MISMATCH_WH = 1000;  ///< T and c need not be of the same moment: 43 kW for a minute and more
-  static constexpr uint32_t SMALL_WH = 100;      ///< a fall below S by this little is no reset
-  static constexpr uint32_t UPTIME_STEP_S = 10;  ///< between two readings of the uptime; a lost digit makes a larger one
+  static constexpr uint32_t MISMATCH_WH =
+      1000;                                  ///< T and c need not be of the same moment: 43 kW for a minute and more
+  static constexpr uint32_t SMALL_WH = 100;  ///< a fall below S by this little is no reset
+  static constexpr uint32_t UPTIME_STEP_S =
+      10;  ///< between two readings of the uptime; a lost digit makes a larger one
 
   /// One look at the charger.
   struct Reading {
@@ -32,6 +34,8 @@ class LifetimeEnergy {
   void restore(const Memory &memory) { this->memory_ = memory; }
   const Memory &memory() const { return this->memory_; }
   bool is_known() const { return this->memory_.last.total != NONE; }
+  /// A reading waits for a second one that proves it.
+  bool is_doubted() const { return this->candidate_.total != NONE; }
   /// Wh; only if it is known.
   uint64_t shown() const { return this->memory_.last.total + static_cast<uint64_t>(this->memory_.offset); }
 
@@ -39,7 +43,8 @@ class LifetimeEnergy {
   void on_session(uint32_t watt_hours);
   /// True if memory() has changed.
   bool on_total(uint64_t watt_hours);
-  /// The charger has said OK to a reset: from the next reading that is believed on, what was charged since now is shown.
+  /// The charger has said OK to a reset: from the next reading that is believed on, what was charged since now is
+  /// shown.
   void on_reset();
   /// The charger has fallen silent or restarted: what it said before does not go with what it will say.
   void forget_readings();

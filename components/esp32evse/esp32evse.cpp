@@ -454,9 +454,20 @@ void Esp32Evse::follow_session_energy(Esp32Evse &hub, const Values &values) {
 }
 
 void Esp32Evse::follow_total_energy(Esp32Evse &hub, const Values &values) {
+  const bool first = !hub.lifetime_.is_doubted();
   hub.lifetime_dirty_ |= hub.lifetime_.on_total(values[0].number);
+  if (first && hub.lifetime_.is_doubted())
+    hub.read_followed_(follow_total_energy);
   hub.save_lifetime_(hub.is_charging() ? SAVE_CHARGING_MS : SAVE_IDLE_MS);
   hub.on_session_events_(hub.session_.on_total(values[0].number, millis()));
+}
+
+/// Reads again what is followed so: it counts when it comes twice.
+void Esp32Evse::read_followed_(void (*follow)(Esp32Evse &hub, const Values &values)) {
+  for (uint8_t row = 0; row < this->client_.row_count(); row++) {
+    if (this->rows_[row].follow == follow)
+      this->client_.read(row);
+  }
 }
 
 /// Saves the lifetime energy if it has changed and was not saved within `interval_ms`.
@@ -492,10 +503,8 @@ void Esp32Evse::follow_maximum_current(Esp32Evse &hub, const Values &values) {
   if (heard == hub.heard_maximum_)
     hub.maximum_current_ = heard;
   hub.heard_maximum_ = heard;
-  for (uint8_t row = 0; row < hub.client_.row_count() && heard != hub.maximum_current_; row++) {
-    if (hub.rows_[row].follow == follow_maximum_current)
-      hub.client_.read(row);
-  }
+  if (heard != hub.maximum_current_)
+    hub.read_followed_(follow_maximum_current);
 }
 
 void Esp32Evse::follow_wifi_scan(Esp32Evse &hub, const Values &values) {

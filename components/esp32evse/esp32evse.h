@@ -194,6 +194,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
 #ifdef USE_EVENT
   void trigger_(event::Event *event, uint8_t type);
 #endif
+  void read_followed_(void (*follow)(Esp32Evse &hub, const Values &values));
   void save_lifetime_(uint32_t interval_ms);
   void end_refusals_(uint32_t now);
   void publish_held_(uint32_t now);
