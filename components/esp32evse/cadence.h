@@ -12,8 +12,8 @@ struct Cadence {
 };
 
 /// Thins out a value that comes several times a second, so that whoever counts time or adds up energy is still right:
-/// the first value goes out at once, and so does one to or from zero, behind the one before it; the rest at the cadence.
-/// Times in ms; they may wrap around.
+/// the first value goes out at once, and so does one to or from zero, behind the one before it; the rest at the
+/// cadence. Times in ms; they may wrap around.
 class Pacer {
  public:
   /// Clients get the last one only of values that come quickly (`batch_delay` of ESPHome's API).
@@ -46,7 +46,7 @@ class Pacer {
   bool started_{false};
   bool hurry_{false};
   bool lingers_{false};  // at what the counter had come to
-  bool held_{false};  // the latest one
+  bool held_{false};     // the latest one
 };
 
 }  // namespace esphome::esp32evse

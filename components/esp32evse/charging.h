@@ -45,7 +45,9 @@ class SessionCounter {
   /// The counter has begun anew.
   bool fell() const { return this->fell_; }
   /// What the session ended with.
-  uint32_t final_value() const { return this->is_possible(this->latest_, this->latest_at_) ? this->latest_ : this->value_; }
+  uint32_t final_value() const {
+    return this->is_possible(this->latest_, this->latest_at_) ? this->latest_ : this->value_;
+  }
   /// Whether it can have come to `value` by `now`.
   bool is_possible(uint64_t value, uint32_t now) const;
   void restart();
@@ -63,8 +65,8 @@ class SessionCounter {
 /// Follows the charging session, because the charger zeroes its values the moment the session ends. Times in ms.
 class SessionTracker {
  public:
-  static constexpr uint32_t MOST_WH_PER_S = 14;    ///< three phases with 63 A at 265 V
-  static constexpr uint32_t END_WAITS_MS = 3000;   ///< for the total, which tells the energy that no reading caught
+  static constexpr uint32_t MOST_WH_PER_S = 14;   ///< three phases with 63 A at 265 V
+  static constexpr uint32_t END_WAITS_MS = 3000;  ///< for the total, which tells the energy that no reading caught
 
   /// Bits, because an end and a start may be seen at once.
   enum Event : uint8_t { NOTHING = 0, FINISHED = 1, STARTED = 2 };

@@ -5,7 +5,8 @@
 
 namespace esphome::esp32evse {
 
-/// A text of the charger as it may leave for ESPHome: valid UTF-8, because clients of the API disconnect at anything else.
+/// A text of the charger as it may leave for ESPHome: valid UTF-8, because clients of the API disconnect at anything
+/// else.
 ///
 /// Bytes that are none (noise, a network's name in Latin-1) become U+FFFD as the Unicode Standard recommends (chapter
 /// 3.9, "maximal subparts"), overlong forms and surrogates too. What no longer fits is left out from a whole character

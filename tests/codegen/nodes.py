@@ -237,7 +237,7 @@ def _binding(line: str) -> Binding:
 
 
 def code(text: str) -> Code:
-    """A row's number stands in it as the name of its command; fails where a number is not that of the name behind it."""
+    """A row's number stands in it as the name of its command; fails where the two do not belong together."""
     with _scratch() as directory, _valid(text, directory) as loaded:
         esphome_main.generate_cpp_contents(loaded)
         main = CORE.cpp_main_section

@@ -177,7 +177,9 @@ def alone(row: catalog.Entity) -> nodes.Code:
 def needed(row: catalog.Entity) -> set[str]:
     """The clock that notices restarts, what the entity shows, and the state with which others change."""
     commands = {"UPTIME", *row.commands}
-    commands |= {limit for name in row.commands if row.platform == "number" and (limit := catalog.COMMAND[name].limited_by)}
+    commands |= {
+        limit for name in row.commands if row.platform == "number" and (limit := catalog.COMMAND[name].limited_by)
+    }
     follows = {c.name for c in catalog.COMMANDS if c.refresh == catalog.CHARGING}.union(catalog.FOLLOWS_STATE)
     return commands | ({"STATE"} if commands & follows else set())
 

@@ -1,6 +1,6 @@
 """What Home Assistant's recorder and logbook get of the full example in an hour, counted from the API's states.
 
-The recorder keeps a row for each change; an equal value is none. The logbook leaves out what has a unit or a state class.
+The recorder keeps a row for each change; an equal value is none. The logbook leaves out what has a unit or state class.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def rows(node: ClockedNode, seconds: float) -> Counter:
 
 def logbook(node: ClockedNode, counted: Counter) -> dict[str, int]:
     """Those that are lines in the logbook."""
-    continuous = {label(e) for e in node.entities if getattr(e, "unit_of_measurement", "") or getattr(e, "state_class", 0)}
+    continuous = {
+        label(e) for e in node.entities if getattr(e, "unit_of_measurement", "") or getattr(e, "state_class", 0)
+    }
     return {name: count for name, count in counted.items() if name not in continuous}
 
 

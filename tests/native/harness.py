@@ -32,12 +32,12 @@ KEPT_BUILDS = 3
 SANITIZED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 FLAGS = ["-std=gnu++20", "-Wall", "-Wextra", "-Werror", *SANITIZED]
 SOURCES = (
-    "at_client.cpp", "at_value.cpp", "cadence.cpp", "charging.cpp", "energy.cpp", "iso_time.cpp", "link.cpp", "schedule.cpp",
-    "utf8.cpp", "wishes.cpp",
+    "at_client.cpp", "at_value.cpp", "cadence.cpp", "charging.cpp", "energy.cpp", "iso_time.cpp", "link.cpp",
+    "schedule.cpp", "utf8.cpp", "wishes.cpp",
 )  # fmt: skip
 HEADERS = (
-    "at_client.h", "at_value.h", "cadence.h", "charging.h", "charging_current.h", "command_row.h", "energy.h", "iso_time.h",
-    "line_framer.h", "link.h", "schedule.h", "trust.h", "utf8.h", "wishes.h",
+    "at_client.h", "at_value.h", "cadence.h", "charging.h", "charging_current.h", "command_row.h", "energy.h",
+    "iso_time.h", "line_framer.h", "link.h", "schedule.h", "trust.h", "utf8.h", "wishes.h",
 )  # fmt: skip
 
 

@@ -427,8 +427,8 @@ void track_session(std::istream &in) {
   }
 }
 
-/// `uptime s`, `session Wh`, `total Wh`, `reset`, `forget`, `power` (the node restarts), in any number and order; answers
-/// what is shown behind each total.
+/// `uptime s`, `session Wh`, `total Wh`, `reset`, `forget`, `power` (the node restarts), in any number and order;
+/// answers what is shown behind each total.
 void count_lifetime(std::istream &in) {
   LifetimeEnergy energy;
   for (std::string verb; in >> verb;) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 from tests.native.harness import Program
@@ -85,5 +86,5 @@ def test_who_integrates_is_right(program: Program) -> None:
     out = pace(program, "5 1 0", *(f"put {value:.0f} wait 2000" for _, value in values))
     points = [(t, value) for (t, _), published in zip(values, out, strict=True) for value in published]
     for side in (0, 1):
-        energy = sum((b[0] - a[0]) * (a, b)[side][1] for a, b in zip(points, points[1:])) / 3600
+        energy = sum((b[0] - a[0]) * (a, b)[side][1] for a, b in itertools.pairwise(points)) / 3600
         assert abs(energy - 11_000 / 60) < 11_000 * 2 / 3600 + 1

@@ -186,7 +186,9 @@ def test_a_damaged_line_is_never_shown(program: Program, field: str, wrong: int)
     for _ in range(3):
         charger.charge(1)
         good = charger.reading().split()
-        damaged = [str(wrong) if word_before == field else word for word_before, word in zip(["", *good], good)]
+        damaged = [
+            str(wrong) if word_before == field else word for word_before, word in zip(["", *good], good, strict=False)
+        ]
         steps += [" ".join(good), " ".join(damaged)]
         charger.charge(1)
         steps.append(charger.readings(2))

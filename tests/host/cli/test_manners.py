@@ -87,7 +87,7 @@ def test_an_option_of_the_commands_own_stays_its_own() -> None:
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [("power", "emeter_power"), ("Power", "emeter_power"), ("curent", "current_l1"), ("chcurr", "CHCUR"),
-     ("session-energy", "energy_consumption"), ("Charge status", "state"), ("enabled", "enable"), ("ssid", "wifi_sta_ssid")],
+     ("session-energy", "energy_consumption"), ("Status", "state"), ("enabled", "enable"), ("ssid", "wifi_sta_ssid")],
 )  # fmt: skip
 def test_names_that_were_meant(typed, meant) -> None:
     assert meant in settings.likes(typed)
