@@ -53,7 +53,7 @@ void check_sensor(const Binding &binding, const ReferenceField &field) {
   const auto exact = static_cast<double>(static_cast<int64_t>(field.number)) / std::pow(10.0, binding.parameter);
   const double digit = std::pow(10.0, -const_cast<sensor::Sensor &>(entity).get_accuracy_decimals());
   const double rounding = std::fabs(exact) * 1e-6;  // a float has 24 bits
-  require(std::fabs(entity.state - exact) <= digit / 2 + rounding, "a sensor shows another number");
+  require(std::fabs(entity.get_raw_state() - exact) <= digit / 2 + rounding, "a sensor shows another number");
 }
 
 /// What is UTF-8 is shown as it is; of the rest tests/native/test_native_text.py knows more.

@@ -140,6 +140,7 @@ class Watch {
     bool run_in_flight{false};
     uint32_t run_at{0};
     uint32_t vain_reads{0};
+    uint32_t lines{0};  // heard of it: each is a reason to ask whether the firmware has it
   };
 
   struct Raw {
@@ -269,7 +270,7 @@ inline void Watch::check_read_(std::string_view name) {
   const uint8_t row = this->row_of_(name);
   State &state = this->states_[row];
   require(this->rows_[row]->readable, "a read of what cannot be read");
-  const uint32_t reasons = 2 + (this->now_ - this->started_at_) / LACKING_MS;
+  const uint32_t reasons = 2 + state.lines + (this->now_ - this->started_at_) / LACKING_MS;
   if (state.unsupported && !state.wish && !state.may_restore)
     require(++state.vain_reads <= reasons, "what the firmware lacks is asked again and again");
   this->read_row_ = row;
@@ -415,6 +416,7 @@ inline void Watch::on_value_line_(std::string_view name, std::string_view text) 
     this->line_row_ = static_cast<uint8_t>(row);
     this->uptime_seen_ |= row == UPTIME && this->sync_ == Sync::READY;
     State &state = this->states_[row];
+    state.lines += state.unsupported ? 1 : 0;
     if (state.wish && this->read_row_ == row && this->in_flight_)
       state.shown_since_read = this->fulfils_(meant, *state.wish, text, *this->line_fields_);
     if (this->keeps_settings_ && (meant.traits & esphome::esp32evse::LIVE) != 0)
