@@ -271,11 +271,8 @@ void Esp32Evse::send_command(const std::string &command, bool force) {
 }
 
 void Esp32Evse::subscribe(uint8_t row, uint32_t period_ms) {
-  if (period_ms != 0 && (period_ms < 100 || period_ms > 42949671)) {
-    ESP_LOGW(TAG, "%s not subscribed: the period must be 100 to 42949671 ms, not %" PRIu32, this->rows_[row].name,
-             period_ms);
-    return;
-  }
+  if (period_ms != 0)
+    period_ms = std::clamp<uint32_t>(period_ms, 100, 42949671);  // larger ones wrap to 0 in the charger
   this->chosen_[row] = period_ms != 0;
   this->client_.subscribe(row, period_ms);
 }

@@ -192,7 +192,7 @@ def test_subscribe_actions(node, charger):
     node.call_service("subscribe_uptime", period=2000)
     charger.wait_for(lambda charger: periods(charger).get("+UPTIME") == 2000)
     node.call_service("subscribe_uptime", period=50)
-    node.wait_for_log("UPTIME not subscribed")
+    charger.wait_for(lambda charger: periods(charger).get("+UPTIME") == 100)  # the nearest that the charger takes
     node.call_service("unsubscribe_all")
     charger.wait_for(lambda charger: periods(charger) == {})
     node.call_service("subscribe_uptime", period=1000)
@@ -261,3 +261,21 @@ def test_on_disconnect(node, charger):
     node.wait_for_log("on_disconnect")
     charger.inject(lambda faults: faults.cable_in())
     node.wait_for_log("on_connect", start=len(node.log) - 5)
+
+
+def test_esphomes_own_actions_of_a_poller(node, charger):
+    """component.update reads at once; what is suspended reads nothing by itself until it is resumed."""
+
+    def reads(charger) -> int:
+        return charger.journal.commands.count("AT+HOSTNAME?")
+
+    begin = charger.call(reads)
+    node.call_service("update_component")
+    charger.wait_for(lambda charger: reads(charger) > begin)
+    node.call_service("suspend_component")
+    node.run(130)
+    suspended = charger.call(reads)
+    node.run(130)
+    assert charger.call(reads) == suspended
+    node.call_service("resume_component")
+    charger.wait_for(lambda charger: reads(charger) > suspended)
