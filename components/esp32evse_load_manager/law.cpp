@@ -269,7 +269,7 @@ void Law::step(uint32_t now, uint32_t epoch_s) {
 
 void Law::decide_(Charger &charger, const Share &share, const Share &lasting, uint32_t now) {
   Order &order = charger.order;
-  if (!charger.view.online || !order.run)
+  if (!charger.view.online || !order.run || !this->takes_part_(charger))
     charger.fresh = 0;  // samples from before do not count
   if (!charger.view.online) {
     order.why = {Reason::CHARGER_SILENT};

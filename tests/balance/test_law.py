@@ -225,6 +225,19 @@ def test_a_charger_that_comes_back_does_not_rise_on_an_old_sample():
     assert house.order.ampere <= before
 
 
+@pytest.mark.parametrize("away", [{"vehicle": False}, {"online": False}])
+def test_who_comes_when_the_meter_has_fallen_silent_does_not_rise_on_its_last_sample(away):
+    """The fuzzer's find: what came before a car, while its charger stood ready, was taken for a new sample."""
+    house = charging()
+    house.view[0] = away
+    house.run(5)
+    house.silent = True
+    house.view[0] = {}
+    before = house.order.ampere
+    house.run(10)
+    assert house.order.run and house.order.ampere <= before
+
+
 def test_a_meter_that_comes_back_is_watched_before_a_start():
     house = charging()
     house.silent = True
