@@ -157,7 +157,7 @@ _register(
     "SetWifiStationAction",
     _hub_schema(
         {
-            cv.Required(CONF_SSID): cv.templatable(charger_string(CONF_SSID, 1)),
+            cv.Required(CONF_SSID): cv.templatable(charger_string(CONF_SSID, 1, catalog.MAX_NAME_BYTES)),
             cv.Optional(CONF_PASSWORD): cv.sensitive(cv.templatable(charger_string(CONF_PASSWORD, 0))),
             cv.Optional(CONF_ENABLED, default=True): cv.templatable(cv.boolean),
         }

@@ -16,6 +16,7 @@ from typing import Any
 
 BAUD_RATE = 115200
 MAX_STRING_BYTES = 31  # one string field
+MAX_NAME_BYTES = 30  # of a name that every firmware keeps; v2.1.1 takes 31 and loses them
 MAX_ARGUMENT_BYTES = 127  # everything behind the `=` of a write
 MAX_LINE_BYTES = 128  # one answer line
 MAX_SUBSCRIBE_PERIOD_MS = 42_949_671  # larger ones wrap to 0 in the charger
@@ -149,7 +150,7 @@ def _string(name: str = "value") -> tuple[Field, ...]:
 
 
 def _name(**kwargs: Any) -> Field:
-    return Field(**{"name": "value", "minimum": 1, **kwargs}, type="str", released_bytes=30)
+    return Field(**{"name": "value", "minimum": 1, **kwargs}, type="str", released_bytes=MAX_NAME_BYTES)
 
 
 def _addresses(*names: str, **kwargs: Any) -> tuple[Field, ...]:
@@ -547,8 +548,8 @@ ENTITIES: tuple[Entity, ...] = (
     Entity("select", "emeter_mode", "Meter mode", "EMETERMODE", convert="value", options=EMETER_MODES, category=CONFIG, icon="mdi:meter-electric"),
     Entity("select", "timezone", "Time zone", "TZ", convert="name", options=TIMEZONES, category=CONFIG, icon="mdi:map-clock", notes="development head only; `options:` replaces the list"),
     # texts
-    Entity("text", "host_name", "Host name", "HOSTNAME", category=CONFIG, icon="mdi:web", notes="1 to 31 bytes"),
-    Entity("text", "instance_name", "Instance name", "INSTNAME", category=CONFIG, icon="mdi:label", notes="1 to 31 bytes"),
+    Entity("text", "host_name", "Host name", "HOSTNAME", category=CONFIG, icon="mdi:web", notes=f"at most {MAX_NAME_BYTES} bytes are written, as v2.1.1 loses longer names"),
+    Entity("text", "instance_name", "Instance name", "INSTNAME", category=CONFIG, icon="mdi:label", notes=f"at most {MAX_NAME_BYTES} bytes are written, as v2.1.1 loses longer names"),
     # events
     Entity("event", "session", "Session", convert="derived", needs=_SESSION, options=("started", "finished"), icon="mdi:ev-station",
            notes="an ESPHome event carries no numbers: energy and duration are in last_session_energy, last_session_duration and on_session_end, all set before the event", package="core"),
@@ -615,8 +616,8 @@ ACTIONS: tuple[Automation, ...] = (
         Argument("under_power", "float", "kW; acts after 60 s below it", "", True),
     ), ("CONSUMLIM", "CHTIMELIM", "UNDERPOWERLIM")),
     Automation("set_wifi_station", "Set the charger's Wi-Fi network", (
-        Argument("ssid", "string", "1 to 31 bytes", templatable=True),
-        Argument("password", "string", "at most 31 bytes; left out, the charger keeps its password", "", True),
+        Argument("ssid", "string", f"1 to {MAX_NAME_BYTES} bytes", templatable=True),
+        Argument("password", "string", f"at most {MAX_STRING_BYTES} bytes; left out, the charger keeps its password", "", True),
         Argument("enabled", "boolean", "", "true", True),
     ), ("WIFISTACFG",)),
     Automation("set_static_ip", "Set the charger's static address", (

@@ -142,9 +142,9 @@ def one_line(key: str, low: int, high: int):
     return validator
 
 
-def charger_string(key: str, low: int):
+def charger_string(key: str, low: int, high: int = catalog.MAX_STRING_BYTES):
     """A string field of the charger."""
-    return one_line(key, low, catalog.MAX_STRING_BYTES)
+    return one_line(key, low, high)
 
 
 def with_mqtt(schema: cv.Schema, name: str, base: MockObj) -> cv.Schema:

@@ -9,9 +9,9 @@ from tools.run.clocked_node import ClockedCharger
 
 #: name -> (what the charger shows, what Home Assistant sees)
 TEXTS = {
-    "a name of the air, in Latin 1": ("caf\udce9", "caf?"),
-    "a name cut inside a character": ("x" * 30 + "\udcc3", "x" * 30 + "?"),
-    "a flipped bit": ("ev\udcf3e", "ev?e"),
+    "a name of the air, in Latin 1": ("caf\udce9", "caf\ufffd"),
+    "a name cut inside a character": ("x" * 30 + "\udcc3", "x" * 30 + "\ufffd"),
+    "a flipped bit": ("ev\udcf3e", "ev\ufffde"),
     "UTF-8": ("Café 🚗", "Café 🚗"),
 }
 

@@ -21,10 +21,11 @@ HARMLESS = {
     "uart", "spi", "rc522_spi", "esp32evse", "script", "globals", "time", "light", "output", "preferences", "safe_mode",
     "sensor", "binary_sensor", "text_sensor", "switch", "button", "number", "select", "text", "event", "psram",
     "network", "socket", "runtime", "async_tcp", "mdns", "interval", "json",
-    "modbus", "modbus_server",  # on a wire, as the charger itself
+    "modbus", "modbus_server", "modbus_controller", "dsmr",  # on a wire, as the charger itself
+    "esp32evse_load_manager",  # reads sensors of the node
 }  # fmt: skip
 #: These listen. `guarded` says how each must be closed.
-LISTENING = {"api", "ota", "wifi", "captive_portal", "web_server_base", "web_server"}
+LISTENING = {"api", "ota", "wifi", "captive_portal", "web_server_base", "web_server", "udp", "packet_transport"}
 #: These take commands from elsewhere.
 COMMANDED = {"mqtt"}
 
@@ -45,6 +46,18 @@ def guarded(config: dict) -> list[str]:
         found.append("mqtt: no password")
     if "web_server" in config and not config["web_server"].get("auth"):
         found.append("web_server: no auth")
+    return found + _open_packets(config)
+
+
+def _open_packets(config: dict) -> list[str]:
+    """Whoever sends a packet that is believed decides what the house draws: none without a key, no old one again."""
+    found = ["udp: anybody's packet starts something" for socket in config.get("udp", ()) if "on_receive" in socket]
+    for transport in config.get("packet_transport", ()):
+        for part in (transport, *transport["providers"]):
+            if not part.get("encryption", {}).get("key"):
+                found.append(f"packet_transport {part.get('name', 'itself')}: no encryption key")
+        if not (transport["rolling_code_enable"] and transport["ping_pong_enable"]):
+            found.append("packet_transport: takes an old packet once more")
     return found
 
 
@@ -63,28 +76,49 @@ def test_no_example_is_open(examples, name) -> None:
     assert guarded(configs.resolved(examples / name)) == []
 
 
+NODE = "packages/secured-node.yaml"
+OTA_KEY = '    ${ "encryption" if since_2026_9 else "password" }: ${ none if since_2026_9 else ota_password }\n'
+SENDING = "    encryption: !secret packet_key\n    ping_pong_enable: true\n    rolling_code_enable: true\n"
+TWO_NODES = "load_two_nodes_first.yaml"
+RECEIVING = "udp:\n  on_receive:\n    then: [esp32evse.authorize: evse]\n"
+
+
 @pytest.mark.parametrize(
-    ("removed", "added", "complaint"),
+    ("spoilt", "removed", "added", "complaint"),
     [
-        ("  encryption:\n    key: !secret api_encryption_key\n", "", "api: no encryption key"),
-        ("    password: !secret ota_password\n", "", "ota esphome: no password"),
-        ("logger:\n", "logger:\nweb_server:\n", "web_server: no auth"),
+        (NODE, "  encryption:\n    key: !secret api_encryption_key\n", "", "api: no encryption key"),
+        (NODE, OTA_KEY, "", "ota esphome: no password"),
+        (NODE, "    password: !secret fallback_hotspot_password\n", "", "wifi ap: no password"),
+        ("evse.yaml", "uart:\n", "web_server:\nuart:\n", "web_server: no auth"),
         (
-            "logger:\n",
-            "logger:\nprometheus:\nweb_server: {auth: {username: a, password: b}}\n",
+            "evse.yaml",
+            "uart:\n",
+            "prometheus:\nweb_server: {auth: {username: a, password: b}}\nuart:\n",
             "prometheus: not known",
         ),
-        ("  password: !secret wifi_password\n", "  password: !secret wifi_password\n  ap:\n", "wifi ap: no password"),
-        ("logger:\n", "logger:\nmqtt: {broker: 192.168.1.10}\n", "mqtt: no password"),
+        ("evse.yaml", "uart:\n", "mqtt: {broker: 192.168.1.10}\nuart:\n", "mqtt: no password"),
+        (TWO_NODES, "    providers:\n", "    providers:\n      - name: open\n", "packet_transport open: no encryption"),
+        (TWO_NODES, SENDING, "", "packet_transport itself: no encryption key"),
+        (TWO_NODES, "    rolling_code_enable: true\n", "", "packet_transport: takes an old packet"),
+        (TWO_NODES, "    ping_pong_enable: true\n", "", "packet_transport: takes an old packet"),
+        (TWO_NODES, "udp:\n", RECEIVING, "udp: anybody's packet"),
     ],
-    ids=["api", "ota", "web_server", "unknown", "ap", "mqtt"],
-)
-def test_an_open_one_would_be_found(examples, removed, added, complaint) -> None:
-    text = (configs.EXAMPLES / "evse.yaml").read_text()
+    ids=[
+        "api", "ota", "ap", "web_server", "unknown", "mqtt", "what is heard", "what is said", "said again",
+        "heard again", "automation",
+    ],
+)  # fmt: skip
+def test_an_open_one_would_be_found(examples, spoilt, removed, added, complaint) -> None:
+    """An example whose text, or that of its package, lacks what keeps it closed."""
+    file = examples / spoilt
+    text = file.read_text()
     assert removed in text
-    file = examples / "open.yaml"
     file.write_text(text.replace(removed, added, 1))
-    assert any(each.startswith(complaint) for each in guarded(configs.resolved(file)))
+    try:
+        node = configs.resolved(examples / ("evse.yaml" if spoilt == NODE else spoilt))
+    finally:
+        file.write_text(text)
+    assert any(each.startswith(complaint) for each in guarded(node))
 
 
 # --- generate ---------------------------------------------------------------------------------------------------------

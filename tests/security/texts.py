@@ -34,6 +34,10 @@ TEXTS = {
     "jinja": "{{ 7*7 }}${x}",
     "yaml": "!secret wifi_password",
     "shell": "$(reboot);`id`",
+    "30 bytes": "x" * 30,
+    "30 bytes of UTF-8": "ü" * 15,
+    "30 quotes": '"' * 30,
+    "30 backslashes": "\\" * 30,
     "31 bytes": "x" * 31,
     "31 bytes of UTF-8": "x" + "ü" * 15,
     "31 quotes": '"' * 31,
@@ -88,11 +92,11 @@ NEVER_LINES = {
 }
 
 
-def is_taken(text: str, least: int = 0) -> bool:
-    """Whether a string field takes this text: up to 31 bytes, no control character of ASCII."""
+def is_taken(text: str, least: int = 0, most: int = MAX_STRING_BYTES) -> bool:
+    """Whether a string field takes this text: `least` to `most` bytes, no control character of ASCII."""
     size = len(text.encode())
     control = any(ord(character) < 0x20 or ord(character) == 0x7F for character in text)
-    return least <= size <= MAX_STRING_BYTES and not control
+    return least <= size <= most and not control
 
 
 def wire(text: str) -> str:
