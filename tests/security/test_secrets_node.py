@@ -73,7 +73,7 @@ def _secret_writes(charger) -> int:
 
 
 def _through_trouble(node, charger, start: int, wait_for_written) -> None:
-    """Answered ERROR though it was done, refused, unanswered, echoed, cut by a restart, and put back by keep_settings."""
+    """Done but answered ERROR, refused, unanswered, echoed, cut by a restart, and put back by keep_settings."""
     written = charger.call(_secret_writes)
     charger.inject(lambda faults: faults.double_error("WIFISTACFG", 4))
     node.call_service("set_wifi_station", ssid="doubted", password=SECRET)
