@@ -177,6 +177,26 @@ def test_both_are_gone_in_the_middle_of_a_minute(house):
     assert 39 * 11 / 60 <= kwh(house) <= 40 * 11 / 60
 
 
+@pytest.mark.parametrize("after", [0, 5, 30])
+@pytest.mark.parametrize("looks", [1, 3])
+def test_both_are_gone_in_a_sessions_first_minute(looks, after):
+    """So little was saved that it might be rounding; more was shown."""
+    house = House(Charger(uptime=20_000))
+    house.look()
+    house.charger.charge(2 * looks, 11_000)
+    house.look()
+    house.save(11_000)
+    house.charger.charge(30, 11_000)
+    house.look()
+    house.charger.restart()
+    house.charger.charge(after, 11_000)
+    house.restart_program()
+    house.look()
+    house.charge(5)
+    assert house.shown == sorted(house.shown)
+    assert abs(house.energy.shown - house.charger.delivered / 3600) <= 11_000 * 75 / 3600
+
+
 def test_a_program_that_is_killed_alone_is_not_ahead(house):
     house.charge(30)
     house.restart_program()
@@ -262,6 +282,7 @@ def test_a_reset_while_the_program_was_away(house):
 DIGITS = st.sampled_from(["total", "session", "uptime"])
 
 
+@settings(deadline=None)  # a busy machine
 @given(DIGITS, st.integers(0, 7), st.integers(0, 9), st.booleans())
 def test_a_digit_that_noise_has_changed_counts_nothing(name, place, digit, lost):
     house = House(Charger(stored=12_345_678 * 3600, uptime=54_321))
@@ -297,7 +318,7 @@ LIFE = st.lists(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(LIFE, st.integers(0, 10**8), st.integers(0, 10**6))
 def test_it_never_falls_and_misses_no_more_than_a_minute_for_each_restart(life, stored_wh, uptime):
     house = House(Charger(stored=stored_wh * 3600, uptime=uptime))
@@ -329,7 +350,7 @@ def test_it_never_falls_and_misses_no_more_than_a_minute_for_each_restart(life, 
     assert delivered - missed <= counted <= delivered + TOLERANCE * max(restarts, 1) + ahead
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(LIFE, st.integers(0, 10**8), st.data())
 def test_home_assistant_counts_every_kwh_once_over_resets(life, stored_wh, data):
     house = House(Charger(stored=stored_wh * 3600))

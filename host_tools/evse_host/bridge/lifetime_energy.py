@@ -128,10 +128,12 @@ class LifetimeEnergy:
         elif _lost_a_session(last, reading, seen_until):
             offset = max(offset + last.session, last.counted - reading.total)
             least = last.shown + self._ahead
+        elif seen_until < last.uptime and reading.stored <= last.total:
+            # A restart, and what is missing may be rounding, or a session that had only begun.
+            offset = max(offset, last.counted - reading.total)
+            least = last.shown + self._ahead
         elif reading.total < last.total:
-            if seen_until >= last.uptime:
-                return  # both values are rounded; it is passed again soon
-            offset = last.counted - reading.total
+            return  # both values are rounded; it is passed again soon
         self._ahead = 0
         self.memory = Memory(max(offset, -reading.total), reading.total, max(reading.session, 0), reading.uptime, least)
 
