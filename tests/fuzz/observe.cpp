@@ -14,6 +14,7 @@
 #include "at_client.h"
 #undef protected
 #include "rows.h"
+#include "utf8.h"
 
 using namespace esphome::esp32evse;
 
@@ -37,7 +38,8 @@ std::string show(const Values &values, std::string signature) {
     const char letter = signature.at(i);
     out += i > 0 ? "," : "";
     if (letter == 's') {
-      out += '"' + hexadecimal(field.text, field.length);
+      const Utf8Text shown(field.text, field.length);
+      out += '"' + hexadecimal(shown.data(), shown.length());
     } else {
       out += letter == 'b' || letter == 'i' ? std::to_string(field.as_signed()) : std::to_string(field.number);
     }

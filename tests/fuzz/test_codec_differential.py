@@ -30,7 +30,8 @@ SETTINGS = settings(max_examples=500, deadline=None, suppress_health_check=[Heal
 @pytest.fixture(scope="module")
 def library(tmp_path_factory) -> ctypes.CDLL:
     """observe.cpp with the component, compiled only if something has changed."""
-    sources = [targets.HERE / "observe.cpp", *(targets.COMPONENT / name for name in targets.SOURCES["client"])]
+    names = (*targets.SOURCES["client"], "utf8.cpp")
+    sources = [targets.HERE / "observe.cpp", *(targets.COMPONENT / name for name in names)]
     digest = hashlib.sha256(targets.rows().encode())
     for path in (*sources, *sorted(targets.COMPONENT.glob("*.h")), targets.HERE / "rows.h"):
         digest.update(path.read_bytes())

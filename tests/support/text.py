@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
-UTF8 = re.compile(
-    rb"(?:[\x00-\x7f]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})*"
-)  # up to forms that are longer than need be
+MAX_BYTES = 128
 
 
 def shown_text(data: bytes) -> bytes:
-    """From the left, bytes of more than 7 bits become `?` until the rest is UTF-8."""
-    shown = bytearray(data)
-    for at, byte in enumerate(data):
-        if UTF8.fullmatch(shown):
-            break
-        if byte > 0x7F:
-            shown[at] = ord("?")
-    return bytes(shown)
+    """U+FFFD for what is none, as Python and the Unicode Standard replace it; whole characters, up to MAX_BYTES."""
+    shown = data.decode("utf-8", "replace").encode()
+    return shown[:MAX_BYTES].decode("utf-8", "ignore").encode()
