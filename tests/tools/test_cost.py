@@ -49,14 +49,16 @@ def test_loop_stays_within_its_budget_of_instructions(program: Path, tmp_path: P
 
 def test_loop_takes_a_bounded_part_of_a_backlog(program: Path, tmp_path: Path) -> None:
     most_read, loops = cost.read_backlog(program, tmp_path)
-    assert (most_read, loops) == (loop_profile.BYTES_PER_LOOP, cost.BACKLOG_BYTES // loop_profile.BYTES_PER_LOOP)
+    full = cost.BACKLOG_BYTES // loop_profile.BYTES_PER_LOOP
+    assert most_read == loop_profile.BYTES_PER_LOOP
+    assert full <= loops <= full + 2, "one may have been under way, and one finds nothing"
 
 
 def test_flood_is_timed(program: Path, tmp_path: Path) -> None:
     """At full line rate the loop's share of the computer's time is small: it stays responsive."""
-    loops_per_s, average_us, calmest_ms, longest_ms = cost.time_loops(program, tmp_path, 7)
-    assert loops_per_s > 60
-    assert 0 < average_us < 1000
+    loops_per_s, average_us, calmest_ms, longest_ms, share = cost.time_loops(program, tmp_path, 7)
+    assert 0 < share < 0.2, "of a processor, the log at DEBUG and the API included"
+    assert loops_per_s > 0 and average_us > 0  # wall time, which is the computer's load, too
     assert calmest_ms <= longest_ms
 
 

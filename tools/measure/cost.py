@@ -123,7 +123,7 @@ def instructions(arguments: argparse.Namespace) -> Part:
         profile = loop_profile.measure(build(), Path(directory))
     counted = profile.budgeted()
     if arguments.set_budgets:
-        content = {"made with": toolchain(), "instructions": counted}
+        content = {**load_budgets(), "made with": toolchain(), "instructions": counted}
         BUDGETS.write_text(json.dumps(content, indent=1) + "\n")
     budgets = load_budgets()
     rows = [[name, str(budgets["instructions"].get(name, "")), str(count)] for name, count in counted.items()]
@@ -166,7 +166,8 @@ def flood(arguments: argparse.Namespace) -> Part:
     program = build()
     with tempfile.TemporaryDirectory() as directory:
         most_read, loops = read_backlog(program, Path(directory) / "stepped")
-        count, average, calmest, longest = time_loops(program, Path(directory) / "real", 6 if arguments.short else 20)
+        timed = time_loops(program, Path(directory) / "real", 6 if arguments.short else 20)
+    count, average, calmest, longest, share = timed
     limit = loop_profile.BYTES_PER_LOOP
     rows = [
         ["most bytes read by one loop", str(limit), str(most_read), "B"],
@@ -175,6 +176,7 @@ def flood(arguments: argparse.Namespace) -> Part:
         ["one loop, average; most find nothing", "", f"{average:.1f}", "µs"],
         [f"one loop, longest, in the calmest {STATISTICS_S:g} s", "", f"{calmest:.2f}", "ms"],
         ["one loop, longest", "", f"{longest:.2f}", "ms"],
+        ["the whole node's share of a processor", "", f"{share:.0%}", ""],
     ]
     title = "Lines without a pause at 115200 baud, every one with a new value, log at DEBUG"
     missed = [f"flood: one loop read {most_read} B, at most {limit} are allowed"] if most_read > limit else []
@@ -194,19 +196,22 @@ def read_backlog(program: Path, directory: Path) -> tuple[int, int]:
         return node.most_read, node.loops - first
 
 
-def time_loops(program: Path, directory: Path, seconds: float) -> tuple[float, float, float, float]:
+def time_loops(program: Path, directory: Path, seconds: float) -> tuple[float, float, float, float, float]:
     """In real time while a flood lasts: loops per second, then wall times of one, the average in µs, the longest of the
-    calmest period in ms, and the longest in ms."""
+    calmest period in ms, and the longest in ms; the processor's time of the node per second, which alone does not
+    depend on what else the computer does."""
     with PtyServer(Charger(), baud_rate=BAUD_RATE) as charger, Node(program, charger.path, directory) as running:
         running.wait_for("Connected", True)
         running.call_service("log_everything")
         begin = len(running.log)
-        for _ in range(round(seconds / FLOOD_PIECE_S)):
+        cpu_s, pieces = running.process.cpu_s, round(seconds / FLOOD_PIECE_S)
+        for _ in range(pieces):
             time.sleep(FLOOD_PIECE_S)
             charger.inject(lambda faults: faults.to_client_now(_piece()))
         statistics = _statistics(running.process, begin)
         _wait_until_calm(running)
-        return statistics
+        share = (running.process.cpu_s - cpu_s) / (pieces * FLOOD_PIECE_S)  # of the line's time, however late it came
+        return *statistics, share
 
 
 def _wait_until_calm(running: Node) -> None:

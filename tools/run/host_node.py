@@ -91,6 +91,12 @@ class HostProcess:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def cpu_s(self) -> float:
+        """The processor's time that the running process has taken, whatever else the computer does."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def wait_for_log(self, pattern: str, timeout: float = WAIT_TIMEOUT, start: int = 0) -> str:
         """The first log line from line ``start`` on that ``pattern`` is found in; raises TimeoutError without one."""
         deadline = time.monotonic() + timeout
