@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from evse_host.catalog import BAUD_RATE
 from evse_host.simulator import Charger, PtyServer
@@ -30,6 +31,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Hypothesis keeps its examples where every other cache is.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(node.CACHE / "hypothesis"))
+settings.register_profile("any computer", deadline=None)  # a busy one is no defect
+settings.load_profile("any computer")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
