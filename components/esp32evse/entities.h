@@ -81,8 +81,11 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
   EvseSwitch(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
   void show_again() override { this->state = this->shown_; }
   void publish(bool state) {
+    const bool before = this->wishes ? this->shown_ : this->state;
     this->publish_state(state);
     this->shown_ = this->state;
+    if (!this->has_state() || this->shown_ != before)
+      this->hub_->on_shown();
     this->set_known_(true);
   }
   void publish_unknown() { this->set_known_(false); }
@@ -130,12 +133,12 @@ class EvseNumber final : public number::Number, public WishingEntity {
   void show_again() override { this->state = this->shown_; }
   void publish(float value) {
     if (!this->has_state() || value != (this->wishes ? this->shown_ : this->state))
-      this->publish_state(value);
+      this->show_(value);
     this->shown_ = value;
   }
   void publish_unknown() {
     if (this->has_state())
-      this->publish_state(NAN);
+      this->show_(NAN);
     this->set_has_state(false);
     this->shown_ = NAN;
   }
@@ -152,6 +155,11 @@ class EvseNumber final : public number::Number, public WishingEntity {
     this->hub_->write_scaled(this->row_, value, this->multiplier_);
   }
 
+  void show_(float value) {
+    this->publish_state(value);
+    this->hub_->on_shown();
+  }
+
   Esp32Evse *hub_;
   float multiplier_;
   uint8_t row_;
@@ -166,16 +174,21 @@ class EvseSelect : public select::Select, public WishingEntity {
   void show_again() override { this->active_index_ = this->shown_; }
   void publish(size_t index) {
     if (!this->has_state() || index != (this->wishes ? this->shown_ : this->active_index_))
-      this->publish_state(index);
+      this->show_(index);
     this->shown_ = index;
   }
   void publish_unknown() {
     if (this->has_state())
-      this->publish_state(this->wishes ? this->shown_ : this->active_index_);
+      this->show_(this->wishes ? this->shown_ : this->active_index_);
     this->set_has_state(false);
   }
 
  protected:
+  void show_(size_t index) {
+    this->publish_state(index);
+    this->hub_->on_shown();
+  }
+
   void wish_(size_t index) {
     if (!this->wishes)
       this->shown_ = this->active_index_;

@@ -47,6 +47,8 @@ void Esp32Evse::loop() {
     this->wishing_->show_again();
   }
   const uint32_t now = millis();
+  if (now - this->shown_at_ >= API_BATCH_MS)
+    this->unsent_ = false;
   if (this->client_.wake(now)) {
     this->drop_received_();
   } else {
@@ -127,12 +129,17 @@ void Esp32Evse::write(uint8_t row, uint32_t value) {
 bool Esp32Evse::add_wishing(WishingEntity *entity) {
   if (entity->wishes)
     return true;
-  if (millis() - this->wish_ended_at_ < API_BATCH_MS)
+  if (this->unsent_)
     return false;
   entity->wishes = true;
   entity->next = this->wishing_;
   this->wishing_ = entity;
   return true;
+}
+
+void Esp32Evse::on_shown() {
+  this->shown_at_ = millis();
+  this->unsent_ = true;
 }
 
 void Esp32Evse::set_charging_current(uint8_t row, float ampere) {
@@ -530,7 +537,6 @@ static const char *const REASONS[] = {
 };
 
 void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
-  this->wish_ended_at_ = millis();
 #ifdef USE_TIME
   if (row == this->time_row_) {
     this->clock_refused_ = end != WishEnd::HELD;

@@ -80,8 +80,10 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   void write(uint8_t row, uint32_t value);
   void write_string(uint8_t row, const char *value, size_t length);
   /// True: its state may be the wish; show_again() is called with the next turn. False: ESPHome's API may still be
-  /// about to send the state that the last wish has led to, and would send this one.
+  /// about to send a state that was shown just now, and would send this one.
   bool add_wishing(WishingEntity *entity);
+  /// Such an entity has published.
+  void on_shown();
   void run(uint8_t row);
   void set_charging_current(uint8_t row, float ampere);
   /// `value` times `multiplier` is the wire's integer; the nearest one that the charger takes.
@@ -221,7 +223,8 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   BelowMinimum below_minimum_{BelowMinimum::MINIMUM};
   uint8_t enable_row_{NO_ROW};
   WishingEntity *wishing_{nullptr};
-  uint32_t wish_ended_at_{0};
+  uint32_t shown_at_{0};
+  bool unsent_{false};             // the API may not have had its turn yet, in which it sends what was shown last
   uint8_t saturated_row_{NO_ROW};  // logged already
   uint8_t heard_maximum_{0};       // A
   uint8_t maximum_current_{0};     // A, heard twice; 0: unknown

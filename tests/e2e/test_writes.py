@@ -145,6 +145,22 @@ def test_the_newest_of_several_wishes_wins(node, charger):
     holds(charger, "CHCUR", 120)
 
 
+@pytest.mark.parametrize("gap_ms", range(90, 132, 3))
+def test_a_wish_right_after_another_is_not_shown_before_the_charger_holds_it(node, charger, gap_ms):
+    """At any moment of the turn in which ESPHome's API sends the states that it has collected for 100 ms."""
+    entity = ENTITY["number", "default_charging_time_limit"]
+    first, second = 1.0 + gap_ms % 2, 5.0
+    node.command(entity, first)
+    charger.wait_for(lambda charger: charger.value("DEFCHTIMELIM")[0] == first * 3600)
+    charger.run(gap_ms / 1000)
+    seen = len(node.history(entity))
+    node.command(entity, second)
+    charger.run(0.3)
+    assert charger.call(lambda charger: charger.value("DEFCHTIMELIM")[0]) == first * 3600, "held back: for the flash"
+    assert second not in node.history(entity)[seen:]
+    node.wait_for(entity, second, 15)
+
+
 def test_a_change_by_somebody_else_shows(node, charger):
     charger.call(lambda charger: charger.set("ENABLE", 0))
     node.wait_for(ENTITY["switch", "enable"], False)
