@@ -106,11 +106,11 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
   }
 
   void set_known_(bool known) {
-    const bool changed = known != this->has_state();
+    if (known == this->has_state())
+      return;
     this->set_has_state(known);
 #ifdef USE_MQTT
-    if (changed)
-      this->known_callback_.call();
+    this->known_callback_.call();
 #endif
   }
 
