@@ -170,7 +170,9 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
   if (asked)
     this->command_.digest = digest(text, this->command_.digest);
   Wish *wish = this->wishes_.find(row);
-  const bool text_matches = wish != nullptr && this->wishes_.matches_text(*wish, text);
+  const bool is_read_back = this->command_.task == Task::WISH_READ && asked;
+  const bool text_matches = is_read_back && this->wishes_.matches_text(*wish, text);
+  const uint8_t fields = count_fields(text);
   Values values;
   RowState &state = this->schedule_.state(row);
   if (!values.parse(text, command.signature)) {
@@ -188,7 +190,8 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
   this->schedule_.on_value(row);
   if (asked && !command.has(LINES))
     this->command_.answered = true;  // a whole line does not make up for a lost one
-  if (this->command_.task == Task::WISH_READ && asked) {
+  if (is_read_back) {
+    this->wishes_.leave_out_fields_behind(*wish, fields);
     this->command_.matched = text_matches || this->wishes_.matches_number(*wish, command, values, this->now_);
   } else if (this->command_.task == Task::KEPT_READ && asked) {
     this->command_.matched = values[0].number == this->find_kept_(row)->value();

@@ -228,12 +228,12 @@ Wish *Wishes::expired(uint32_t now) {
   return nullptr;
 }
 
-bool Wishes::matches_text(Wish &wish, const char *text) {
+bool Wishes::matches_text(const Wish &wish, const char *text) const {
   if (wish.kind != Wish::Kind::TEXT)
     return false;
-  this->leave_out_fields_behind_(wish, count_fields(text));
-  return strncmp(this->text_of(wish), text, wish.provable) == 0 &&
-         (text[wish.provable] == '\0' || text[wish.provable] == ',');
+  const char *const wished = this->text_of(wish);
+  const size_t length = std::min<size_t>(wish.provable, skip_fields(wished, count_fields(text)) - wished);
+  return strncmp(wished, text, length) == 0 && (text[length] == '\0' || text[length] == ',');
 }
 
 bool Wishes::matches_number(const Wish &wish, const CommandRow &command, const Values &values, uint32_t now) {
@@ -242,7 +242,9 @@ bool Wishes::matches_number(const Wish &wish, const CommandRow &command, const V
          distance(static_cast<uint32_t>(values[0].number), wish.number) <= tolerance;
 }
 
-void Wishes::leave_out_fields_behind_(Wish &wish, uint8_t count) {
+void Wishes::leave_out_fields_behind(Wish &wish, uint8_t count) {
+  if (wish.kind != Wish::Kind::TEXT)
+    return;
   const char *const text = this->text_of(wish);
   const auto length = static_cast<uint8_t>(skip_fields(text, count) - text);
   if (length == wish.text_length)

@@ -140,9 +140,10 @@ class Wishes {
   /// One that has waited too long, or nullptr.
   Wish *expired(uint32_t now);
   const char *text_of(const Wish &wish) const { return this->text_.data() + wish.text; }
-  /// Whether what stands behind the `=` of a value line is what is wished. An older firmware shows fewer fields: the
-  /// others are left out of the wish.
-  bool matches_text(Wish &wish, const char *text);
+  /// Whether what stands behind the `=` of a value line is what is wished, as far as it goes.
+  bool matches_text(const Wish &wish, const char *text) const;
+  /// An older firmware has fewer fields, as its answer shows.
+  void leave_out_fields_behind(Wish &wish, uint8_t count);
   static bool matches_number(const Wish &wish, const CommandRow &command, const Values &values, uint32_t now);
   void begin_anew(Wish &wish, const CommandRow &command);
   void end(Wish *wish);
@@ -156,7 +157,6 @@ class Wishes {
   void put_text_(Wish *wish, const char *text, size_t length);
   void drop_text_(Wish *wish);
   void replace_(Wish *wish, const CommandRow &command, uint32_t now);
-  void leave_out_fields_behind_(Wish &wish, uint8_t count);
 
   uint16_t text_used_{0};
   uint8_t count_{0};

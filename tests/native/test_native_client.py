@@ -254,6 +254,16 @@ def test_dns_is_left_out_for_a_firmware_that_has_none(program: Program) -> None:
     assert bench.ends == ["WIFISTASTATIC saturated"]
 
 
+def test_a_damaged_line_takes_no_field_out_of_a_wish(program: Program) -> None:
+    """Found by the fuzzer: it has fewer fields than the wish, as an older firmware's answer has."""
+    bench = Bench(program, WIFI, WIFISTASTATIC=[0, "a", "b", "c", "d"])
+    bench.ask('text WIFISTASTATIC 1 "10.0.0.2 "10.0.0.1 "255.255.255.0 "10.0.0.1')
+    bench.hear("+WIFISTASTATIC=zzz")
+    bench.run(3000)
+    assert set(bench.writes) == {'WIFISTASTATIC=1,"10.0.0.2","10.0.0.1","255.255.255.0","10.0.0.1"'}
+    assert bench.ends == ["WIFISTASTATIC held"]
+
+
 # --- evidence of life -------------------------------------------------------------------------------------------------
 
 
