@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import sys
 import threading
 import time
@@ -19,6 +21,7 @@ from .serving import end_on_termination, parse_address, port_errors, simulator_s
 from .session import Session
 
 if TYPE_CHECKING:
+    from ..simulator.board import Board
     from ..simulator.orders import Order
 
 MAX_CHARGERS = 64
@@ -96,12 +99,24 @@ def _servers(
     pace: dict[str, Any] = {"baud_rate": line_baud or None, "time_scale": time_scale}
     for number in range(count):
         who = Car(plugged=car != "none", wants_charge=car != "full")
-        charger = Charger(firmware, running=not boot, car=who)
+        own_link = f"{link}{number + 1}" if link and count > 1 else link
+        own_port = port + number if port else 0
+        board = _board(f"{host}:{own_port}" if own_port else own_link or f"{os.getpid()} {number}")
+        charger = Charger(firmware, board, running=not boot, car=who)
         with port_errors(f"--tcp {tcp}" if tcp is not None else f"--link {link}"):
             if tcp is not None:
-                yield TcpServer(charger, host, port + number if port else 0, **pace)
+                yield TcpServer(charger, host, own_port, **pace)
             else:
-                yield PtyServer(charger, f"{link}{number + 1}" if link and count > 1 else link, **pace)
+                yield PtyServer(charger, own_link, **pace)
+
+
+def _board(place: str) -> Board:
+    """With addresses of its own, the same at the same place again: who remembers a charger knows it by them."""
+    from ..simulator.board import Board
+
+    mark = hashlib.sha256(str(Path(place).absolute()).encode()).digest()
+    station, access_point = (f"34:85:18:{mark[0]:02x}:{mark[1]:02x}:{mark[2] & ~1 | last:02x}" for last in (0, 1))
+    return Board(sta_mac=station, ap_mac=access_point)
 
 
 def _place(server: Any) -> str:

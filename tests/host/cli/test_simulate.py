@@ -142,6 +142,24 @@ def test_a_script_on_tcp_goes_on_without_standard_input(tmp_path):
         assert command.end(signal.SIGTERM) == 130
 
 
+def test_each_charger_has_addresses_of_its_own_and_keeps_them(tmp_path):
+    """Who remembers a charger, such as its lifetime energy, knows it by its MAC address."""
+
+    def addresses(link: str) -> set[str]:
+        with Command("simulate", "--link", str(tmp_path / link), "--count", "2") as command:
+            found = {mac(command.wait_for(f"{link}{number}")) for number in (1, 2)}
+            command.end()
+            return found
+
+    def mac(place: str) -> str:
+        with Evse.open(place) as evse:
+            return str(evse.get("WIFISTAMAC")[0])
+
+    garage, carport = addresses("garage"), addresses("carport")
+    assert len(garage | carport) == 4
+    assert addresses("garage") == garage
+
+
 def test_several_on_tcp_have_ports_of_their_own():
     with Command("--json", "simulate", "--tcp", "0", "--count", "3") as command:
         urls = json.loads(command.wait_for("socket://"))
