@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -84,6 +87,32 @@ def test_what_an_extra_needs_is_named_whole() -> None:
     gateway = installation.packages_of("gateway")
     assert set(installation.packages_of("serve") + installation.packages_of("modbus")) < set(gateway)
     assert not any("evse-host" in package for package in gateway)
+
+
+def test_every_package_that_the_host_tool_imports_is_named() -> None:
+    """One that comes with another today may not come with it tomorrow."""
+    files = (ROOT / "host_tools" / "evse_host").rglob("*.py")
+    imported = {name for file in files for name in imports(file)} - sys.stdlib_module_names
+    imported -= {"evse_host", "esp32evse", "pydantic_core"}  # the last is pydantic's other half, in one exact version
+    there = importlib.metadata.packages_distributions()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    of_bridges = (each for name in ("mqtt", "serve", "modbus", "ocpp", "gateway") for each in extras[name])
+    named = [*project["dependencies"], *of_bridges]
+    names = {re.match(r"[\w-]+", each)[0].lower().replace("_", "-") for each in named}
+    packages = {name: there.get(name, ["?"])[0].lower().replace("_", "-") for name in imported}
+    assert {name for name, package in packages.items() if package not in names} == set()
+
+
+def imports(file: Path) -> set[str]:
+    """The packages that a file imports, its own not."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {each.name.partition(".")[0] for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
 
 
 def test_pipx_is_told_from_a_virtual_environment(monkeypatch) -> None:
