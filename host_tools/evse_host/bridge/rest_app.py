@@ -70,62 +70,102 @@ def make_app(
 
 
 def _add_charger(app: FastAPI, charger: SharedCharger, prefix: str, energies: str) -> None:
-    api, base = RestApi(charger), f"{prefix}{API}"
-    tag: dict[str, Any] = {"tags": [charger.name]}
-    state = rest.settings(energies=energies)
-    evse, discovery = (rest.settings(rows, energies) for rows in (rest_config.EVSE, rest_config.DISCOVERY))
-
-    def read(path: str, summary: str, show: Callable[[Snapshot], object], responses: rest_openapi.Responses) -> None:
-        app.add_api_route(f"{base}/{path}", api.get(show), methods=["GET"], summary=summary, responses=responses, **tag)
-
-    def write(path: str, summary: str, handler: Handler, schema: dict[str, Any]) -> None:
-        app.add_api_route(
-            f"{base}/{path}", handler, methods=["POST"], summary=summary, openapi_extra=rest_openapi.body(schema),
-            responses=rest_openapi.WRITTEN, **tag,
-        )  # fmt: skip
-
-    def run(path: str, summary: str, action: Callable[[], Future[Any]]) -> None:
-        app.add_api_route(
-            f"{base}/{path}", api.post_action(action), methods=["POST"], summary=summary, responses=rest_openapi.RUN,
-            **tag,
-        )  # fmt: skip
-
-    some = rest_openapi.some_object
-    read("state", "What the charger does", lambda snapshot: rest.state_json(snapshot, energies),
-         rest_openapi.state(energies))  # fmt: skip
-    read("config/evse", "Settings that the charger keeps", lambda snapshot: rest_config.evse_json(snapshot, evse),
-         some("Settings"))  # fmt: skip
-    read("config/discovery", "Its names in the network",
-         lambda snapshot: rest_config.settings_json(snapshot, discovery), some("Names"))  # fmt: skip
-    read("config/wifi", "Its Wi-Fi", rest_config.wifi_json, some("Wi-Fi"))
-    read("config", "Settings, Wi-Fi and names",
-         lambda snapshot: {
-             "evse": rest_config.evse_json(snapshot, evse),
-             "wifi": rest_config.wifi_json(snapshot),
-             "discovery": rest_config.settings_json(snapshot, discovery),
-         }, some("What AT can tell of it"))  # fmt: skip
-    read("wifi/state", "Its addresses and its signal", rest_config.wifi_state_json, some("Addresses"))
-    read("info", "Firmware, chip, heap, temperatures", rest_config.info_json, some("About it"))
-    read("time", "Its clock, s since 1970", rest_config.TIME.shown, rest_openapi.number("s"))
-    app.add_api_route(f"{base}/board-config", api.get_board, methods=["GET"], summary="What its board has",
-                      responses=some("The board"), **tag)  # fmt: skip
-
-    all_or_none = "Write any of the settings: all or, if one is wrong, none"
-    write("state", all_or_none, api.post_object(state), rest_openapi.some_of(state))
-    write("config/evse", all_or_none, api.post_object(evse, rest_config.UNREACHABLE), rest_openapi.some_of(evse))
-    write("config/discovery", all_or_none, api.post_object(discovery), rest_openapi.some_of(discovery))
-    for setting in state.values():
-        write(f"state/{setting.path}", f"Write {setting.key}", api.post_setting(setting), rest_openapi.value(setting))
-    write("time", "Set its clock", api.post_setting(rest_config.TIME), rest_openapi.value(rest_config.TIME))
-    write("wifi/state/ap", "Start or stop its access point", api.post_setting(rest_config.ACCESS_POINT),
-          rest_openapi.value(rest_config.ACCESS_POINT))  # fmt: skip
-    run("state/authorize", "Let the waiting vehicle charge", lambda: charger.run("AUTH"))
-    run("state/reset-total-consumption", "Set totalConsumption to 0", lambda: charger.set("EMETERTOTCONSUM", 0))
-    run("restart", "Restart the charger, in 5 s", lambda: charger.run("RST"))
-
+    routes = _Routes(app, charger, f"{prefix}{API}", energies)
+    routes.add_reads()
+    routes.add_writes()
+    routes.add_actions()
     add_page(app, charger, prefix, energies)
-    app.add_api_route(f"{base}/{{path:path}}", _absent, methods=["GET", "POST", "PUT", "DELETE"],
+    app.add_api_route(f"{prefix}{API}/{{path:path}}", _absent, methods=["GET", "POST", "PUT", "DELETE"],
                       include_in_schema=False)  # fmt: skip
+
+
+class _Routes:
+    """Which address does what, and how the description has it."""
+
+    def __init__(self, app: FastAPI, charger: SharedCharger, base: str, energies: str) -> None:
+        self._app, self._charger, self._base, self._energies = app, charger, base, energies
+        self._api = RestApi(charger)
+        self._state = rest.settings(energies=energies)
+        self._evse = rest.settings(rest_config.EVSE, energies)
+        self._discovery = rest.settings(rest_config.DISCOVERY, energies)
+
+    def add_reads(self) -> None:
+        some = rest_openapi.some_object
+        self._read("state", "What the charger does", self._state_json, rest_openapi.state(self._energies))
+        self._read("config/evse", "Settings that the charger keeps", self._evse_json, some("Settings"))
+        self._read("config/discovery", "Its names in the network", self._discovery_json, some("Names"))
+        self._read("config/wifi", "Its Wi-Fi", rest_config.wifi_json, some("Wi-Fi"))
+        self._read("config", "Settings, Wi-Fi and names", self._config_json, some("What AT can tell of it"))
+        self._read("wifi/state", "Its addresses and its signal", rest_config.wifi_state_json, some("Addresses"))
+        self._read("info", "Firmware, chip, heap, temperatures", rest_config.info_json, some("About it"))
+        self._read("time", "Its clock, s since 1970", rest_config.TIME.shown, rest_openapi.number("s"))
+        self._add("GET", "board-config", "What its board has", self._api.get_board, some("The board"))
+
+    def add_writes(self) -> None:
+        self._write_some("state", self._state)
+        self._write_some("config/evse", self._evse, rest_config.UNREACHABLE)
+        self._write_some("config/discovery", self._discovery)
+        for setting in self._state.values():
+            self._write_one(f"state/{setting.path}", f"Write {setting.key}", setting)
+        self._write_one("time", "Set its clock", rest_config.TIME)
+        self._write_one("wifi/state/ap", "Start or stop its access point", rest_config.ACCESS_POINT)
+
+    def add_actions(self) -> None:
+        run, reset = self._charger.run, self._charger.set
+        self._act("state/authorize", "Let the waiting vehicle charge", lambda: run("AUTH"))
+        self._act("state/reset-total-consumption", "Set totalConsumption to 0", lambda: reset("EMETERTOTCONSUM", 0))
+        self._act("restart", "Restart the charger, in 5 s", lambda: run("RST"))
+
+    # --- what is read
+
+    def _state_json(self, snapshot: Snapshot) -> rest.Json:
+        return rest.state_json(snapshot, self._energies)
+
+    def _evse_json(self, snapshot: Snapshot) -> rest.Json:
+        return rest_config.evse_json(snapshot, self._evse)
+
+    def _discovery_json(self, snapshot: Snapshot) -> rest.Json:
+        return rest_config.settings_json(snapshot, self._discovery)
+
+    def _config_json(self, snapshot: Snapshot) -> rest.Json:
+        return {
+            "evse": self._evse_json(snapshot),
+            "wifi": rest_config.wifi_json(snapshot),
+            "discovery": self._discovery_json(snapshot),
+        }
+
+    # --- one address each
+
+    def _read(
+        self, path: str, summary: str, show: Callable[[Snapshot], object], responses: rest_openapi.Responses
+    ) -> None:
+        self._add("GET", path, summary, self._api.get(show), responses)
+
+    def _write_some(self, path: str, settings: rest.Settings, unreachable: tuple[str, ...] = ()) -> None:
+        summary = "Write any of the settings: all or, if one is wrong, none"
+        handler = self._api.post_object(settings, unreachable)
+        self._add("POST", path, summary, handler, rest_openapi.WRITTEN, rest_openapi.some_of(settings))
+
+    def _write_one(self, path: str, summary: str, setting: rest.Setting) -> None:
+        handler = self._api.post_setting(setting)
+        self._add("POST", path, summary, handler, rest_openapi.WRITTEN, rest_openapi.value(setting))
+
+    def _act(self, path: str, summary: str, action: Callable[[], Future[Any]]) -> None:
+        self._add("POST", path, summary, self._api.post_action(action), rest_openapi.RUN)
+
+    def _add(
+        self,
+        method: str,
+        path: str,
+        summary: str,
+        handler: Callable[..., Awaitable[Response]],
+        responses: rest_openapi.Responses,
+        body: dict[str, Any] | None = None,
+    ) -> None:
+        self._app.add_api_route(
+            f"{self._base}/{path}", handler, methods=[method], summary=summary, responses=responses,
+            tags=[self._charger.name], openapi_extra=rest_openapi.body(body) if body else None,
+        )  # fmt: skip
 
 
 class RestApi:
