@@ -155,7 +155,7 @@ def test_a_new_key_is_used_from_the_next_connection_on(start, caplog):
         central.wait("BootNotification")
         central._keys["GARAGE"] = new
         assert central.call("ChangeConfiguration", {"key": "AuthorizationKey", "value": new}) == {"status": "Accepted"}
-        wait_until(lambda: central.connections == 2)
+        wait_until(lambda: central.connections == 2 and bridge.is_connected)
         bridge.stop()
         start(central, key=KEY)
         wait_until(lambda: central.connections == 3, "it was kept")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from .configuration import MAX_LIST, MAX_SEND_LIST
 
@@ -32,13 +33,13 @@ def same(one: str | None, other: str | None) -> bool:
 class Authorization:
     """Saved as what ``as_dict`` gives."""
 
-    def __init__(self, saved: Mapping | None = None) -> None:
+    def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
         saved = saved or {}
         self.version: int = saved.get("version", 0)
         self._list = {tag: TagInfo(**info) for tag, info in saved.get("list", {}).items()}
         self._cache = {tag: TagInfo(**info) for tag, info in saved.get("cache", {}).items()}
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         tables = {"list": self._list, "cache": self._cache}
         return {
             "version": self.version,

@@ -53,7 +53,7 @@ class OcppBridge:
         self._settings, self._version, self._watch = settings or Settings(), version, watch
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task | None = None
+        self._task: asyncio.Task[None] | None = None
         self.station: Station | None = None
 
     def start(self) -> None:

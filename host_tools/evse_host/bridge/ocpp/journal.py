@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ...errors import PortError
 
@@ -52,7 +53,7 @@ class Transaction:
     last_at: float
     ended: bool
     messages: int
-    extra: dict
+    extra: dict[str, Any]
 
     @classmethod
     def of(cls, row: sqlite3.Row) -> Transaction:
@@ -70,7 +71,7 @@ class Message:
     kind: str
     number: int
     unique_id: str
-    payload: dict
+    payload: dict[str, Any]
     attempts: int
     not_before: float
 
@@ -130,18 +131,20 @@ class Journal:
 
     # --- transactions
 
-    def begin(self, tag: str, at: float, meter: int, payload: dict, extra: dict | None = None) -> Transaction:
+    def begin(
+        self, tag: str, at: float, meter: int, payload: dict[str, Any], extra: dict[str, Any] | None = None
+    ) -> Transaction:
         with self.together():
             cursor = self._database.execute(
                 "INSERT INTO transactions (uuid, tag, began, meter_start, last_meter, last_at, extra)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (str(uuid.uuid4()), tag, at, meter, meter, at, json.dumps(extra or {})),
             )
-            transaction = self.transaction(cursor.lastrowid)
-            self.add(transaction, START, payload)
-        return self.transaction(transaction.id)
+            number = cursor.lastrowid or 0  # SQLite begins with 1
+            self.add(self.transaction(number), START, payload)
+        return self.transaction(number)
 
-    def end(self, transaction: Transaction, payload: dict) -> None:
+    def end(self, transaction: Transaction, payload: dict[str, Any]) -> None:
         with self.together():
             self.add(transaction, STOP, payload)
             self._database.execute("UPDATE transactions SET ended = 1 WHERE id = ?", (transaction.id,))
@@ -153,7 +156,7 @@ class Journal:
         )
         return replace(transaction, last_meter=meter, last_at=at)
 
-    def note_extra(self, transaction: Transaction, extra: dict) -> Transaction:
+    def note_extra(self, transaction: Transaction, extra: dict[str, Any]) -> Transaction:
         self._database.execute("UPDATE transactions SET extra = ? WHERE id = ?", (json.dumps(extra), transaction.id))
         return replace(transaction, extra=extra)
 
@@ -173,7 +176,7 @@ class Journal:
 
     # --- messages
 
-    def add(self, transaction: Transaction, kind: str, payload: dict) -> None:
+    def add(self, transaction: Transaction, kind: str, payload: dict[str, Any]) -> None:
         if kind in (METER, UPDATE) and self.waiting() >= MAX_MESSAGES:
             self._thin_out()
         with self.together():
@@ -200,7 +203,7 @@ class Journal:
         return Message(**{**dict(row), "payload": json.loads(row["payload"])}) if row else None
 
     def waiting(self) -> int:
-        return self._database.execute("SELECT COUNT(*) FROM messages WHERE given_up = 0").fetchone()[0]
+        return self._count("given_up = 0")
 
     def waits_for(self, transaction: Transaction) -> bool:
         """Whether messages of it are still to be sent."""
@@ -225,7 +228,10 @@ class Journal:
         )
 
     def given_up(self) -> int:
-        return self._database.execute("SELECT COUNT(*) FROM messages WHERE given_up = 1").fetchone()[0]
+        return self._count("given_up = 1")
+
+    def _count(self, condition: str) -> int:
+        return int(self._database.execute(f"SELECT COUNT(*) FROM messages WHERE {condition}").fetchone()[0])
 
     def _forget_old(self) -> None:
         """Ended and told long ago: the last hundred stay."""
@@ -236,7 +242,7 @@ class Journal:
 
     # --- what else must be kept
 
-    def fact(self, name: str, default: object = None) -> object:
+    def fact(self, name: str, default: object = None) -> Any:
         return self._facts.get(name, default)
 
     def keep(self, name: str, value: object) -> None:

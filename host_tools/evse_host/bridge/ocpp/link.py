@@ -12,6 +12,7 @@ from typing import Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.typing import Subprotocol
 
 from .target import Credentials, Target
 
@@ -29,7 +30,7 @@ _SILENT.setLevel(logging.CRITICAL)
 def back_off(failures: int, dice: random.Random) -> float:
     """Seconds before the next attempt: doubled with each failure in a row, up to a minute, and nobody at the same
     moment as all the others whose central system has come back."""
-    return min(FIRST_WAIT_S * 2 ** min(failures, 10), LONGEST_WAIT_S) * dice.uniform(0.5, 1.0)
+    return min(FIRST_WAIT_S * 2.0 ** min(failures, 10), LONGEST_WAIT_S) * dice.uniform(0.5, 1.0)
 
 
 class Conversation(Protocol):
@@ -96,7 +97,7 @@ class Link:
                 self._credentials.refused(target)
                 return False
             self._credentials.connected(target)
-            await self._converse(target)
+            await self._converse(self._connection, target)
             return True
         finally:
             self.is_connected = False
@@ -107,16 +108,16 @@ class Link:
     async def connect(target: Target, subprotocol: str) -> ClientConnection:
         """Raises OSError, WebSocketException, TimeoutError or ValueError: see ``words_of``."""
         return await connect(
-            target.uri, subprotocols=[subprotocol], additional_headers=target.headers, ssl=target.tls_context(),
-            open_timeout=OPEN_TIMEOUT_S, close_timeout=CLOSE_TIMEOUT_S, ping_interval=None, max_size=MAX_MESSAGE,
-            logger=_SILENT, user_agent_header="evse-host", compression=None,
+            target.uri, subprotocols=[Subprotocol(subprotocol)], additional_headers=target.headers,
+            ssl=target.tls_context(), open_timeout=OPEN_TIMEOUT_S, close_timeout=CLOSE_TIMEOUT_S, ping_interval=None,
+            max_size=MAX_MESSAGE, logger=_SILENT, user_agent_header="evse-host", compression=None,
         )  # fmt: skip
 
-    async def _converse(self, target: Target) -> None:
+    async def _converse(self, connection: ClientConnection, target: Target) -> None:
         self._log.info("connected to central system %s", target)
         self.is_connected, self.reason = True, ""
         self._conversation.up()
-        tasks = [asyncio.ensure_future(work) for work in (self._conversation.talk(self._connection), self._ping())]
+        tasks = [asyncio.ensure_future(work) for work in (self._conversation.talk(connection), self._ping(connection))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             self.reason = next((words_of(error) for task in done if (error := task.exception())), "it has gone")
@@ -126,7 +127,7 @@ class Link:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._conversation.down()
 
-    async def _ping(self) -> None:
+    async def _ping(self, connection: ClientConnection) -> None:
         """A line that is dead is found within two intervals, also when the interval is changed meanwhile."""
         pinged_at = time.monotonic()
         while True:
@@ -136,7 +137,7 @@ class Link:
                 await asyncio.sleep(min(wait, TURN_S))
                 continue
             pinged_at = time.monotonic()
-            pong = await self._connection.ping()
+            pong = await connection.ping()
             try:
                 await asyncio.wait_for(pong, interval * PATIENCE)
             except TimeoutError:

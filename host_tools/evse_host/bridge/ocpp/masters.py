@@ -15,6 +15,7 @@ Nothing is ever written while the central system sets no bound.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ..snapshot import MIN_CURRENT
 from .profiles import tenths
@@ -34,7 +35,7 @@ class Masters:
     whole charge point) that the central system has set inoperative.
     """
 
-    def __init__(self, saved: Mapping | None = None) -> None:
+    def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
         saved = saved or {}
         self.limit: float | None = None
         self.holds: set[str] = set(saved.get("holds", ()))
@@ -47,7 +48,7 @@ class Masters:
         self._flying: set[str] = set()
         self._not_before: dict[str, float] = {}
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         """What has to outlive this program."""
         return {
             "holds": sorted(self.holds), "unavailable": sorted(self.unavailable),

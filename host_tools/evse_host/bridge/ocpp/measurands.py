@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ..snapshot import Snapshot
 from .profiles import Supply
 
-Sample = list[dict]
+Sample = list[dict[str, Any]]
 
 
 def sample(snapshot: Snapshot, register: int, measurands: Sequence[str], supply: Supply) -> Sample:

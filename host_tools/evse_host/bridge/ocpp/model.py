@@ -6,8 +6,9 @@ The words of OCPP 1.6 and 2.0.1 are in v16 and v201, which share this.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ...catalog import SESSION_STATES
 from ..snapshot import Snapshot
@@ -75,7 +76,7 @@ class ChargePoint:
         self,
         journal: Journal,
         settings: Settings,
-        judges: dict[str, Judge] | None = None,
+        judges: Mapping[str, Judge] | None = None,
         updates: bool = False,
         measurands: Sequence[str] = MEASURANDS,
     ) -> None:
@@ -85,14 +86,14 @@ class ChargePoint:
         self.outbox = Outbox(journal, self.configuration)
         self.masters = Masters(journal.fact("masters"))
         self.profiles = [Profile.of(saved) for saved in journal.fact("profiles", [])]
-        self.reservation: dict | None = journal.fact("reservation")
+        self.reservation: dict[str, Any] | None = journal.fact("reservation")
         self.transaction: Transaction | None = journal.running()
         self.snapshot = Snapshot()
         self.connected = False
         self._orders: list[Order] = []
         self._over: int | None = journal.fact("over")  # the session whose transaction has ended before it
         self._guest: Guest | None = None
-        self._question: dict | None = None  # that the central system has not answered yet
+        self._question: dict[str, Any] | None = None  # that the central system has not answered yet
         self._asked_home = False  # the home tag was presented in this session
         self._auth_tries, self._auth_at = 0, 0.0
         self._ending: tuple[str, float] | None = None
@@ -183,13 +184,20 @@ class ChargePoint:
         return self.snapshot.total_energy
 
     @property
+    def _running(self) -> Transaction:
+        """The transaction, where there is one."""
+        assert self.transaction
+        return self.transaction
+
+    @property
     def is_in_session(self) -> bool:
         return self.snapshot.state in SESSION_STATES
 
     @property
     def identity(self) -> dict[str, str]:
         """vendor, model, firmware, serial: of the charger, or as it was when we saw it last; empty: never."""
-        return self.journal.fact("identity", {})
+        identity: dict[str, str] = self.journal.fact("identity", {})
+        return identity
 
     def _note_identity(self, snapshot: Snapshot) -> None:
         mac = str(snapshot.get("WIFISTAMAC") or "").replace(":", "").lower()
@@ -331,7 +339,7 @@ class ChargePoint:
 
     def _end_transaction(self, reason: str, at: float, seen: bool = True, tag: str | None = None) -> None:
         """``seen`` False: it ended while we were away, so its meter is what the session that runs now began with."""
-        transaction = self.transaction
+        transaction = self._running
         register = self.register
         if register is None:
             register = transaction.last_meter
@@ -352,7 +360,7 @@ class ChargePoint:
         self.transaction, self._ending = None, None
         self._limit_due = 0.0
 
-    def _transaction_data(self, transaction: Transaction, meter: int, at: float) -> list[dict]:
+    def _transaction_data(self, transaction: Transaction, meter: int, at: float) -> list[dict[str, Any]]:
         data = []
         if begin := transaction.extra.get("begin_sample"):
             data.append({"at": transaction.began, "context": BEGIN, "sample": begin})
@@ -389,7 +397,7 @@ class ChargePoint:
 
     def authorize(self, tag: str, now: float, remote_start: int | None = None, profile: Profile | None = None) -> None:
         """Lets ``tag`` charge if it may: by what is known here, or by what the central system says."""
-        question = {"tag": tag, "remote_start": remote_start, "profile": profile}
+        question: dict[str, Any] = {"tag": tag, "remote_start": remote_start, "profile": profile}
         if self._is_known_as_accepted(tag, now):
             self._welcome(Guest(**question, until=self._patience(now)), now)
         else:
@@ -414,7 +422,7 @@ class ChargePoint:
             self.outbox.withdraw(out.AUTHORIZE, question["tag"])
             self._welcome(Guest(**question, until=self._patience(now)), now)
 
-    def authorized(self, question: dict, info: TagInfo, now: float) -> None:
+    def authorized(self, question: dict[str, Any], info: TagInfo, now: float) -> None:
         """The central system's answer."""
         tag, self._question = question["tag"], None
         self._learn(tag, info)
@@ -509,7 +517,7 @@ class ChargePoint:
             self._conclude(now)
         return problem
 
-    def clear_profiles(self, now: float, **criteria) -> bool:
+    def clear_profiles(self, now: float, **criteria: Any) -> bool:
         """Whether there was one."""
         left = calc.clear(self.profiles, **criteria)
         found = len(left) < len(self.profiles)
@@ -533,7 +541,7 @@ class ChargePoint:
         names = (None, self.transaction.remote, self.transaction.uuid) if self.transaction else (None,)
         return [profile for profile in self.profiles if profile.transaction in names]
 
-    def reserve(self, reservation: dict, now: float) -> str:
+    def reserve(self, reservation: dict[str, Any], now: float) -> str:
         """``reservation``: id, tag, parent, expiry, connector. The answer in the words of 1.6."""
         state = self.snapshot.state
         if not self.snapshot.online or state == "E":
@@ -556,7 +564,7 @@ class ChargePoint:
         self._conclude(now)
         return True
 
-    def _set_reservation(self, reservation: dict | None) -> None:
+    def _set_reservation(self, reservation: dict[str, Any] | None) -> None:
         self.reservation = reservation
         self.journal.keep("reservation", reservation)
 
@@ -664,26 +672,28 @@ class ChargePoint:
             return
         self._add_values("MeterValuesAlignedData", CLOCK, at)
         if values := self._sample("StopTxnAlignedData"):
-            aligned = [*self.transaction.extra.get("aligned", []), {"at": at, "context": CLOCK, "sample": values}]
-            extra = {**self.transaction.extra, "aligned": aligned[-200:]}
-            self.transaction = self.journal.note_extra(self.transaction, extra)
+            transaction = self._running
+            aligned = [*transaction.extra.get("aligned", []), {"at": at, "context": CLOCK, "sample": values}]
+            extra = {**transaction.extra, "aligned": aligned[-200:]}
+            self.transaction = self.journal.note_extra(transaction, extra)
 
     def _add_values(self, key: str, context: str, at: float) -> None:
         if values := self._sample(key):
             payload = {"at": at, "context": context, "sample": values, "phase": self._phase(),
                        "offline": not self.connected}  # fmt: skip
             with self.journal.together():
-                self.journal.add(self.transaction, METER, payload)
+                self.journal.add(self._running, METER, payload)
                 self._note_meter(at)
 
     def _note_meter(self, now: float) -> None:
         self._next_note = now + NOTE_METER_S
         if self.register is None or not self.is_in_session:
             return
-        extra = {**self.transaction.extra, "session_energy": self.snapshot.session_energy or 0, "uptime": self._uptime}
+        transaction = self._running
+        extra = {**transaction.extra, "session_energy": self.snapshot.session_energy or 0, "uptime": self._uptime}
         with self.journal.together():
             self.transaction = self.journal.note_meter(
-                self.journal.note_extra(self.transaction, extra), max(self.register, self.transaction.last_meter), now
+                self.journal.note_extra(transaction, extra), max(self.register, transaction.last_meter), now
             )
 
     def trigger_values(self, now: float) -> None:
@@ -739,7 +749,7 @@ class ChargePoint:
         phase = self._phase()
         if phase != self._shown_phase:
             self._shown_phase = phase
-            self.journal.add(self.transaction, UPDATE, {"at": now, "phase": phase, "offline": not self.connected})
+            self.journal.add(self._running, UPDATE, {"at": now, "phase": phase, "offline": not self.connected})
 
     def status(self, connector: int = CONNECTOR) -> Status:
         status = connector_status(

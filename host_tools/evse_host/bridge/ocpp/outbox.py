@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from .configuration import Configuration
 from .journal import Journal, Message
@@ -26,14 +27,23 @@ MAX_REQUESTS = 100
 ACCEPTED, PENDING, REJECTED, DUE = "Accepted", "Pending", "Rejected", "due"
 
 
+Key = tuple[str, object]  # kind and place
+
+
 @dataclass(frozen=True)
 class Outgoing:
     """A call to send: ``message`` is what the journal has of it."""
 
     kind: str
-    data: dict
+    data: dict[str, Any]
     unique_id: str
     message: Message | None = None
+
+    @property
+    def of_transaction(self) -> Message:
+        """``message``, where the kind says that there is one."""
+        assert self.message
+        return self.message
 
 
 class Outbox:
@@ -41,11 +51,11 @@ class Outbox:
 
     def __init__(self, journal: Journal, configuration: Configuration) -> None:
         self._journal, self._configuration = journal, configuration
-        self._requests: dict[tuple, dict] = {}
+        self._requests: dict[Key, dict[str, Any]] = {}
         self._numbers = itertools.count()
         self._not_before = 0.0  # of the next boot
         self.boot = DUE
-        self.triggered: set[tuple] = set()
+        self.triggered: set[Key] = set()
 
     @property
     def is_accepted(self) -> bool:

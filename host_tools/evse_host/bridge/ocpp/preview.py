@@ -20,7 +20,7 @@ from .target import Credentials, Target
 
 ANSWER_TIMEOUT_S = 15.0
 
-Said = list[tuple[str, dict]]
+Said = list[tuple[str, rpc.Payload]]
 
 
 def messages(snapshot: Snapshot, settings: Settings, version: str) -> Said:
@@ -53,12 +53,12 @@ def _point(snapshot: Snapshot, settings: Settings, version: str, now: float) -> 
     return point
 
 
-def boot(snapshot: Snapshot, target: Target, journal: Journal, version: str) -> tuple[dict, dict]:
+def boot(snapshot: Snapshot, target: Target, journal: Journal, version: str) -> tuple[rpc.Payload, rpc.Payload]:
     """Connects, boots and leaves: what was sent and what came back. Raises NoAnswerError."""
     return asyncio.run(_boot(snapshot, Credentials(target, journal), version))
 
 
-async def _boot(snapshot: Snapshot, credentials: Credentials, version: str) -> tuple[dict, dict]:
+async def _boot(snapshot: Snapshot, credentials: Credentials, version: str) -> tuple[rpc.Payload, rpc.Payload]:
     dialect = DIALECTS[version](_point(snapshot, Settings(), version, time.time()))
     target = credentials.target
     try:
@@ -66,7 +66,9 @@ async def _boot(snapshot: Snapshot, credentials: Credentials, version: str) -> t
         async with connection:
             if connection.subprotocol != dialect.subprotocol:
                 raise NoAnswerError(f"central system {target}: it does not speak {dialect.subprotocol}")
-            action, payload = dialect.say(Outgoing(out.BOOT, {}, ""))
+            said = dialect.say(Outgoing(out.BOOT, {}, ""))
+            assert said
+            action, payload = said
             await connection.send(rpc.call_text("check", action, payload))
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 while True:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from typing import Any
 
 STATION_MAX, TX_DEFAULT, TX = "ChargePointMaxProfile", "TxDefaultProfile", "TxProfile"
 ABSOLUTE, RECURRING, RELATIVE = "Absolute", "Recurring", "Relative"
@@ -51,11 +52,11 @@ class Profile:
     valid_to: float | None = None
     transaction: str | None = None
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def of(cls, saved: dict) -> Profile:
+    def of(cls, saved: dict[str, Any]) -> Profile:
         return cls(**{**saved, "periods": tuple(Period(**period) for period in saved["periods"])})
 
 
@@ -114,7 +115,7 @@ def period_at(profile: Profile, moment: float, tx_start: float | None) -> Period
     if position < 0:
         return None
     if profile.kind == RECURRING:
-        position %= RECURRENCY_S[profile.recurrency]
+        position %= RECURRENCY_S[str(profile.recurrency)]
     if profile.duration is not None and position >= profile.duration:
         return None
     return next((period for period in reversed(profile.periods) if period.start <= position), None)
@@ -141,7 +142,7 @@ def _changes(profile: Profile, start: float, end: float, tx_start: float | None)
     if profile.kind != RECURRING:
         yield from (begin + offset for offset in offsets)
         return
-    length = RECURRENCY_S[profile.recurrency]
+    length = RECURRENCY_S[str(profile.recurrency)]
     round_at = begin + max(0, math.floor((start - begin) / length)) * length
     while round_at < end:
         yield from (round_at + offset for offset in offsets if offset < length)
@@ -163,7 +164,9 @@ def limit_at(
     return min(limits, key=lambda limit: limit[0], default=None)
 
 
-def _prevailing(profiles, purposes: Sequence[str], moment: float, tx_start: float | None):
+def _prevailing(
+    profiles: Iterable[Profile], purposes: Sequence[str], moment: float, tx_start: float | None
+) -> tuple[Profile, Period] | None:
     """(profile, period) of the first purpose that has one; of its profiles the connector's own before those of the
     whole charge point, then the highest stack level."""
     best = None

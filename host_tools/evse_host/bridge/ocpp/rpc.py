@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from jsonschema import Draft4Validator
 from jsonschema.exceptions import ValidationError, best_match
@@ -36,17 +37,20 @@ class CallError(Exception):
         self.code, self.description = code, description[:MAX_DEPTH_TEXT]
 
 
+Payload = dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Call:
     id: str
     action: str
-    payload: dict
+    payload: Payload
 
 
 @dataclass(frozen=True)
 class Result:
     id: str
-    payload: dict
+    payload: Payload
 
 
 @dataclass(frozen=True)
@@ -87,16 +91,17 @@ def _no_constant(text: str) -> None:
     raise ValueError(text)
 
 
-def _call(unique_id: str, fields: list, version: str) -> Call | Unreadable:
+def _call(unique_id: str, fields: list[Any], version: str) -> Call | Unreadable:
     if len(fields) != 4 or not isinstance(fields[2], str) or not isinstance(fields[3], dict):
         return Unreadable(unique_id, CallError(_FORMATION[version], "a call has an id, an action and an object"))
     return Call(unique_id, fields[2], fields[3])
 
 
-def check_call(call: Call, version: str) -> dict:
+def check_call(call: Call, version: str) -> Payload:
     """Its payload, with numbers as floats. Raises CallError with the right code."""
     number = Decimal if version == "1.6" and call.action in _DECIMAL else float
-    payload = call.payload if number is Decimal else _plain(call.payload)
+    plain: Payload = _plain(call.payload)
+    payload = call.payload if number is Decimal else plain
     validator = _validator(call.action, version, number)
     try:
         error = best_match(validator.iter_errors(payload))
@@ -104,12 +109,13 @@ def check_call(call: Call, version: str) -> dict:
         raise CallError(PROPERTY, "a number is out of range") from None
     if error is not None:
         raise CallError(_code(error, version), _words(error))
-    return _plain(call.payload)
+    return plain
 
 
 def _validator(action: str, version: str, number: type) -> Draft4Validator:
     """``action`` is one that we know."""
-    return get_validator(CALL, action, version, parse_float=number)
+    validator: Draft4Validator = get_validator(CALL, action, version, parse_float=number)
+    return validator
 
 
 def _code(error: ValidationError, version: str) -> str:
@@ -123,7 +129,7 @@ def _words(error: ValidationError) -> str:
     return f"{place}: {error.message}" if place else error.message
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -134,11 +140,11 @@ def _plain(value: object) -> object:
 # --- what we say ------------------------------------------------------------------------------------------------------
 
 
-def call_text(unique_id: str, action: str, payload: dict) -> str:
+def call_text(unique_id: str, action: str, payload: Payload) -> str:
     return _dump([CALL, unique_id, action, payload])
 
 
-def result_text(unique_id: str, payload: dict) -> str:
+def result_text(unique_id: str, payload: Payload) -> str:
     return _dump([RESULT, unique_id, payload])
 
 
@@ -146,7 +152,7 @@ def error_text(unique_id: str, error: CallError) -> str:
     return _dump([ERROR, unique_id, error.code, error.description, {}])
 
 
-def _dump(message: list) -> str:
+def _dump(message: list[object]) -> str:
     return json.dumps(message, separators=(",", ":"))
 
 
@@ -185,5 +191,5 @@ def integer(value: object) -> int:
     return value
 
 
-def without_none(payload: dict) -> dict:
+def without_none(payload: Payload) -> Payload:
     return {name: value for name, value in payload.items() if value is not None}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 
@@ -26,7 +28,9 @@ CALL_TIMEOUT_S = 30.0
 TURN_S = 1.0
 RECONNECT_AFTER_S = 0.5  # the answer goes out first
 
-Watcher = Callable[[str, str, dict], None]
+Dialect = V16 | V201
+DIALECTS: dict[str, type[Dialect]] = {V16.version: V16, V201.version: V201}
+Watcher = Callable[[str, str, rpc.Payload], None]
 
 
 class Station:
@@ -53,7 +57,7 @@ class Station:
         self.point.configuration.values["SecurityProfile"] = str(self._credentials.security_profile)
         self.dialect = dialect(self.point)
         self.link = Link(self._credentials, self.dialect.subprotocol, self, self._log)
-        self._answer: asyncio.Future | None = None  # of the call in flight
+        self._answer: asyncio.Future[rpc.Result | rpc.Error] | None = None  # of the call in flight
         self._waiting_for = ""
         self._to_send, self._to_do = asyncio.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -83,12 +87,14 @@ class Station:
 
     # --- the charger
 
-    def _later(self, function: Callable, *arguments: object) -> None:
+    def _later(self, function: Callable[..., None], *arguments: object) -> None:
         """In our loop; from any thread."""
+        if self._loop is None:
+            return
         with contextlib.suppress(RuntimeError):  # it has ended
             self._loop.call_soon_threadsafe(self._guarded, function, *arguments)
 
-    def _guarded(self, function: Callable, *arguments: object) -> None:
+    def _guarded(self, function: Callable[..., None], *arguments: object) -> None:
         """No surprise ends the bridge."""
         try:
             function(*arguments)
@@ -108,17 +114,18 @@ class Station:
     def _act(self) -> None:
         """What the model wants to be written, shown and sent."""
         for order in self.point.take_orders(time.time()):
+            future: Future[Any]
             if order.value is None:
                 future = self._charger.run(order.name)
             else:
                 future = self._charger.set(order.name, order.value, by=self)
-            future.add_done_callback(lambda done, order=order: self._later(self._ordered, order, done))
+            future.add_done_callback(functools.partial(self._later, self._ordered, order))
         if (bound := self.point.masters.words) != self._bound:
             self._bound = bound
             self._charger.show_bound(bound)
         self._to_send.set()
 
-    def _ordered(self, order: Order, done: Future) -> None:
+    def _ordered(self, order: Order, done: Future[Any]) -> None:
         error = done.exception()
         if error is not None:
             self._log.warning("%s: %s", order.name, error)
@@ -227,7 +234,7 @@ class Station:
         return rpc.result_text(call.id, payload)
 
 
-def take_answer(dialect, outgoing: Outgoing, answer: rpc.Result | rpc.Error, now: float) -> tuple[str, bool]:
+def take_answer(dialect: Dialect, outgoing: Outgoing, answer: rpc.Result | rpc.Error, now: float) -> tuple[str, bool]:
     """Why it is none, empty if it is one; and whether the message is given up."""
     if isinstance(answer, rpc.Result):
         try:
@@ -240,8 +247,5 @@ def take_answer(dialect, outgoing: Outgoing, answer: rpc.Result | rpc.Error, now
     return " ".join(reason.split())[:200], dialect.point.outbox.refused(outgoing, now)
 
 
-def _without_secrets(payload: dict) -> dict:
+def _without_secrets(payload: rpc.Payload) -> rpc.Payload:
     return {**payload, "value": "***"} if str(payload.get("key", "")).lower() == "authorizationkey" else payload
-
-
-DIALECTS: dict[str, type] = {V16.version: V16, V201.version: V201}

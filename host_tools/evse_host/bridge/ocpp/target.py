@@ -129,7 +129,7 @@ class Credentials:
 
     @property
     def security_profile(self) -> int:
-        return max(self._current.security_profile, self._journal.fact("security_profile", 0))
+        return max(self._current.security_profile, int(self._journal.fact("security_profile", 0)))
 
     @property
     def is_changing(self) -> bool:

@@ -41,7 +41,7 @@ class V16:
 
     def __init__(self, point: m.ChargePoint) -> None:
         self.point = point
-        self._actions: dict[str, Callable[[dict, float], dict]] = {
+        self._actions: dict[str, Callable[[rpc.Payload, float], rpc.Payload]] = {
             "CancelReservation": self._cancel_reservation,
             "ChangeAvailability": self._change_availability,
             "ChangeConfiguration": self._change_configuration,
@@ -63,7 +63,7 @@ class V16:
 
     # === what we say ==================================================================================================
 
-    def say(self, outgoing: Outgoing) -> tuple[str, dict] | None:
+    def say(self, outgoing: Outgoing) -> tuple[str, rpc.Payload] | None:
         """Action and payload; None: 1.6 has no such message."""
         data, kind = outgoing.data, outgoing.kind
         if kind == out.BOOT:
@@ -92,7 +92,7 @@ class V16:
             })  # fmt: skip
         return None
 
-    def _boot(self) -> dict:
+    def _boot(self) -> rpc.Payload:
         identity = self.point.identity
         return rpc.without_none({
             "chargePointVendor": identity.get("vendor", m.VENDOR), "chargePointModel": identity.get("model", m.MODEL),
@@ -100,12 +100,12 @@ class V16:
         })  # fmt: skip
 
     def _number(self, outgoing: Outgoing) -> int:
-        remote = self.point.journal.transaction(outgoing.message.transaction_id).remote
+        remote = self.point.journal.transaction(outgoing.of_transaction.transaction_id).remote
         return UNKNOWN_TRANSACTION if remote is None else int(remote)
 
     # === what the central system answers ==============================================================================
 
-    def answered(self, outgoing: Outgoing, payload: dict, now: float) -> None:
+    def answered(self, outgoing: Outgoing, payload: rpc.Payload, now: float) -> None:
         """Raises KeyError, TypeError, ValueError or CallError where the answer is none."""
         kind, point = outgoing.kind, self.point
         if kind == out.BOOT:
@@ -115,13 +115,13 @@ class V16:
             point.authorized(outgoing.data, _tag_info(payload["idTagInfo"]), now)
         elif kind == START:
             number, info = rpc.integer(payload["transactionId"]), _tag_info(payload["idTagInfo"])
-            point.started(outgoing.message, str(number), info, now)
+            point.started(outgoing.of_transaction, str(number), info, now)
         elif outgoing.message is not None:
             point.told(outgoing.message, now)
 
     # === what the central system asks for =============================================================================
 
-    def called(self, call: rpc.Call, now: float) -> dict:
+    def called(self, call: rpc.Call, now: float) -> rpc.Payload:
         """The payload of the answer. Raises CallError."""
         action = self._actions.get(call.action)
         if action is None:
@@ -132,34 +132,34 @@ class V16:
             return {"status": _NO_CONNECTOR.get(call.action, "Rejected")}
         return action(payload, now)
 
-    def _cancel_reservation(self, payload: dict, now: float) -> dict:
+    def _cancel_reservation(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         return _accepted(self.point.cancel_reservation(payload["reservationId"], now))
 
-    def _change_availability(self, payload: dict, now: float) -> dict:
+    def _change_availability(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         operative = payload["type"] == "Operative"
         return {"status": self.point.set_availability(payload["connectorId"], operative, now)}
 
-    def _change_configuration(self, payload: dict, now: float) -> dict:
+    def _change_configuration(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         return {"status": self.point.configure(payload["key"], payload["value"], now)}
 
-    def _clear_cache(self, payload: dict, now: float) -> dict:
+    def _clear_cache(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         if not self.point.configuration.flag("AuthorizationCacheEnabled"):
             return {"status": "Rejected"}
         self.point.authorization.clear_cache()
         self.point.save_authorization()
         return {"status": "Accepted"}
 
-    def _clear_charging_profile(self, payload: dict, now: float) -> dict:
+    def _clear_charging_profile(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         found = self.point.clear_profiles(
             now, id=payload.get("id"), connector=payload.get("connectorId"),
             purpose=payload.get("chargingProfilePurpose"), stack_level=payload.get("stackLevel"),
         )  # fmt: skip
         return {"status": "Accepted" if found else "Unknown"}
 
-    def _data_transfer(self, payload: dict, now: float) -> dict:
+    def _data_transfer(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         return {"status": "UnknownVendorId"}
 
-    def _get_composite_schedule(self, payload: dict, now: float) -> dict:
+    def _get_composite_schedule(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         unit, duration = payload.get("chargingRateUnit", calc.AMPERE), payload["duration"]
         if not 0 < duration <= 7 * 86400:
             return {"status": "Rejected"}
@@ -174,18 +174,18 @@ class V16:
             },
         }  # fmt: skip
 
-    def _get_configuration(self, payload: dict, now: float) -> dict:
+    def _get_configuration(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         configuration, wanted = self.point.configuration, payload.get("key") or []
         known = [conf.BY_NAME[name.lower()] for name in wanted if name.lower() in conf.BY_NAME]
         unknown = [name for name in wanted if name.lower() not in conf.BY_NAME]
         keys = [_key(configuration, key) for key in (known if wanted else conf.KEYS) if key.access != conf.SECRET]
         return {"configurationKey": keys, "unknownKey": unknown} if unknown else {"configurationKey": keys}
 
-    def _get_local_list_version(self, payload: dict, now: float) -> dict:
+    def _get_local_list_version(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         enabled = self.point.configuration.flag("LocalAuthListEnabled")
         return {"listVersion": self.point.authorization.version if enabled else -1}
 
-    def _remote_start(self, payload: dict, now: float) -> dict:
+    def _remote_start(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         if payload.get("connectorId") == m.STATION:
             return {"status": "Rejected"}
         profile = payload.get("chargingProfile")
@@ -195,20 +195,20 @@ class V16:
                 return {"status": "Rejected"}
         return _accepted(self.point.remote_start(payload["idTag"], now, profile))
 
-    def _remote_stop(self, payload: dict, now: float) -> dict:
+    def _remote_stop(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         return _accepted(self.point.remote_stop(str(payload["transactionId"]), now))
 
-    def _reserve_now(self, payload: dict, now: float) -> dict:
+    def _reserve_now(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         reservation = {
             "id": payload["reservationId"], "tag": payload["idTag"], "parent": payload.get("parentIdTag"),
             "expiry": moment(payload["expiryDate"]), "connector": payload["connectorId"],
         }  # fmt: skip
         return {"status": self.point.reserve(reservation, now)}
 
-    def _reset(self, payload: dict, now: float) -> dict:
+    def _reset(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         return _accepted(self.point.reset(f"{payload['type']}Reset", now))
 
-    def _send_local_list(self, payload: dict, now: float) -> dict:
+    def _send_local_list(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         if not self.point.configuration.flag("LocalAuthListEnabled"):
             return {"status": "NotSupported"}
         entries = [
@@ -220,7 +220,7 @@ class V16:
         self.point.save_authorization()
         return {"status": status}
 
-    def _set_charging_profile(self, payload: dict, now: float) -> dict:
+    def _set_charging_profile(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         profile = _profile(payload["csChargingProfiles"], payload["connectorId"], now)
         transaction = self.point.transaction
         if profile.purpose == calc.TX and (
@@ -229,7 +229,7 @@ class V16:
             return {"status": "Rejected"}
         return _accepted(self.point.install_profile(profile, now) is None)
 
-    def _trigger_message(self, payload: dict, now: float) -> dict:
+    def _trigger_message(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         wanted, connector = payload["requestedMessage"], payload.get("connectorId")
         if wanted == "BootNotification":
             self.point.outbox.boot_again()
@@ -245,7 +245,7 @@ class V16:
             return {"status": "NotImplemented"}
         return {"status": "Accepted"}
 
-    def _unlock_connector(self, payload: dict, now: float) -> dict:
+    def _unlock_connector(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         if payload["connectorId"] == m.STATION:
             return {"status": "NotSupported"}
         has_socket = self.point.snapshot.get("SOCKETOUTLET") == 1
@@ -255,20 +255,20 @@ class V16:
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
-def _accepted(done: bool) -> dict:
+def _accepted(done: bool) -> rpc.Payload:
     return {"status": "Accepted" if done else "Rejected"}
 
 
-def _tag_info(info: dict) -> TagInfo:
+def _tag_info(info: rpc.Payload) -> TagInfo:
     allowed = ("Accepted", "Blocked", "Expired", "Invalid", "ConcurrentTx")
     return TagInfo(rpc.word(info["status"], allowed), optional_moment(info.get("expiryDate")), info.get("parentIdTag"))
 
 
-def _key(configuration: conf.Configuration, key: conf.Key) -> dict:
+def _key(configuration: conf.Configuration, key: conf.Key) -> rpc.Payload:
     return {"key": key.name, "readonly": key.access == conf.READ, "value": configuration.text(key.name)[:500]}
 
 
-def _status(data: dict) -> dict:
+def _status(data: rpc.Payload) -> rpc.Payload:
     return rpc.without_none({
         "connectorId": data["connector"], "errorCode": data["error"], "status": data["status"],
         "info": data["info"] or None, "timestamp": stamp(data["at"]),
@@ -276,7 +276,7 @@ def _status(data: dict) -> dict:
     })  # fmt: skip
 
 
-def _meter_value(values: dict) -> dict:
+def _meter_value(values: rpc.Payload) -> rpc.Payload:
     return {
         "timestamp": stamp(values["at"]),
         "sampledValue": [
@@ -287,7 +287,7 @@ def _meter_value(values: dict) -> dict:
     }  # fmt: skip
 
 
-def _profile(profile: dict, connector: int, now: float) -> calc.Profile:
+def _profile(profile: rpc.Payload, connector: int, now: float) -> calc.Profile:
     schedule = profile["chargingSchedule"]
     transaction = profile.get("transactionId")
     return calc.Profile(

@@ -54,7 +54,7 @@ class V201:
     def __init__(self, point: m.ChargePoint) -> None:
         self.point = point
         self._reason = "PowerUp"  # of the next boot
-        self._actions: dict[str, Callable[[dict, float], dict]] = {
+        self._actions: dict[str, Callable[[rpc.Payload, float], rpc.Payload]] = {
             "CancelReservation": self._cancel_reservation,
             "ChangeAvailability": self._change_availability,
             "ClearCache": self._clear_cache,
@@ -78,7 +78,7 @@ class V201:
 
     # === what we say ==================================================================================================
 
-    def say(self, outgoing: Outgoing) -> tuple[str, dict] | None:
+    def say(self, outgoing: Outgoing) -> tuple[str, rpc.Payload] | None:
         """Action and payload; None: 2.0.1 has no such message."""
         data, kind = outgoing.data, outgoing.kind
         if kind == out.BOOT:
@@ -95,7 +95,7 @@ class V201:
             return "MeterValues", {"evseId": EVSE["id"], "meterValue": [_meter_value(data)]}
         return "TransactionEvent", self._event(outgoing)
 
-    def _boot(self) -> dict:
+    def _boot(self) -> rpc.Payload:
         identity = self.point.identity
         station = rpc.without_none({
             "vendorName": identity.get("vendor", m.VENDOR), "model": identity.get("model", m.MODEL),
@@ -103,7 +103,7 @@ class V201:
         })  # fmt: skip
         return {"reason": self._reason, "chargingStation": station}
 
-    def _status(self, data: dict) -> tuple[str, dict] | None:
+    def _status(self, data: rpc.Payload) -> tuple[str, rpc.Payload] | None:
         if data["connector"] != m.CONNECTOR:
             return None
         return "StatusNotification", {
@@ -111,8 +111,8 @@ class V201:
             "connectorStatus": _CONNECTOR_STATUS.get(data["status"], data["status"]),
         }  # fmt: skip
 
-    def _event(self, outgoing: Outgoing) -> dict:
-        data, message = outgoing.data, outgoing.message
+    def _event(self, outgoing: Outgoing) -> rpc.Payload:
+        data, message = outgoing.data, outgoing.of_transaction
         event, trigger, info, values = _EVENTS[message.kind](data)
         transaction = self.point.journal.transaction(message.transaction_id)
         tag = data["tag"] if message.kind == START else data.get("transaction_tag")
@@ -126,23 +126,24 @@ class V201:
             "meterValue": [_meter_value(value) for value in values] or None,
         })  # fmt: skip
 
-    def _token(self, tag: str) -> dict:
+    def _token(self, tag: str) -> rpc.Payload:
         if tag == m.DEFAULT_TAG:
             return {"idToken": "", "type": "NoAuthorization"}
-        types = self.point.journal.fact("token_types", {})
+        types: dict[str, str] = self.point.journal.fact("token_types", {})
         return {"idToken": tag, "type": types.get(tag.casefold(), "Central")}
 
-    def _know_token(self, token: dict) -> str:
+    def _know_token(self, token: rpc.Payload) -> str:
         """Its text, under which its type is found again."""
+        tag: str = token["idToken"]
         types = dict(self.point.journal.fact("token_types", {}))
-        types.pop(token["idToken"].casefold(), None)
-        types[token["idToken"].casefold()] = token["type"]
+        types.pop(tag.casefold(), None)
+        types[tag.casefold()] = token["type"]
         self.point.journal.keep("token_types", dict(list(types.items())[-MAX_TYPES:]))
-        return token["idToken"]
+        return tag
 
     # === what the central system answers ==============================================================================
 
-    def answered(self, outgoing: Outgoing, payload: dict, now: float) -> None:
+    def answered(self, outgoing: Outgoing, payload: rpc.Payload, now: float) -> None:
         """Raises KeyError, TypeError, ValueError or CallError where the answer is none."""
         kind, point = outgoing.kind, self.point
         if kind == out.BOOT:
@@ -162,7 +163,7 @@ class V201:
 
     # === what the central system asks for =============================================================================
 
-    def called(self, call: rpc.Call, now: float) -> dict:
+    def called(self, call: rpc.Call, now: float) -> rpc.Payload:
         """The payload of the answer. Raises CallError."""
         action = self._actions.get(call.action)
         if action is None:
@@ -170,24 +171,24 @@ class V201:
             raise CallError(code, f"{call.action[:50]} is not there")
         return action(rpc.check_call(call, VERSION), now)
 
-    def _cancel_reservation(self, payload: dict, now: float) -> dict:
+    def _cancel_reservation(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         return _accepted(self.point.cancel_reservation(payload["reservationId"], now))
 
-    def _change_availability(self, payload: dict, now: float) -> dict:
+    def _change_availability(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         evse = payload.get("evse")
         if not _is_ours(evse):
             return {"status": "Rejected"}
         connector = m.STATION if evse is None else m.CONNECTOR
         return {"status": self.point.set_availability(connector, payload["operationalStatus"] == "Operative", now)}
 
-    def _clear_cache(self, payload: dict, now: float) -> dict:
+    def _clear_cache(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         if not self.point.configuration.flag("AuthorizationCacheEnabled"):
             return {"status": "Rejected"}
         self.point.authorization.clear_cache()
         self.point.save_authorization()
         return {"status": "Accepted"}
 
-    def _clear_charging_profile(self, payload: dict, now: float) -> dict:
+    def _clear_charging_profile(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         criteria = payload.get("chargingProfileCriteria", {})
         purpose = criteria.get("chargingProfilePurpose")
         found = self.point.clear_profiles(
@@ -196,10 +197,10 @@ class V201:
         )  # fmt: skip
         return {"status": "Accepted" if found else "Unknown"}
 
-    def _data_transfer(self, payload: dict, now: float) -> dict:
+    def _data_transfer(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         return {"status": "UnknownVendorId"}
 
-    def _get_base_report(self, payload: dict, now: float) -> dict:
+    def _get_base_report(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         if payload["reportBase"] == "SummaryInventory":
             return {"status": "NotSupported"}
         rows = [_report(self.point.configuration, key) for key in conf.KEYS if key.variable]
@@ -211,7 +212,7 @@ class V201:
             )  # fmt: skip
         return {"status": "Accepted"}
 
-    def _get_composite_schedule(self, payload: dict, now: float) -> dict:
+    def _get_composite_schedule(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         unit, duration = payload.get("chargingRateUnit", calc.AMPERE), payload["duration"]
         if payload["evseId"] not in (0, 1) or not 0 < duration <= 7 * 86400:
             return {"status": "Rejected"}
@@ -223,11 +224,11 @@ class V201:
             }) for period in periods],
         }}  # fmt: skip
 
-    def _get_local_list_version(self, payload: dict, now: float) -> dict:
+    def _get_local_list_version(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         enabled = self.point.configuration.flag("LocalAuthListEnabled")
         return {"versionNumber": self.point.authorization.version if enabled else 0}
 
-    def _get_transaction_status(self, payload: dict, now: float) -> dict:
+    def _get_transaction_status(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         journal, wanted = self.point.journal, payload.get("transactionId")
         if wanted is None:
             return {"messagesInQueue": journal.waiting() > 0}
@@ -236,29 +237,33 @@ class V201:
             return {"messagesInQueue": False}
         return {"ongoingIndicator": not found.ended, "messagesInQueue": journal.waits_for(found)}
 
-    def _get_variables(self, payload: dict, now: float) -> dict:
+    def _get_variables(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         return {"getVariableResult": [self._get_variable(data) for data in payload["getVariableData"]]}
 
-    def _get_variable(self, data: dict) -> dict:
+    def _get_variable(self, data: rpc.Payload) -> rpc.Payload:
         status, key = _find(data)
         if key and key.access == conf.SECRET:
             status = "Rejected"
         result = {"attributeStatus": status, "component": data["component"], "variable": data["variable"]}
         if "attributeType" in data:
             result["attributeType"] = data["attributeType"]
-        return {**result, "attributeValue": self.point.configuration.text(key.name)} if status == "Accepted" else result
+        return (
+            {**result, "attributeValue": self.point.configuration.text(key.name)}
+            if key and status == "Accepted"
+            else result
+        )
 
-    def _set_variables(self, payload: dict, now: float) -> dict:
+    def _set_variables(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         return {"setVariableResult": [self._set_variable(data, now) for data in payload["setVariableData"]]}
 
-    def _set_variable(self, data: dict, now: float) -> dict:
+    def _set_variable(self, data: rpc.Payload, now: float) -> rpc.Payload:
         status, key = _find(data)
-        if status == "Accepted":
+        if key and status == "Accepted":
             status = self.point.configure(key.name, data["attributeValue"], now)
         result = {"attributeStatus": status, "component": data["component"], "variable": data["variable"]}
         return {**result, "attributeType": data["attributeType"]} if "attributeType" in data else result
 
-    def _request_start(self, payload: dict, now: float) -> dict:
+    def _request_start(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         if payload.get("evseId", EVSE["id"]) != EVSE["id"]:
             return {"status": "Rejected"}
         profile = payload.get("chargingProfile")
@@ -273,10 +278,10 @@ class V201:
             {**answer, "transactionId": self.point.transaction.uuid} if accepted and self.point.transaction else answer
         )
 
-    def _request_stop(self, payload: dict, now: float) -> dict:
+    def _request_stop(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         return _accepted(self.point.remote_stop(payload["transactionId"], now))
 
-    def _reserve_now(self, payload: dict, now: float) -> dict:
+    def _reserve_now(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         if payload.get("evseId", EVSE["id"]) != EVSE["id"]:
             return {"status": "Rejected"}
         reservation = {
@@ -285,7 +290,7 @@ class V201:
         }  # fmt: skip
         return {"status": self.point.reserve(reservation, now)}
 
-    def _reset(self, payload: dict, now: float) -> dict:
+    def _reset(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         if "evseId" in payload:
             return {"status": "Rejected"}  # the charger restarts as a whole
         if payload["type"] == "OnIdle" and self.point.transaction:
@@ -293,7 +298,7 @@ class V201:
             return {"status": "Scheduled"}
         return _accepted(self.point.reset("ImmediateReset", now))
 
-    def _send_local_list(self, payload: dict, now: float) -> dict:
+    def _send_local_list(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         if not self.point.configuration.flag("LocalAuthListEnabled"):
             return {"status": "Failed"}
         entries = [
@@ -305,7 +310,7 @@ class V201:
         self.point.save_authorization()
         return {"status": status}
 
-    def _set_charging_profile(self, payload: dict, now: float) -> dict:
+    def _set_charging_profile(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         if payload["evseId"] not in (0, 1):
             return {"status": "Rejected"}
         profile, transaction = _profile(payload["chargingProfile"], payload["evseId"], now), self.point.transaction
@@ -315,7 +320,7 @@ class V201:
             return {"status": "Rejected"}
         return _accepted(self.point.install_profile(profile, now) is None)
 
-    def _trigger_message(self, payload: dict, now: float) -> dict:
+    def _trigger_message(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         wanted = payload["requestedMessage"]
         if not _is_ours(payload.get("evse")):
             return {"status": "Rejected"}
@@ -334,7 +339,7 @@ class V201:
             return {"status": "NotImplemented"}
         return {"status": "Accepted"}
 
-    def _unlock_connector(self, payload: dict, now: float) -> dict:
+    def _unlock_connector(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         ours = (payload["evseId"], payload["connectorId"]) == (EVSE["id"], EVSE["connectorId"])
         return {"status": "UnlockFailed" if ours else "UnknownConnector"}
 
@@ -342,24 +347,28 @@ class V201:
 # --- events -----------------------------------------------------------------------------------------------------------
 
 
-def _started(data: dict):
+# What happened, why, more of the transaction, and values.
+Event = tuple[str, str, rpc.Payload, list[rpc.Payload]]
+
+
+def _started(data: rpc.Payload) -> Event:
     remote = data.get("remote_start")
     register = {"at": data["at"], "context": m.BEGIN, "sample": [_register(data["meter"])]}
     return "Started", "RemoteStart" if remote is not None else "CablePluggedIn", {"remoteStartId": remote}, [register]
 
 
-def _measured(data: dict):
+def _measured(data: rpc.Payload) -> Event:
     return "Updated", _SAMPLES[data["context"]], {}, [data]
 
 
-def _changed(data: dict):
+def _changed(data: rpc.Payload) -> Event:
     return "Updated", "ChargingStateChanged", {}, []
 
 
-def _ended(data: dict):
+def _ended(data: rpc.Payload) -> Event:
     trigger, reason = _ENDS.get(data["reason"], ("AbnormalCondition", "Other"))
     values = [value for value in data["data"] if value["context"] != m.END]
-    last = next((value["sample"] for value in data["data"] if value["context"] == m.END), [])
+    last: list[rpc.Payload] = next((value["sample"] for value in data["data"] if value["context"] == m.END), [])
     if not any(value["measurand"] == conf.ENERGY for value in last):
         last = [*last, _register(data["meter"])]
     return "Ended", trigger, {"stoppedReason": reason}, [*values, {"at": data["at"], "context": m.END, "sample": last}]
@@ -368,29 +377,29 @@ def _ended(data: dict):
 _EVENTS = {START: _started, METER: _measured, UPDATE: _changed, STOP: _ended}
 
 
-def _register(meter: int) -> dict:
+def _register(meter: int) -> rpc.Payload:
     return {"measurand": conf.ENERGY, "value": meter, "unit": "Wh"}
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
-def _accepted(done: bool) -> dict:
+def _accepted(done: bool) -> rpc.Payload:
     return {"status": "Accepted" if done else "Rejected"}
 
 
-def _is_ours(evse: dict | None) -> bool:
+def _is_ours(evse: rpc.Payload | None) -> bool:
     return evse is None or (evse["id"] == EVSE["id"] and evse.get("connectorId", 1) == EVSE["connectorId"])
 
 
-def _tag_info(info: dict) -> TagInfo:
+def _tag_info(info: rpc.Payload) -> TagInfo:
     """2.0.1 has more words for no."""
     status = info["status"] if info["status"] in _STATUSES else "Invalid"
     group = info.get("groupIdToken")
     return TagInfo(status, optional_moment(info.get("cacheExpiryDateTime")), group["idToken"] if group else None)
 
 
-def _meter_value(values: dict) -> dict:
+def _meter_value(values: rpc.Payload) -> rpc.Payload:
     return {
         "timestamp": stamp(values["at"]),
         "sampledValue": [
@@ -403,7 +412,7 @@ def _meter_value(values: dict) -> dict:
     }  # fmt: skip
 
 
-def _find(data: dict) -> tuple[str, conf.Key | None]:
+def _find(data: rpc.Payload) -> tuple[str, conf.Key | None]:
     """Status of the attribute, and its key."""
     component, variable = data["component"]["name"], data["variable"]
     instance = f"#{variable['instance']}" if "instance" in variable else ""
@@ -416,7 +425,7 @@ def _find(data: dict) -> tuple[str, conf.Key | None]:
     return "Accepted", key
 
 
-def _report(configuration: conf.Configuration, key: conf.Key) -> dict:
+def _report(configuration: conf.Configuration, key: conf.Key) -> rpc.Payload:
     component, _, rest = key.variable.partition(".")
     name, _, instance = rest.partition("#")
     attribute = {"type": "Actual", "mutability": _MUTABILITY[key.access], "persistent": True, "constant": False}
@@ -429,7 +438,7 @@ def _report(configuration: conf.Configuration, key: conf.Key) -> dict:
     }  # fmt: skip
 
 
-def _profile(profile: dict, evse: int, now: float) -> calc.Profile | None:
+def _profile(profile: rpc.Payload, evse: int, now: float) -> calc.Profile | None:
     """None: what we do not have, as several schedules in one, or limits from outside."""
     purpose, schedules = _PURPOSES.get(profile["chargingProfilePurpose"]), profile["chargingSchedule"]
     if purpose is None or len(schedules) != 1:
