@@ -111,10 +111,10 @@ class _Routes:
         self._write_one("wifi/state/ap", "Start or stop its access point", rest_config.ACCESS_POINT)
 
     def add_actions(self) -> None:
-        run, reset = self._charger.run, self._charger.set
-        self._act("state/authorize", "Let the waiting vehicle charge", lambda: run("AUTH"))
-        self._act("state/reset-total-consumption", "Set totalConsumption to 0", lambda: reset("EMETERTOTCONSUM", 0))
-        self._act("restart", "Restart the charger, in 5 s", lambda: run("RST"))
+        charger, total = self._charger, "state/reset-total-consumption"
+        self._act("state/authorize", "Let the waiting vehicle charge", lambda: charger.run("AUTH"))
+        self._act(total, "Set totalConsumption to 0", lambda: charger.set("EMETERTOTCONSUM", 0))
+        self._act("restart", "Restart the charger, in 5 s", lambda: charger.run("RST"))
 
     # --- what is read
 
