@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evse_host.bridge.gateway_config import MAX_CHARGERS, ConfigError, ModbusConfig, load, parse
+from evse_host.bridge.gateway_config import MAX_CHARGERS, ConfigError, ModbusConfig, load, parse, parse_address
 
 GOOD = """\
 chargers:
@@ -84,6 +84,8 @@ def test_a_number_is_a_name():
         (bridge("type: rest", "listen: 8080x"), ":6: bridges.1.listen: '8080x': must be [HOST:]PORT, with a port"),
         (bridge("type: rest", "listen: 0.0.0.0:80"),
          ":5: bridges.1: 0.0.0.0:80: others than this computer are served only with user and password"),
+        (bridge("type: mqtt", "broker: mqtt://x", "username: 12"), ":7: bridges.1.username: 12: must be text: put it"),
+        (bridge("type: rest", "listen: 65536"), ":6: bridges.1.listen: '65536': must be [HOST:]PORT, with a port"),
         (bridge("type: rest", "energies: kWh"), ":6: bridges.1.energies: 'kWh': must be 'Wh' or 'Ws'"),
         (bridge("type: rest", "user: me"), ":5: bridges.1: user and password belong together"),
         (bridge("type: rest", "listen: 127.0.0.1:502") + "  - {type: modbus, tcp: '502', units: {garage: 1}}\n",
@@ -104,6 +106,15 @@ def test_a_wrong_one_is_told_with_line_key_value_and_what_is_allowed(text, expec
     found = problems(text)
     assert any(f"config.yaml{expected}" in problem or expected in problem for problem in found), found
     assert not any("\n" in problem for problem in found)
+
+
+@pytest.mark.parametrize("port", ["8080", "'8080'", "localhost:8080"])
+def test_a_port_alone_is_an_address_as_the_pages_say(port):
+    rest, modbus = parse(
+        bridge("type: rest", f"listen: {port}") + "  - {type: modbus, tcp: 502, units: {garage: 1}}\n"
+    ).bridges
+    assert parse_address(rest.listen) in (("127.0.0.1", 8080), ("localhost", 8080))
+    assert parse_address(modbus.tcp) == ("127.0.0.1", 502)
 
 
 def test_too_many_chargers():
@@ -156,6 +167,10 @@ HIDDEN = "hunter2"
         ("type: rest", f"listen: me:{HIDDEN}@x"),
         ("type: rest", f"listen: http://me:{HIDDEN}@x:80"),
         ("type: modbus", f"tcp: me:{HIDDEN}@x", "units: {garage: 1}"),
+        ("type: ocpp", f"url: ws://x?token={HIDDEN}"),
+        ("type: ocpp", f"url: ws:/me:{HIDDEN}@x"),
+        ("type: ocpp", "url: ws://x", f"ids: {{garage: 'me:{HIDDEN}'}}"),
+        ("type: mqtt", "broker: mqtt://x", "username: me", f"password: !env {HIDDEN}"),
     ],
 )
 def test_a_secret_in_the_file_is_refused_and_not_shown(lines):

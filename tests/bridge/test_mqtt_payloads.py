@@ -311,6 +311,8 @@ def test_what_is_empty_asks_for_nothing(payload: bytes):
 @pytest.mark.parametrize(
     ("key", "payload", "wire"),
     [("available", b"off", 0), ("consumption_limit", b"30000", 30_000), ("consumption_limit", b"99.5\n", 100),
+     ("consumption_limit", b"0.4", 1), ("charging_time_limit", b"0.2", 1), ("under_power_limit", b"0.1", 1),
+     ("consumption_limit", b"0.0", 0), ("consumption_limit", b"10.2", 11),
      ("charging_time_limit", b"3600.0", 3600), ("under_power_limit", b"65535", 65_535), ("current", b"8.25", 83)],
 )  # fmt: skip
 def test_other_commands(key: str, payload: bytes, wire: int):

@@ -109,7 +109,11 @@ def test_nobody_else_is_served_without_credentials(listen):
             "--user owner: its password is missing: add --password-file FILE, or set EVSE_HTTP_PASSWORD",
         ),
         (["--user", "owner", "--password-file", "/none"], "/none: no such file or directory"),
-        (["--user", "a:b", "--password-file", "PASSWORD"], "--user a:b: a name in HTTP has no colon"),
+        (["--user", "a:b"], "--user a:***: a name in HTTP has no colon; the password has a place of its own"),
+        (
+            ["--user", "a:b", "--password-file", "PASSWORD"],
+            "--user a:***: a name in HTTP has no colon; the password has a place of its own",
+        ),
         (["--password-file", "PASSWORD"], "a password without --user NAME"),
     ],
 )

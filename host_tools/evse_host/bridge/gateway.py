@@ -28,6 +28,7 @@ from .gateway_config import (
     RestConfig,
     Secret,
     ThingsBoardConfig,
+    full_address,
     parse_address,
 )
 from .modbus import ModbusRtu, ModbusTcp
@@ -116,7 +117,7 @@ class Gateway:
         self.bridges.append(RestServer(app, host, port))
         if then := config.fallback:
             self.bridges += watch_clients(app, {f"/{name}": charger for name, charger in chargers.items()}, then)
-        self.lines.append(f"rest: {', '.join(chargers)} at http://{config.listen}/NAME/")
+        self.lines.append(f"rest: {', '.join(chargers)} at http://{full_address(config.listen)}/NAME/")
 
     def _add_modbus(self, config: ModbusConfig, chargers: dict[str, SharedCharger]) -> None:
         units = {config.units[name]: charger for name, charger in chargers.items()}
@@ -128,7 +129,7 @@ class Gateway:
             self.bridges.append(ModbusRtu(units, config.rtu, config.baud_rate, heard))
         self.bridges += watchdogs.values()
         places = ", ".join(f"{name} unit {unit}" for name, unit in config.units.items())
-        self.lines.append(f"modbus: {places} at {config.tcp or config.rtu}")
+        self.lines.append(f"modbus: {places} at {full_address(config.tcp) if config.tcp else config.rtu}")
 
     def _add_ocpp(self, config: OcppConfig, chargers: dict[str, SharedCharger]) -> None:
         settings = Settings(config.tag, config.free_vend, config.phases)

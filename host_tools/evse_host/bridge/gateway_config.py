@@ -25,6 +25,7 @@ from .silence import Fallback
 
 TAGS = ("!env", "!file", "!secret", "!include")  # ours, and those of others that people try
 MAX_CHARGERS = 50  # tried with so many; more need more than one processor, and open files
+VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")  # as environment variables are named
 T = TypeVar("T")
 V = TypeVar("V")
 Place = tuple[str | int, ...]  # a way through mappings and lists
@@ -60,6 +61,11 @@ def _secret(value: object) -> object:
     if not isinstance(value, Secret):
         raise ValueError("must be `!env NAME` or `!file PATH`: what is written here can be read by too many")
     return value
+
+
+def _address(value: object) -> object:
+    """A port alone is a number for YAML."""
+    return str(value) if type(value) is int else value
 
 
 def _checked(check: Callable[[V], T], value: V) -> T:
@@ -156,6 +162,7 @@ class RestConfig(_Bridge):
     password_file: str = ""
 
     _no_plain_password = field_validator("password", mode="before")(_secret)
+    _bare_port = field_validator("listen", mode="before")(_address)
 
     @field_validator("listen")
     @classmethod
@@ -186,6 +193,8 @@ class ModbusConfig(_Silent):
     tcp: str = ""
     rtu: str = ""
     baud_rate: int = Field(9600, ge=300, le=4_000_000)
+
+    _bare_port = field_validator("tcp", mode="before")(_address)
 
     @field_validator("tcp")
     @classmethod
@@ -312,9 +321,9 @@ def _conflicts(config: GatewayConfig) -> Iterator[tuple[Place, str]]:
         if isinstance(bridge, OcppConfig):
             yield from _charge_points(config, bridge, place, taken)
         if isinstance(bridge, RestConfig):
-            yield from _take(taken, f"the address {_full(bridge.listen)}", (*place, "listen"))
+            yield from _take(taken, f"the address {full_address(bridge.listen)}", (*place, "listen"))
         if isinstance(bridge, ModbusConfig) and bridge.tcp:
-            yield from _take(taken, f"the address {_full(bridge.tcp)}", (*place, "tcp"))
+            yield from _take(taken, f"the address {full_address(bridge.tcp)}", (*place, "tcp"))
         if isinstance(bridge, ModbusConfig) and bridge.rtu:
             yield from _take(taken, f"port {bridge.rtu}", (*place, "rtu"))
 
@@ -348,7 +357,8 @@ def _take(taken: dict[str, Place], what: str, place: Place) -> Iterator[tuple[Pl
         taken[what] = place
 
 
-def _full(address: str) -> str:
+def full_address(address: str) -> str:
+    """With its host: `127.0.0.1:8080`."""
     return "{}:{}".format(*parse_address(address))
 
 
@@ -456,8 +466,9 @@ def _from_environment(loader: _Loader, node: yaml.ScalarNode) -> Secret:
     name = loader.construct_scalar(node)
     secret = first_line(os.environ.get(name, ""))
     if not secret:
+        told = name if VARIABLE.fullmatch(name) else HIDDEN  # somebody may have put the secret itself here
         raise yaml.constructor.ConstructorError(
-            problem=f"the environment variable {hide(name)} is not set", problem_mark=node.start_mark
+            problem=f"the environment variable {told} is not set", problem_mark=node.start_mark
         )
     return Secret(secret)
 
@@ -490,6 +501,8 @@ def _explain(error: ErrorDetails) -> tuple[Place, str]:
     if error["type"] == "value_error":  # one of ours: it shows what may be shown
         return place, str(error["ctx"]["error"])
     text = error["msg"].replace("Input should be", "must be").replace("a valid dictionary", "names with their values")
+    if error["type"] == "string_type" and isinstance(value, int | float):
+        text = "must be text: put it in quotes"
     may_be_said = isinstance(value, str | int | float) and not {"tokens", "password", "passwords"} & set(place)
     return place, f"{shown(value)}: {text}" if may_be_said else text
 

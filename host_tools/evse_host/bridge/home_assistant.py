@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from ..catalog import COMMAND
 from ..errors import UsageError
 from ..secrecy import shown
 from . import home_assistant_discovery
-from .snapshot import Snapshot, half_up
+from .snapshot import Snapshot
 
 INTERVAL_S = 5.0  # between two states that are the same
 PREFIX = "homeassistant"  # of discovery
@@ -150,7 +151,7 @@ def _limit(key: str, name: str, unit: str) -> Command:
     what = key.replace("_", " ")
 
     def parse(payload: bytes, _: Snapshot) -> int:
-        value = half_up(_number(payload, what, unit))
+        value = math.ceil(_number(payload, what, unit))  # 0 means no limit: a small one must not become that
         if not low <= value <= high:
             raise UsageError(f"{what} {value} {unit} is out of range, {low} to {high} {unit}")
         return value

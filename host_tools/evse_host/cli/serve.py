@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError
+from ..secrecy import HIDDEN
 from .bridging import fallback, needs, run_bridge, secret, silence_options, snapshot_now, state_dir_option
 from .serving import parse_address
 from .session import Session
@@ -76,10 +77,10 @@ def _credentials(user: str, password_file: str | None) -> tuple[str, str] | None
         return None
     if not user:
         raise UsageError("a password without --user NAME")
+    if ":" in user:
+        raise UsageError(f"--user {user.partition(':')[0]}:{HIDDEN}: a name in HTTP has no colon; the password has a place of its own")
     if not password:
         raise UsageError(f"--user {user}: its password is missing: add --password-file FILE, or set {PASSWORD}")
-    if ":" in user:
-        raise UsageError(f"--user {user}: a name in HTTP has no colon")
     return user, password
 
 

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 from ...errors import UsageError
+from ...secrecy import shown
 from ..charger import SharedCharger
 from .journal import Journal
 from .model import Settings
@@ -31,7 +32,7 @@ def journal_file(folder: Path, target: Target) -> Path:
 def check_tag(tag: str) -> str:
     """Raises UsageError."""
     if len(tag) > MAX_TAG or not tag.isprintable():
-        raise UsageError(f"tag {tag!r}: at most {MAX_TAG} printable characters")
+        raise UsageError(f"tag {shown(tag)}: at most {MAX_TAG} printable characters")
     return tag
 
 

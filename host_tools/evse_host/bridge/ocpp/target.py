@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlsplit
 
 from ...errors import UsageError
+from ...secrecy import shown
 from .configuration import ACCEPTED, REJECTED
 from .journal import Journal
 
@@ -38,13 +39,13 @@ class Target:
             parts = urlsplit(url.strip())
             port = parts.port
         except ValueError:
-            raise UsageError(f"url {url!r}: {EXAMPLE}") from None
+            raise UsageError(f"url {shown(url)}: {EXAMPLE}") from None
         if parts.username is not None or parts.password is not None:
             raise UsageError("url: leave user name and password out of it, others may see them there")
         if parts.scheme not in ("ws", "wss") or not parts.hostname or port == 0 or parts.query or parts.fragment:
-            raise UsageError(f"url {url!r}: {EXAMPLE}")
+            raise UsageError(f"url {shown(url)}: {EXAMPLE}")
         if not 0 < len(identity) <= MAX_IDENTITY or not identity.isprintable() or ":" in identity:
-            raise UsageError(f"id {identity!r}: 1 to {MAX_IDENTITY} characters, no colon")
+            raise UsageError(f"id {shown(identity)}: 1 to {MAX_IDENTITY} characters, no colon")
         if bool(cert_file) != bool(key_file):
             raise UsageError("client certificate: certificate and key belong together, one of them is missing")
         if (ca_file or cert_file) and parts.scheme != "wss":
