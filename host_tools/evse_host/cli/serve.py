@@ -78,7 +78,8 @@ def _credentials(user: str, password_file: str | None) -> tuple[str, str] | None
     if not user:
         raise UsageError("a password without --user NAME")
     if ":" in user:
-        raise UsageError(f"--user {user.partition(':')[0]}:{HIDDEN}: a name in HTTP has no colon; the password has a place of its own")
+        name = user.partition(":")[0]
+        raise UsageError(f"--user {name}:{HIDDEN}: a name in HTTP has no colon; the password has a place of its own")
     if not password:
         raise UsageError(f"--user {user}: its password is missing: add --password-file FILE, or set {PASSWORD}")
     return user, password
