@@ -8,11 +8,15 @@ import shutil
 import pytest
 
 
+def find(*programs: str) -> str | None:
+    """The path of the first of ``programs`` that is there."""
+    return next(filter(None, map(shutil.which, programs)), None)
+
+
 def require(*programs: str) -> str:
     """The path of the first of ``programs`` that is there. Without any the test is skipped; in CI it fails, because
     `make test` has installed them."""
-    for program in programs:
-        if path := shutil.which(program):
-            return path
+    if path := find(*programs):
+        return path
     refuse = pytest.fail if os.environ.get("CI") else pytest.skip
     raise refuse.Exception(f"{programs[0]} is missing, see tools/debian-packages.txt")
