@@ -56,7 +56,7 @@ def state_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 @pytest.fixture(scope="session")
 def full_node_program() -> Path:
-    """The full example as `esphome compile` makes it."""
+    """The full example."""
     return node.build(FULL_NODE, VARIANT)
 
 

@@ -1,6 +1,7 @@
 """The component compiles with the defines of every kind of configuration, without a warning.
 
-What ESPHome generates is only checked, not linked: some seconds instead of half a minute for each.
+What ESPHome generates is only checked, not linked: some seconds instead of half a minute for each. Of a platform alone
+it is what ESPHome generates; the component's own files with each platform alone are tools/build/esp32_warnings.py's.
 """
 
 from __future__ import annotations
@@ -123,8 +124,9 @@ def test_sources_compile_without_warnings(name: str, tmp_path: Path) -> None:
     source, flags = nodes.sources(CONFIGS[name], tmp_path)
     ours = our_tree(source, tmp_path / "ours")
     command = [COMPILER, *FLAGS, *flags, "-I", ours, "-isystem", source]
-    commands = [[*command, *relaxed(name, path), path] for path in sorted(ours.rglob("*.cpp"))]
-    assert len(commands) > 4
+    paths = [ours / "main.cpp"] if name in catalog.PLATFORMS else sorted(ours.rglob("*.cpp"))
+    commands = [[*command, *relaxed(name, path), path] for path in paths]
+    assert commands
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         assert "".join(pool.map(complaint, commands)) == ""
 
