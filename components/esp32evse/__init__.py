@@ -18,7 +18,7 @@ from esphome.types import ConfigType
 from . import catalog, mistakes, serial_port
 from .codegen import DOMAIN, emit_tables, emit_wish_names, esp32evse_ns, hub_of, teach
 
-DEPENDENCIES = ["uart"]
+# What it depends on is checked in mistakes.py: ESPHome's DEPENDENCIES would not say what to write.
 MULTI_CONF = True
 
 CONF_BELOW_MINIMUM = "below_minimum"
@@ -94,8 +94,11 @@ def _subscription_name(value):
 
 def _subscriptions(value):
     """Names of the subscribe actions and their periods."""
+    if not isinstance(value, dict):
+        given = "nothing" if value is None else value
+        raise cv.Invalid(f"{CONF_SUBSCRIPTIONS} must be lines such as `emeter_power: 1s`, not {given}")
     periods = {}
-    for name, period in cv.Schema({cv.string_strict: object})(value).items():
+    for name, period in value.items():
         with cv.prepend_path(name):
             periods[name] = subscription_period(_subscription_name(name))(period)
     for name, period in periods.items():
@@ -121,20 +124,24 @@ def _id_if_several(config: ConfigType) -> ConfigType:
 
 CONFIG_SCHEMA = cv.All(
     mistakes.in_hub,
-    cv.Schema(
-        {
-            cv.GenerateID(): cv.declare_id(Esp32Evse),
-            cv.Optional(CONF_UPDATE_INTERVAL, default="60s"): _update_interval(),
-            cv.Optional(CONF_PUSH_INTERVAL, default=f"{DEFAULT_PUSH_INTERVAL_MS}ms"): _push_interval,
-            cv.Optional(CONF_SUBSCRIPTIONS): _subscriptions,
-            cv.Optional(CONF_KEEP_SETTINGS, default=False): teach(CONF_KEEP_SETTINGS, "true or false", cv.boolean),
-            cv.Optional(CONF_BELOW_MINIMUM, default="minimum"): cv.one_of("minimum", "pause", lower=True),
-            cv.Optional(CONF_TIME_ID): time_source,
-            **{cv.Optional(trigger.name): automation.validate_automation({}) for trigger in catalog.TRIGGERS},
-        }
-    )
-    .extend(cv.COMPONENT_SCHEMA)
-    .extend(uart.UART_DEVICE_SCHEMA),
+    mistakes.naming(
+        cv.Schema(
+            {
+                cv.GenerateID(): cv.declare_id(Esp32Evse),
+                cv.Optional(CONF_UPDATE_INTERVAL, default="60s"): _update_interval(),
+                cv.Optional(CONF_PUSH_INTERVAL, default=f"{DEFAULT_PUSH_INTERVAL_MS}ms"): _push_interval,
+                cv.Optional(CONF_SUBSCRIPTIONS): _subscriptions,
+                cv.Optional(CONF_KEEP_SETTINGS, default=False): teach(CONF_KEEP_SETTINGS, "true or false", cv.boolean),
+                cv.Optional(CONF_BELOW_MINIMUM, default="minimum"): teach(
+                    CONF_BELOW_MINIMUM, "minimum or pause", cv.one_of("minimum", "pause", lower=True)
+                ),
+                cv.Optional(CONF_TIME_ID): time_source,
+                **{cv.Optional(trigger.name): automation.validate_automation({}) for trigger in catalog.TRIGGERS},
+            }
+        )
+        .extend(cv.COMPONENT_SCHEMA)
+        .extend(uart.UART_DEVICE_SCHEMA)
+    ),
     _id_if_several,
 )
 

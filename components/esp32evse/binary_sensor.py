@@ -4,8 +4,6 @@ from esphome.components import binary_sensor, mqtt
 
 from . import Esp32Evse, codegen
 
-DEPENDENCIES = [codegen.DOMAIN]
-
 EvseBinarySensor = codegen.esp32evse_ns.class_("EvseBinarySensor", binary_sensor.BinarySensor)
 
 CONFIG_SCHEMA = codegen.platform_schema(

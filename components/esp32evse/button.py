@@ -5,8 +5,6 @@ from esphome.components import button
 
 from . import Esp32Evse, catalog, codegen
 
-DEPENDENCIES = [codegen.DOMAIN]
-
 RunButton = codegen.esp32evse_ns.class_("RunButton", button.Button)
 WriteButton = codegen.esp32evse_ns.class_("WriteButton", button.Button)
 RefreshButton = codegen.esp32evse_ns.class_("RefreshButton", button.Button)

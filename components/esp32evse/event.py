@@ -5,8 +5,6 @@ from esphome.components import event
 
 from . import Esp32Evse, codegen
 
-DEPENDENCIES = [codegen.DOMAIN]
-
 CONFIG_SCHEMA = codegen.platform_schema(
     "event", Esp32Evse, lambda entity: event.event_schema(**codegen.presentation(entity, "icon", "category"))
 )

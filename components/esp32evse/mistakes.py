@@ -1,29 +1,79 @@
-"""What people write instead of what they mean, answered in one line: the key, what is wrong, and what to write."""
+"""What people write instead of what they mean, answered in one line: the key, what is wrong, and what to write.
+
+ESPHome's own validation goes first where it can; its messages get the key and the value that they lack.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import esphome.config_validation as cv
-from esphome.const import CONF_PLATFORM
+from esphome.automation import ACTION_REGISTRY, CONDITION_REGISTRY
+from esphome.const import CONF_ID, CONF_NAME, CONF_PLATFORM
+from esphome.core import CORE
+from esphome.loader import get_component
+from esphome.voluptuous_schema import ExtraKeysInvalid
+from esphome.yaml_util import ESPHomeDataBase
+from voluptuous import RequiredFieldInvalid
 
 from . import catalog
 
 DOMAIN = "esp32evse"
+UART = "uart"
+
+_UART_KEYS = ("tx_pin", "rx_pin", "baud_rate", "rx_buffer_size", "data_bits", "parity", "stop_bits", "port")
+_HUB_KEYS = tuple(option.key for option in catalog.OPTIONS)
+
+
+def _close(wanted: str, known: Iterable[str], count: int = 2) -> list[str]:
+    return difflib.get_close_matches(wanted, list(known), count, 0.75)
+
+
+def _block(platform: str) -> str:
+    return f"`{platform}:` with `{CONF_PLATFORM}: {DOMAIN}`"
+
+
+def naming(validator: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The validator, whose errors about one option say which one and what it was set to."""
+
+    def named(options):
+        try:
+            return validator(options)
+        except cv.MultipleInvalid as errors:
+            raise cv.MultipleInvalid([_named(error, options) for error in errors.errors]) from None
+
+    return named
+
+
+def _named(error: cv.Invalid, options: dict[str, Any]) -> cv.Invalid:
+    if len(error.path) != 1 or isinstance(error, (ExtraKeysInvalid, RequiredFieldInvalid)):
+        return error
+    (key,) = error.path
+    if re.search(rf"\b{key}(:| must)", error.msg):
+        return error
+    value = str(options.get(key))
+    given = f" '{value}'" if len(value) <= 40 and value.lower() not in error.msg.lower() else ""
+    return cv.Invalid(f"{key}{given}: {error.msg}", path=error.path)
+
+
+# --- entities ---------------------------------------------------------------------------------------------------------
 
 
 def in_entities(platform: str, others: set[str]) -> Callable[[Any], Any]:
-    """For a platform's block: a key that is none of ``others`` and no entity, and an entity without options."""
+    """For a platform's block: no hub, a key that is none of ``others`` and no entity, an entity without options."""
     known = {entity.key: entity for entity in catalog.entities(platform)}
 
     def validator(block):
+        _require_hub(f"{platform}.{DOMAIN}")
         for key, options in block.items() if isinstance(block, dict) else ():
             if key in others:
                 continue
             if key not in known:
-                raise cv.Invalid(_unknown(platform, str(key)), path=[key])
+                raise cv.Invalid(_unknown(platform, str(key), others), path=[key])
             if not isinstance(options, dict):
                 given = "nothing" if options in (None, "") else options
                 name = known[key].name
@@ -33,12 +83,19 @@ def in_entities(platform: str, others: set[str]) -> Callable[[Any], Any]:
     return validator
 
 
-def _unknown(platform: str, key: str) -> str:
+def _require_hub(user: str) -> None:
+    if DOMAIN not in CORE.raw_config:
+        raise cv.Invalid(f"Component {user} requires component {DOMAIN}: add a line `{DOMAIN}:`")
+
+
+def _unknown(platform: str, key: str, others: set[str]) -> str:
     where = f"{platform}.{DOMAIN}"
     elsewhere = [other for other in catalog.PLATFORMS if (other, key) in catalog.ENTITY]
     if elsewhere:
         return f"[{key}] is no {platform}: it goes under {_block(elsewhere[0])}"
-    near = _near(platform, key)
+    if key in _HUB_KEYS:
+        return f"[{key}] is an option of the charger: it goes under `{DOMAIN}:`"
+    near = _near(platform, key) or [other for other in others if key in other]
     hint = f"perhaps {' or '.join(near)}" if near else f"docs/entities.md lists what {where} has"
     return f"[{key}] is no entity of {where}; {hint}"
 
@@ -46,26 +103,113 @@ def _unknown(platform: str, key: str) -> str:
 def _near(platform: str, key: str) -> list[str]:
     """Keys that are spelt like it or have it in them, or whose name in Home Assistant is like it; three at most."""
     entities = catalog.entities(platform)
-    wanted = key.lower().replace("_", " ")
     by_name = {entity.name.lower(): entity.key for entity in entities}
-    spelt = difflib.get_close_matches(key, [entity.key for entity in entities], 2, 0.75)
-    named = [by_name[name] for name in difflib.get_close_matches(wanted, by_name, 2, 0.75)]
+    named = [by_name[name] for name in _close(key.lower().replace("_", " "), by_name)]
+    spelt = _close(key, [entity.key for entity in entities])
     within = [entity.key for entity in entities if key.lower() in entity.key]
     return list(dict.fromkeys([*named, *spelt, *within]))[:3]
 
 
+def in_options(entity: catalog.Entity, schema: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """An entity's schema, after a look at what has no name or is no option."""
+    names = _option_names(schema)
+
+    def validator(options):
+        for key in [str(key) for key in options if key not in names]:
+            if near := _close(key, names) or sorted(name for name in names if key in name.split("_")):
+                raise ExtraKeysInvalid("extra keys not allowed", path=[key], candidates=near)
+            if key in _HUB_KEYS:
+                raise cv.Invalid(f"[{key}] is an option of the charger: it goes under `{DOMAIN}:`", path=[key])
+        if options.get(CONF_NAME, options.get(CONF_ID)) is None:
+            example = f"such as `{CONF_NAME}: {entity.name}`"
+            raise cv.Invalid(f"{entity.key}: at least one of '{CONF_ID}:' or '{CONF_NAME}:' is required, {example}")
+        return schema(options)
+
+    return naming(validator)
+
+
+def _option_names(schema: Any) -> set[str]:
+    parts = getattr(schema, "validators", (schema,))
+    return {str(key) for part in parts if isinstance(part, cv.Schema) for key in part.schema}
+
+
+# --- the hub ----------------------------------------------------------------------------------------------------------
+
+
 def in_hub(hub: Any) -> Any:
-    """For the hub's block: entities under it, or a word instead of options."""
+    """For the hub's block: what it needs, what stands under it by mistake, and actions that it does not have."""
+    if not _has_uart():
+        keys = "`port`" if CORE.is_host else "`tx_pin`, `rx_pin`"
+        raise cv.Invalid(
+            f"Component {DOMAIN} requires component {UART}: "
+            f"add `{UART}:` with {keys} and `baud_rate: {catalog.BAUD_RATE}`"
+        )
     if hub is not None and not isinstance(hub, dict):
         raise cv.Invalid(f"{DOMAIN} must have options such as `id: evse`, or nothing behind it, not {hub}")
-    for key in hub or ():
-        if key in catalog.PLATFORMS:
-            raise cv.Invalid(f"[{key}] stands by itself, not under {DOMAIN}: {_block(key)}", path=[key])
-        for platform in catalog.PLATFORMS:
-            if (platform, key) in catalog.ENTITY:
-                raise cv.Invalid(f"[{key}] is an entity: it goes under {_block(platform)}", path=[key])
+    for key, value in (hub or {}).items():
+        if message := _in_hub(str(key), value):
+            raise cv.Invalid(message, path=[key])
+    _check_actions()
     return hub
 
 
-def _block(platform: str) -> str:
-    return f"`{platform}:` with `{CONF_PLATFORM}: {DOMAIN}`"
+def _in_hub(key: str, value: Any) -> str | None:
+    """What is wrong with an option of the hub, or with its being there."""
+    if key in catalog.PLATFORMS:
+        return f"[{key}] stands by itself, not under {DOMAIN}: {_block(key)}"
+    for platform in catalog.PLATFORMS:
+        if (platform, key) in catalog.ENTITY:
+            return f"[{key}] is an entity: it goes under {_block(platform)}"
+    if key == UART:
+        return f"[{key}] stands by itself, not under {DOMAIN}; `{UART}_id:` here names it where there are several"
+    if key in _UART_KEYS:
+        return f"[{key}] is an option of the serial port: it goes under `{UART}:`"
+    if key == CONF_NAME:
+        return f"[{key}] belongs to entities; the charger has an `{CONF_ID}:`"
+    if key in {trigger.name for trigger in catalog.TRIGGERS} and not isinstance(value, (dict, list)):
+        return f"{key} must have actions below it, such as `- logger.log: {key}`, not {value or 'nothing'}"
+    return None
+
+
+def _has_uart() -> bool:
+    """Whether there is a serial port: ESPHome's own, or that of another component, which loads ESPHome's."""
+    if UART not in CORE.loaded_integrations:
+        return False
+    if CORE.raw_config.get(UART):
+        return True
+    others = (get_component(domain) for domain in CORE.loaded_integrations)
+    return any(other and (callable(other.auto_load) or UART in other.auto_load) for other in others)
+
+
+def _check_actions() -> None:
+    """Actions and conditions that ESPHome will not find: it would not say which there are."""
+    for name in _keys({domain: part for domain, part in CORE.raw_config.items() if domain != "logger"}):  # log tags
+        kind, registry = ("condition", CONDITION_REGISTRY) if ".is_" in name else ("action", ACTION_REGISTRY)
+        if re.fullmatch(rf"{DOMAIN}\.\w+(\.subscribe)?", name) and name not in registry:
+            near = _near_actions(name, registry)
+            hint = f"perhaps {' or '.join(near)}" if near else "docs/automations.md lists what there is"
+            raise cv.Invalid(f"Unable to find {kind} with the name '{name}'{_place(name)}; {hint}")
+
+
+def _place(name: str) -> str:
+    """Where it was written, if ESPHome knows."""
+    if not isinstance(name, ESPHomeDataBase) or name.esp_range is None:
+        return ""
+    mark = name.esp_range.start_mark
+    return f" in line {mark.line + 1} of {Path(mark.document).name}"
+
+
+def _near_actions(name: str, registry: Iterable[str]) -> list[str]:
+    """Names of the same form whose second word is spelt like the name's or has it in it; three at most."""
+    head, word, *tail = name.split(".")
+    words = [parts[1] for parts in (other.split(".") for other in registry) if [parts[0], *parts[2:]] == [head, *tail]]
+    near = [*_close(word, words), *(other for other in words if word in other)]
+    return [".".join((head, other, *tail)) for other in dict.fromkeys(near)][:3]
+
+
+def _keys(part: Any) -> Iterator[str]:
+    """Every key in a part of the configuration."""
+    if isinstance(part, dict):
+        yield from (key for key in part if isinstance(key, str))
+    for value in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from _keys(value)

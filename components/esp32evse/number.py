@@ -10,8 +10,6 @@ from esphome.const import CONF_MAX_VALUE, CONF_MIN_VALUE, CONF_MODE, CONF_STEP
 
 from . import Esp32Evse, catalog, codegen
 
-DEPENDENCIES = [codegen.DOMAIN]
-
 CONF_MULTIPLIER = "multiplier"
 
 _LOGGER = logging.getLogger(__name__)

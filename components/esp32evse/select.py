@@ -9,8 +9,6 @@ from esphome.const import CONF_OPTIONS
 
 from . import Esp32Evse, catalog, codegen
 
-DEPENDENCIES = [codegen.DOMAIN]
-
 NumberSelect = codegen.esp32evse_ns.class_("NumberSelect", select.Select)
 StringSelect = codegen.esp32evse_ns.class_("StringSelect", select.Select)
 

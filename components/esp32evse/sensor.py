@@ -4,8 +4,6 @@ from esphome.components import sensor
 
 from . import Esp32Evse, codegen
 
-DEPENDENCIES = [codegen.DOMAIN]
-
 CONFIG_SCHEMA = codegen.platform_schema(
     "sensor",
     Esp32Evse,

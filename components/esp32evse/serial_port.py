@@ -103,12 +103,16 @@ def _uart_users(block: Any, name: str) -> Iterator[tuple[str, ID]]:
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
+def _name(uart_id: ID) -> str:
+    return f"uart '{uart_id}'" if uart_id.is_manual else "uart"
+
+
 def _check_settings(uart_config: ConfigType) -> ConfigType:
-    name = uart_config[CONF_ID]
+    name = _name(uart_config[CONF_ID])
     for key, usual in _CHARGER_DEFAULTS.items():
         if key in uart_config and (value := str(uart_config[key]).upper()) != usual:
             _LOGGER.warning(
-                "uart '%s': %s is %s, but the charger's port comes with %s: set both to the same",
+                "%s: %s is %s, but the charger's port comes with %s: set both to the same",
                 name,
                 key,
                 value,
@@ -116,27 +120,25 @@ def _check_settings(uart_config: ConfigType) -> ConfigType:
             )
     if (uart_config.get(CONF_DEBUG) or {}).get(CONF_DUMMY_RECEIVER):
         raise cv.Invalid(
-            f"uart '{name}': {CONF_DEBUG}: {CONF_DUMMY_RECEIVER} must be false; it would take the charger's answers",
+            f"{name}: {CONF_DEBUG}: {CONF_DUMMY_RECEIVER} must be false; it would take the charger's answers",
             path=[CONF_DEBUG, CONF_DUMMY_RECEIVER],
         )
-    if str(name.type) in uart.NATIVE_UART_CLASSES:
+    if str(uart_config[CONF_ID].type) in uart.NATIVE_UART_CLASSES:
         _check_native(name, uart_config)
     return uart_config
 
 
-def _check_native(name: ID, uart_config: ConfigType) -> None:
+def _check_native(name: str, uart_config: ConfigType) -> None:
     size = uart_config.get(CONF_RX_BUFFER_SIZE, MIN_RX_BUFFER_SIZE)
     if size < MIN_RX_BUFFER_SIZE:
         raise cv.Invalid(
-            f"uart '{name}': {CONF_RX_BUFFER_SIZE} must be at least {MIN_RX_BUFFER_SIZE} for the charger's answers, "
+            f"{name}: {CONF_RX_BUFFER_SIZE} must be at least {MIN_RX_BUFFER_SIZE} for the charger's answers, "
             f"not {size}; 1024 is comfortable",
             path=[CONF_RX_BUFFER_SIZE],
         )
     for key in (CONF_TX_PIN, CONF_RX_PIN):
         if key not in uart_config:
-            raise cv.Invalid(f"uart '{name}': {key} is missing; the charger is both asked and heard", path=[key])
+            raise cv.Invalid(f"{name}: {key} is missing; the charger is both asked and heard", path=[key])
     variant = get_esp32_variant() if CORE.is_esp32 else ""
     if uart_config[CONF_TX_PIN].get(CONF_NUMBER) == _CONSOLE_TX.get(variant, 1 if CORE.is_esp8266 else None):
-        _LOGGER.warning(
-            "uart '%s': tx_pin is the board's console, whose boot messages reach the charger: take another", name
-        )
+        _LOGGER.warning("%s: tx_pin is the board's console, whose boot messages reach the charger: take another", name)

@@ -9,8 +9,6 @@ from esphome.const import CONF_RESTORE_MODE
 
 from . import Esp32Evse, catalog, codegen
 
-DEPENDENCIES = [codegen.DOMAIN]
-
 EvseSwitch = codegen.esp32evse_ns.class_("EvseSwitch", switch.Switch)
 
 _LOGGER = logging.getLogger(__name__)

@@ -6,8 +6,6 @@ from esphome.const import CONF_ID
 
 from . import Esp32Evse, catalog, codegen
 
-DEPENDENCIES = [codegen.DOMAIN]
-
 EvseText = codegen.esp32evse_ns.class_("EvseText", text.Text)
 
 CONFIG_SCHEMA = codegen.platform_schema(

@@ -5,8 +5,6 @@ from esphome.const import CONF_ID
 
 from . import Esp32Evse, catalog, codegen
 
-DEPENDENCIES = [codegen.DOMAIN]
-
 NameTextSensor = codegen.esp32evse_ns.class_("NameTextSensor", text_sensor.TextSensor)
 ListTextSensor = codegen.esp32evse_ns.class_("ListTextSensor", text_sensor.TextSensor)
 

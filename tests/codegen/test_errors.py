@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from esphome.core import EsphomeError
 
 from evse_host import catalog
 from tests.codegen import nodes
@@ -65,8 +68,29 @@ def test_small_receive_buffer() -> None:
     assert nodes.error(esp32_uart(rx_buffer_size=255)) == expected
 
 
-def test_no_uart() -> None:
-    assert nodes.error(node(uart="")) == "Component esp32evse requires component uart."
+PINS = "add `uart:` with `tx_pin`, `rx_pin` and `baud_rate: 115200`"
+PORT = "add `uart:` with `port` and `baud_rate: 115200`"
+
+
+@pytest.mark.parametrize(("board", "remedy"), [(ESP32, PINS), (nodes.HOST, PORT)])
+@pytest.mark.parametrize("uart", ["", "uart:", "uart: []"])
+def test_no_uart(uart: str, board: str, remedy: str) -> None:
+    expected = f"Component esp32evse requires component uart: {remedy}."
+    assert nodes.error(node(uart=uart, board=board)) == expected
+
+
+def test_uart_platform_is_no_uart() -> None:
+    """`platform: uart` loads the component, too."""
+    text = node("switch: [{platform: uart, data: 'x', name: X}]", uart="", board=ESP32)
+    assert nodes.errors(text)[0] in (
+        f"Component esp32evse requires component uart: {PINS}.",
+        "Component switch.uart requires component uart.",
+    )
+
+
+def test_uart_without_an_id_has_no_name() -> None:
+    expected = "uart: rx_pin is missing; the charger is both asked and heard."
+    assert nodes.error(node(uart="uart: {tx_pin: GPIO17, baud_rate: 115200}", board=ESP32)) == expected
 
 
 # --- several chargers -------------------------------------------------------------------------------------------------
@@ -128,6 +152,7 @@ def test_unknown_hub() -> None:
         ("sensor", "session_energy", "perhaps energy_consumption or last_session_energy"),
         ("binary_sensor", "waiting_for_authorization", "perhaps pending_authorization"),
         ("number", "current", "perhaps charging_current or default_charging_current or maximum_charging_current"),
+        ("sensor", "evse_id", "perhaps esp32evse_id"),
         ("sensor", "moon_phase", "docs/entities.md lists what sensor.esp32evse has"),
     ],
 )
@@ -160,7 +185,8 @@ def test_hub_that_is_a_word() -> None:
 
 def test_hub_that_is_missing() -> None:
     text = node("sensor: [{platform: esp32evse, emeter_power: {name: Power}}]", hub="")
-    assert nodes.error(text) == "Component sensor.esp32evse requires component esp32evse."
+    expected = "Component sensor.esp32evse requires component esp32evse: add a line `esp32evse:`."
+    assert nodes.error(text) == expected
 
 
 def test_id_twice() -> None:
@@ -193,14 +219,116 @@ def test_unknown_subscription() -> None:
     assert hub_error("subscriptions: {power: 1s}") == f"subscriptions: 'power' is unknown, it must be one of {known}."
 
 
-def test_unknown_subscribe_action() -> None:
-    expected = "Unable to find action with the name 'esp32evse.power.subscribe'."
-    assert action_error("esp32evse.power.subscribe: 1s") == expected
+@pytest.mark.parametrize(
+    ("platform", "key", "option", "expected"),
+    [
+        ("sensor", "uptime", "unit: h", "[unit] is an invalid option for [uptime]. Did you mean [unit_of_meas"),
+        ("sensor", "uptime", "nam: U", "[nam] is an invalid option for [uptime]. Did you mean [name]?"),
+        ("number", "charging_current", "max: 16", "[max] is an invalid option for [charging_current]. Did you mean ["),
+        ("sensor", "uptime", "update_interval: 5s", "[update_interval] is an option of the charger: it goes under `"),
+        ("sensor", "uptime", "device_class: watt", "device_class: Unknown value 'watt', did you mean 'water'"),
+        ("sensor", "uptime", "state_class: totl", "state_class: Unknown value 'totl', did you mean 'total'"),
+        ("sensor", "uptime", "entity_category: diag", "entity_category: Unknown value 'diag', valid options are"),
+        ("sensor", "uptime", "icon: clock", "icon 'clock': Icons must match the format"),
+        ("sensor", "uptime", "accuracy_decimals: two", "accuracy_decimals: Expected integer, but cannot parse two"),
+        ("sensor", "uptime", "internal: perhaps", "internal: Expected boolean value, but cannot convert perhaps"),
+        ("number", "charging_current", "mode: slide", "mode: Unknown value 'SLIDE', did you mean 'SLIDER'"),
+        ("switch", "enable", "restore_mode: on", "restore_mode 'True': Auto-converted this value to boolean"),
+    ],
+)  # fmt: skip
+def test_wrong_option_of_an_entity(platform: str, key: str, option: str, expected: str) -> None:
+    """ESPHome's own messages, with the key and the value that they lack."""
+    assert entity_error(platform, key, option).startswith(expected)
 
 
-def test_unknown_condition() -> None:
-    message = action_error("if: {condition: esp32evse.is_chargin, then: []}")
-    assert message == "Unable to find condition with the name 'esp32evse.is_chargin'."
+def test_id_that_is_none() -> None:
+    text = node("sensor: [{platform: esp32evse, uptime: {name: Uptime, id: my-uptime}}]")
+    assert nodes.error(text).startswith("id 'my-uptime': Dashes are not supported in IDs")
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("uart: {tx_pin: GPIO17}", "[uart] stands by itself, not under esp32evse; `uart_id:` here names it "
+         "where there are several"),
+        ("tx_pin: GPIO17", "[tx_pin] is an option of the serial port: it goes under `uart:`"),
+        ("baud_rate: 115200", "[baud_rate] is an option of the serial port: it goes under `uart:`"),
+        ("name: EVSE", "[name] belongs to entities; the charger has an `id:`"),
+        ("id: my-evse", "id 'my-evse': Dashes are not supported in IDs, please use underscores instead"),
+        ("on_connect: hello", "on_connect must have actions below it, such as `- logger.log: on_connect`, not hello"),
+        ("on_connect: ", "on_connect must have actions below it, such as `- logger.log: on_connect`, not nothing"),
+        ("below_minimum: stop", "below_minimum must be minimum or pause, not stop"),
+        ("subscriptions: emeter_power", "subscriptions must be lines such as `emeter_power: 1s`, not emeter_power"),
+        ("subscriptions: ", "subscriptions must be lines such as `emeter_power: 1s`, not nothing"),
+        ("subscriptions: [{state: 1s}]", "subscriptions must be lines such as `emeter_power: 1s`, not "
+         "[{'state': '1s'}]"),
+    ],
+)  # fmt: skip
+def test_wrong_option_of_the_hub(option: str, expected: str) -> None:
+    assert hub_error(option) == f"{expected}."
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "hint"),
+    [
+        ("esp32evse.enabel: ", "action", "perhaps esp32evse.enable"),
+        ("esp32evse.current: 16", "action", "perhaps esp32evse.set_charging_current"),
+        ("esp32evse.power.subscribe: 1s", "action",
+         "perhaps esp32evse.under_power_limit.subscribe or esp32evse.default_under_power_limit.subscribe or "
+         "esp32evse.emeter_power.subscribe"),
+        ("esp32evse.dance: ", "action", "docs/automations.md lists what there is"),
+        ("if: {condition: {esp32evse.is_chargin: }, then: []}", "condition", "perhaps esp32evse.is_charging"),
+    ],
+)  # fmt: skip
+def test_unknown_action_or_condition(action: str, kind: str, hint: str) -> None:
+    name = action.split("condition: {")[-1].split(":")[0]
+    message = action_error(action)
+    assert re.fullmatch(rf"Unable to find {kind} with the name '{name}' in line \d+ of node.yaml; {hint}\.", message)
+
+
+@pytest.mark.parametrize(
+    "text", ["logger: {logs: {esp32evse.load_manager: DEBUG}}", ".notes: {list: [esp32evse.h], esp32evse.h.x.y: 1}"]
+)
+def test_what_only_looks_like_an_action_is_none(text: str) -> None:
+    assert nodes.errors(node(text)) == []
+
+
+# --- what ESPHome alone can say: docs/troubleshooting.md explains it --------------------------------------------------
+
+SENSOR = "sensor:\n  - platform: esp32evse\n    uptime:\n      name: Uptime\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "cause"),
+    [
+        (SENSOR.replace("  - ", "\t- "), r"found character '\\t' that cannot start any token"),
+        (SENSOR.replace("    uptime", "   uptime"), r"expected <block end>, but found '<block mapping start>'"),
+        (SENSOR.replace("platform: ", "platform:"), r"mapping values are not allowed here"),
+        (SENSOR.replace("uptime:", "uptime"), r"could not find expected ':'|mapping values are not allowed here"),
+        (SENSOR.replace("Uptime", '"Uptime'), r"found unexpected end of stream"),
+        (SENSOR + SENSOR, r'Duplicate key "sensor"'),
+        (SENSOR + SENSOR.partition("esp32evse\n")[2], r'Duplicate key "uptime"'),
+    ],
+)
+def test_yaml_itself(wrong: str, cause: str) -> None:
+    """ESPHome names the cause, the line and the column."""
+    with pytest.raises(EsphomeError, match=rf"(?s)Invalid YAML syntax.*({cause}).*node.yaml\", line \d+, column \d+"):
+        nodes.errors(node(wrong))
+
+
+@pytest.mark.parametrize("platform", ["esp32_evse", "evse", "ESP32EVSE"])
+def test_unknown_platform(platform: str) -> None:
+    text = node(SENSOR.replace("esp32evse", platform))
+    assert nodes.error(text) == f"Platform not found: 'sensor.{platform}'."
+
+
+def test_hub_that_is_misspelt() -> None:
+    assert nodes.error(node(hub="esp32_evse:")) == "Component not found: esp32_evse."
+
+
+def test_block_without_platform() -> None:
+    expected = "'sensor' requires a 'platform' key but it was not specified."
+    assert nodes.error(node("sensor: [{uptime: {name: Uptime}}]")) == expected
 
 
 # --- times ------------------------------------------------------------------------------------------------------------
@@ -400,4 +528,9 @@ def test_unknown_time_source() -> None:
 
 def test_entity_without_name() -> None:
     message = nodes.error(node("sensor: [{platform: esp32evse, uptime: {}}]"))
-    assert message == "At least one of 'id:' or 'name:' is required!."
+    assert message == "uptime: at least one of 'id:' or 'name:' is required, such as `name: Uptime`."
+
+
+def test_entity_with_an_empty_name() -> None:
+    message = nodes.error(node("sensor: [{platform: esp32evse, uptime: {name: }}]"))
+    assert message == "uptime: at least one of 'id:' or 'name:' is required, such as `name: Uptime`."
