@@ -49,12 +49,16 @@ _CHARGER_DEFAULTS = {
     CONF_STOP_BITS: "1",
 }
 
+#: UARTs over a network: bytes have no speed there, and what is set means nothing.
+_WITHOUT_SPEED = ("tcp_uart::TcpUart",)
+
 _LOGGER = logging.getLogger(__name__)
 
 
 def validate(config: ConfigType) -> ConfigType:
     """The UART fits, and nobody else listens or talks on it."""
     _check_sole_user(config)
+    _warn_of_writers(config[CONF_UART_ID])
     cv.Schema({cv.Required(CONF_UART_ID): fv.id_declaration_match_schema(_check_settings)}, extra=cv.ALLOW_EXTRA)(
         config
     )
@@ -83,6 +87,25 @@ def _check_sole_user(config: ConfigType) -> None:
         )
 
 
+def _warn_of_writers(uart_id: ID) -> None:
+    """What `uart.write` says comes between the hub's own commands, and can make other commands of them."""
+    if any(isinstance(action, dict) and action.get(CONF_ID) == uart_id for action in _values_of("uart.write")):
+        _LOGGER.warning(
+            "uart.write: on '%s' it gets between the commands to the charger, use esp32evse.send_command instead",
+            uart_id,
+        )
+
+
+def _values_of(key: str) -> list[Any]:
+    """Every value that the key has, anywhere in the configuration."""
+    found, parts = [], [fv.full_config.get()]
+    while parts:
+        part = parts.pop()
+        found += [part[key]] if isinstance(part, dict) and key in part else []
+        parts += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return found
+
+
 def _uart_users(block: Any, name: str) -> Iterator[tuple[str, ID]]:
     """Every (user, UART) in a part of the configuration; a user goes by its domain, its platform and its id."""
     if isinstance(block, list):
@@ -109,7 +132,8 @@ def _name(uart_id: ID) -> str:
 
 def _check_settings(uart_config: ConfigType) -> ConfigType:
     name = _name(uart_config[CONF_ID])
-    for key, usual in _CHARGER_DEFAULTS.items():
+    kind = str(uart_config[CONF_ID].type)
+    for key, usual in _CHARGER_DEFAULTS.items() if kind not in _WITHOUT_SPEED else ():
         if key in uart_config and (value := str(uart_config[key]).upper()) != usual:
             _LOGGER.warning(
                 "%s: %s is %s, but the charger's port comes with %s: set both to the same",
@@ -123,7 +147,7 @@ def _check_settings(uart_config: ConfigType) -> ConfigType:
             f"{name}: {CONF_DEBUG}: {CONF_DUMMY_RECEIVER} must be false; it would take the charger's answers",
             path=[CONF_DEBUG, CONF_DUMMY_RECEIVER],
         )
-    if str(uart_config[CONF_ID].type) in uart.NATIVE_UART_CLASSES:
+    if kind in uart.NATIVE_UART_CLASSES:
         _check_native(name, uart_config)
     return uart_config
 
@@ -142,3 +166,16 @@ def _check_native(name: str, uart_config: ConfigType) -> None:
     variant = get_esp32_variant() if CORE.is_esp32 else ""
     if uart_config[CONF_TX_PIN].get(CONF_NUMBER) == _CONSOLE_TX.get(variant, 1 if CORE.is_esp8266 else None):
         _LOGGER.warning("%s: tx_pin is the board's console, whose boot messages reach the charger: take another", name)
+    elif CORE.is_esp8266 and not _has_hardware(uart_config):
+        _LOGGER.warning(
+            "%s: an ESP8266 loses bytes on these pins, it has hardware for tx_pin GPIO15 and rx_pin GPIO13 with "
+            "`logger: baud_rate: 0`",
+            name,
+        )
+
+
+def _has_hardware(uart_config: ConfigType) -> bool:
+    """Whether an ESP8266 sends and receives on these pins by its UART, which the log has where it is sent at all."""
+    logger = fv.full_config.get().get("logger") or {}
+    is_logged = logger.get(CONF_BAUD_RATE) and logger.get("hardware_uart") != "UART1"
+    return not is_logged and [uart_config[key].get(CONF_NUMBER) for key in (CONF_TX_PIN, CONF_RX_PIN)] == [15, 13]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
+from esphome.loader import get_component
 
 from tests.codegen import nodes
 from tests.codegen.nodes import ESP32, node, on_ready
@@ -122,6 +123,13 @@ def test_uart_of_usb_cdc_acm(warnings) -> None:
     assert warnings(text) == []
 
 
+@pytest.mark.skipif(get_component("tcp_uart") is None, reason="ESPHome has it since 2026.10")
+def test_uart_over_a_network_has_no_speed(warnings) -> None:
+    wifi = "wifi: {ssid: home, password: longenough}"
+    text = board("tcp_uart: {id: line, host: 192.168.1.3, port: 4000}", wifi)
+    assert warnings(text.replace("{id: evse}", "{id: evse, uart_id: line}")) == []
+
+
 LINE = "uart: {id: line, tx_pin: GPIO17, rx_pin: GPIO16, baud_rate: 115200}"
 
 
@@ -137,6 +145,25 @@ LINE = "uart: {id: line, tx_pin: GPIO17, rx_pin: GPIO16, baud_rate: 115200}"
 def test_second_user_of_the_uart(other: str, user: str) -> None:
     expected = f"uart_id: 'line' is used by {user}, too; every charger needs a uart of its own."
     assert expected in nodes.errors(board(LINE, other))
+
+
+@pytest.mark.parametrize("written", ["{id: line, data: 'AT+RST'}", "'AT+RST'"])
+def test_writing_between_the_commands(warnings, written: str) -> None:
+    text = f"""
+button:
+  - platform: template
+    name: B
+    on_press:
+      - if: {{condition: [lambda: return true;], then: [uart.write: {written}]}}
+"""
+    expected = "uart.write: on 'line' it gets between the commands to the charger, use esp32evse.send_command instead"
+    assert warnings(board(LINE, text)) == [expected]
+
+
+def test_writing_to_another_uart(warnings) -> None:
+    uarts = LINE.replace("uart: {", "uart: [{") + ", {id: other, tx_pin: GPIO4, rx_pin: GPIO15, baud_rate: 9600}]"
+    text = "interval: [{interval: 1s, then: [uart.write: {id: other, data: x}]}]"
+    assert warnings(board(uarts, text).replace("{id: evse}", "{id: evse, uart_id: line}")) == []
 
 
 def test_a_second_uart_for_another_component(warnings) -> None:
@@ -159,6 +186,25 @@ def test_the_boards_console(warnings, chip: str, tx: int, is_console: bool) -> N
     uart = f"uart: {{id: line, tx_pin: GPIO{tx}, rx_pin: GPIO5, baud_rate: 115200}}"
     text = "uart 'line': tx_pin is the board's console, whose boot messages reach the charger: take another"
     assert warnings(node(uart=uart, board=chip)) == ([text] if is_console else [])
+
+
+@pytest.mark.parametrize(
+    ("tx", "rx", "logger", "has_hardware"),
+    [
+        (15, 13, "", True),
+        (15, 13, "logger: {baud_rate: 0}", True),
+        (15, 13, "logger: {hardware_uart: UART1}", True),
+        (15, 13, "logger:", False),
+        (4, 5, "logger: {baud_rate: 0}", False),
+    ],
+)
+def test_an_esp8266_has_one_uart(warnings, tx: int, rx: int, logger: str, has_hardware: bool) -> None:
+    uart = f"uart: {{id: line, tx_pin: GPIO{tx}, rx_pin: GPIO{rx}, baud_rate: 115200}}"
+    text = (
+        "uart 'line': an ESP8266 loses bytes on these pins, it has hardware for tx_pin GPIO15 and rx_pin GPIO13 with "
+        "`logger: baud_rate: 0`"
+    )
+    assert warnings(node(logger, uart=uart, board="esp8266: {board: d1_mini}")) == ([] if has_hardware else [text])
 
 
 def test_a_debug_receiver_that_takes_the_answers_away(warnings) -> None:

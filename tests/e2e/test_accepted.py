@@ -210,18 +210,19 @@ def test_less_than_the_minimum_is_a_pause(start, pausing_program, charger, amper
 def test_whoever_decides_about_the_pause_decides(start, pausing_program, charger) -> None:
     """A pause by a person is not ended by a current, one by a current is ended by a person."""
     node = start(pausing_program)
-    node.command("switch.Pause", True)
-    holds(charger, "ENABLE", 0)
-    node.command("number.Charging current", 10.0)
-    holds(charger, "CHCUR", 100)
-    node.run(5)
-    assert charger.call(lambda charger: charger.value("ENABLE")) == (0,)
-    node.command("switch.Pause", False)
-    holds(charger, "ENABLE", 1)
-    node.command("number.Charging current", 0.0)
-    holds(charger, "ENABLE", 0)
-    node.command("switch.Pause", False)
-    holds(charger, "ENABLE", 1)
+    for ampere in (10.0, 12.0):
+        node.command("switch.Pause", True)
+        holds(charger, "ENABLE", 0)
+        node.command("number.Charging current", ampere)
+        holds(charger, "CHCUR", ampere * 10)
+        node.run(5)
+        assert charger.call(lambda charger: charger.value("ENABLE")) == (0,)
+        node.command("switch.Pause", False)
+        holds(charger, "ENABLE", 1)
+        node.command("number.Charging current", 0.0)
+        holds(charger, "ENABLE", 0)
+        node.command("switch.Pause", False)
+        holds(charger, "ENABLE", 1)
 
 
 def test_a_pause_by_a_current_is_kept_over_a_restart_of_the_charger(start, pausing_program, charger) -> None:

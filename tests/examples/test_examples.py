@@ -14,6 +14,9 @@ catalog = docs.catalog
 #: Nodes for a computer, without Wi-Fi.
 ON_A_COMPUTER = {"host.yaml"}
 
+#: Other systems' ways to the charger: their entities are internal and have no names.
+INTERNAL = {"modbus-server.yaml", "mqtt.yaml"}
+
 #: Keys of a block that are no entities.
 NOT_ENTITIES = {"platform", "id", "esp32evse_id"}
 
@@ -83,7 +86,7 @@ def test_package_is_valid(examples, package):
     wrapper = examples / f"wrap-{package}"
     wrapper.write_text(WRAPPER + "".join(lines), encoding="utf-8")
     config = configs.resolved(wrapper)
-    assert set(configs.load(source(f"packages/{package}"))) - {"substitutions"} <= set(config)
+    assert set(configs.load(source(f"packages/{package}"))) - {"substitutions", "packages"} <= set(config)
 
 
 def blocks_of(package: str) -> list[tuple[str, dict]]:
@@ -138,6 +141,39 @@ def test_package_can_be_customised(examples, package):
         assert entities(configs.resolved(config_file)) == []
 
 
+#: Packages of a node, not of a charger, and the link, which `test_package_of_two_chargers` needs anyway.
+COMMON = {"secured-node.yaml", "esphome-version.yaml", "evse-link.yaml"}
+
+#: How the packages of two chargers are told apart in Home Assistant: by names, or by devices.
+APART = {
+    "prefix": ("prefix: '{Name} ', action_prefix: {name}_", ""),
+    "device": ("device: {name}_device, action_prefix: {name}_", "{{id: {name}_device, name: {Name}}},"),
+}
+
+
+@pytest.mark.parametrize("apart", APART)
+@pytest.mark.parametrize("package", sorted(set(configs.PACKAGES) - INTERNAL - COMMON))
+def test_package_of_two_chargers(examples, package, apart):
+    """What one charger's package is given does not reach into the other's."""
+    variables, device = APART[apart]
+    names = {"left": "tx_pin: GPIO17, rx_pin: GPIO16", "right": "tx_pin: GPIO26, rx_pin: GPIO25"}
+    devices = "".join(device.format(name=name, Name=name.title()) for name in names)
+    lines = ["  node: !include packages/secured-node.yaml"]
+    for name, pins in names.items():
+        given = {"evse-link.yaml": pins, package: variables.format(name=name, Name=name.title())}
+        for file, values in given.items():
+            lines.append(f"  {name}_{file[:-5]}: !include {{file: packages/{file}, vars: {{evse: {name}, {values}}}}}")
+    wrapper = WRAPPER.replace("{name: wrapper}", f"{{name: wrapper, devices: [{devices}]}}") + "\n".join(lines)
+    config_file = examples / f"two-{apart}-{package}"
+    config_file.write_text(wrapper, encoding="utf-8")
+    config = configs.resolved(config_file)
+    for block in (block for platform in catalog.PLATFORMS for block in config.get(platform, [])):
+        used = {block[key].get("device_id") for key in set(block) - NOT_ENTITIES}
+        assert used == ({f"{block['esp32evse_id']}_device"} if device else {None})
+    actions = [action["action"] for action in config["api"].get("actions", [])]
+    assert len(set(actions)) == len(actions)
+
+
 @pytest.mark.parametrize("board", ["esp32", "esp32-c3", "esp32-s3"])
 def test_factory_firmware(examples, board):
     """Improv, the hotspot and adoption work, and there is no secret in it."""
@@ -155,6 +191,20 @@ def test_factory_firmware(examples, board):
     assert "networks" not in config["wifi"]
     texts = (factory / f"{board}.yaml").read_text() + (factory / "common.yaml").read_text()
     assert "!secret" not in texts
+
+
+def test_actions_can_be_customised(examples):
+    names = ("secured-node.yaml", "evse-link.yaml", "evse-actions.yaml")
+    wrapper = WRAPPER + "".join(f"  p{index}: !include packages/{name}\n" for index, name in enumerate(names))
+    wrapper += "api:\n  actions: [{id: !remove evse_pause}, {id: !extend evse_resume, action: go_on}]\n"
+    wrapper += "esp32evse: [{id: !extend evse, on_session_start: !remove }]\n"
+    config_file = examples / "customised-actions.yaml"
+    config_file.write_text(wrapper, encoding="utf-8")
+    config = configs.resolved(config_file)
+    assert [action["action"] for action in config["api"]["actions"]] == [
+        "authorize", "go_on", "set_charging_current", "set_session_limits"
+    ]  # fmt: skip
+    assert {"on_session_start", "on_session_end"} & set(config["esp32evse"][0]) == {"on_session_end"}
 
 
 def test_customised_example(resolved):
@@ -176,17 +226,13 @@ def test_full_example_shows_every_option():
     assert set(shown) == {option.key for option in catalog.OPTIONS}
 
 
-#: Other systems' ways to the charger: their entities are internal and have no names.
-INTERNAL = {"modbus-server.yaml", "mqtt.yaml"}
-
-
 @pytest.mark.parametrize("package", sorted(set(configs.PACKAGES) - {"secured-node.yaml"} - INTERNAL))
 def test_packages_use_the_names_of_the_catalog(package):
     for platform, blocks in configs.load(source(f"packages/{package}")).items():
         for block in blocks if platform in catalog.PLATFORMS else ():
             for key in set(block) - NOT_ENTITIES:
                 assert block[key]["name"] == "${prefix}" + catalog.ENTITY[platform, key].name
-                assert block[key]["device_id"] in ("${device}", "${meter_device}")
+                assert block[key]["device_id"] in ("${device}", "${meter_device or device}")
 
 
 @pytest.mark.parametrize("package", sorted(INTERNAL & set(configs.PACKAGES)))
