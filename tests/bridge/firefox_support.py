@@ -1,4 +1,4 @@
-"""Firefox as Mozilla ships it, driven by WebDriver BiDi (https://w3c.github.io/webdriver-bidi/), which it speaks itself.
+"""Firefox as Mozilla ships it, driven by WebDriver BiDi (https://w3c.github.io/webdriver-bidi/), its own language.
 
 Playwright drives a Firefox of its own making only.
 """
@@ -73,9 +73,14 @@ class Firefox:
             f"(() => {{ const e = document.getElementById({id_!r}); "
             "return !e.disabled && !e.hidden && !e.getAttribute('aria-disabled'); })()"
         )
-        x, y = (self.get(f"(() => {{ const e = document.getElementById({id_!r}); e.scrollIntoView({{block: 'center'}}); "
-                         f"const b = e.getBoundingClientRect(); return Math.round({middle}); }})()")
-                for middle in ("b.left + b.width / 2", "b.top + b.height / 2"))  # fmt: skip
+        x, y = json.loads(
+            self.get(f"""(() => {{
+          const element = document.getElementById({id_!r});
+          element.scrollIntoView({{block: "center"}});
+          const box = element.getBoundingClientRect();
+          return JSON.stringify([Math.round(box.left + box.width / 2), Math.round(box.top + box.height / 2)]);
+        }})()""")
+        )
         self._perform("pointer", [{"type": "pointerMove", "x": x, "y": y}, {"type": "pointerDown", "button": 0},
                                   {"type": "pointerUp", "button": 0}])  # fmt: skip
 
