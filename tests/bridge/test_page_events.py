@@ -185,3 +185,37 @@ def test_an_open_page_is_no_controller(charger) -> None:
         assert heard == ["garage"]
     finally:
         server.stop()
+
+
+class Silent:
+    """A charger that has never answered."""
+
+    name, error, snapshot = "charger", "it does not answer", Snapshot()
+
+    def listen(self, _listener):
+        return lambda: None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status", "word"),
+    [
+        ("GET", "state", {}, 503, True),  # it is the charger that is silent, not who asks
+        ("POST", "state/enabled", {"Content-Type": "application/json"}, 400, True),
+        ("GET", "//state/", {}, 503, True),
+        ("GET", "nothing", {}, 404, False),
+        ("GET", "state", {"Host": "evil.local"}, 403, False),
+        ("POST", "restart", {"Origin": "http://evil.example"}, 403, False),
+    ],
+)
+def test_who_hears_that_the_charger_is_silent_is_a_controller_that_speaks(method, path, headers, status, word) -> None:
+    heard: list[str] = []
+    app = make_app(Silent())
+    app.add_middleware(Hearing, words={"": lambda: heard.append("word")})
+    server = RestServer(app, port=0)
+    server.start()
+    try:
+        url = f"{server.url}/api/v1/{path}"
+        assert httpx.request(method, url, headers=headers, content=b"?").status_code == status
+        assert heard == ["word"] * word
+    finally:
+        server.stop()

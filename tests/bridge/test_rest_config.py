@@ -254,6 +254,20 @@ def test_a_slash_at_the_end_changes_nothing(bench, path):
     assert post(client, f"{path}/", "nonsense").status_code in (400, 405)
 
 
+@pytest.mark.parametrize("path", ["//api/v1/state", "/api//v1/state//", "//", "//page.js"])
+def test_slashes_that_a_proxy_has_doubled_change_nothing(bench, path):
+    """nginx: `location /charger { proxy_pass http://127.0.0.1:8080/; }`."""
+    _, client = bench
+    assert client.get(client.base_url.copy_with(raw_path=path.encode())).status_code == 200
+
+
+def test_settings_with_a_slash_lead_to_the_page_beside(bench):
+    _, client = bench
+    answer = client.get("/settings/")
+    assert (answer.status_code, answer.headers["location"]) == (307, "../settings")
+    assert "<html" in client.get("/settings/", follow_redirects=True).text
+
+
 @pytest.mark.parametrize(
     ("path", "allowed"), [("state", "GET, HEAD, POST"), ("state/enabled", "POST"), ("info", "GET, HEAD"),
                           ("restart", "POST")],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import httpx
@@ -16,6 +17,9 @@ from pymodbus.client import ModbusTcpClient
 from evse_host.bridge import mqtt_link, watchdog
 from evse_host.bridge.mqtt import HomeAssistantBridge
 from evse_host.bridge.mqtt_link import Broker
+from evse_host.bridge.rest_app import make_app
+from evse_host.bridge.rest_hearing import watch_clients
+from evse_host.bridge.rest_server import RestServer
 from evse_host.bridge.silence import Fallback, Silence
 from evse_host.bridge.snapshot import Snapshot
 from evse_host.bridge.watchdog import Watchdog, watch_connection
@@ -220,6 +224,26 @@ def test_a_charger_that_is_silent_too_falls_when_it_is_back(quick, server, charg
     server.inject(lambda faults: faults.cable_in())
     wait_until(lambda: not enabled(server))
     wait_until(lambda: charger.snapshot.notes == ("No word from nobody for 0.3 s: charging is paused.",))
+
+
+@pytest.fixture
+def evcc(charger, start) -> Iterator[httpx.Client]:
+    """It, and a server where its silence of 0.5 s pauses the charger."""
+    app = make_app(charger)
+    server = RestServer(app, port=0)
+    start(server, *watch_clients(app, {"": charger}, Fallback(0.5)))
+    with httpx.Client(base_url=server.url, timeout=20) as client:
+        yield client
+
+
+def test_a_person_at_the_page_in_the_silence_is_not_overruled_later(quick, server, evcc):
+    """What is pressed there is no word from the controller, with which a new silence would begin."""
+    wait_until(lambda: not enabled(server))
+    page = {"Origin": str(evcc.base_url), "Content-Type": "application/json"}
+    assert evcc.post("/api/v1/state/enabled", content="true", headers=page).status_code == 200
+    until = time.monotonic() + 1.5
+    wait_until(lambda: time.monotonic() > until)
+    assert enabled(server)
 
 
 def test_a_charger_that_restarts_in_the_silence_pauses_again(quick, server, charger, start):

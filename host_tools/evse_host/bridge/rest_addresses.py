@@ -1,9 +1,12 @@
 """Addresses as browsers and other clients write them: an ASGI middleware.
 
-HEAD is a GET without a body, `/api/v1/state/` is `/api/v1/state`, and `/garage` leads to `/garage/`.
+HEAD is a GET without a body, `/api/v1/state/` and `//api/v1/state` are `/api/v1/state`, and `/garage` leads to
+`/garage/`.
 """
 
 from __future__ import annotations
+
+import re
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,16 +20,26 @@ class Addresses:
         self._pages = {f"/{name}" for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] in self._pages and scope["method"] in ("GET", "HEAD"):
-            # Relative, for the path that a proxy may have put in front is the browser's to know.
-            there = {"Location": scope["path"].rpartition("/")[2] + "/"}
-            await Response(status_code=307, headers=there)(scope, receive, send)
+        path = plain(scope["path"])
+        if scope["method"] in ("GET", "HEAD") and (there := self._elsewhere(path)):
+            await Response(status_code=307, headers={"Location": there})(scope, receive, send)
             return
-        if "/api/" in scope["path"] and scope["path"].endswith("/"):
-            scope = {**scope, "path": scope["path"].rstrip("/")}
+        scope = {**scope, "path": path}
         if scope["method"] == "HEAD":
             scope, send = {**scope, "method": "GET"}, _head(send)
         await self._app(scope, receive, send)
+
+    def _elsewhere(self, path: str) -> str:
+        """Relative, for the path that a proxy may have put in front is the browser's to know."""
+        if path in self._pages:
+            return f"{path.rpartition('/')[2]}/"
+        return "../settings" if path.endswith("/settings/") else ""
+
+
+def plain(path: str) -> str:
+    """As this server names it: a proxy may double slashes, and a program may add one at the end of the API's."""
+    path = re.sub("/{2,}", "/", path)
+    return path.rstrip("/") if "/api/" in path else path
 
 
 def _head(send: Send) -> Send:
