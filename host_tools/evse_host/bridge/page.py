@@ -22,6 +22,7 @@ from .page_view import view
 from .rest import ENERGIES
 
 WEB = Path(__file__).with_name("web")
+HEAD = "<!-- head.html -->"  # in a page: what all pages have
 #: Address -> file; of a gateway LIST is at its root.
 PAGE = {
     "": "index.html",
@@ -79,7 +80,7 @@ def _add_files(app: FastAPI, prefix: str, files: Mapping[str, str]) -> None:
 
 
 def _file(name: str) -> Callable[[], Awaitable[Response]]:
-    content = (WEB / name).read_bytes()
+    content = (WEB / name).read_text("utf-8").replace(HEAD, (WEB / "head.html").read_text("utf-8").strip())
 
     async def answer() -> Response:
         return Response(content, media_type=TYPES[Path(name).suffix], headers=HEADERS)

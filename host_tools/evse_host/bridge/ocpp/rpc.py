@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -38,6 +39,8 @@ class CallError(Exception):
 
 
 Payload = dict[str, Any]
+#: What a call asks for: its payload and the time to the payload of the answer.
+Action = Callable[[Payload, float], Payload]
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,14 @@ def _call(unique_id: str, fields: list[Any], version: str) -> Call | Unreadable:
     if len(fields) != 4 or not isinstance(fields[2], str) or not isinstance(fields[3], dict):
         return Unreadable(unique_id, CallError(_FORMATION[version], "a call has an id, an action and an object"))
     return Call(unique_id, fields[2], fields[3])
+
+
+def action_of(call: Call, actions: Mapping[str, Action], not_supported: Collection[str]) -> Action:
+    """What it asks for. Raises CallError; ``not_supported`` are of the standard, and not for this charge point."""
+    if call.action in actions:
+        return actions[call.action]
+    code = NOT_SUPPORTED if call.action in not_supported else NOT_IMPLEMENTED
+    raise CallError(code, f"{call.action[:50]} is not there")
 
 
 def check_call(call: Call, version: str) -> Payload:

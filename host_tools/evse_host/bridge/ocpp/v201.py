@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from . import configuration as conf
 from . import model as m
 from . import outbox as out
@@ -12,7 +10,7 @@ from . import rpc
 from .authorization import TagInfo
 from .journal import METER, START, STOP, UPDATE
 from .outbox import Outgoing
-from .rpc import CallError, moment, optional_moment, stamp
+from .rpc import moment, optional_moment, stamp
 
 VERSION, SUBPROTOCOL = "2.0.1", "ocpp2.0.1"
 EVSE = {"id": 1, "connectorId": 1}
@@ -54,7 +52,7 @@ class V201:
     def __init__(self, point: m.ChargePoint) -> None:
         self.point = point
         self._reason = "PowerUp"  # of the next boot
-        self._actions: dict[str, Callable[[rpc.Payload, float], rpc.Payload]] = {
+        self._actions: dict[str, rpc.Action] = {
             "CancelReservation": self._cancel_reservation,
             "ChangeAvailability": self._change_availability,
             "ClearCache": self._clear_cache,
@@ -165,10 +163,7 @@ class V201:
 
     def called(self, call: rpc.Call, now: float) -> rpc.Payload:
         """The payload of the answer. Raises CallError."""
-        action = self._actions.get(call.action)
-        if action is None:
-            code = rpc.NOT_SUPPORTED if call.action in NOT_SUPPORTED else rpc.NOT_IMPLEMENTED
-            raise CallError(code, f"{call.action[:50]} is not there")
+        action = rpc.action_of(call, self._actions, NOT_SUPPORTED)
         return action(rpc.check_call(call, VERSION), now)
 
     def _cancel_reservation(self, payload: rpc.Payload, now: float) -> rpc.Payload:
