@@ -38,7 +38,7 @@ MARK = "--- the next command ---"
 MOVING = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"), "DATE"),
     (re.compile(r"^ *\d+\.\d{3,6}(?= [<>!] )", re.MULTILINE), "TIME"),
-    (re.compile(r"(?<=UPTIME=)\d+"), "TIME"),
+    (re.compile(r'(?<=UPTIME=)\d+|(?<=_time": )\d+'), "TIME"),
     (re.compile(r"^ok +(round trip|pushes|bytes) .*$", re.MULTILINE), "MEASURED"),
     (re.compile(r"\d+(\.\d+)?(?= ?(ms|us|µs|s)\b)"), "TIME"),
     (re.compile(r"/dev/pts/\d+|(?<=127\.0\.0\.1:)\d+"), "PORT"),
@@ -121,21 +121,30 @@ def _environment(folder: Path, home: Path, port: str) -> dict[str, str]:
 
 
 def _run(lines: list[str], home: Path, environment: dict[str, str]) -> str:
-    script, output = home.parent / "example.sh", home.parent / "output"
-    script.write_text("\n".join(f"echo '{MARK}'\n{line}" for line in lines) + "\n")
-    with output.open("w") as file:
-        process = subprocess.Popen(
-            ["bash", str(script)], cwd=home, env=environment, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+    script = "\n".join(f"echo '{MARK}'\n{line}" for line in lines)
     try:
-        process.wait(TIMEOUT_S)
+        return shell(script, home, environment, TIMEOUT_S)[1]
     except subprocess.TimeoutExpired:
         raise ExampleError(f"the example did not end within {TIMEOUT_S} s: {lines}") from None
-    finally:
-        _end_group(process.pid)
-        process.wait()
-    return output.read_text(encoding="utf-8", errors="replace")
+
+
+def shell(script: str, home: Path, environment: dict[str, str], timeout: float) -> tuple[int, str]:
+    """Runs lines of shell; nothing that they began outlives them. Returns the exit code and what was printed.
+
+    :raises subprocess.TimeoutExpired: they did not end within ``timeout`` seconds
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        process = subprocess.Popen(
+            ["bash", "-c", script], cwd=home, env=environment, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            status = process.wait(timeout)
+        finally:
+            _end_group(process.pid)
+            process.wait()
+        output.seek(0)
+        return status, output.read()
 
 
 def _end_group(group: int) -> None:

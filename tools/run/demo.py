@@ -1,6 +1,6 @@
 """The full example as an ESPHome node on this computer, with a simulated charger or a real one, shown live.
 
-    python -m tools demo [--once] [--house] [--port /dev/ttyUSB0] [--api-port 6053]
+    python -m tools demo [--once] [--picture FILE.svg] [--house] [--port /dev/ttyUSB0] [--api-port 6053]
 
 Shows every entity as Home Assistant would see it, until Ctrl-C; `--once` prints one complete picture and exits with 0,
 or with 1 and a line that names what is missing. `evse-host proxy` stands between node and charger, so that other
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import queue
 import re
@@ -25,7 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aioesphomeapi import EntityInfo
-from rich.console import Console, Group
+from rich.console import CONSOLE_SVG_FORMAT, Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -51,6 +52,8 @@ FIRST = (
     ("sensor", "voltage_l1"), ("binary_sensor", "vehicle_connected"), ("binary_sensor", "fault"),
     ("binary_sensor", "connected"), ("sensor", "temperature"),
 )  # fmt: skip
+#: Without the fonts that rich takes from another site.
+SVG_FORMAT = re.sub(r" *@font-face \{\{.*?\}\}\n", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 CONNECTED = catalog.ENTITY["binary_sensor", "connected"]
 
 Row = tuple[str, str]
@@ -138,6 +141,18 @@ def once(view: Node, is_real: bool) -> int:
     lack = ", ".join(missing(view)) if connected else "the charger does not answer"
     print(f"Still missing after {COMPLETE_TIMEOUT:.0f} s: {lack}", file=sys.stderr)
     return 0 if is_real and connected else 1  # not every real board and firmware has everything
+
+
+def save_picture(view: Node, file: Path) -> int:
+    """The live view of a terminal, as a drawing for the README."""
+    if not view.wait_until(lambda: view.value(CONNECTED) and not missing(view), COMPLETE_TIMEOUT):
+        print(f"Still missing after {COMPLETE_TIMEOUT:.0f} s: {', '.join(missing(view))}", file=sys.stderr)
+        return 1
+    console = Console(record=True, width=2 * NARROW_WIDTH, height=24, file=io.StringIO(), force_terminal=True)
+    console.print(live(view, console, "In another terminal, at the same charger: evse-host info, watch, shell, doctor"))
+    console.save_svg(str(file), title="make demo", code_format=SVG_FORMAT)
+    print(f"wrote {file}")
+    return 0
 
 
 def follow(view: Node, console: Console, hint: str) -> int:
@@ -291,12 +306,15 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"Home Assistant: Settings, Devices, Add integration, ESPHome: host {lan_address()}, port {api_port}")
         if arguments.once:
             return once(view, bool(arguments.port))
+        if arguments.picture:
+            return save_picture(view, arguments.picture)
         return follow(view, Console(), other_terminal(url))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run the full example on this computer and show its entities.")
     parser.add_argument("--once", action="store_true", help="print one complete picture and exit")
+    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw one live view for a page and exit")
     parser.add_argument("--house", action="store_true", help="with a house, its meter, sun and a hob: load management")
     parser.add_argument("--port", help="serial port of a real charger; default: a simulated charger")
     parser.add_argument("--api-port", type=int, help=f"port of the ESPHome API; default {API_PORT}, or a free one")

@@ -9,35 +9,22 @@ import re
 import subprocess
 import sys
 import tomllib
-import venv
 from pathlib import Path
 
 import pytest
 import yaml
 
 from evse_host import installation
+from tests.support.installed import ROOT, install
 
-ROOT = Path(__file__).resolve().parents[3]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 GENERATE = ("generate", "--board", "esp32dev", "--tx", "17", "--rx", "16", "--offline", "--meter", "none", "--no-check",
             "--single-phase", "--no-temperature-sensor", "--no-socket-lock", "--no-proximity")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory) -> Path:
-    """The wheel of this checkout in a fresh environment, which lends the packages that it needs from ours."""
-    folder = tmp_path_factory.mktemp("installed")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, ROOT]
-    subprocess.run(command, check=True, timeout=300)
-    (wheel,) = folder.glob("evse_host-*.whl")
-    venv.create(folder / "venv", with_pip=True)
-    python = folder / "venv/bin/python"
-    command = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", wheel]
-    subprocess.run(command, check=True, timeout=300)
-    (packages,) = (folder / "venv/lib").glob("python3*/site-packages")
-    ours = [path for path in sys.path if path.endswith("-packages")]
-    (packages / "ours.pth").write_text("\n".join(ours), encoding="utf-8")
-    return folder / "venv/bin/evse-host"
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return install(tmp_path_factory.mktemp("installed"))
 
 
 def run(program: Path, *arguments: str, cwd: Path) -> str:
