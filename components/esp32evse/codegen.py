@@ -164,7 +164,7 @@ def platform_schema(platform: str, hub_class: MockObj, make_schema) -> cv.Schema
     block = {cv.Optional(CONF_ID): cv.declare_id(EntityBlock), cv.GenerateID(CONF_ESP32EVSE_ID): cv.use_id(hub_class)}
     return cv.All(
         mistakes.in_entities(platform, {CONF_PLATFORM, *(str(key) for key in block)}),
-        cv.Schema({**block, **keys}),
+        mistakes.naming(cv.Schema({**block, **keys})),
         cv.has_at_least_one_key(*(entity.key for entity in catalog.entities(platform))),
     )
 

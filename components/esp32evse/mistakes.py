@@ -38,7 +38,7 @@ def _block(platform: str) -> str:
 
 
 def naming(validator: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The validator, whose errors about one option say which one and what it was set to."""
+    """The validator, whose errors say which key they are about, and what an option was set to."""
 
     def named(options):
         try:
@@ -50,14 +50,24 @@ def naming(validator: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _named(error: cv.Invalid, options: dict[str, Any]) -> cv.Invalid:
-    if len(error.path) != 1 or isinstance(error, (ExtraKeysInvalid, RequiredFieldInvalid)):
+    keys = [str(key) for key in error.path if not isinstance(key, int)]
+    if not keys or isinstance(error, (ExtraKeysInvalid, RequiredFieldInvalid)):
         return error
-    (key,) = error.path
-    if re.search(rf"\b{key}(:| must)", error.msg):
+    key = re.escape(keys[-1])
+    if re.search(rf"^\[?{key}\b|\b{key}(:| must)|'{key}'", error.msg):
         return error
-    value = str(options.get(key))
-    given = f" '{value}'" if len(value) <= 40 and value.lower() not in error.msg.lower() else ""
-    return cv.Invalid(f"{key}{given}: {error.msg}", path=error.path)
+    value = _option_at(error.path, options)
+    given = f" '{value}'" if value and len(value) <= 40 and value.lower() not in error.msg.lower() else ""
+    return cv.Invalid(f"{keys[-1]}{given}: {error.msg}", path=error.path)
+
+
+def _option_at(path: list[Any], options: Any) -> str:
+    """An option of the hub or of an entity; not what stands deeper in automations, which may be anybody's secret."""
+    if len(path) > 2:
+        return ""
+    for key in path:
+        options = options.get(key) if isinstance(options, dict) else None
+    return "" if options is None else str(options)
 
 
 # --- entities ---------------------------------------------------------------------------------------------------------
@@ -125,7 +135,7 @@ def in_options(entity: catalog.Entity, schema: Callable[[Any], Any]) -> Callable
             raise cv.Invalid(f"{entity.key}: at least one of '{CONF_ID}:' or '{CONF_NAME}:' is required, {example}")
         return schema(options)
 
-    return naming(validator)
+    return validator
 
 
 def _option_names(schema: Any) -> set[str]:

@@ -233,12 +233,20 @@ def test_unknown_subscription() -> None:
         ("sensor", "uptime", "accuracy_decimals: two", "accuracy_decimals: Expected integer, but cannot parse two"),
         ("sensor", "uptime", "internal: perhaps", "internal: Expected boolean value, but cannot convert perhaps"),
         ("number", "charging_current", "mode: slide", "mode: Unknown value 'SLIDE', did you mean 'SLIDER'"),
+        ("sensor", "uptime", "filters: [{multiply: h}]", "multiply: expected float"),
+        ("sensor", "uptime", "filters: [{multipli: 2}]", "Unable to find filter with the name 'multipli'"),
+        ("sensor", "uptime", "on_value: [logger.lgo: x]", "Unable to find action with the name 'logger.lgo'"),
         ("switch", "enable", "restore_mode: on", "restore_mode 'True': Auto-converted this value to boolean"),
     ],
 )  # fmt: skip
 def test_wrong_option_of_an_entity(platform: str, key: str, option: str, expected: str) -> None:
     """ESPHome's own messages, with the key and the value that they lack."""
     assert entity_error(platform, key, option).startswith(expected)
+
+
+def test_hub_that_is_no_id() -> None:
+    text = node("sensor: [{platform: esp32evse, esp32evse_id: my-evse, uptime: {name: Uptime}}]")
+    assert nodes.error(text).startswith("esp32evse_id 'my-evse': Dashes are not supported in IDs")
 
 
 def test_id_that_is_none() -> None:
