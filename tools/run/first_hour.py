@@ -1,12 +1,13 @@
-"""A newcomer's first hour on a fresh Debian: the README's lines in a new tree, as a normal user, with their times.
+"""A newcomer's first hour on a fresh Debian: the lines of README and docs in a new tree, as a normal user, with their times.
 
     python -m tools first-hour [--suite bookworm] [--packages 'make g++'] [--no-sudo] [--keep] [LINE ...]
 
 Needs root and debootstrap (apt-get install debootstrap). Makes a Debian tree under .cache/first_hour (350 MB, and what
 the lines install), clones the committed state of this checkout into it, and runs each LINE of shell there as the user
-`builder`, who may use sudo without a password unless `--no-sudo` is given; default: every line of shell in the README,
-with a simulated charger where it has a real one, and as much of a line as a computer without a board can do. Prints the
-seconds, the megabytes and the exit code of each line; ends with 1 if one failed.
+`builder`, who may use sudo without a password unless `--no-sudo` is given; default: every line of shell in the README
+and what the pages under docs add to it, with a simulated charger where they have a real one, and as much of a line as a
+computer without a board can do. Prints the seconds, the megabytes and the exit code of each line; ends with 1 if one
+failed.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ PLACE = ROOT / ".cache/first_hour"
 USER = "builder"
 HOME = f"home/{USER}"
 PACKAGES = "make"
-#: What stands for parts of the README's lines here.
+#: What stands for parts of the lines here.
 INSTEAD = {
     "make demo": "make demo ARGS=--once",
     "esphome run evse.yaml": "esphome compile --only-generate evse.yaml",
@@ -69,12 +70,11 @@ def in_tree(tree: Path, user: str, line: str, log: Path | None = None) -> int:
         return subprocess.run(command, **streams, env=environment, check=False).returncode
 
 
-def readme_lines() -> list[str]:
-    """Every line of shell in the README, without its remark, in order; a `cd` counts for the lines after it."""
+def lines_of(page: str) -> list[str]:
+    """Every line of shell in a page, without its remark, in order; a `cd` counts for the lines after it. Of the
+    examples with their output, which run in the tests, those that install."""
     lines, folder = [], ""
-    for block in re.findall(
-        r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    ):
+    for block in re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
         folder = ""
         for line in block.splitlines():
             command = re.split(r"\s{2,}#", line)[0].strip()
@@ -82,7 +82,13 @@ def readme_lines() -> list[str]:
                 folder = f"{command} && "
             elif command:
                 lines.append(folder + command)
-    return lines
+    return lines + re.findall(r"^ *\$ (pipx install .*?)(?:\s{2,}#.*)?$", page, re.MULTILINE)
+
+
+def every_line() -> list[str]:
+    """The README's lines, then those of the pages under docs that were not there yet."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return list(dict.fromkeys(line for page in pages for line in lines_of(page.read_text(encoding="utf-8"))))
 
 
 def played(line: str) -> str:
@@ -104,7 +110,7 @@ def megabytes(tree: Path) -> int:
 
 
 def play(tree: Path, line: str, number: int) -> bool:
-    """Runs one of the README's lines and prints its row of the protocol; True if it went well."""
+    """Runs a line and prints its row of the protocol; True if it went well."""
     log = PLACE / f"line-{number}.log"
     before, start = megabytes(tree), time.monotonic()
     certificates = f"export PIP_CERT=/{CERTIFICATES} SSL_CERT_FILE=/{CERTIFICATES}; "
@@ -116,8 +122,8 @@ def play(tree: Path, line: str, number: int) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="The README's lines on a fresh Debian, with their times.")
-    parser.add_argument("lines", nargs="*", metavar="LINE", help="default: all lines of shell in the README")
+    parser = argparse.ArgumentParser(description="The lines of README and docs on a fresh Debian, with their times.")
+    parser.add_argument("lines", nargs="*", metavar="LINE", help="default: all lines of shell in README and docs")
     parser.add_argument("--suite", default="bookworm", help="Debian's name for the release; default bookworm")
     parser.add_argument("--packages", default=PACKAGES, help=f"what the user has installed; default '{PACKAGES}'")
     parser.add_argument("--no-sudo", action="store_true", help="the user may not install packages")
@@ -133,7 +139,7 @@ def main() -> int:
         print(f"Laying out Debian {arguments.suite} ...", flush=True)
         make_tree(tree, arguments.suite, arguments.packages.split(), not arguments.no_sudo)
         clone(tree)
-    went_well = [play(tree, line, number) for number, line in enumerate(arguments.lines or readme_lines())]
+    went_well = [play(tree, line, number) for number, line in enumerate(arguments.lines or every_line())]
     if not arguments.keep:
         shutil.rmtree(tree)
     return 0 if all(went_well) else 1
