@@ -1,4 +1,4 @@
-"""A newcomer's first hour on a fresh Debian: the lines of README and docs in a new tree, as a normal user, with their times.
+"""A newcomer's first hour: every line of README and docs on a fresh Debian, by a normal user, with their times.
 
     python -m tools first-hour [--suite bookworm] [--packages 'make g++'] [--no-sudo] [--keep] [LINE ...]
 
