@@ -471,6 +471,24 @@ def test_reset(world, kind):
     assert world.value("ENABLE") == 1
 
 
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_total_that_a_person_resets_takes_nothing_from_the_bill(world, killed):
+    """The central system's meter goes on, in a transaction and after it, in this life of the process and the next."""
+    charging(world)
+    world.run(1800)
+    world.reset_total()
+    if killed:
+        world.kill()
+    world.run(1800)
+    used = world.charger.value("EMETERCONSUM")[0]
+    world.car.unplug()
+    world.run(10)
+    begin, end = world.server.actions("StartTransaction")[0], world.server.actions("StopTransaction")[0]
+    assert end["meterStop"] - begin["meterStart"] == pytest.approx(used, abs=20)
+    charging(world)
+    assert world.server.actions("StartTransaction")[1]["meterStart"] >= end["meterStop"]
+
+
 # --- availability, unlock, faults -------------------------------------------------------------------------------------
 
 

@@ -147,6 +147,12 @@ class World:
         if told:
             self.point.asked(name, value, self.now)
 
+    def reset_total(self) -> None:
+        """As a person does it at the page."""
+        self._energy.expect_reset()
+        self.charger.set("EMETERTOTCONSUM", 0)
+        self._look()
+
     def restart_charger(self) -> None:
         self.charger.reboot(self.time)
 

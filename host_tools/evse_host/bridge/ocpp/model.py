@@ -107,6 +107,8 @@ class ChargePoint:
         self._next_sample = self._next_clock = self._next_heartbeat = self._next_note = 0.0
         self._limit_due: float | None = 0.0
         self._last = 0.0
+        self._base: int = journal.fact("meter_base", 0)  # Wh that resets by people have taken from the charger's total
+        self._total: int | None = journal.fact("meter_total", None)  # the charger's total, as it was last
         if self.transaction:  # its values go on at their interval
             self._next_sample = self.transaction.last_at + self.configuration.number("MeterValueSampleInterval")
 
@@ -121,6 +123,7 @@ class ChargePoint:
             for name in NAMES:
                 self.masters.see(name, snapshot.get(name))
             self._note_identity(snapshot)
+            self._note_total(snapshot.total_energy)
             if restarted:
                 self._after_restart(now)
             elif not was_online:
@@ -180,8 +183,10 @@ class ChargePoint:
 
     @property
     def register(self) -> int | None:
-        """Lifetime Wh that never fall, None as long as nobody knows: the one meter that all messages tell of."""
-        return self.snapshot.total_energy
+        """Lifetime Wh that never fall, None as long as nobody knows: the one meter that all messages tell of. A person
+        may have set the charger's total to 0; what is billed goes on."""
+        total = self.snapshot.total_energy
+        return None if total is None else self._base + total
 
     @property
     def _running(self) -> Transaction:
@@ -209,6 +214,16 @@ class ChargePoint:
             "chip": str(snapshot.get("CHIP") or "")[:20],
         }
         self.journal.keep("identity", {name: text for name, text in known.items() if text})
+
+    def _note_total(self, total: int | None) -> None:
+        if total is None:
+            return
+        if self._total is not None and total < self._total:
+            self._base += self._total - total
+            with self.journal.together():
+                self.journal.keep("meter_base", self._base)
+                self.journal.keep("meter_total", total)
+        self._total = total
 
     def _note_uptime(self, snapshot: Snapshot) -> bool:
         """Whether the charger has restarted since we saw it last, in this life or in our one before."""
@@ -353,6 +368,7 @@ class ChargePoint:
                 "transaction_tag": transaction.tag, "data": data, "phase": self._phase(), "offline": not self.connected,
             })  # fmt: skip
             self.journal.keep("last_stop", meter)
+            self.journal.keep("meter_total", self._total)
             self._keep_profiles(calc.clear(self.profiles, purpose=calc.TX))
             if self._scheduled:
                 self.masters.unavailable |= self._scheduled
@@ -695,6 +711,7 @@ class ChargePoint:
             self.transaction = self.journal.note_meter(
                 self.journal.note_extra(transaction, extra), max(self.register, transaction.last_meter), now
             )
+            self.journal.keep("meter_total", self._total)
 
     def trigger_values(self, now: float) -> None:
         """The central system wants to see the meter now; of a running transaction they count."""
