@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -34,8 +35,9 @@ def nginx(folder: Path, locations: str) -> Iterator[int]:
     temporary = "\n".join(
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
+    same_user = "user root;" if os.geteuid() == 0 else ""  # whose folder it is
     config.write_text(
-        f"daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; events {{}}\n"
+        f"{same_user} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; events {{}}\n"
         f"http {{ access_log off; {temporary} server {{ listen 127.0.0.1:{port};\n{locations}\n}} }}\n"
     )
     with _running([NGINX, "-c", str(config), "-e", str(folder / "error.log"), "-p", str(folder)], port):

@@ -77,6 +77,38 @@ def test_nginx_as_documented(charger, server, open_page, tmp_path):
     assert orders(server) == ["ENABLE=0"]
 
 
+#: What people put around it: the proxy's own password with buffers and gzip, and an ingress that calls the page by
+#: another name.
+AROUND = {
+    "/evse/": """
+        gzip on; gzip_types *; gzip_proxied any; gzip_min_length 0; proxy_buffering on; proxy_http_version 1.1;
+        auth_basic evse; auth_basic_user_file {folder}/users; proxy_set_header Host $http_host;
+    """,
+    "/api/hassio_ingress/a1B2c3_-token/": """
+        gzip on; gzip_types *; gzip_proxied any; proxy_http_version 1.1; proxy_set_header Host 127.0.0.1:{upstream};
+        proxy_set_header X-Ingress-Path /api/hassio_ingress/a1B2c3_-token;
+        proxy_set_header X-Forwarded-Host $http_host; proxy_set_header X-Forwarded-Proto http;
+    """,
+}
+
+
+@needs_nginx
+@pytest.mark.parametrize("path", AROUND)
+def test_nginx_with_what_people_put_around(charger, server, open_page, tmp_path, path):
+    """Events are not held back, and writes are the page's own."""
+    (tmp_path / "users").write_text("home:{PLAIN}secret\n")
+    with serving({"garage": charger}) as http:
+        options = AROUND[path].format(folder=tmp_path, upstream=http.port)
+        with nginx(tmp_path, f"location {path} {{ {options} proxy_pass http://127.0.0.1:{http.port}/; }}") as port:
+            page = open_page(f"http://127.0.0.1:{port}{path}garage",
+                             http_credentials={"username": "home", "password": "secret"})  # fmt: skip
+            stop_charging(page)
+            page.click("text=Settings")
+            page.wait_for_url("**/garage/settings")
+            page.close()
+    assert orders(server) == ["ENABLE=0"]
+
+
 @needs_nginx
 def test_a_bare_proxy_pass_is_told_what_it_leaves_out(charger, server, open_page, tmp_path, browser):
     """By a name, for then no browser vouches for the page; it shows, and says why it cannot write."""
