@@ -292,8 +292,11 @@ def test_own_names_are_served(bench, host):
     assert client.get(f"{API}/state", headers={"host": host}).status_code == 200
 
 
-def test_a_name_of_ones_own_is_served_where_it_is_said(kept, bench):
-    server = RestServer(make_app(kept[1], hosts=["Evse.Home"]), port=0)
+@pytest.mark.parametrize(
+    "said", ["Evse.Home", "evse.home:8080", "http://evse.home", "https://evse.home:8443/charger/", " evse.home. "]
+)
+def test_a_name_of_ones_own_is_served_where_it_is_said(kept, bench, said):
+    server = RestServer(make_app(kept[1], hosts=[said]), port=0)
     server.start()
     try:
         for host, status in (("evse.home", 200), ("EVSE.home:8443", 200), ("evse.homes", 403)):
@@ -301,6 +304,22 @@ def test_a_name_of_ones_own_is_served_where_it_is_said(kept, bench):
     finally:
         server.stop()
     assert "--allow-host" in bench[1].get(f"{API}/state", headers={"host": "evil.local"}).text
+
+
+@pytest.mark.parametrize("said", ["", " ", "*", "*.home", "http://", "a b", "evse.home,other", "[", "me:hunter2@*"])
+def test_what_is_no_name_is_said_and_hides_secrets(kept, said):
+    with pytest.raises(UsageError, match="one name is needed, such as home") as caught:
+        make_app(kept[1], hosts=[said])
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_name_with_umlauts_is_called_as_browsers_do(kept):
+    server = RestServer(make_app(kept[1], hosts=["küche.lan"]), port=0)
+    server.start()
+    try:
+        assert httpx.get(f"{server.url}{API}/state", headers={"host": "xn--kche-0ra.lan"}).status_code == 200
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from . import rest, rest_config, rest_openapi
 from .charger import SharedCharger
 from .page import add_list, add_page
 from .rest_addresses import Addresses
-from .rest_guard import Credentials, Guard
+from .rest_guard import Credentials, Guard, check_host
 from .snapshot import Snapshot
 
 API = "/api/v1"
@@ -54,7 +54,9 @@ def make_app(
                   docs_url=None, redoc_url=None, redirect_slashes=False)  # fmt: skip
     chargers: Mapping[str, SharedCharger] = charger if isinstance(charger, Mapping) else {}
     app.add_middleware(Addresses, names=tuple(chargers))
-    app.add_middleware(Guard, credentials=Credentials(*credentials) if credentials else None, hosts=hosts)
+    app.add_middleware(
+        Guard, credentials=Credentials(*credentials) if credentials else None, hosts=list(map(check_host, hosts))
+    )
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
     for name, one in chargers.items():

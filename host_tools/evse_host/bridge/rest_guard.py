@@ -13,6 +13,7 @@ import binascii
 import contextlib
 import ipaddress
 import logging
+import re
 import secrets
 import socket
 from collections.abc import Collection
@@ -23,6 +24,9 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..errors import UsageError
+from ..secrecy import shown
+
 READING = ("GET", "HEAD", "OPTIONS")
 MOST_STRANGERS = 100  # whose wrong password is told in the log, once each
 
@@ -31,6 +35,8 @@ NOT_OWN = (
     "If it is yours, start the server with --allow-host and the name, or with --user"
 )
 ANOTHER_SITE = "a page of another site may not write"
+
+NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|[0-9a-f:.]+")  # of a computer; in IDNA where it is not ASCII
 
 _log = logging.getLogger("evse.http")
 
@@ -44,11 +50,11 @@ class Credentials(NamedTuple):
 
 
 class Guard:
-    """``hosts``: more names by which this server may be called without credentials."""
+    """``hosts``: more names, as ``check_host`` gives them, by which this server may be called without credentials."""
 
     def __init__(self, app: ASGIApp, credentials: Credentials | None, hosts: Collection[str] = ()) -> None:
         self._app, self._credentials = app, credentials
-        self._hosts = own_names() | {host.lower() for host in hosts}
+        self._hosts = own_names() | set(hosts)
         self._strangers: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,13 +91,28 @@ def own_names() -> set[str]:
     return {"localhost", name, f"{name.partition('.')[0]}", f"{name.partition('.')[0]}.local"}
 
 
+def check_host(text: str) -> str:
+    """A name by which this server may be called, also as an address of a browser has it: `http://home.lan:8080/`.
+    Raises UsageError."""
+    name = _name_of(text.strip().rpartition("://")[2].partition("/")[0])
+    with contextlib.suppress(UnicodeError):
+        name = name.encode("idna").decode()
+    if not NAME.fullmatch(name):
+        raise UsageError(f"allow-host {shown(text)}: one name is needed, such as home.example; no *")
+    return name
+
+
+def _name_of(host: str) -> str:
+    """Of a `Host` header, without port; empty: it has none."""
+    with contextlib.suppress(ValueError):
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    return ""
+
+
 def is_own(host: str, names: Collection[str]) -> bool:
     """Whether a `Host` header holds an address, or one of ``names``; any other could be a stranger's, even one without
     a dot or with `.local`, which every device in the network may choose."""
-    try:
-        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return False
+    name = _name_of(host)
     with contextlib.suppress(ValueError):
         ipaddress.ip_address(name)
         return True
