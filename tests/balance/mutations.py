@@ -1,33 +1,8 @@
-"""Breaks the load manager's law on purpose, one place after the other, and sees that a test fails each time.
-
-    python -m tests.balance.mutations [WORD ...]      only those whose description contains a word; some seconds each
-
-Exits with 1 if a mutation survives or no longer fits the code.
-"""
+"""Where the law is broken on purpose, so that a test of test_law.py fails each time: `python -m tools mutations law`."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[2]
-LAW = ROOT / "components/esp32evse_load_manager"
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """`old`, which stands exactly once in `file`, becomes `new`."""
-
-    what: str
-    file: str
-    old: str
-    new: str
-
+from tests.support.mutation import Mutation
 
 MUTATIONS = (
     Mutation("the margin is not kept", "circuit.cpp", "this->config_.limit - this->config_.margin - this->house_[phase]",
@@ -70,30 +45,3 @@ MUTATIONS = (
     Mutation("an old limit is a lease", "lease.h", "current == 0 || current > charging_time + this->length_", "current == 0"),
     Mutation("a person's time limit is ignored", "lease.h", "person != 0 && person <=", "person == 1 && person <="),
 )  # fmt: skip
-
-
-def survives(mutation: Mutation) -> bool:
-    """Whether no test notices it."""
-    with tempfile.TemporaryDirectory() as directory:
-        components = Path(directory) / "components"
-        shutil.copytree(LAW, components / LAW.name)
-        path = components / LAW.name / mutation.file
-        path.write_text(path.read_text().replace(mutation.old, mutation.new))
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/balance/test_law.py"]
-        environment = {**os.environ, "EVSE_COMPONENTS": str(components)}
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False).returncode == 0
-
-
-def main(words: list[str]) -> int:
-    chosen = [m for m in MUTATIONS if not words or any(word in m.what for word in words)]
-    survivors = []
-    for mutation in chosen:
-        lives = survives(mutation)
-        print(f"{'SURVIVES' if lives else 'found   '}  {mutation.what}", flush=True)
-        survivors += [mutation] if lives else []
-    print(f"{len(chosen) - len(survivors)} of {len(chosen)} found")
-    return 1 if survivors else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

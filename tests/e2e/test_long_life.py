@@ -10,6 +10,7 @@ import pytest
 from evse_host.simulator import Charger
 from tools.measure import cost
 from tools.run.clocked_node import ClockedNode
+from tools.soak.long_life import story
 from tools.soak.long_life.life import Life
 
 CURRENT = "number.Charging current"
@@ -22,7 +23,7 @@ def program() -> Path:
 
 def test_a_night(program: Path, tmp_path: Path) -> None:
     """A car charges, people change settings, things go wrong, and the charger restarts."""
-    life = Life(program, tmp_path, days=1, seed=1, hours=4)
+    life = Life(story.plan, program, tmp_path, days=1, seed=1, hours=4)
     life.run(lambda _: None)
     assert not life.findings, "\n".join(life.findings)
     counts = life.counts  # looked at closely

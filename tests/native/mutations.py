@@ -1,32 +1,8 @@
-"""Breaks the C++ on purpose, one place after the other, and sees that some test fails each time.
-
-    python -m tests.native.mutations [WORD ...]      only those whose description contains a word; half a minute each
-
-Exits with 1 if a mutation survives or no longer fits the code.
-"""
+"""Where the client is broken on purpose, so that a test here fails each time: `python -m tools mutations client`."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
-
-from tests.native.harness import COMPONENT, HEADERS, ROOT, SOURCES
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """`old`, which stands exactly once in `file`, becomes `new`."""
-
-    what: str
-    file: str
-    old: str
-    new: str
-
+from tests.support.mutation import Mutation
 
 CLIENT = "at_client.cpp"
 LINK = "link.cpp"
@@ -40,8 +16,6 @@ CHARGING = "charging.cpp"
 ENERGY = "energy.cpp"
 CADENCE = "cadence.cpp"
 UTF8 = "utf8.cpp"
-
-SURVIVES = "survives"
 
 MUTATIONS = (
     # link
@@ -223,39 +197,3 @@ MUTATIONS = (
         "is_session(situation.state)",
     ),
 )
-
-
-def survives(mutation: Mutation) -> str | None:
-    """Why this mutation is a problem, or None if a test has failed because of it."""
-    with tempfile.TemporaryDirectory() as directory:
-        for name in (*HEADERS, *SOURCES):
-            shutil.copy(COMPONENT / name, directory)
-        path = Path(directory, mutation.file)
-        text = path.read_text()
-        if text.count(mutation.old) != 1:
-            return f"does not fit the code any more: {text.count(mutation.old)} times {mutation.old!r}"
-        path.write_text(text.replace(mutation.old, mutation.new))
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=line", "-p", "no:randomly", "tests/native"]
-        environment = {**os.environ, "EVSE_COMPONENT": directory}
-        result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    if result.returncode == 1 and "BuildError" not in result.stdout:
-        return None
-    return "does not compile:\n" + result.stdout[-2000:] if "BuildError" in result.stdout else SURVIVES
-
-
-def main() -> int:
-    words = sys.argv[1:]
-    problems = 0
-    if survives(Mutation("nothing is broken", CLIENT, "#include <cstring>", "#include  <cstring>")) != SURVIVES:
-        sys.exit("the tests fail without any mutation")
-    for mutation in MUTATIONS:
-        if words and not any(word in mutation.what for word in words):
-            continue
-        problem = survives(mutation)
-        problems += problem is not None
-        print(f"{mutation.what}: {problem or 'found'}", flush=True)
-    return 1 if problems else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

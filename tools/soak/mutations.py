@@ -1,22 +1,91 @@
-"""Breaks the component's C++ on purpose, one place after the other, and names what no test has noticed.
+"""Breaks the components' C++ on purpose, one place after the other, and names what no test has noticed.
 
-    python -m tools mutations [WORD ...]      only those whose description contains a word; half a minute each
+    python -m tools mutations [client] [law] [--word WORD ...]     only with a word in their description; ten s each
+    python -m tools mutations fuzz [--word WORD ...]               those of the client that the fuzzer finds in 15 s
 
-The list is tests/native/mutations.py. Exits with 1 if a mutation survives or no longer fits the code.
+The lists lie beside the tests: tests/native/mutations.py and tests/balance/mutations.py. Exits with 1 if a mutation
+survives the tests, or no longer fits the code. The fuzzer need not find all: it knows the contract, not what is merely
+slower, or shown later.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
+import subprocess
 import sys
 
-from tests.native import mutations
+from tests.balance.mutations import MUTATIONS as OF_LAW
+from tests.fuzz import targets
+from tests.native.mutations import CHARGING, FRAMER, VALUE
+from tests.native.mutations import MUTATIONS as OF_CLIENT
+from tests.support.mutation import MisfitError, Mutation, broken
+from tools.build import node
+from tools.soak import fuzz
+
+#: The component, what is broken in it, and the tests that must notice.
+LISTS = {
+    "client": ("esp32evse", OF_CLIENT, "tests/native"),
+    "law": ("esp32evse_load_manager", OF_LAW, "tests/balance/test_law.py"),
+}
+FUZZ = "fuzz"
+FUZZ_S = 15
+FOUND, SURVIVES = "found", "SURVIVES"
+
+
+def judge(component: str, mutation: Mutation | None, tests: str) -> str:
+    """`found`, or what is wrong."""
+    try:
+        with broken(component, mutation) as components:
+            environment = {
+                **os.environ, "EVSE_COMPONENTS": str(components), "EVSE_COMPONENT": str(components / component),
+            }  # fmt: skip
+            command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=line", tests]
+            result = subprocess.run(
+                command, cwd=node.ROOT, env=environment, capture_output=True, text=True, check=False
+            )
+    except MisfitError as error:
+        return str(error)
+    if result.returncode > 1 or any(error in result.stdout for error in ("BuildError", "CalledProcessError")):
+        return f"does not compile, or no test ran:\n{result.stdout[-2000:]}{result.stderr[-2000:]}"
+    return FOUND if result.returncode else SURVIVES
+
+
+def judge_by_fuzzer(mutation: Mutation) -> str:
+    """What the fuzzer says, or why there is nothing to say."""
+    target = "values" if mutation.file in (VALUE, FRAMER) else "client"
+    original, cache = targets.COMPONENT, targets.CACHE
+    try:
+        with broken(original.name, mutation) as components:
+            targets.COMPONENT, targets.CACHE = components / original.name, components / "cache"
+            return fuzz.fuzz(target, f"-max_total_time={FUZZ_S}", seed=1).cause or "survives"
+    except targets.BuildError as error:
+        return f"does not compile: {error}"[:300]
+    finally:
+        targets.COMPONENT, targets.CACHE = original, cache
 
 
 def main() -> int:
-    if {"-h", "--help"} & set(sys.argv[1:]):
-        print(__doc__)
-        return 0
-    return mutations.main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lists", nargs="*", metavar="LIST", help="client, law or fuzz; default: client and law")
+    parser.add_argument("--word", action="append", default=[], help="in the description of the mutation")
+    arguments = parser.parse_args()
+    problems = 0
+    for name in arguments.lists or LISTS:
+        if name not in (*LISTS, FUZZ):
+            parser.error(f"{name}: {', '.join((*LISTS, FUZZ))} are there")
+        component, mutations, tests = LISTS["client" if name == FUZZ else name]
+        if name != FUZZ and judge(component, None, tests) != SURVIVES:
+            sys.exit(f"{tests} fails without any mutation")
+        for mutation in mutations:
+            if arguments.word and not any(word in mutation.what for word in arguments.word):
+                continue
+            if name == FUZZ and mutation.file == CHARGING:
+                continue
+            answer = judge_by_fuzzer(mutation) if name == FUZZ else judge(component, mutation, tests)
+            problems += name != FUZZ and answer != FOUND
+            print(f"{mutation.what}: {answer}", flush=True)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

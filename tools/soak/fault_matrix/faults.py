@@ -5,19 +5,33 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from evse_host.catalog import COMMAND
 from evse_host.simulator import Faults
 from evse_host.simulator.interpreter import Subscription
 from tools.soak.fault_matrix import wishes
-
-if TYPE_CHECKING:
-    from tools.soak.fault_matrix.run import Run
+from tools.soak.history import History
 
 BOOT_S = 2.1  # until RDY, and the charging point behind it
 FLOOD_MS = 100
 TARGETS = ("", "", "CHCUR", "AUTH", "RST", "EMETERTOTCONSUM", "MAXCHCUR")  # whose answer goes wrong; "": the next one
+
+
+class Stage(Protocol):
+    """What a fault may do to a run. Moments are in s."""
+
+    history: History
+    clock_zero_at: float
+
+    def inject(self, at: float, act: Callable[[Faults], object]) -> None: ...
+    def wish(self, wish: wishes.Wish) -> None: ...
+    def someone_else(self, at: float, dice: random.Random) -> None: ...
+    def restart(self, rdy_seen: bool) -> None: ...
+    def restart_in_answer(self) -> None: ...
+    def restart_in_write(self, part: float) -> None: ...
+    def power(self, on: bool) -> None: ...
+    def stand_still(self, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -27,12 +41,12 @@ class Fault:
 
     name: str
     doc: str
-    order: Callable[[Run, random.Random, float], float]
+    order: Callable[[Stage, random.Random, float], float]
     lies: bool = False
 
 
-def _bytes(kind: str) -> Callable[[Run, random.Random, float], float]:
-    def order(run: Run, dice: random.Random, at: float) -> float:
+def _bytes(kind: str) -> Callable[[Stage, random.Random, float], float]:
+    def order(run: Stage, dice: random.Random, at: float) -> float:
         chance, seconds = 10 ** dice.uniform(-3.0, -1.3), dice.uniform(1.0, 8.0)
         run.inject(at, lambda faults: getattr(faults, kind)(chance))
         run.inject(at + seconds, lambda faults: getattr(faults, kind)(0.0))
@@ -41,10 +55,10 @@ def _bytes(kind: str) -> Callable[[Run, random.Random, float], float]:
     return order
 
 
-def _burst(act: Callable[[Faults, random.Random], object]) -> Callable[[Run, random.Random, float], float]:
+def _burst(act: Callable[[Faults, random.Random], object]) -> Callable[[Stage, random.Random, float], float]:
     """Several times within two seconds."""
 
-    def order(run: Run, dice: random.Random, at: float) -> float:
+    def order(run: Stage, dice: random.Random, at: float) -> float:
         moments = sorted(at + dice.uniform(0.0, 2.0) for _ in range(dice.randint(1, 6)))
         for moment in moments:
             run.inject(moment, lambda faults: act(faults, dice))
@@ -53,10 +67,10 @@ def _burst(act: Callable[[Faults, random.Random], object]) -> Callable[[Run, ran
     return order
 
 
-def _answers(kind: str) -> Callable[[Run, random.Random, float], float]:
+def _answers(kind: str) -> Callable[[Stage, random.Random, float], float]:
     """It happens to the next answers, or to those of one command; the run notes when."""
 
-    def order(run: Run, dice: random.Random, at: float) -> float:
+    def order(run: Stage, dice: random.Random, at: float) -> float:
         command, count = dice.choice(TARGETS), dice.randint(1, 4)
         run.inject(at, lambda faults: getattr(faults, kind)(command=command, count=count))
         return at
@@ -64,20 +78,20 @@ def _answers(kind: str) -> Callable[[Run, random.Random, float], float]:
     return order
 
 
-def _reboot(run: Run, dice: random.Random, at: float) -> float:
+def _reboot(run: Stage, dice: random.Random, at: float) -> float:
     seen = dice.random() < 0.7
     run.inject(at, lambda faults: run.restart(seen))
     return at + BOOT_S
 
 
-def _reboot_loop(run: Run, dice: random.Random, at: float) -> float:
+def _reboot_loop(run: Stage, dice: random.Random, at: float) -> float:
     for _ in range(dice.randint(3, 6)):
         _reboot(run, dice, at)
         at += dice.uniform(0.3, 5.0)
     return _reboot(run, dice, at)
 
 
-def _flapping_power(run: Run, dice: random.Random, at: float) -> float:
+def _flapping_power(run: Stage, dice: random.Random, at: float) -> float:
     """It stays for a moment after RDY, goes for up to a minute, and comes back."""
     for _ in range(dice.randint(1, 3)):
         run.inject(at, lambda _: run.power(False))
@@ -87,7 +101,7 @@ def _flapping_power(run: Run, dice: random.Random, at: float) -> float:
     return at
 
 
-def _blocked_loop(run: Run, dice: random.Random, at: float) -> float:
+def _blocked_loop(run: Stage, dice: random.Random, at: float) -> float:
     """Often the charger restarts just before, or meanwhile."""
     seconds = 10.0 ** dice.random()
     if dice.random() < 0.7:
@@ -96,31 +110,31 @@ def _blocked_loop(run: Run, dice: random.Random, at: float) -> float:
     return at + seconds + BOOT_S
 
 
-def _reboot_in_answer(run: Run, _dice: random.Random, at: float) -> float:
+def _reboot_in_answer(run: Stage, _dice: random.Random, at: float) -> float:
     run.inject(at, lambda _: run.restart_in_answer())
     return at + BOOT_S
 
 
-def _reboot_in_write(run: Run, dice: random.Random, at: float) -> float:
+def _reboot_in_write(run: Stage, dice: random.Random, at: float) -> float:
     part = dice.uniform(0.0, 1.6)
     run.inject(at, lambda _: run.restart_in_write(part))
     return at + BOOT_S
 
 
-def _hung(run: Run, dice: random.Random, at: float) -> float:
+def _hung(run: Stage, dice: random.Random, at: float) -> float:
     seconds = 10.0 * 12.0 ** dice.random()
     run.inject(at, lambda faults: faults.silence(seconds))
     return at + seconds
 
 
-def _cable(run: Run, dice: random.Random, at: float) -> float:
+def _cable(run: Stage, dice: random.Random, at: float) -> float:
     seconds = 0.2 * 100.0 ** dice.random()
     run.inject(at, lambda faults: faults.cable_out())
     run.inject(at + seconds, lambda faults: faults.cable_in())
     return at + seconds
 
 
-def _push_flood(run: Run, dice: random.Random, at: float) -> float:
+def _push_flood(run: Stage, dice: random.Random, at: float) -> float:
     seconds = dice.uniform(2.0, 10.0)
     flood: list[Subscription] = []
     names = [name for name in run.history.names if COMMAND[name].subscribable]
@@ -140,24 +154,24 @@ def _push_flood(run: Run, dice: random.Random, at: float) -> float:
     return at + seconds
 
 
-def _other_party(run: Run, dice: random.Random, at: float) -> float:
+def _other_party(run: Stage, dice: random.Random, at: float) -> float:
     for _ in range(dice.randint(1, 5)):
         run.someone_else(at, dice)
         at += dice.uniform(0.0, 2.0)
     return at
 
 
-def _scan(run: Run, _dice: random.Random, at: float) -> float:
+def _scan(run: Stage, _dice: random.Random, at: float) -> float:
     run.wish(wishes.press(at, "wifi_scan"))
     return at + 3.0
 
 
-def _wrap(run: Run, _dice: random.Random, at: float) -> float:
+def _wrap(run: Stage, _dice: random.Random, at: float) -> float:
     run.clock_zero_at = at
     return at
 
 
-def _late(run: Run, dice: random.Random, at: float) -> float:
+def _late(run: Stage, dice: random.Random, at: float) -> float:
     seconds, command, count = dice.uniform(0.5, 10.0), dice.choice(TARGETS), dice.randint(1, 3)
     run.inject(at, lambda faults: faults.late_answer(seconds, command, count))
     return at

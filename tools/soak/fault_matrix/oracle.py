@@ -6,17 +6,16 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from evse_host.catalog import COMMAND, WRITE_HOLDOFF_MS
-from evse_host.simulator import journal
+from evse_host.simulator import Charger, journal
 from evse_host.simulator.charger import INPUT_BUFFER_BYTES, SERIAL_PORTS
 from evse_host.simulator.interpreter import LISTS
+from tools.run.clocked_node import ClockedNode
 from tools.soak.fault_matrix.wishes import RUN_ONCE, STORED, Wish
+from tools.soak.history import History
 from tools.soak.shown import CHECKED, is_true
-
-if TYPE_CHECKING:
-    from tools.soak.fault_matrix.run import Run
 
 FRESH_S = 5.0  # a shown value must have been true this recently
 API_DELAY_S = 0.15  # the API collects states for 100 ms, the node's loop takes 16 ms
@@ -56,10 +55,25 @@ class Violation:
         return f"{self.time:8.3f} s  {self.kind}: {self.what}  {self.text}".rstrip()
 
 
+class Watched(Protocol):
+    """What a run shows of itself. Moments are in s."""
+
+    node: ClockedNode
+    charger: Charger
+    history: History
+    wishes: list[Wish]
+    names: list[str]  # of the faults
+    blocked: list[tuple[float, float]]  # when the node stood still
+    last_fault: float
+    next_change: float  # by somebody else, after the last fault
+
+    def lied_to(self, seconds: float) -> bool: ...
+
+
 class Oracle:
     """Watches a run. ``violations`` has one entry for each rule and each thing that broke it."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Watched) -> None:
         self.run = run
         self.violations: list[Violation] = []
         self.last_bad = 0.0  # when an entity was unknown or wrong for the last time

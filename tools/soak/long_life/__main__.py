@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from tools.measure import cost, results
-from tools.soak.long_life import orders
+from tools.soak.long_life import orders, story
 from tools.soak.long_life.life import CLOCK_SLACK_S, DAY_S, LIFETIME_SLACK_WH, SESSION_SLACK_WH, Life
 
 RX_BUFFER_B = 1024  # of the example configurations
@@ -114,7 +114,7 @@ def missed(life: Life) -> list[str]:
 def live(days: int, seed: int) -> results.Result:
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as home:
-        life = Life(cost.build(), Path(home), days, seed)
+        life = Life(story.plan, cost.build(), Path(home), days, seed)
         life.run(lambda line: print(line, file=sys.stderr, flush=True))
     command = f"python -m tools long-life --days {days} --seed {seed}"
     tables = [measured(life), growth(life), happened(life)]

@@ -13,7 +13,6 @@ from evse_host.catalog import CHARGING, CHARGING_STATES, COMMAND, LIVE_SETTINGS,
 from evse_host.simulator import Car, Charger, Faults
 from tools.run.clocked_node import EPOCH_S, ClockedNode
 from tools.soak.history import History
-from tools.soak.long_life import story
 from tools.soak.long_life.orders import (
     HISTORY_S,
     PUSHED_S,
@@ -51,14 +50,18 @@ def resident_bytes(process: int) -> int:
 
 
 class Life:
-    """``run`` lives ``days`` days from midnight on, of the last one ``hours``. The node's
+    """``run`` lives ``days`` days from midnight on, of the last one ``hours``; ``plan(life, day)`` puts the events of a
+    day into it. The node's
     millisecond clock wraps around at ``wrap_at`` (s).
 
     Afterwards ``findings`` holds what went wrong, one line each, ``counts`` what happened how often, ``worst`` the
     largest of several deviations, ``latencies`` (s) of other parties' changes, and ``growth`` a row for each day.
     """
 
-    def __init__(self, program: Path, home: Path, days: int, seed: int, hours: int = 24) -> None:
+    def __init__(
+        self, plan: Callable[[Life, int], None], program: Path, home: Path, days: int, seed: int, hours: int = 24
+    ) -> None:
+        self._plan = plan
         self.days, self.seed, self.hours = days, seed, hours
         self.dice = random.Random(seed)
         self.charger = Charger(car=Car(), epoch=EPOCH_S)
@@ -109,7 +112,7 @@ class Life:
         self.at(CHECK_S, self._prepare_check)
         for day in range(self.days):
             known = len(self.findings)
-            story.plan(self, day)
+            self._plan(self, day)
             self.node.run_until(day * DAY_S + self.hours * 3600)
             self._end_day(day)
             progress(f"day {day + 1} of {self.days}: {len(self.findings)} findings, {self.growth[-1]}")

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from evse_host.catalog import COMMAND, ENTITY
+from tools.soak.long_life.life import Life
 from tools.soak.long_life.orders import bound
-
-if TYPE_CHECKING:
-    from tools.soak.long_life.life import Life
 
 HOUR = 3600
 MINUTE = 60
