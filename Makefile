@@ -16,9 +16,9 @@ help: ## this list
 demo: $(INSTALLED) ## the full example on a simulated charger, live; ARGS=--once for one picture, ARGS=--house for load management, PORT=/dev/ttyUSB0 for a real charger
 	@$(RUN) tools demo $(if $(PORT),--port $(PORT)) $(ARGS)
 
-test: ## all tests, a file on each core; ARGS goes to pytest instead
+test: ## all tests, two files on each core at once; ARGS goes to pytest instead
 	@PYTHON=$(PYTHON) tools/setup.sh test
-	@$(RUN) pytest $(or $(ARGS),-n auto --maxprocesses 4 --dist loadfile)
+	@$(RUN) pytest $(or $(ARGS),-n auto --dist loadfile --no-loadscope-reorder)
 
 footprint: $(INSTALLED) ## flash and RAM on 32-bit RISC-V against the budgets; needs the compilers of tools/debian-packages.txt
 	@$(RUN) tools footprint $(ARGS)

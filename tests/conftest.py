@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,7 +20,6 @@ from hypothesis import settings
 
 from evse_host.catalog import BAUD_RATE
 from evse_host.simulator import Charger, PtyServer
-from tests.support import ahead
 from tools.build import node
 from tools.run.host_node import Node
 
@@ -35,16 +35,16 @@ settings.register_profile("any computer", deadline=None)  # a busy one is no def
 settings.load_profile("any computer")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each core, for many tests wait for chargers and brokers while others build."""
+    return min(2 * (os.cpu_count() or 1), 6)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need nodes of their own come when these have been built."""
-    items.sort(key=lambda item: "companion" in item.path.name)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtestloop(session: pytest.Session):
-    first = os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0"
-    with ahead.building(len(session.items) if first else 0):
-        return (yield)
+    """Files with few tests have the long ones, and come first: no core is idle at the end."""
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: tests[item.path])
 
 
 @pytest.fixture(autouse=True)

@@ -78,7 +78,7 @@ command -v g++ >/dev/null || fail "g++ is missing: sudo apt-get install g++"
 [ ! "$venv/.installed" -nt pyproject.toml ] || exit 0
 echo "Installing the tools into $venv, about 110 packages and a minute or two ..."
 "$python" -m venv "$venv" || fail "could not make $venv"
-"$venv/bin/pip" install --disable-pip-version-check --progress-bar off --editable '.[dev]' >"$venv/install.log" 2>&1 &
+"$venv/bin/pip" install --disable-pip-version-check --progress-bar off --no-compile --editable '.[dev]' >"$venv/install.log" 2>&1 &
 pip=$!
 trap 'kill $pip 2>/dev/null' INT TERM
 while kill -0 $pip 2>/dev/null; do

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.examples import configs
+from tests.security.exposure import guarded
 from tools.docs import pages as docs
 
 catalog = docs.catalog
@@ -64,10 +65,11 @@ def source(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", configs.NAMES)
-def test_example_is_valid(resolved, name):
+def test_example_is_valid_and_closed(resolved, name):
     config = resolved(name)
     assert config["esp32evse"]
     assert entities(config)
+    assert guarded(config) == []
 
 
 def test_a_wrong_example_is_refused(examples):
