@@ -94,7 +94,7 @@ def in_entities(platform: str, others: set[str]) -> Callable[[Any], Any]:
 
 
 def _require_hub(user: str) -> None:
-    if DOMAIN not in CORE.raw_config:
+    if CORE.raw_config.get(DOMAIN, []) == []:  # nothing behind it is a hub without options
         raise cv.Invalid(f"Component {user} requires component {DOMAIN}: add a line `{DOMAIN}:`")
 
 

@@ -183,8 +183,9 @@ def test_hub_that_is_a_word() -> None:
     assert nodes.error(node(hub="esp32evse: evse")) == expected
 
 
-def test_hub_that_is_missing() -> None:
-    text = node("sensor: [{platform: esp32evse, emeter_power: {name: Power}}]", hub="")
+@pytest.mark.parametrize("hub", ["", "esp32evse: []"])
+def test_hub_that_is_missing(hub: str) -> None:
+    text = node("sensor: [{platform: esp32evse, emeter_power: {name: Power}}]", hub=hub)
     expected = "Component sensor.esp32evse requires component esp32evse: add a line `esp32evse:`."
     assert nodes.error(text) == expected
 
