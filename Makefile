@@ -22,6 +22,7 @@ test: ## all tests, two files on each core at once; ARGS goes to pytest instead
 
 footprint: $(INSTALLED) ## flash and RAM on 32-bit RISC-V against the budgets; needs the compilers of tools/debian-packages.txt
 	@$(RUN) tools footprint $(ARGS)
+	@$(RUN) tools manager-footprint $(ARGS)
 
 bench: $(INSTALLED) ## latency, air time and cost against their targets, about ten minutes; at length: make soak
 	@$(RUN) tools latency $(ARGS)

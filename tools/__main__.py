@@ -29,6 +29,7 @@ COMMANDS = {
         "balance": "tools.balance.report",
         "cost": "tools.measure.cost",
         "footprint": "tools.measure.footprint",
+        "manager-footprint": "tools.measure.manager_footprint",
         "host-bench": "tools.measure.host_bench",
         "gateway-bench": "tools.measure.gateway_bench",
         "ocpp-bench": "tools.measure.ocpp_bench",

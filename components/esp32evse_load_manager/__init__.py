@@ -28,7 +28,7 @@ from esphome.cpp_generator import StructInitializer
 from esphome.helpers import fnv1a_32bit_hash
 
 from . import catalog
-from .codegen import CONF_CIRCUIT, DOMAIN, Circuit, LoadManager, data, emit_bindings, load_manager_ns
+from .codegen import CONF_CIRCUIT, DOMAIN, Circuit, FollowerLink, LoadManager, data, emit_bindings, load_manager_ns
 
 CODEOWNERS = []
 DEPENDENCIES = ["esp32evse"]
@@ -39,8 +39,10 @@ CONF_CHARGERS = "chargers"
 CONF_CIRCUITS = "circuits"
 CONF_DIMMING = "dimming"
 CONF_FALLBACK = "fallback"
+CONF_FOLLOWERS = "followers"
 CONF_GRID_ALLOWANCE = "grid_allowance"
 CONF_HEARTBEAT = "heartbeat"
+CONF_LEADER = "leader"
 CONF_LEASE = "lease"
 CONF_LIMIT = "limit"
 CONF_MARGIN = "margin"
@@ -50,10 +52,13 @@ CONF_MIN_OFF = "min_off"
 CONF_MONTH_PEAK = "month_peak"
 CONF_PARENT = "parent"
 CONF_PHASES = "phases"
+CONF_SHARE = "share"
 CONF_START_ENERGY = "start_energy"
 CONF_STOP_ENERGY = "stop_energy"
 CONF_SURPLUS = "surplus"
 CONF_UNBALANCE = "unbalance"
+CONF_USABLE = "usable"
+CONF_WORST_CASE = "worst_case"
 
 VOLTAGE = 230  # phases.h has it, too
 PHASES = ("L1", "L2", "L3")
@@ -159,6 +164,24 @@ def meter_phases(meter) -> list[int]:
     return [phase for phase in range(3) for kind in ("power", "current") if _PHASE_KEYS[kind][phase] in meter]
 
 
+# --- several nodes ----------------------------------------------------------------------------------------------------
+
+_DRAWN_KEYS = tuple(f"drawn_l{phase}" for phase in (1, 2, 3))
+
+
+def _worst_case(value):
+    """A, 0 for `pause`."""
+    return _or_word(CONF_WORST_CASE, "pause", "6 to 63 A", cv.All(cv.current, cv.Range(min=6, max=63)))(value)
+
+
+LEADER_SCHEMA = cv.Schema(
+    {
+        cv.Required(CONF_SHARE): cv.use_id(sensor.Sensor),
+        cv.Required(CONF_WORST_CASE): _worst_case,
+        cv.Optional(CONF_TIMEOUT, default="15s"): _time(CONF_TIMEOUT, "3s", "30s"),
+    }
+)
+
 # --- schema -----------------------------------------------------------------------------------------------------------
 
 CIRCUIT_SCHEMA = cv.Schema(
@@ -169,6 +192,7 @@ CIRCUIT_SCHEMA = cv.Schema(
         cv.Optional(CONF_MARGIN, default="0.5A"): _quantity(CONF_MARGIN, cv.current, 0, 5, "A"),
         cv.Optional(CONF_PARENT): cv.use_id(Circuit),
         cv.Optional(CONF_METER): METER_SCHEMA,
+        cv.Optional(CONF_LEADER): LEADER_SCHEMA,
     }
 )
 
@@ -182,9 +206,8 @@ def _phases(value):
     return value
 
 
-CHARGER_SCHEMA = cv.Schema(
+_ANY_CHARGER = cv.Schema(
     {
-        cv.GenerateID(CONF_ESP32EVSE_ID): cv.use_id(esp32evse.Esp32Evse),
         cv.Optional(CONF_CIRCUIT): cv.use_id(Circuit),
         cv.Optional(CONF_PHASES, default=list(PHASES)): _phases,
         cv.Optional(CONF_PRIORITY, default=1): teach(CONF_PRIORITY, "1 to 9", cv.int_range(1, 9)),
@@ -197,21 +220,40 @@ CHARGER_SCHEMA = cv.Schema(
     }
 )
 
+CHARGER_SCHEMA = _ANY_CHARGER.extend({cv.GenerateID(CONF_ESP32EVSE_ID): cv.use_id(esp32evse.Esp32Evse)})
+
+FOLLOWER_SCHEMA = _ANY_CHARGER.extend(
+    {
+        cv.Required(CONF_ID): cv.declare_id(FollowerLink),
+        cv.Required(CONF_WORST_CASE): _worst_case,
+        cv.Required(CONF_USABLE): cv.use_id(sensor.Sensor),
+        **{cv.Optional(key): cv.use_id(sensor.Sensor) for key in _DRAWN_KEYS},
+        cv.Optional(CONF_TIMEOUT, default="15s"): _time(CONF_TIMEOUT, "3s", "30s"),
+    }
+)
+
 
 def _short_form(value):
     """`limit` and `meter` are one circuit; without `chargers`, the only one is meant."""
+    if isinstance(value, list) and len(value) > 1:
+        raise cv.Invalid(
+            f"{DOMAIN} stands {len(value)} times, but two managers would work against each other: keep one, with all "
+            f"`{CONF_CHARGERS}:` and `{CONF_CIRCUITS}:` in it"
+        )
+    if isinstance(value, list) and len(value) == 1:
+        (value,) = value
     if not isinstance(value, dict):
         raise cv.Invalid(f"{DOMAIN} needs at least a limit and a meter, such as `limit: 25A`")
     value = dict(value)
     if CONF_CIRCUITS in value:
-        for key in (CONF_LIMIT, CONF_METER):
+        for key in (CONF_LIMIT, CONF_METER, CONF_LEADER):
             if key in value:
                 raise cv.Invalid(
                     f"{key} and {CONF_CIRCUITS} are two forms of the same: put it into a circuit", path=[key]
                 )
     elif CONF_LIMIT in value:
-        circuit = {key: value.pop(key) for key in (CONF_LIMIT, CONF_METER) if key in value}
-        if CONF_METER not in circuit:
+        circuit = {key: value.pop(key) for key in (CONF_LIMIT, CONF_METER, CONF_LEADER) if key in value}
+        if CONF_METER not in circuit and CONF_LEADER not in circuit:
             raise cv.Invalid(f"{CONF_METER} is missing: without one, a fuse with a house behind it cannot be protected")
         value[CONF_CIRCUITS] = [{CONF_NAME: "Main fuse", **circuit}]
     else:
@@ -227,6 +269,7 @@ CONFIG_SCHEMA = cv.All(
             cv.GenerateID(): cv.declare_id(LoadManager),
             cv.Required(CONF_CIRCUITS): cv.All(cv.ensure_list(CIRCUIT_SCHEMA), cv.Length(min=1, max=MAX_CIRCUITS)),
             cv.Required(CONF_CHARGERS): cv.All(cv.ensure_list(CHARGER_SCHEMA), cv.Length(min=1, max=MAX_CHARGERS)),
+            cv.Optional(CONF_FOLLOWERS): cv.All(cv.ensure_list(FOLLOWER_SCHEMA), cv.Length(min=1)),
             cv.Optional(CONF_SURPLUS): cv.All(
                 lambda value: {} if value is None else value,
                 cv.Schema(
@@ -323,11 +366,55 @@ def _check_meter(circuit, path: list) -> None:
             )
 
 
+def _check_heartbeat(meter, path: list) -> None:
+    """What does not come over the meter's own way would go on when that is dead."""
+    if CONF_HEARTBEAT not in meter:
+        return
+    block, beat = _sensor_config(meter[CONF_HEARTBEAT])
+    ways = {_sensor_config(meter[key])[0][CONF_PLATFORM] for key in _SENSOR_KEYS if key in meter}
+    published = block[CONF_PLATFORM] == "template" and CONF_LAMBDA not in beat
+    if block[CONF_PLATFORM] not in ways and not published:
+        raise cv.Invalid(
+            f"{CONF_HEARTBEAT}: sensor '{meter[CONF_HEARTBEAT]}' is of the platform {block[CONF_PLATFORM]}, so it "
+            f"would go on when the meter's link is dead; give one that comes with the meter, from "
+            f"{' or '.join(sorted(ways))}",
+            path=[*path, CONF_HEARTBEAT],
+        )
+
+
+def _check_ampere(key: str, id_: ID, path: list) -> None:
+    """What nodes tell each other: in A, and again and again."""
+    block, found = _sensor_config(id_)
+    if (unit := found.get(CONF_UNIT_OF_MEASUREMENT)) != "A":
+        raise cv.Invalid(f"{key}: the unit of sensor '{id_}' must be A, not {unit or 'none'}", path=path)
+    if block[CONF_PLATFORM] in SILENT_WHEN_DEAD:
+        raise cv.Invalid(
+            f"{key}: a {block[CONF_PLATFORM]} sensor keeps its last value when the link dies; take `packet_transport`, "
+            "which sends it again and again",
+            path=path,
+        )
+
+
+def _check_leader(circuit, path: list) -> None:
+    leader = circuit[CONF_LEADER]
+    if CONF_METER in circuit:
+        raise cv.Invalid(f"{CONF_LEADER}: the leader has the meter; give one of both", path=path)
+    _check_ampere(CONF_SHARE, leader[CONF_SHARE], [*path, CONF_SHARE])
+    if leader[CONF_WORST_CASE] > circuit[CONF_LIMIT]:
+        raise cv.Invalid(
+            f"{CONF_WORST_CASE}: {leader[CONF_WORST_CASE]:g} A is above the limit of {circuit[CONF_LIMIT]:g} A",
+            path=[*path, CONF_WORST_CASE],
+        )
+
+
 def _check_circuit(config, index: int) -> None:
     circuit = config[CONF_CIRCUITS][index]
     path = [CONF_CIRCUITS, index]
-    if CONF_METER in circuit:
+    if CONF_LEADER in circuit:
+        _check_leader(circuit, [*path, CONF_LEADER])
+    elif CONF_METER in circuit:
         _check_meter(circuit, [*path, CONF_METER])
+        _check_heartbeat(circuit[CONF_METER], [*path, CONF_METER])
     elif CONF_PARENT not in circuit and len(config[CONF_CIRCUITS]) > 1:
         raise cv.Invalid(
             f"{CONF_METER} is missing: circuit '{circuit[CONF_ID]}' has no {CONF_PARENT} either", path=path
@@ -360,6 +447,48 @@ def _check_charger(config, index: int) -> None:
     name = charger[CONF_ESP32EVSE_ID]
     if str(name) in [str(other[CONF_ESP32EVSE_ID]) for other in config[CONF_CHARGERS][:index]]:
         raise cv.Invalid(f"{CONF_ESP32EVSE_ID}: '{name}' stands twice in the list", path=path)
+    _check_circuits_of(config, charger, name, path)
+
+
+def _check_follower(config, index: int) -> None:
+    follower = config[CONF_FOLLOWERS][index]
+    path = [CONF_FOLLOWERS, index]
+    name = follower[CONF_ID]
+    _check_circuits_of(config, follower, name, path)
+    for key in (CONF_USABLE, *_DRAWN_KEYS):
+        if key in follower:
+            _check_ampere(key, follower[key], [*path, key])
+    if missing := [key for phase in follower[CONF_PHASES] if (key := f"drawn_{phase.lower()}") not in follower]:
+        raise cv.Invalid(f"{missing[0]} is missing: what '{name}' draws must be told from the house", path=path)
+    if 0 < follower[CONF_WORST_CASE] < follower[CONF_MIN_CURRENT]:
+        raise cv.Invalid(
+            f"{CONF_WORST_CASE}: {follower[CONF_WORST_CASE]:g} A is below the {CONF_MIN_CURRENT} of "
+            f"{follower[CONF_MIN_CURRENT]:g} A; write `pause`",
+            path=[*path, CONF_WORST_CASE],
+        )
+
+
+def _check_worst_cases(config) -> None:
+    """All that followers take when they hear nothing must fit."""
+    followers = config.get(CONF_FOLLOWERS, ())
+    if len(followers) + len(config[CONF_CHARGERS]) > MAX_CHARGERS:
+        raise cv.Invalid(
+            f"{CONF_FOLLOWERS}: {len(followers)} and {len(config[CONF_CHARGERS])} {CONF_CHARGERS} are more than "
+            f"{MAX_CHARGERS}; let another node lead some of them",
+            path=[CONF_FOLLOWERS],
+        )
+    for place, circuit in enumerate(config[CONF_CIRCUITS]):
+        total = sum(each[CONF_WORST_CASE] for each in followers if place in _path_of(config, each))
+        if total > (limit := circuit[CONF_LIMIT] - circuit[CONF_MARGIN]):
+            raise cv.Invalid(
+                f"{CONF_WORST_CASE}: the followers take {total:g} A together when they hear nothing, but circuit "
+                f"'{circuit[CONF_ID]}' has {limit:g} A; lower them, down to 6 A, or write `pause`",
+                path=[CONF_FOLLOWERS],
+            )
+
+
+def _check_circuits_of(config, charger, name, path: list) -> None:
+    """The circuits above a charger can carry it, and their meters see it."""
     least = charger[CONF_MIN_CURRENT]
     for circuit in (config[CONF_CIRCUITS][place] for place in _path_of(config, charger)):
         limit, margin = circuit[CONF_LIMIT], circuit[CONF_MARGIN]
@@ -409,6 +538,9 @@ def _final_validate(config):
         _check_circuit(config, index)
     for index in range(len(config[CONF_CHARGERS])):
         _check_charger(config, index)
+    for index in range(len(config.get(CONF_FOLLOWERS, ()))):
+        _check_follower(config, index)
+    _check_worst_cases(config)
     _check_grid_meter(config)
     if (fallback := config[CONF_FALLBACK]) > (limit := min(circuit[CONF_LIMIT] for circuit in config[CONF_CIRCUITS])):
         raise cv.Invalid(f"{CONF_FALLBACK}: {fallback:g} A is above the limit of {limit:g} A", path=[CONF_FALLBACK])
@@ -442,18 +574,24 @@ def _mask(phases: list[int]) -> int:
 async def _circuit_to_code(variable, config, index: int) -> None:
     circuit = config[CONF_CIRCUITS][index]
     meter = circuit.get(CONF_METER)
+    leader = circuit.get(CONF_LEADER)
     parent = circuit.get(CONF_PARENT)
+    source = meter or leader
     fields = _struct(
         "CircuitConfig",
         limit=circuit[CONF_LIMIT],
-        margin=circuit[CONF_MARGIN],
-        fallback=config[CONF_FALLBACK],
-        timeout_ms=meter[CONF_TIMEOUT].total_milliseconds if meter else 0,
+        margin=0.0 if leader else circuit[CONF_MARGIN],
+        fallback=leader[CONF_WORST_CASE] if leader else config[CONF_FALLBACK],
+        timeout_ms=source[CONF_TIMEOUT].total_milliseconds if source else 0,
         delay_ms=meter[CONF_DELAY].total_milliseconds if meter else 0,
         phases=_mask(meter_phases(meter) if meter else [0, 1, 2]),
         parent=data().circuits[str(parent)] if parent else NO_PARENT,
+        led=leader is not None,
     )
     cg.add(variable.add_circuit(circuit.get(CONF_NAME, str(circuit[CONF_ID])), fields))
+    if leader:
+        cg.add_define("USE_ESP32EVSE_LOAD_MANAGER_LEADER")
+        cg.add(variable.set_share(index, await cg.get_variable(leader[CONF_SHARE])))
     if meter is None:
         return
     for key in _SENSOR_KEYS:
@@ -465,20 +603,40 @@ async def _circuit_to_code(variable, config, index: int) -> None:
         cg.add(variable.meter(index).set_heartbeat(await cg.get_variable(meter[CONF_HEARTBEAT])))
 
 
+def _phase_map(charger) -> list[int]:
+    """The circuit's phase of each of the charger's, from 0; those that are not wired come last."""
+    wired = [PHASES.index(phase) for phase in charger[CONF_PHASES]]
+    return wired + [phase for phase in range(3) if phase not in wired]
+
+
+def _law_of(config, charger):
+    return _struct(
+        "ChargerConfig",
+        minimum=charger[CONF_MIN_CURRENT],
+        phases=_mask([PHASES.index(phase) for phase in charger[CONF_PHASES]]),
+        circuit=_circuit_of(config, charger),
+        priority=charger[CONF_PRIORITY],
+        worst_case=charger.get(CONF_WORST_CASE, -1.0),
+    )
+
+
+async def _follower_to_code(variable, config, follower) -> None:
+    mode = getattr(Mode, follower[CONF_MODE].upper())
+    timeout = follower[CONF_TIMEOUT].total_milliseconds
+    link = cg.Pvariable(follower[CONF_ID], variable.add_follower(_law_of(config, follower), timeout, mode))
+    cg.add(link.set_usable(await cg.get_variable(follower[CONF_USABLE])))
+    for phase, key in enumerate(_DRAWN_KEYS):
+        if key in follower:
+            cg.add(link.add_current(phase, await cg.get_variable(follower[key])))
+
+
 async def _charger_to_code(variable, config, index: int) -> None:
     charger = config[CONF_CHARGERS][index]
     hub_id = charger[CONF_ESP32EVSE_ID]
     hub = hub_of(hub_id)
-    wired = [PHASES.index(phase) for phase in charger[CONF_PHASES]]
-    phase_map = wired + [phase for phase in range(3) if phase not in wired]
     rows = _struct("Rows", **{name: hub.row(command) for name, command in _ROWS.items()})
-    law = _struct(
-        "ChargerConfig",
-        minimum=charger[CONF_MIN_CURRENT],
-        phases=_mask(wired),
-        circuit=_circuit_of(config, charger),
-        priority=charger[CONF_PRIORITY],
-    )
+    law = _law_of(config, charger)
+    phase_map = _phase_map(charger)
     mode = getattr(Mode, charger[CONF_MODE].upper())
     hub_variable = await cg.get_variable(hub_id)
     cg.add(variable.add_charger(hub_variable, rows, law, *phase_map, config[CONF_LEASE], mode))
@@ -505,14 +663,23 @@ def _number_all(config) -> None:
     """The places by which platforms and actions name circuits and chargers; before anything else can ask for them."""
     data().circuits |= {str(circuit[CONF_ID]): index for index, circuit in enumerate(config[CONF_CIRCUITS])}
     data().chargers |= {str(charger[CONF_ESP32EVSE_ID]): index for index, charger in enumerate(config[CONF_CHARGERS])}
+    first = len(config[CONF_CHARGERS])
+    followers = enumerate(config.get(CONF_FOLLOWERS, ()), first)
+    data().followers |= {str(follower[CONF_ID]): index for index, follower in followers}
     data().limits += [circuit[CONF_LIMIT] for circuit in config[CONF_CIRCUITS]]
+    data().lease = config[CONF_LEASE]
+    data().hubs += [
+        (hub_of(charger[CONF_ESP32EVSE_ID]), charger[CONF_MIN_CURRENT]) for charger in config[CONF_CHARGERS]
+    ]
     data().features |= {feature for feature in catalog.FEATURES if feature in config}
 
 
 async def to_code(config) -> None:
     _number_all(config)
     cg.add_define("USE_ESP32EVSE_LOAD_MANAGER")
-    cg.add_define("ESP32EVSE_LOAD_MANAGER_CHARGERS", len(config[CONF_CHARGERS]))
+    followers = config.get(CONF_FOLLOWERS, ())
+    cg.add_define("ESP32EVSE_LOAD_MANAGER_CHARGERS", len(config[CONF_CHARGERS]) + len(followers))
+    cg.add_define("ESP32EVSE_LOAD_MANAGER_FOLLOWERS", len(followers))
     cg.add_define("ESP32EVSE_LOAD_MANAGER_CIRCUITS", len(config[CONF_CIRCUITS]))
     for feature in catalog.FEATURES:
         if feature in config:
@@ -524,6 +691,8 @@ async def to_code(config) -> None:
         await _circuit_to_code(variable, config, index)
     for index in range(len(config[CONF_CHARGERS])):
         await _charger_to_code(variable, config, index)
+    for follower in followers:
+        await _follower_to_code(variable, config, follower)
     await _parts_to_code(variable, config)
     await _triggers_to_code(variable, config)
     CORE.add_job(_finish, variable)

@@ -27,6 +27,18 @@ template<typename... Ts> class SetCurrentLimitAction final : public Action<Ts...
   uint8_t index_;
 };
 
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_SAFE_DEFAULTS
+template<typename... Ts> class WriteSafeDefaultsAction final : public Action<Ts...> {
+ public:
+  WriteSafeDefaultsAction(LoadManager *manager, uint8_t index) : manager_(manager), index_(index) {}
+  void play(const Ts &...x) override { this->manager_->write_safe_defaults(this->index_); }
+
+ protected:
+  LoadManager *manager_;
+  uint8_t index_;
+};
+#endif
+
 template<typename... Ts> class SetCapacityLimitAction final : public Action<Ts...> {
  public:
   SetCapacityLimitAction(LoadManager *manager, uint8_t) : manager_(manager) {}

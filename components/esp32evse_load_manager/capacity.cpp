@@ -7,7 +7,14 @@ namespace esphome::esp32evse_load_manager {
 void CapacityQuarter::update(uint32_t epoch_s, float grid, float house, float seconds) {
   const uint32_t quarter = epoch_s / QUARTER_S;
   const uint16_t passed = epoch_s % QUARTER_S;
-  if (this->quarter_ == 0) {  // begun in the middle: who knows what was used before
+  const uint32_t leap = std::max(epoch_s, this->expected_) - std::min(epoch_s, this->expected_);
+  this->expected_ = epoch_s + static_cast<uint32_t>(seconds + 0.5f);
+  if (epoch_s == 0) {
+    this->quarter_ = 0;
+    this->house_ = house;
+    return;
+  }
+  if (this->quarter_ == 0 || leap > LEAP_S) {  // begun in the middle: who knows what was used before
     this->used_ = this->limit_ * passed / 3600.0f;
     this->house_ = house;
   } else if (quarter != this->quarter_) {
@@ -25,9 +32,13 @@ float CapacityQuarter::rest_() const {
 }
 
 float CapacityQuarter::available() const {
+  if (this->quarter_ == 0)
+    return std::max(this->limit_ - this->house_, 0.0f);
   return std::max(this->rest_() * 3600.0f / std::max<uint16_t>(this->left_s_, LAST_S) - RESERVE, 0.0f);
 }
 
-bool CapacityQuarter::is_exhausted() const { return this->rest_() <= RESERVE * this->left_s_ / 3600.0f * 1.0f; }
+bool CapacityQuarter::is_exhausted() const {
+  return this->quarter_ == 0 || this->rest_() <= RESERVE * this->left_s_ / 3600.0f;
+}
 
 }  // namespace esphome::esp32evse_load_manager

@@ -16,10 +16,12 @@ class CapacityQuarter {
   static constexpr float SAFETY_WH = 13.0f;     ///< a car and a meter that react late
   static constexpr float SMOOTHING_S = 180.0f;  ///< of the house's use, which is expected to go on
   static constexpr float RESERVE = 1800.0f;     ///< W
+  static constexpr uint16_t LEAP_S = 20;        ///< a clock that is set by more knows nothing of the quarter
 
   void set_limit(float watt) { this->limit_ = watt; }
   float limit() const { return this->limit_; }
-  /// Once a step: W from the grid, and W of the house without its chargers.
+  /// Once a step: W from the grid, and W of the house without its chargers. `epoch_s` 0: the clock is not known, and
+  /// every moment must keep the limit.
   void update(uint32_t epoch_s, float grid, float house, float seconds);
 
   /// W that the chargers may take now.
@@ -40,6 +42,7 @@ class CapacityQuarter {
   float used_{0};   // Wh
   float house_{0};  // W
   uint32_t quarter_{0};
+  uint32_t expected_{0};  // s, epoch of this step by the last one
   uint16_t left_s_{QUARTER_S};
 };
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 #: What an entity belongs to: it is named by this key, which may be left out where there is only one.
-MANAGER, CIRCUIT, CHARGER = "", "circuit", "charger"
+MANAGER, CIRCUIT, CHARGER, FOLLOWER = "", "circuit", "charger", "follower"
 
 MODES = ("off", "fast", "solar", "min_solar", "manual")
 
 #: Parts that cost nothing where they are not configured; each has its key in the configuration.
-SURPLUS, CAPACITY, DIMMING, UNBALANCE = "surplus", "capacity", "dimming", "unbalance"
-FEATURES = (SURPLUS, CAPACITY, DIMMING, UNBALANCE)
+SURPLUS, CAPACITY, DIMMING, UNBALANCE, FOLLOWERS = "surplus", "capacity", "dimming", "unbalance", "followers"
+FEATURES = (SURPLUS, CAPACITY, DIMMING, UNBALANCE, FOLLOWERS)
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,14 @@ ENTITIES: tuple[Entity, ...] = (
     Entity("select", "mode", "Mode", "off; fast: as much as the limits allow; solar: from the sun only; min_solar: the minimum always, more from the sun; manual: the charging current that a person has set", CHARGER, icon="mdi:ev-station"),
     Entity("number", "current_limit", "Current limit", "Of a circuit, per phase; never above the one in the configuration; remembered", CIRCUIT, unit="A", device_class="current", category="config", minimum=6, maximum=63, step=1),
     Entity("number", "capacity_limit", "Capacity limit", "Mean power of a quarter of an hour; remembered", needs=CAPACITY, unit="kW", device_class="power", category="config", minimum=1, maximum=50, step=0.1),
+    Entity("button", "safe_defaults", "Safe defaults", "Writes what the charger does after a restart without a living node, into its flash: the minimum as its default current, the lease as its default time limit", CHARGER, icon="mdi:shield-check", category="config"),
     Entity("sensor", "target_current", "Target current", "What the charger is told to offer; 0 while it is paused", CHARGER, unit="A", device_class="current", state_class="measurement"),
     Entity("sensor", "available_current", "Available current", "What the limits leave for this charger now", CHARGER, unit="A", device_class="current", state_class="measurement"),
+    Entity("sensor", "usable_current", "Usable current", "What the charger could use, 0 without a car or while a person has paused it; for a leader", CHARGER, unit="A", device_class="current", state_class="measurement", category="diagnostic"),
+    Entity("sensor", "drawn_current_l1", "Drawn current L1", "What the car takes, without delay; for a leader", CHARGER, unit="A", device_class="current", state_class="measurement", category="diagnostic"),
+    Entity("sensor", "drawn_current_l2", "Drawn current L2", "What the car takes, without delay; for a leader", CHARGER, unit="A", device_class="current", state_class="measurement", category="diagnostic"),
+    Entity("sensor", "drawn_current_l3", "Drawn current L3", "What the car takes, without delay; for a leader", CHARGER, unit="A", device_class="current", state_class="measurement", category="diagnostic"),
+    Entity("sensor", "share", "Share", "What this node leaves to a follower, 0 to let it pause; to be sent to it", FOLLOWER, needs=FOLLOWERS, unit="A", device_class="current", state_class="measurement"),
     Entity("sensor", "house_current_l1", "House current L1", "Of the circuit without its chargers", CIRCUIT, unit="A", device_class="current", state_class="measurement"),
     Entity("sensor", "house_current_l2", "House current L2", "Of the circuit without its chargers", CIRCUIT, unit="A", device_class="current", state_class="measurement"),
     Entity("sensor", "house_current_l3", "House current L3", "Of the circuit without its chargers", CIRCUIT, unit="A", device_class="current", state_class="measurement"),
@@ -83,6 +89,7 @@ class Automation:
 ACTIONS: tuple[Automation, ...] = (
     Automation("set_mode", "Choose a charger's mode", CHARGER, (Argument("mode", "string", "one of: " + ", ".join(MODES)),)),
     Automation("set_current_limit", "Lower or restore a circuit's limit", CIRCUIT, (Argument("current", "float", "6 A to the configured limit"),)),
+    Automation("write_safe_defaults", "As the button `safe_defaults`", CHARGER),
     Automation("set_capacity_limit", "Change the limit of a quarter's mean", MANAGER, (Argument("power", "float", "kW"),)),
 )  # fmt: skip
 
@@ -136,6 +143,17 @@ OPTIONS: tuple[Option, ...] = (
     Option("meter", "heartbeat", "sensor", "any sensor that changes with every telegram, for meters that speak only on change"),
     Option("meter", "timeout", "time", "without a sample for so long it is silent, 3 s to 5 min", "15s"),
     Option("meter", "delay", "time", "how old a sample is when it comes, up to 10 s", "1s"),
+    Option("circuits", "leader", "map", "another node says what the chargers may take, instead of a meter; also beside `limit`"),
+    Option("leader", "share", "sensor", "A, from the leader by `packet_transport`"),
+    Option("leader", "worst_case", "current or `pause`", "what the chargers take while the leader is silent, as it stands in the leader's `followers`"),
+    Option("leader", "timeout", "time", "without a share for so long the leader is silent, 3 s to 30 s", "15s"),
+    Option("followers", "id", "ID", "chargers of other nodes, which this one leads; up to four chargers in all"),
+    Option("followers", "circuit", "ID", "the circuit that feeds it", "the first"),
+    Option("followers", "worst_case", "current or `pause`", "what it takes when it hears nothing, and what is kept for it while it is silent"),
+    Option("followers", "usable", "sensor", "A, its `usable_current`"),
+    Option("followers", "drawn_l1, drawn_l2, drawn_l3", "sensor", "A, its `drawn_current_l1` ..."),
+    Option("followers", "phases, priority, min_current, mode", "", "as of `chargers`; phases as the follower has them itself"),
+    Option("followers", "timeout", "time", "3 s to 30 s", "15s"),
     Option("chargers", "esp32evse_id", "ID", "the charger"),
     Option("chargers", "circuit", "ID", "the circuit that feeds it", "the first"),
     Option("chargers", "phases", "list", "phases of the circuit, in the order of the charger's L1, L2, L3", "[L1, L2, L3]"),

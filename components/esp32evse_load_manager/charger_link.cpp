@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "esphome/core/hal.h"
 #include "esphome/core/log.h"
 
 namespace esphome::esp32evse_load_manager {
@@ -64,6 +65,21 @@ bool ChargerLink::on_wish(uint8_t row, uint32_t value) {
   return true;
 }
 
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_SAFE_DEFAULTS
+void ChargerLink::set_safe_defaults(uint8_t current_row, uint8_t time_limit_row, uint16_t deciampere) {
+  this->default_current_row_ = current_row;
+  this->default_time_limit_row_ = time_limit_row;
+  this->default_current_ = deciampere;
+}
+
+/// The hub reads back what it writes, and tells if the charger holds something else.
+void ChargerLink::write_safe_defaults() {
+  this->hub_->write(this->default_current_row_, this->default_current_);
+  if (this->default_time_limit_row_ != NO_ROW)
+    this->hub_->write(this->default_time_limit_row_, this->lease_s_);
+}
+#endif
+
 // --- the charger ------------------------------------------------------------------------------------------------------
 
 void ChargerLink::on_values(uint8_t row, esp32evse::Values &values) {
@@ -79,15 +95,13 @@ void ChargerLink::on_values(uint8_t row, esp32evse::Values &values) {
     this->maximum_ = static_cast<uint8_t>(number);
   } else if (row == this->rows_.charging_time) {
     this->charging_time_ = number;
-  } else if (row == this->rows_.meter_mode && number == DUMMY_METER) {
-    ESP_LOGW(TAG,
-             "The charger's meter mode is `dummy`: it shows what it offers, not what the car takes; choose a real "
-             "one if the board has it");
+  } else if (row == this->rows_.meter_mode) {
+    this->on_meter_mode_(number);
   } else if (row == this->rows_.enable) {
     this->on_enable_(number);
     values.set_number(this->wish_.enabled);
   } else if (row == this->rows_.current) {
-    this->current_.confirmed = number;
+    this->on_current_(number);
     const uint32_t most = this->maximum_ != 0 ? this->maximum_ * 10u : number;
     values.set_number(std::min<uint32_t>(this->wish_.current, most));
   } else if (row == this->rows_.time_limit && this->lease_s_ != 0) {
@@ -105,6 +119,30 @@ void ChargerLink::on_enable_(uint32_t enabled) {
     return;
   this->wish_.enabled = 0;
   this->changed_ = true;
+}
+
+/// Two managers at one charger would raise what the other has lowered: where something else goes on setting the
+/// current, its least value holds as well.
+void ChargerLink::on_current_(uint32_t current) {
+  const bool foreign = this->current_.confirmed != UNKNOWN && current != this->current_.confirmed &&
+                       current != this->current_.asked && !this->hub_->is_pending(this->rows_.current);
+  this->current_.confirmed = current;
+  if (!foreign)
+    return;
+  ESP_LOGW(TAG, "Something else has set the charging current to %.1f A", current * 0.1f);
+  this->foreign_at_ = millis();
+  this->foreign_least_ = static_cast<uint16_t>(std::min<uint32_t>(this->foreign_least_, current));
+  if (this->foreign_writes_ < CONTESTED)
+    this->foreign_writes_++;
+}
+
+void ChargerLink::on_meter_mode_(uint32_t mode) {
+  if (mode == DUMMY_METER && this->meter_mode_ != DUMMY_METER) {
+    ESP_LOGW(TAG,
+             "The charger's meter mode is `dummy`: it shows what it offers, not what the car takes; choose a real "
+             "one if the board has it");
+  }
+  this->meter_mode_ = static_cast<uint8_t>(mode);
 }
 
 void ChargerLink::on_online(bool online) {
@@ -128,7 +166,8 @@ ChargerView ChargerLink::view() const {
                 this->enable_.confirmed != UNKNOWN && this->current_.confirmed != UNKNOWN;
   view.vehicle = esp32evse::is_session(state);
   view.enabled = this->wish_.enabled != 0;
-  view.wish = this->wish_.current * 0.1f;
+  view.contested = this->is_contested_();
+  view.wish = (view.contested ? std::min(this->wish_.current, this->foreign_least_) : this->wish_.current) * 0.1f;
   view.maximum = this->maximum_;
   return view;
 }
@@ -137,6 +176,10 @@ ChargerView ChargerLink::view() const {
 
 /// What is lower is written first, so that a start never meets an old, higher current.
 void ChargerLink::apply(const Order &order, uint32_t now) {
+  if (this->foreign_writes_ > 0 && now - this->foreign_at_ >= CONTESTED_MS) {
+    this->foreign_writes_ = 0;
+    this->foreign_least_ = NO_WISH;
+  }
   if (!this->online_)
     return;
   const auto current = static_cast<uint32_t>(order.ampere * 10.0f + 0.01f);  // 0.1 A, never rounded up

@@ -37,7 +37,7 @@ void Circuit::configure(const CircuitConfig &config, uint32_t now) {
 }
 
 bool Circuit::is_plausible_(float ampere) const {
-  return std::fabs(ampere) <= ABSURD * this->config_.limit;  // false for NaN
+  return std::fabs(ampere) <= ABSURD * this->most_;  // false for NaN
 }
 
 /// The sample says only that the house lies between `mains - own_high` and `mains - own_low`. While a car ramps these
@@ -45,6 +45,7 @@ bool Circuit::is_plausible_(float ampere) const {
 bool Circuit::on_sample(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t now,
                         PhaseMask updated) {
   PhaseMask taken = 0;
+  const float since = (now - this->sensed_) * 0.001f;
   for (uint8_t phase = 0; phase < PHASES; phase++) {
     if (!has_phase(updated & this->config_.phases, phase) || !this->is_plausible_(mains[phase]))
       continue;
@@ -58,9 +59,25 @@ bool Circuit::on_sample(const Phases &mains, const Phases &own_low, const Phases
     this->updated_[phase] = now;
   }
   this->known_ |= taken;
+  if (taken == this->config_.phases) {
+    this->sense_.add(this->mains_, own_low, own_high, std::min(since, 15.0f));
+    this->sensed_ = now;
+  }
   if (taken != 0 && !this->is_starting())
     this->record_(now);
-  return taken == (updated & this->config_.phases);
+  this->fresh_ |= taken;
+  if (this->fresh_ != this->config_.phases)
+    return false;
+  this->fresh_ = 0;
+  return true;
+}
+
+void Circuit::on_share(float ampere, uint32_t now) {
+  if (!(ampere >= 0 && ampere <= this->most_))
+    return;
+  Phases taken;
+  std::fill_n(taken.value, PHASES, this->config_.limit - ampere);
+  this->on_sample(taken, {}, {}, now, ALL_PHASES);
 }
 
 /// The oldest of its phases counts.
@@ -75,7 +92,7 @@ bool Circuit::is_overdue_(uint32_t now) const {
 void Circuit::update(uint32_t now) {
   if (!this->has_meter())
     return this->record_(now);
-  if (!this->is_overdue_(now))
+  if (!this->is_lost_(now))
     return;
   for (uint32_t &updated : this->updated_) {  // stays overdue when the clock wraps around
     if (now - updated > 2 * this->config_.timeout_ms)
@@ -87,7 +104,7 @@ void Circuit::update(uint32_t now) {
 }
 
 void Circuit::record_(uint32_t now) {
-  if (this->has_meter() && this->is_overdue_(now))
+  if (this->has_meter() && this->is_lost_(now))
     return;
   this->silent_ = false;
   this->valid_ = true;
@@ -108,8 +125,24 @@ float Circuit::room(uint8_t phase) const {
 }
 
 float Circuit::lasting_room(uint8_t phase) const {
+  if (this->is_promised_())
+    return this->room(phase) + SPARE;
   const LastingRoom &lasting = this->lasting_[phase];
   return std::min({lasting.get() + HARMLESS * this->config_.limit, lasting.get(SHORT), this->room(phase)});
+}
+
+float Circuit::steady_room(uint8_t phase) const {
+  if (this->is_promised_())
+    return this->room(phase) + SPARE;
+  return std::min(this->lasting_[phase].get(), this->room(phase));
+}
+
+Reason Circuit::fault() const {
+  if (this->is_led())
+    return Reason::LEADER_SILENT;
+  if (this->sense_.is_blind())
+    return Reason::METER_BLIND;
+  return this->sense_.is_backwards() ? Reason::METER_BACKWARDS : Reason::METER_SILENT;
 }
 
 float Circuit::breaker_used() const {

@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "breaker.h"
+#include "meter_sense.h"
+#include "parts.h"
 #include "phases.h"
+#include "reason.h"
 
 namespace esphome::esp32evse_load_manager {
 
@@ -14,7 +17,8 @@ struct CircuitConfig {
   uint32_t timeout_ms;  ///< a meter without a sample for so long is silent; 0: no meter, only its chargers count
   uint32_t delay_ms;    ///< how old a sample is when it comes
   PhaseMask phases;
-  uint8_t parent;  ///< NO_PARENT at the root
+  uint8_t parent;   ///< NO_PARENT at the root
+  bool led{false};  ///< another node says what its chargers may take
 
   static constexpr uint8_t NO_PARENT = 0xFF;
 };
@@ -40,9 +44,9 @@ class Circuit {
  public:
   /// x limit: a breaker holds 1.13 for an hour, so loads that come back may bring it so far until the charger follows.
   static constexpr float HARMLESS = 0.1f;
-  static constexpr uint8_t SHORT = 2;  ///< buckets
-  static constexpr float ABSURD =
-      3.0f;  ///< x limit: no house draws this for a sample's time, but a wrong unit shows it
+  static constexpr uint8_t SHORT = 2;    ///< buckets
+  static constexpr float ABSURD = 3.0f;  ///< x limit: no house draws it for a sample's time, a wrong unit shows it
+  static constexpr float SPARE = 0.5f;   ///< A that must be left over the minimum for a start
 
   void configure(const CircuitConfig &config, uint32_t now);
   /// Lowers the configured limit, or restores it.
@@ -52,14 +56,18 @@ class Circuit {
 
   /// A sample of the meter; `own_low` and `own_high` bound what the circuit's chargers drew when it was taken.
   /// `updated` phases are new, the others as they were.
-  /// False: a phase of it is impossible, and counts as not new.
+  /// True: every phase is new since it was true last. An impossible value counts as not new.
   bool on_sample(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t now, PhaseMask updated);
+  /// A that the leader leaves to all the circuit's chargers.
+  void on_share(float ampere, uint32_t now);
   /// Once a step, before the questions below.
   void update(uint32_t now);
 
   bool has_meter() const { return this->config_.timeout_ms != 0; }
-  /// A sample has come, and it is not too old.
+  /// A sample has come, it is not too old, and it can be right.
   bool is_valid() const { return this->valid_; }
+  /// Why it is not valid.
+  Reason fault() const;
   /// No sample has come yet, and there is still time for it.
   bool is_starting() const { return this->known_ != this->config_.phases && !this->silent_; }
   float house(uint8_t phase) const { return this->house_[phase]; }
@@ -71,13 +79,19 @@ class Circuit {
   /// A that they could have taken all the last time: up to this they may rise.
   float lasting_room(uint8_t phase) const;
   /// A that was there in every one of the last minutes: enough of it lets a charger start.
-  float steady_room(uint8_t phase) const { return std::min(this->lasting_[phase].get(), this->room(phase)); }
-  bool allows_overload(uint8_t phase) const { return this->valid_ && this->breaker_[phase].allows_overload(); }
+  float steady_room(uint8_t phase) const;
+  bool allows_overload(uint8_t phase) const {
+    return this->valid_ && !this->is_led() && this->breaker_[phase].allows_overload();
+  }
+  bool is_led() const { return HAS_LEADER && this->config_.led; }
   float breaker_used() const;
 
  protected:
   bool is_plausible_(float ampere) const;
   bool is_overdue_(uint32_t now) const;
+  /// Its room is given, not measured: nothing in it comes and goes.
+  bool is_promised_() const { return this->silent_ || this->is_led(); }
+  bool is_lost_(uint32_t now) const { return this->sense_.is_wrong() || this->is_overdue_(now); }
   void record_(uint32_t now);
   void record_rooms_(uint32_t now);
 
@@ -86,8 +100,11 @@ class Circuit {
   Phases mains_, house_;
   LastingRoom lasting_[PHASES];
   Breaker breaker_[PHASES];
+  MeterSense sense_;
   uint32_t updated_[PHASES]{};  // when each phase last was
   PhaseMask known_{0};          // that a sample has ever come of
+  uint32_t sensed_{0};
+  PhaseMask fresh_{0};
   bool silent_{false};
   bool valid_{false};
 };

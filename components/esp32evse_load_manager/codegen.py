@@ -18,10 +18,12 @@ DOMAIN = "esp32evse_load_manager"
 CONF_MANAGER_ID = "load_manager_id"
 CONF_CIRCUIT = "circuit"
 CONF_CHARGER = "charger"
+NO_ROW = 0xFF
 
 load_manager_ns = cg.esphome_ns.namespace(DOMAIN)
 LoadManager = load_manager_ns.class_("LoadManager", cg.Component)
 Circuit = load_manager_ns.class_("Circuit")
+FollowerLink = load_manager_ns.class_("FollowerLink")
 
 
 @dataclass
@@ -30,9 +32,13 @@ class Data:
 
     circuits: dict[str, int] = field(default_factory=dict)
     chargers: dict[str, int] = field(default_factory=dict)
+    followers: dict[str, int] = field(default_factory=dict)
     features: set[str] = field(default_factory=set)
     limits: list[float] = field(default_factory=list)
     factors: dict[str, float] = field(default_factory=dict)  # A for a meter sensor's unit
+    lease: int = 0  # s
+    hubs: list[Any] = field(default_factory=list)  # of the chargers, each with its minimum in A
+    safe_defaults: set[int] = field(default_factory=set)  # chargers for which somebody may ask for them
     bindings: list[tuple[catalog.Entity, MockObj, int]] = field(default_factory=list)
 
 
@@ -58,6 +64,8 @@ def belongs_to(of: str) -> dict:
         from esphome.components.esp32evse import Esp32Evse
 
         return {cv.Optional(CONF_CHARGER): cv.use_id(Esp32Evse)}
+    if of == catalog.FOLLOWER:
+        return {cv.Optional(catalog.FOLLOWER): cv.use_id(FollowerLink)}
     return {}
 
 
@@ -76,6 +84,8 @@ def platform_schema(platform: str, make_schema) -> cv.Schema:
 def _known(of: str, config) -> list[str]:
     if of == catalog.CIRCUIT:
         return [str(circuit[CONF_ID]) for circuit in config["circuits"]]
+    if of == catalog.FOLLOWER:
+        return [str(follower[CONF_ID]) for follower in config.get(catalog.FOLLOWERS, ())]
     return [str(charger["esp32evse_id"]) for charger in config["chargers"]]
 
 
@@ -99,12 +109,12 @@ def final_platform(platform: str):
         for entity in catalog.entities(platform):
             if entity.key not in config:
                 continue
-            check_belonging(entity.of, config, entity.key)
             if entity.needs and entity.needs not in manager:
                 raise cv.Invalid(
                     f"{entity.key}: there is no `{entity.needs}:` in {DOMAIN}, so it would show nothing",
                     path=[entity.key],
                 )
+            check_belonging(entity.of, config, entity.key)
         return config
 
     return validator
@@ -115,9 +125,13 @@ def final_platform(platform: str):
 
 def index_of(of: str, config) -> int:
     """The place of what `config` names, in the manager's list."""
-    places = {catalog.CIRCUIT: data().circuits, catalog.CHARGER: data().chargers}.get(of, {})
-    named = config.get(of) if of else None
-    return places[str(named)] if named is not None else 0
+    if of == catalog.MANAGER:
+        return 0
+    places = {catalog.CIRCUIT: data().circuits, catalog.CHARGER: data().chargers, catalog.FOLLOWER: data().followers}[
+        of
+    ]
+    named = config.get(of)
+    return places[str(named)] if named is not None else min(places.values())
 
 
 async def platform_to_code(platform: str, config, make_entity) -> None:
@@ -131,10 +145,22 @@ async def platform_to_code(platform: str, config, make_entity) -> None:
         data().bindings.append((entity, variable, index))
 
 
+def need_safe_defaults(manager: MockObj, charger: int) -> None:
+    """A button or an action may ask for them."""
+    if charger in data().safe_defaults:
+        return
+    data().safe_defaults.add(charger)
+    hub, minimum = data().hubs[charger]
+    cg.add_define("USE_ESP32EVSE_LOAD_MANAGER_SAFE_DEFAULTS")
+    time_limit = hub.row("DEFCHTIMELIM") if data().lease else NO_ROW
+    cg.add(manager.set_safe_defaults(charger, hub.row("DEFCHCUR"), time_limit, round(minimum * 10)))
+
+
 def emit_bindings(manager: MockObj) -> None:
     lines = [
         f"  {{{variable}, {DOMAIN}::publish_{entity.platform}_{entity.key}, {index}}},"
         for entity, variable, index in data().bindings
+        if entity.platform != "button"  # they show nothing
     ]
     if not lines:
         return

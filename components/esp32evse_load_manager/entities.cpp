@@ -48,6 +48,33 @@ void publish_sensor_target_current(const Binding &binding, LoadManager &manager)
   publish(binding, order.run ? order.ampere : 0.0f);
 }
 
+/// Nothing before the follower was heard, lest it pauses while this node starts.
+void publish_sensor_share(const Binding &binding, LoadManager &manager) {
+  if (manager.law().order(binding.index).valid)
+    publish_sensor_target_current(binding, manager);
+}
+
+/// NAN tells a leader that this node knows nothing of its charger.
+void publish_sensor_usable_current(const Binding &binding, LoadManager &manager) {
+  publish(binding, manager.law().view(binding.index).online ? manager.law().usable(binding.index) : NAN);
+}
+
+static void publish_drawn(const Binding &binding, const LoadManager &manager, uint8_t phase) {
+  publish(binding, manager.law().own(binding.index)[phase]);
+}
+
+void publish_sensor_drawn_current_l1(const Binding &binding, LoadManager &manager) {
+  publish_drawn(binding, manager, 0);
+}
+
+void publish_sensor_drawn_current_l2(const Binding &binding, LoadManager &manager) {
+  publish_drawn(binding, manager, 1);
+}
+
+void publish_sensor_drawn_current_l3(const Binding &binding, LoadManager &manager) {
+  publish_drawn(binding, manager, 2);
+}
+
 void publish_sensor_available_current(const Binding &binding, LoadManager &manager) {
   publish(binding, manager.law().available(binding.index));
 }

@@ -2,6 +2,9 @@
 
 #include "load_manager.h"
 #include "esphome/core/defines.h"
+#ifdef USE_BUTTON
+#include "esphome/components/button/button.h"
+#endif
 #ifdef USE_NUMBER
 #include "esphome/components/number/number.h"
 #endif
@@ -27,6 +30,19 @@ class ModeSelect final : public select::Select {
 
  protected:
   void control(size_t option) override { this->manager_->set_mode(this->charger_, mode_of(option)); }
+
+  LoadManager *manager_;
+  uint8_t charger_;
+};
+#endif
+
+#if defined(USE_BUTTON) && defined(USE_ESP32EVSE_LOAD_MANAGER_SAFE_DEFAULTS)
+class SafeDefaultsButton final : public button::Button {
+ public:
+  SafeDefaultsButton(LoadManager *manager, uint8_t charger) : manager_(manager), charger_(charger) {}
+
+ protected:
+  void press_action() override { this->manager_->write_safe_defaults(this->charger_); }
 
   LoadManager *manager_;
   uint8_t charger_;
@@ -66,6 +82,11 @@ void publish_number_capacity_limit(const Binding &binding, LoadManager &manager)
 #endif
 #ifdef USE_SENSOR
 void publish_sensor_target_current(const Binding &binding, LoadManager &manager);
+void publish_sensor_usable_current(const Binding &binding, LoadManager &manager);
+void publish_sensor_drawn_current_l1(const Binding &binding, LoadManager &manager);
+void publish_sensor_drawn_current_l2(const Binding &binding, LoadManager &manager);
+void publish_sensor_drawn_current_l3(const Binding &binding, LoadManager &manager);
+void publish_sensor_share(const Binding &binding, LoadManager &manager);
 void publish_sensor_available_current(const Binding &binding, LoadManager &manager);
 void publish_sensor_house_current_l1(const Binding &binding, LoadManager &manager);
 void publish_sensor_house_current_l2(const Binding &binding, LoadManager &manager);

@@ -21,7 +21,7 @@ void Law::add_charger(const ChargerConfig &config) {
 
 void Law::adopt(uint8_t charger, bool running, float ampere) {
   this->chargers_[charger].order.run = running;
-  this->chargers_[charger].order.ampere = std::max(ampere, this->chargers_[charger].config.minimum);
+  this->chargers_[charger].order.ampere = std::max(ampere, this->chargers_[charger].minimum());
 }
 
 // --- what there is ----------------------------------------------------------------------------------------------------
@@ -37,13 +37,20 @@ void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMas
       return;  // what is the house's will be seen soon
     charger.own.advance(now);
     for (uint8_t phase = 0; phase < PHASES; phase++) {
-      const OwnCurrent::Range range = charger.own.range(phase, delay / 2, delay + delay / 2 + 1000);
-      low[phase] += range.low;
-      high[phase] += range.high;
+      const uint32_t youngest = charger.config.is_remote() ? 0 : delay / 2;  // what comes from afar is late itself
+      const OwnCurrent::Range range = charger.own.range(phase, youngest, delay + delay / 2 + 1000);
+      low[phase] += charger.view.online ? range.low : 0.0f;  // a silent one may have stopped, and may go on
+      high[phase] += this->is_lost_(charger, now) ? charger.config.worst_case : range.high;
     }
   }
   if (!this->circuits_[circuit].on_sample(mains, low, high, now, updated))
     return;
+  for (uint8_t i = 0; i < this->charger_count_; i++)
+    this->chargers_[i].fresh |= 1 << circuit;
+}
+
+void Law::on_share(uint8_t circuit, float ampere, uint32_t now) {
+  this->circuits_[circuit].on_share(ampere, now);
   for (uint8_t i = 0; i < this->charger_count_; i++)
     this->chargers_[i].fresh |= 1 << circuit;
 }
@@ -59,7 +66,7 @@ void Law::update_circuits_(uint32_t now) {
 }
 
 float Law::least_power_(const Charger &charger) const {
-  return charger.config.minimum * count_phases(this->phases_of_(charger)) * VOLTAGE;
+  return charger.minimum() * count_phases(this->phases_of_(charger)) * VOLTAGE;
 }
 
 /// The sun is what the house leaves over, and what the chargers that do not follow the sun leave of it.
@@ -108,6 +115,8 @@ void Law::fill_rooms_(float *rooms, bool lasting) const {
 
 void Law::observe_(Charger &charger, uint32_t now) {
   charger.own.advance(now);
+  if (charger.view.online || charger.heard == 0)
+    charger.heard = now;
   PhaseMask carrying = 0;
   for (uint8_t phase = 0; phase < PHASES; phase++)
     carrying |= charger.own.latest()[phase] > DRAWS ? 1 << phase : 0;
@@ -128,6 +137,11 @@ void Law::observe_(Charger &charger, uint32_t now) {
 /// It is there, it may, and it has a car.
 bool Law::takes_part_(const Charger &charger) const {
   return charger.view.vehicle && charger.view.enabled && charger.mode != Mode::OFF;
+}
+
+float Law::usable(uint8_t charger) const {
+  const ChargerView &view = this->chargers_[charger].view;
+  return this->takes_part_(this->chargers_[charger]) ? std::min(view.wish, view.maximum) : 0.0f;
 }
 
 PoolMask Law::pools_of_(const Charger &charger) const {
@@ -181,7 +195,7 @@ uint32_t Law::rank_(const Charger &charger, uint32_t now) const {
 /// A, by the person, the charger, and what the car takes.
 float Law::bound_of_(const Charger &charger) const {
   const float need = charger.own.peak() + ABOVE_DRAW;
-  return std::max(std::min({charger.view.wish, charger.view.maximum, need}), charger.config.minimum);
+  return std::max(std::min({charger.view.wish, charger.view.maximum, need}), charger.minimum());
 }
 
 Demand Law::demand_(const Charger &charger, uint32_t now) const {
@@ -189,12 +203,15 @@ Demand Law::demand_(const Charger &charger, uint32_t now) const {
   demand.phases = this->phases_of_(charger);
   demand.pools = this->pools_of_(charger);
   demand.lenders = this->lenders_of_(charger);
-  demand.rank = this->rank_(charger, now);
-  demand.minimum = charger.config.minimum;
+  if constexpr (HAS_SEVERAL)
+    demand.rank = this->rank_(charger, now);
+  demand.minimum = charger.minimum();
   demand.most = this->bound_of_(charger);
   demand.wants = this->takes_part_(charger);
-  if (!charger.view.online) {  // it may go on with what it last had
-    demand.minimum = demand.most = std::max(charger.order.run ? charger.order.ampere : 0.0f, charger.own.peak());
+  if (HAS_SEVERAL && !charger.view.online) {  // it may go on with what it last had
+    const float last = std::max(charger.order.run ? charger.order.ampere : 0.0f, charger.own.peak());
+    demand.minimum = demand.most =
+        this->is_lost_(charger, now) ? charger.config.worst_case : std::max(last, charger.config.worst_case);
     demand.lenders = demand.pools;
     demand.rank = 0;
     demand.wants = demand.most > 0;
@@ -249,7 +266,7 @@ void Law::step(uint32_t now, uint32_t epoch_s) {
       continue;
     if (charger.order.run) {
       // Nothing is lent to who had its turn: one that waits may take its place.
-      if (now - charger.switched >= TURN_MS)
+      if (HAS_SEVERAL && now - charger.switched >= TURN_MS)
         demands[i].lenders &= ~(pool_bit(CIRCUIT_POOLS) - 1);
       continue;
     }
@@ -260,7 +277,7 @@ void Law::step(uint32_t now, uint32_t epoch_s) {
   this->fill_rooms_(rooms, true);
   share(demands, lasting, this->charger_count_, rooms);
   this->turn_wanted_ = false;
-  for (uint8_t i = 0; i < this->charger_count_; i++)
+  for (uint8_t i = 0; HAS_SEVERAL && i < this->charger_count_; i++)
     this->turn_wanted_ |= !this->chargers_[i].order.run && lasting[i].ampere > 0;
 
   for (uint8_t i = 0; i < this->charger_count_; i++)
@@ -273,15 +290,16 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
     charger.fresh = 0;  // samples from before do not count
   if (!charger.view.online) {
     order.why = {Reason::CHARGER_SILENT};
+    if (this->is_lost_(charger, now))  // what it takes by itself, should it hear this
+      order = {true, charger.config.worst_case > 0, charger.config.worst_case, order.why};
     return;
   }
-  for (uint8_t i = 0; i < this->circuit_count_; i++) {
-    if ((charger.path >> i & 1) != 0 && this->circuits_[i].is_starting()) {
-      order.why = {Reason::STARTING, i};
-      return;
-    }
-  }
   order.valid = true;
+  if (this->takes_part_(charger) && this->is_starting_(charger)) {  // goes on as it was found, but never higher
+    order.why = {Reason::STARTING};
+    order.ampere = charger.draws ? std::min(order.ampere, this->bound_of_(charger)) : charger.minimum();
+    return;
+  }
   if (this->takes_part_(charger)) {
     order.run ? this->run_(charger, share, lasting, now) : this->wait_(charger, lasting, now);
     return;
@@ -292,30 +310,43 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
   // Ready for a car, unless it would have to wait for the sun; its current is found when it has come.
   order.run =
       order.why.reason == Reason::NO_VEHICLE && charger.mode != Mode::SOLAR && this->narrow_pool_(charger) == NO_POOL;
-  order.ampere = charger.config.minimum;
+  order.ampere = charger.minimum();
   charger.available = 0;
   charger.switched = now;
 }
 
-/// The circuit's phase that had no room for the minimum in the last minutes, or NO_POOL.
+/// One of the meters above it has not spoken yet.
+bool Law::is_starting_(const Charger &charger) const {
+  for (uint8_t i = 0; i < this->circuit_count_; i++) {
+    if ((charger.path >> i & 1) != 0 && this->circuits_[i].is_starting())
+      return true;
+  }
+  return false;
+}
+
+/// The circuit's phase that had the least room in the last minutes, and not enough for the minimum; or NO_POOL.
 uint8_t Law::narrow_pool_(const Charger &charger) const {
   const PoolMask pools = this->pools_of_(charger);
+  float least = charger.minimum() + SPARE;
+  uint8_t narrowest = NO_POOL;
   for (uint8_t pool = 0; pool < this->circuit_count_ * PHASES; pool++) {
     const float room = this->circuits_[pool / PHASES].steady_room(pool % PHASES);
-    if ((pools & pool_bit(pool)) != 0 && room < charger.config.minimum + SPARE)
-      return pool;
+    if ((pools & pool_bit(pool)) != 0 && room < least) {
+      least = room;
+      narrowest = pool;
+    }
   }
-  return NO_POOL;
+  return narrowest;
 }
 
 void Law::run_(Charger &charger, const Share &share, const Share &lasting, uint32_t now) {
   Order &order = charger.order;
   charger.available = share.ampere;
   if (share.ampere <= 0) {
-    this->pause_(charger, share.crowded_out ? Why{Reason::OTHER_FIRST} : this->why_pool_(share.bound_by), now);
+    this->pause_(charger, this->why_nothing_(share), now);
     return;
   }
-  if (this->turn_wanted_ && lasting.crowded_out && now - charger.switched >= TURN_MS) {
+  if (HAS_SEVERAL && this->turn_wanted_ && lasting.crowded_out && now - charger.switched >= TURN_MS) {
     this->pause_(charger, {Reason::OTHER_FIRST}, now);
     return;
   }
@@ -337,7 +368,7 @@ float Law::rise_(Charger &charger, uint32_t now) const {
 
 void Law::wait_(Charger &charger, const Share &lasting, uint32_t now) {
   charger.available = lasting.ampere;
-  charger.order.ampere = charger.config.minimum;
+  charger.order.ampere = charger.minimum();
   const uint8_t narrow = this->narrow_pool_(charger);
   const Why obstacle = this->obstacle_(charger, now);
   if (narrow != NO_POOL) {
@@ -347,7 +378,7 @@ void Law::wait_(Charger &charger, const Share &lasting, uint32_t now) {
   } else if (lasting.ampere > 0) {
     this->start_(charger, now);
   } else {
-    charger.order.why = lasting.crowded_out ? Why{Reason::OTHER_FIRST} : this->why_pool_(lasting.bound_by);
+    charger.order.why = this->why_nothing_(lasting);
   }
 }
 
@@ -368,7 +399,7 @@ void Law::pause_(Charger &charger, const Why &why, uint32_t now) {
     this->account_.reset();
   charger.starts = std::max<uint8_t>(charger.starts, 1);
   charger.order.run = false;
-  charger.order.ampere = charger.config.minimum;
+  charger.order.ampere = charger.minimum();
   charger.order.why = why;
   charger.switched = now;
 }
@@ -378,19 +409,21 @@ void Law::pause_(Charger &charger, const Why &why, uint32_t now) {
 Why Law::why_pool_(uint8_t pool) const {
   if (pool < CIRCUIT_POOLS) {
     const auto circuit = static_cast<uint8_t>(pool / PHASES);
-    const bool valid = this->circuits_[circuit].is_valid();
-    return {valid ? Reason::CIRCUIT_LIMIT : Reason::METER_SILENT, circuit, static_cast<uint8_t>(pool % PHASES)};
+    const Circuit &found = this->circuits_[circuit];
+    const Reason limit = found.is_led() ? Reason::LEADERS_SHARE : Reason::CIRCUIT_LIMIT;
+    return {found.is_valid() ? limit : found.fault(), circuit, static_cast<uint8_t>(pool % PHASES)};
   }
-  switch (pool) {
-    case DIMMING_POOL:
-      return {Reason::DIMMED};
-    case CAPACITY_POOL:
-      return {Reason::CAPACITY};
-    case SURPLUS_POOL:
-      return {Reason::FOLLOWS_SUN};
-    default:
-      return {Reason::UNBALANCE};
-  }
+  if (HAS_DIMMING && pool == DIMMING_POOL)
+    return {Reason::DIMMED};
+  if (HAS_CAPACITY && pool == CAPACITY_POOL)
+    return {Reason::CAPACITY};
+  return {HAS_SURPLUS && pool == SURPLUS_POOL ? Reason::FOLLOWS_SUN : Reason::UNBALANCE};
+}
+
+Why Law::why_nothing_(const Share &share) const {
+  if (HAS_SEVERAL && share.crowded_out)
+    return {Reason::OTHER_FIRST};
+  return HAS_SURPLUS && share.bound_by == SURPLUS_POOL ? Why{Reason::WAITING_FOR_SUN} : this->why_pool_(share.bound_by);
 }
 
 Why Law::why_running_(const Charger &charger, const Share &share, const Share &lasting, bool rising) const {
@@ -407,6 +440,8 @@ Why Law::why_running_(const Charger &charger, const Share &share, const Share &l
   const float bound = std::min(charger.view.wish, charger.view.maximum);
   if (charger.order.ampere < bound)
     return {charger.draws ? Reason::CAR_TAKES_LESS : Reason::CAR_TAKES_NOTHING};
+  if (charger.view.contested)
+    return {Reason::SET_ELSEWHERE};
   return {charger.view.wish < charger.view.maximum ? Reason::YOUR_LIMIT : Reason::CHARGER_MAXIMUM};
 }
 

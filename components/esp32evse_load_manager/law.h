@@ -24,18 +24,22 @@ struct ChargerConfig {
   float minimum;     ///< A, 6 or what the car needs to start
   PhaseMask phases;  ///< to which it is wired
   uint8_t circuit;
-  uint8_t priority;  ///< 1 is served first
+  uint8_t priority;      ///< 1 is served first
+  float worst_case{-1};  ///< A that a charger of another node takes when it hears nothing; negative: it is this node's
+
+  bool is_remote() const { return HAS_FOLLOWERS && this->worst_case >= 0; }
 };
 
 /// What is known of a charger now.
 struct ChargerView {
   bool online{false};
-  bool vehicle{false};   ///< one is connected
-  bool offering{false};  ///< the pilot offers energy (B2, C2, D2)
-  bool charging{false};  ///< C2, D2
-  bool enabled{true};    ///< a person's word: false pauses until a person says otherwise
-  float wish{63.0f};     ///< A, a person's upper bound
-  float maximum{63.0f};  ///< A, the charger's own
+  bool vehicle{false};    ///< one is connected
+  bool offering{false};   ///< the pilot offers energy (B2, C2, D2)
+  bool charging{false};   ///< C2, D2
+  bool contested{false};  ///< something else sets its current, too
+  bool enabled{true};     ///< a person's word: false pauses until a person says otherwise
+  float wish{63.0f};      ///< A, a person's upper bound
+  float maximum{63.0f};   ///< A, the charger's own
 };
 
 /// What the charger shall do.
@@ -58,15 +62,16 @@ struct Settings {
 /// Pure logic; times are in ms and may wrap around. step() is called once a second and after every sample.
 class Law {
  public:
-  static constexpr float RISE_A_PER_S = 1.0f;         ///< slower than most cars, so that the meter sees what happens
-  static constexpr float SPARE = 0.5f;                ///< A that must be left over the minimum for a start
+  static constexpr float RISE_A_PER_S = 1.0f;  ///< slower than most cars, so that the meter sees what happens
+  static constexpr float SPARE = Circuit::SPARE;
   static constexpr float ABOVE_DRAW = 4.0f;           ///< A: the offer is not more than this above what the car takes
   static constexpr float DRAWS = 0.5f;                ///< A: a phase with more than this is used
   static constexpr uint32_t LONGEST_STEP_MS = 15000;  ///< after a longer gap nothing rises
   static constexpr uint32_t TURN_MS = 900000;         ///< where not all fit
   static constexpr uint32_t IDLE_MS = 120000;         ///< a car that takes nothing for so long lets others go first
-  static constexpr uint8_t SOLAR_STARTS = 8;          ///< of a car in a day
-  static constexpr uint32_t NIGHT_MS = 6 * 3600000;   ///< a pause so long begins a new day
+  static constexpr uint32_t GRACE_MS = 30000;  ///< in which one that has fallen silent may still have its last share
+  static constexpr uint8_t SOLAR_STARTS = 8;   ///< of a car in a day
+  static constexpr uint32_t NIGHT_MS = 6 * 3600000;  ///< a pause so long begins a new day
 
   void configure(const Settings &settings) {
     this->settings_ = settings;
@@ -80,6 +85,7 @@ class Law {
   void set_mode(uint8_t charger, Mode mode) { this->chargers_[charger].mode = mode; }
   Mode mode(uint8_t charger) const { return this->chargers_[charger].mode; }
   void set_view(uint8_t charger, const ChargerView &view) { this->chargers_[charger].view = view; }
+  const ChargerView &view(uint8_t charger) const { return this->chargers_[charger].view; }
   void set_dimmed(bool dimmed) { this->dimmed_ = dimmed; }
   Settings &settings() { return this->settings_; }
   Circuit &circuit(uint8_t circuit) { return this->circuits_[circuit]; }
@@ -91,10 +97,15 @@ class Law {
   void on_own(uint8_t charger, const Phases &ampere, uint32_t now) { this->chargers_[charger].own.add(ampere, now); }
   /// `updated` phases are new, the others as they were.
   void on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMask updated = ALL_PHASES);
+  void on_share(uint8_t circuit, float ampere, uint32_t now);
   /// `epoch_s`: 0 while the clock is not known.
   void step(uint32_t now, uint32_t epoch_s);
 
+  uint8_t charger_count() const { return this->charger_count_; }
   const Order &order(uint8_t charger) const { return this->chargers_[charger].order; }
+  /// A that the charger could use, 0 without a car or against a person's word: what a leader wants to know.
+  float usable(uint8_t charger) const;
+  const Phases &own(uint8_t charger) const { return this->chargers_[charger].own.latest(); }
   float available(uint8_t charger) const { return this->chargers_[charger].available; }
   /// W that would flow into the grid without the chargers that follow the sun.
   float surplus() const { return this->surplus_; }
@@ -111,6 +122,7 @@ class Law {
     uint32_t switched{0};   // when it was started or paused
     uint32_t rose{0};       // when it last could
     uint32_t drawing{0};    // since when its car draws, or does not
+    uint32_t heard{0};      // when it was online last
     uint32_t paused_in{0};  // clock quarter of the last pause for capacity
     uint8_t fresh{0};       // bits of the circuits with a sample since then
     uint8_t path{0};        // bits of the circuits up to the root
@@ -118,6 +130,10 @@ class Law {
     PhaseMask used{0};      // phases that the car was seen to use
     bool draws{false};
 
+    /// A: what its car needs, unless a person or the charger allows only less.
+    float minimum() const {
+      return std::min(this->config.minimum, std::max(LEAST_CURRENT, std::min(this->view.wish, this->view.maximum)));
+    }
     bool follows_sun() const { return this->mode == Mode::SOLAR || this->mode == Mode::MIN_SOLAR; }
   };
 
@@ -142,10 +158,14 @@ class Law {
   Demand demand_(const Charger &charger, uint32_t now) const;
   PoolMask pools_of_(const Charger &charger) const;
   PoolMask lenders_of_(const Charger &charger) const;
+  bool is_lost_(const Charger &charger, uint32_t now) const {
+    return charger.config.is_remote() && !charger.view.online && now - charger.heard >= GRACE_MS;
+  }
   uint32_t rank_(const Charger &charger, uint32_t now) const;
   float bound_of_(const Charger &charger) const;
 
   // what each gets
+  bool is_starting_(const Charger &charger) const;
   uint8_t narrow_pool_(const Charger &charger) const;
   void decide_(Charger &charger, const Share &share, const Share &lasting, uint32_t now);
   void run_(Charger &charger, const Share &share, const Share &lasting, uint32_t now);
@@ -155,6 +175,7 @@ class Law {
   float rise_(Charger &charger, uint32_t now) const;
   Why why_running_(const Charger &charger, const Share &share, const Share &lasting, bool rising) const;
   Why why_pool_(uint8_t pool) const;
+  Why why_nothing_(const Share &share) const;
 
   Settings settings_;
   Circuit circuits_[MAX_CIRCUITS];

@@ -25,6 +25,24 @@ void LoadManager::add_charger(esp32evse::Esp32Evse *hub, const Rows &rows, const
   this->law_.add_charger(config);
 }
 
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_FOLLOWERS
+FollowerLink *LoadManager::add_follower(const ChargerConfig &config, uint32_t timeout_ms, Mode mode) {
+  FollowerLink &follower = this->followers_[this->law_.charger_count() - LOCAL];
+  follower.configure(timeout_ms, mode);
+  this->law_.add_charger(config);
+  return &follower;
+}
+#endif
+
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_LEADER
+void LoadManager::set_share(uint8_t circuit, sensor::Sensor *ampere) {
+  ampere->add_on_raw_state_callback([this, circuit](float share) {
+    this->law_.on_share(circuit, share, millis());
+    this->share_came_ = true;
+  });
+}
+#endif
+
 void LoadManager::setup() {
   for (uint8_t i = 0; i < this->charger_count_; i++)
     this->memory_.wishes[i] = this->links_[i].wish();
@@ -97,7 +115,7 @@ void LoadManager::loop() {
     changed |= this->links_[i].take_changed();
   if (changed)
     this->save_();
-  if (sampled || changed || now - this->stepped_ >= STEP_MS)
+  if (sampled || changed || this->share_came_ || now - this->stepped_ >= STEP_MS)
     this->step_(now);
 }
 
@@ -123,8 +141,8 @@ uint32_t LoadManager::epoch_() const {
 #endif
 }
 
-void LoadManager::step_(uint32_t now) {
-  this->stepped_ = now;
+/// What the chargers are and do.
+void LoadManager::look_(uint32_t now) {
   for (uint8_t i = 0; i < this->charger_count_; i++) {
     ChargerLink &link = this->links_[i];
     this->law_.set_mode(i, link.wish().mode);
@@ -134,6 +152,28 @@ void LoadManager::step_(uint32_t now) {
     if (!this->law_.order(i).valid && link.view().online)
       this->law_.adopt(i, link.is_running(), link.offered());
   }
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_FOLLOWERS
+  for (uint8_t i = LOCAL; i < MAX_CHARGERS; i++) {
+    const FollowerLink &follower = this->followers_[i - LOCAL];
+    const ChargerView view = follower.view(now);
+    this->law_.set_mode(i, follower.mode());
+    this->law_.set_view(i, view);
+    if (!view.online)
+      continue;
+    const Phases own = follower.own();
+    this->law_.on_own(i, own, now);
+    if (!this->law_.order(i).valid) {
+      const float most = std::max({own[0], own[1], own[2]});
+      this->law_.adopt(i, most > Law::DRAWS, most);
+    }
+  }
+#endif
+}
+
+void LoadManager::step_(uint32_t now) {
+  this->stepped_ = now;
+  this->share_came_ = false;
+  this->look_(now);
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_DIMMING
   this->law_.set_dimmed(this->contact_->state);
 #endif

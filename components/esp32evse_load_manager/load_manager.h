@@ -1,6 +1,7 @@
 #pragma once
 
 #include "charger_link.h"
+#include "follower_link.h"
 #include "law.h"
 #include "meter.h"
 #include "esphome/core/component.h"
@@ -42,6 +43,13 @@ class LoadManager final : public Component {
   void add_circuit(const char *name, const CircuitConfig &config);
   void add_charger(esp32evse::Esp32Evse *hub, const Rows &rows, const ChargerConfig &config, uint8_t l1, uint8_t l2,
                    uint8_t l3, uint32_t lease_s, Mode mode);
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_FOLLOWERS
+  /// After the chargers of this node. Returns it, for its sensors.
+  FollowerLink *add_follower(const ChargerConfig &config, uint32_t timeout_ms, Mode mode);
+#endif
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_LEADER
+  void set_share(uint8_t circuit, sensor::Sensor *ampere);
+#endif
   Meter &meter(uint8_t circuit) { return this->meters_[circuit]; }
   void configure(const Settings &settings) { this->law_.configure(settings); }
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_DIMMING
@@ -59,6 +67,13 @@ class LoadManager final : public Component {
   void set_mode(uint8_t charger, Mode mode);
   void set_current_limit(uint8_t circuit, float ampere);
   void set_capacity_limit(float kilowatt);
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_SAFE_DEFAULTS
+  void set_safe_defaults(uint8_t charger, uint8_t current_row, uint8_t time_limit_row, uint16_t deciampere) {
+    this->links_[charger].set_safe_defaults(current_row, time_limit_row, deciampere);
+  }
+  /// What the charger does after a restart of its own, without a living node; kept in its flash.
+  void write_safe_defaults(uint8_t charger) { this->links_[charger].write_safe_defaults(); }
+#endif
 
   // for conditions and lambdas
   bool is_limiting(uint8_t = 0) const { return this->law_.is_limiting(); }
@@ -78,10 +93,11 @@ class LoadManager final : public Component {
 
  protected:
   static constexpr uint32_t STEP_MS = 1000;
+  static constexpr uint8_t LOCAL = MAX_CHARGERS - MAX_FOLLOWERS;
 
   /// Kept over restarts of the node.
   struct Memory {
-    PersonsWish wishes[MAX_CHARGERS];
+    PersonsWish wishes[LOCAL];
     float limits[MAX_CIRCUITS];  // A
     float capacity;              // W
   };
@@ -90,13 +106,17 @@ class LoadManager final : public Component {
   void save_();
   bool take_samples_(uint32_t now);
   void step_(uint32_t now);
+  void look_(uint32_t now);
   uint32_t epoch_() const;
   void report_changes_();
 
   const Binding *bindings_{nullptr};
   const char *names_[MAX_CIRCUITS]{};
   Meter meters_[MAX_CIRCUITS];
-  ChargerLink links_[MAX_CHARGERS];
+  ChargerLink links_[LOCAL];
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_FOLLOWERS
+  FollowerLink followers_[MAX_FOLLOWERS];
+#endif
   Memory memory_{};
   Law law_;
   ESPPreferenceObject preference_;
@@ -109,11 +129,12 @@ class LoadManager final : public Component {
 #endif
   uint32_t key_{0};
   uint32_t stepped_{0};
-  Why reported_[MAX_CHARGERS];
+  Why reported_[LOCAL];
   char reason_[MAX_REASON];
   uint8_t binding_count_{0};
   uint8_t circuit_count_{0};
-  uint8_t charger_count_{0};
+  uint8_t charger_count_{0};  // of this node
+  bool share_came_{false};
   uint8_t valid_circuits_{0};
 
   LazyCallbackManager<void(int, StringRef)> reason_callback_;

@@ -9,7 +9,11 @@ void Meter::add(uint8_t phase, sensor::Sensor *sensor, float factor) {
 }
 
 void Meter::set_heartbeat(sensor::Sensor *sensor) {
-  sensor->add_on_raw_state_callback([this](float) { this->updated_ = ALL_PHASES; });
+  sensor->add_on_raw_state_callback([this](float beat) {
+    if (!std::isnan(beat) && beat != this->beat_)
+      this->updated_ = ALL_PHASES;
+    this->beat_ = beat;
+  });
 }
 
 PhaseMask Meter::take_updated() {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+
 #include "phases.h"
 #include "esphome/components/sensor/sensor.h"
 
@@ -10,7 +12,7 @@ class Meter {
  public:
   /// `factor`: A for one of the sensor's units. Sensors are added once, at setup.
   void add(uint8_t phase, sensor::Sensor *sensor, float factor);
-  /// Any life of this sensor proves that the others are as new as they can be.
+  /// A change of this sensor proves that the others are as new as they can be; a repetition may come from a cache.
   void set_heartbeat(sensor::Sensor *sensor);
 
   bool is_present() const { return this->count_ > 0; }
@@ -28,6 +30,7 @@ class Meter {
   };
 
   Source sources_[MAX_SOURCES];
+  float beat_{NAN};
   uint8_t count_{0};
   PhaseMask updated_{0};
 };

@@ -11,15 +11,21 @@ namespace esphome::esp32evse_load_manager {
 
 #ifdef ESP32EVSE_LOAD_MANAGER_CHARGERS
 constexpr uint8_t MAX_CHARGERS = ESP32EVSE_LOAD_MANAGER_CHARGERS;
+constexpr uint8_t MAX_FOLLOWERS = ESP32EVSE_LOAD_MANAGER_FOLLOWERS;  // they are the last of the chargers
 constexpr uint8_t MAX_CIRCUITS = ESP32EVSE_LOAD_MANAGER_CIRCUITS;
 #else
 #define USE_ESP32EVSE_LOAD_MANAGER_SURPLUS
 #define USE_ESP32EVSE_LOAD_MANAGER_CAPACITY
 #define USE_ESP32EVSE_LOAD_MANAGER_DIMMING
 #define USE_ESP32EVSE_LOAD_MANAGER_UNBALANCE
+#define USE_ESP32EVSE_LOAD_MANAGER_FOLLOWERS
+#define USE_ESP32EVSE_LOAD_MANAGER_LEADER
 constexpr uint8_t MAX_CHARGERS = 4;
+constexpr uint8_t MAX_FOLLOWERS = 0;
 constexpr uint8_t MAX_CIRCUITS = 4;
 #endif
+
+constexpr bool HAS_SEVERAL = MAX_CHARGERS > 1;
 
 // What is not configured costs nothing: the law asks these with `if constexpr`.
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_SURPLUS
@@ -41,6 +47,16 @@ constexpr bool HAS_DIMMING = false;
 constexpr bool HAS_UNBALANCE = true;
 #else
 constexpr bool HAS_UNBALANCE = false;
+#endif
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_FOLLOWERS
+constexpr bool HAS_FOLLOWERS = true;
+#else
+constexpr bool HAS_FOLLOWERS = false;
+#endif
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_LEADER
+constexpr bool HAS_LEADER = true;
+#else
+constexpr bool HAS_LEADER = false;
 #endif
 
 }  // namespace esphome::esp32evse_load_manager

@@ -14,6 +14,10 @@ enum class Reason : uint8_t {
   CHARGER_SILENT,
   NO_VEHICLE,
   METER_SILENT,
+  METER_BLIND,      ///< it does not see what the car takes
+  METER_BACKWARDS,  ///< it counts what the car takes as if it came from the house
+  LEADER_SILENT,
+  LEADERS_SHARE,
   CIRCUIT_LIMIT,  ///< with the circuit and the phase
   UNBALANCE,
   DIMMED,
@@ -28,9 +32,15 @@ enum class Reason : uint8_t {
   CAR_TAKES_LESS,
   CAR_TAKES_NOTHING,
   YOUR_LIMIT,
+  SET_ELSEWHERE,  ///< another manager, or somebody at the charger's page, again and again
   RISING,
   CHARGER_MAXIMUM,
 };
+
+/// It says how many seconds it lasts.
+constexpr bool has_time(Reason reason) {
+  return reason == Reason::STARTS_SOON || reason == Reason::STOPS_SOON || reason == Reason::PAUSE_LASTS;
+}
 
 struct Why {
   Reason reason{Reason::STARTING};

@@ -77,6 +77,21 @@ struct Round {
   }
 };
 
+/// What a single charger gets: the least of what its pools have.
+void share_alone(const Demand &demand, Share &share, const float *rooms) {
+  share = {};
+  if (!demand.wants || (share.bound_by = lacking(demand, rooms)) != NO_POOL)
+    return;
+  share.ampere = demand.most;
+  for (uint8_t pool = 0; pool < POOLS; pool++) {
+    const float part = std::max(rooms[pool] / demand.weight(pool), demand.minimum);
+    if ((demand.pools & pool_bit(pool)) == 0 || part >= share.ampere)
+      continue;
+    share.ampere = part;
+    share.bound_by = pool;
+  }
+}
+
 /// The charger that comes next by rank, or `count`.
 uint8_t next_by_rank(const Demand *demands, uint8_t count, uint8_t served) {
   uint8_t next = count;
@@ -91,6 +106,8 @@ uint8_t next_by_rank(const Demand *demands, uint8_t count, uint8_t served) {
 }  // namespace
 
 void share(const Demand *demands, Share *shares, uint8_t count, float *rooms) {
+  if constexpr (!HAS_SEVERAL)
+    return share_alone(demands[0], shares[0], rooms);
   Round round{demands, shares, rooms, count, 0};
   float whole[POOLS];
   std::copy(rooms, rooms + POOLS, whole);

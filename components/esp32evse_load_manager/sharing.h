@@ -13,10 +13,10 @@ using PoolMask = uint32_t;
 
 constexpr uint8_t CIRCUIT_POOLS = MAX_CIRCUITS * PHASES;  ///< the first ones; pool = circuit * PHASES + phase
 constexpr uint8_t UNBALANCE_POOLS = CIRCUIT_POOLS;        ///< one a phase, for the cars that do not use all phases
-constexpr uint8_t DIMMING_POOL = UNBALANCE_POOLS + PHASES;
-constexpr uint8_t CAPACITY_POOL = DIMMING_POOL + 1;
-constexpr uint8_t SURPLUS_POOL = CAPACITY_POOL + 1;
-constexpr uint8_t POOLS = SURPLUS_POOL + 1;
+constexpr uint8_t DIMMING_POOL = UNBALANCE_POOLS + (HAS_UNBALANCE ? PHASES : 0);
+constexpr uint8_t CAPACITY_POOL = DIMMING_POOL + (HAS_DIMMING ? 1 : 0);
+constexpr uint8_t SURPLUS_POOL = CAPACITY_POOL + (HAS_CAPACITY ? 1 : 0);
+constexpr uint8_t POOLS = SURPLUS_POOL + (HAS_SURPLUS ? 1 : 0);
 constexpr uint8_t NO_POOL = 0xFF;
 static_assert(POOLS <= 32, "a pool is a bit");
 

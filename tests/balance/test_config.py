@@ -17,6 +17,7 @@ esp32evse_load_manager:
   {METER}
 """
 HOME_ASSISTANT = "{platform: homeassistant, entity_id: sensor.grid, id: h1, unit_of_measurement: W}"
+HA_SHARE = "{platform: homeassistant, entity_id: sensor.share, id: h2, unit_of_measurement: A}"
 
 
 def house(text: str, more: str = "") -> str:
@@ -38,6 +39,9 @@ sensor:
   - {{platform: template, id: bare}}
   - {{platform: template, id: lazy, unit_of_measurement: W, lambda: return 1;}}
   - {HOME_ASSISTANT}
+  - {HA_SHARE}
+  - {{platform: homeassistant, entity_id: sensor.seen, id: beat}}
+  - {{platform: uptime, id: own_uptime}}
 {more}
 {text}"""
     )
@@ -63,6 +67,11 @@ def test_five_lines_protect_a_house():
         manager(SHORT, "dimming: {binary_sensor: contact}"),
         manager(TREE, "chargers: [{circuit: b}]"),
         manager("limit: 25A", "meter: {power: h1, heartbeat: p2}", "chargers: [{phases: [L1]}]"),
+        manager("limit: 25A", "meter: {power: h1, heartbeat: beat}", "chargers: [{phases: [L1]}]"),
+        manager("limit: 25A", "leader: {share: i1, worst_case: 6A}"),
+        manager("limit: 25A", "leader: {share: i1, worst_case: pause, timeout: 5s}"),
+        manager(SHORT, "followers: [{id: far, worst_case: 8A, usable: i1, drawn_l1: i1, drawn_l2: i2, drawn_l3: i1}]"),
+        manager(SHORT, "followers: [{id: far, worst_case: pause, usable: i1, drawn_l2: i2, phases: [L2]}]"),
     ],
 )
 def test_is_valid(text):
@@ -119,6 +128,58 @@ MISTAKES = {
         ["parent", "'a'", "before 'b'"],
     ),
     "two forms": (manager("limit: 25A", "circuits: [{limit: 25A, " + METER + "}]"), ["limit", "circuits", "two forms"]),
+    "two managers": (
+        "esp32evse_load_manager:\n  - {limit: 25A, " + METER + "}\n  - {limit: 20A, " + METER + "}",
+        ["stands 2 times", "against each other", "keep one"],
+    ),
+    "a heartbeat that never dies": (
+        manager("limit: 25A", "meter: {power: h1, heartbeat: own_uptime}", "chargers: [{phases: [L1]}]"),
+        ["heartbeat", "'own_uptime'", "uptime", "homeassistant"],
+    ),
+    "leader and meter": (
+        manager(SHORT, "leader: {share: i1, worst_case: 6A}"),
+        ["leader", "meter", "one of both"],
+    ),
+    "worst case": (
+        manager("limit: 25A", "leader: {share: i1, worst_case: 3A}"),
+        ["worst_case", "pause", "6 to 63", "3A"],
+    ),
+    "no worst case": (manager("limit: 25A", "leader: {share: i1}"), ["worst_case"]),
+    "worst case above the limit": (
+        manager("limit: 16A", "leader: {share: i1, worst_case: 20A}"),
+        ["worst_case", "20 A", "16 A"],
+    ),
+    "unit of a share": (manager("limit: 25A", "leader: {share: p1, worst_case: 6A}"), ["share", "'p1'", "A", "W"]),
+    "a share that never dies": (
+        manager("limit: 25A", "leader: {share: h2, worst_case: 6A}"),
+        ["share", "homeassistant", "packet_transport"],
+    ),
+    "worst cases together": (
+        manager(
+            "limit: 20A",
+            METER,
+            "followers: [{id: a, worst_case: 10A, usable: i1, drawn_l1: i1, drawn_l2: i1, drawn_l3: i1},"
+            " {id: b, worst_case: 10A, usable: i1, drawn_l1: i1, drawn_l2: i1, drawn_l3: i1}]",
+        ),
+        ["worst_case", "20 A", "19.5 A", "pause"],
+    ),
+    "a phase of a follower": (
+        manager(SHORT, "followers: [{id: far, worst_case: 8A, usable: i1, drawn_l1: i1}]"),
+        ["drawn_l2", "'far'"],
+    ),
+    "too many": (
+        manager(
+            SHORT,
+            "followers: ["
+            + ", ".join(f"{{id: f{n}, worst_case: pause, usable: i1, drawn_l1: i1, phases: [L1]}}" for n in range(4))
+            + "]",
+        ),
+        ["followers", "more than 4"],
+    ),
+    "sun for a follower": (
+        manager("limit: 25A", "leader: {share: i1, worst_case: 6A}", "surplus:"),
+        ["surplus", "meter"],
+    ),
     "lease": (manager(SHORT, "lease: 5s"), ["lease must be", "never", "60s to 60min", "5s"]),
 }
 
@@ -153,4 +214,6 @@ def test_parts_that_are_not_configured_are_not_compiled():
 def test_every_row_has_its_function():
     header = (nodes.COMPONENTS / "esp32evse_load_manager/entities.h").read_text()
     for entity in catalog.ENTITIES:
+        if entity.platform == "button":
+            continue  # shows nothing
         assert f"publish_{entity.platform}_{entity.key}(" in header

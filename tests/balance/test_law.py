@@ -254,9 +254,237 @@ def test_before_the_first_sample_the_charger_is_left_alone():
     house.law.adopt(0, True, 13)
     house.silent = True
     house.run(10)
-    assert not house.order.valid
+    assert house.order.run and house.order.ampere == pytest.approx(13)
     house.run(10)
-    assert house.order.valid and not house.order.run
+    assert not house.order.run
+
+
+def test_before_the_first_sample_a_persons_word_holds():
+    house = House()
+    house.law.adopt(0, True, 16)
+    house.silent = True
+    house.view[0] = {"wish": 10.0}
+    house.run(2)
+    assert house.order.run and house.order.ampere == pytest.approx(10)
+    house.view[0] = {"enabled": False}
+    house.run(1)
+    assert not house.order.run and house.order.text == "Paused by you"
+
+
+def test_before_the_first_sample_a_car_that_comes_gets_the_minimum():
+    house = House()
+    house.law.adopt(0, True, 16)
+    house.silent, house.draws[0] = True, False
+    house.run(3)
+    assert house.order.run and house.order.ampere == 6
+
+
+def test_one_phase_that_stands_still_holds_the_others():
+    """All phases must be new before anything rises."""
+    house = charging()
+    house.load = [15.0, 15.0, 15.0]
+    house.run(200)
+    house.load = [1.0, 1.0, 1.0]
+    house.run(1)
+    before = house.order.ampere
+    for _ in range(12):
+        house.law.now += 1
+        house.law.own(*house.own(0))
+        house.law.sample(*[1 + own for own in house.own(0)], updated=0b101)
+        house.law.step()
+    assert house.order.ampere <= before
+
+
+def test_a_unit_that_is_a_thousand_times_too_small_is_found():
+    """kW that a sensor calls W: the limit would never be seen."""
+    house = House()
+    for _ in range(600):
+        house.law.now += 1
+        house.law.view()
+        house.law.own(*house.own(0))
+        house.law.sample(*[(1 + own) / 1000 for own in house.own(0)])
+        house.law.step()
+    assert not house.order.run
+    assert house.order.text == "Meter does not see the car: check its unit"
+
+
+def backwards(house, seconds: int) -> set[str]:
+    """The meter's sign is wrong; returns what was said."""
+    said = set()
+    for _ in range(seconds):
+        house.law.now += 1
+        house.law.view()
+        house.law.own(*house.own(0))
+        house.law.sample(*[-1 - own for own in house.own(0)])
+        house.law.step()
+        said.add(house.order.text)
+    return said
+
+
+def test_a_meter_that_counts_backwards_is_found_at_the_start():
+    house = House()
+    said = backwards(house, 600)
+    assert "Meter counts backwards: check its sign" in said
+    backwards(house, 3000)
+    assert not house.order.run
+
+
+def test_a_sun_that_comes_with_the_car_is_no_wrong_sign():
+    house = House()
+    house.draws[0] = False
+    house.run(400)
+    house.draws[0] = True
+    house.load = [-20.0, -20.0, -20.0]
+    house.run(3)
+    house.load = [1.0, 1.0, 1.0]
+    house.run(1000)
+    assert house.order.run and house.order.ampere == pytest.approx(16)
+
+
+def test_a_battery_that_holds_the_grid_at_nothing_is_no_blind_meter():
+    house = charging()
+    for _ in range(600):
+        house.law.now += 1
+        house.law.own(*house.own(0))
+        house.law.sample(0.0, 0.0, 0.0)
+        house.law.step()
+    assert house.order.run and house.order.ampere == pytest.approx(16)
+
+
+def test_a_limit_that_is_lowered_below_what_flows():
+    house = charging()
+    house.load = [1.0, 19.0, 1.0]
+    house.run(1)
+    house.law.limit(6.0)
+    house.run(60)
+    assert not house.order.run
+    assert house.order.text == "Main fuse L2"
+
+
+def test_a_fallback_at_the_minimum_lets_a_car_start():
+    house = House(fallback=6.0)
+    house.silent = True
+    house.run(200)
+    assert house.order.run and house.order.ampere == pytest.approx(6)
+
+
+def test_a_persons_current_below_what_the_car_needs_is_still_the_upper_bound():
+    law = Law()
+    law.circuit()
+    law.charger(minimum=8.0)
+    law.mode(0, FAST)
+    for _ in range(300):
+        law.now += 1
+        law.view(wish=6.0)
+        law.own(0, 0, 0)
+        law.sample(1, 1, 1)
+        law.step()
+    assert law.order().run and law.order().ampere == 6
+
+
+# --- several nodes ----------------------------------------------------------------------------------------------------
+
+
+def led(share: float | None, seconds: int, law: Law, draws: bool = True) -> None:
+    for _ in range(seconds):
+        law.now += 1
+        law.view()
+        order = law.order()
+        law.own(*[order.ampere if order.run and draws else 0.0] * 3)
+        if share is not None:
+            law.share(share)
+        law.step()
+
+
+@pytest.fixture
+def follower():
+    law = Law()
+    law.led(limit=20.0, worst_case=8.0)
+    law.charger()
+    law.mode(0, FAST)
+    led(12.0, 60, law)
+    assert law.order().run and law.order().ampere == pytest.approx(12)
+    return law
+
+
+def test_a_follower_takes_its_share_and_says_so(follower):
+    assert follower.order().text == "Share of the leader"
+    led(7.0, 1, follower)
+    assert follower.order().ampere == pytest.approx(7)
+    led(0.0, 1, follower)
+    assert not follower.order().run and follower.order().text == "Share of the leader"
+
+
+def test_a_follower_that_hears_nothing_takes_its_worst_case(follower):
+    led(None, 16, follower)
+    assert follower.order().run and follower.order().ampere == pytest.approx(8)
+    assert follower.order().text == "Leader silent"
+
+
+@pytest.mark.parametrize("wrong", [math.nan, -1.0, 21.0, math.inf])
+def test_a_share_that_is_none_is_silence(follower, wrong):
+    led(wrong, 16, follower)
+    assert follower.order().ampere == pytest.approx(8)
+
+
+def test_a_follower_without_a_worst_case_pauses():
+    law = Law()
+    law.led(limit=20.0, worst_case=0.0)
+    law.charger()
+    law.mode(0, FAST)
+    led(12.0, 60, law)
+    led(None, 16, law)
+    assert not law.order().run and law.order().text == "Leader silent"
+
+
+def leading(law: Law, seconds: int, far: dict, load: float = 1.0) -> None:
+    """A charger here, and a follower that takes its share at once."""
+    for _ in range(seconds):
+        law.now += 1
+        total = load
+        for charger in (0, 1):
+            law.view(charger, **(far if charger else {}))
+            order = law.order(charger)
+            own = order.ampere if order.run and (charger == 0 or far.get("vehicle", True)) else 0.0
+            if charger == 0 or far.get("online", True):
+                law.own(own, own, own, charger=charger)
+                total += own
+        law.sample(total, total, total)
+        law.step()
+
+
+@pytest.fixture
+def leader():
+    law = Law()
+    law.circuit(limit=25.0)
+    law.charger()
+    law.follower(worst_case=6.0)
+    law.mode(0, FAST)
+    law.mode(1, FAST)
+    leading(law, 400, {})
+    return law
+
+
+def test_a_leader_shares(leader):
+    shares = [leader.order(charger).ampere for charger in (0, 1)]
+    assert shares == pytest.approx([11.75, 11.75], abs=0.1)
+    leading(leader, 400, {"vehicle": False})
+    assert leader.order(0).ampere == pytest.approx(16)
+
+
+def test_a_silent_follower_keeps_its_last_share_then_its_worst_case(leader):
+    before = leader.order(1).ampere
+    leading(leader, 20, {"online": False})
+    assert leader.order(0).ampere + before <= 24.5
+    leading(leader, 300, {"online": False})
+    assert leader.order(1).run and leader.order(1).ampere == 6  # what is sent, should it hear that
+    assert leader.order(0).ampere <= 25 - 0.5 - 6 - 1 + 0.01
+
+
+def test_a_silent_follower_is_counted_even_while_it_draws_nothing(leader):
+    """It may begin at any moment: what the house takes meanwhile must leave room."""
+    leading(leader, 300, {"online": False}, load=10.0)
+    assert leader.order(0).ampere <= 25 - 0.5 - 6 - 4
 
 
 def test_a_blocked_loop_raises_nothing():
@@ -480,6 +708,92 @@ def test_the_clock_may_wrap():
     house = charging(law=law)
     house.run(300)
     assert house.order.ampere == pytest.approx(16)
+
+
+def test_while_the_clock_is_unknown_every_moment_keeps_the_capacity_limit():
+    law = Law()
+    law.capacity(5000)
+    house = House(law=law, limit=63.0)
+    house.load = [0.3, 0.3, 0.3]
+    for _ in range(600):
+        house.run(1)
+        assert not house.order.run or (house.order.ampere + 0.3) * 690 <= 5010
+    assert house.order.run
+
+
+@pytest.mark.parametrize("leap", [-1800, 420, 86400])
+def test_a_clock_that_leaps_grants_no_second_quarter(leap):
+    """Whatever the quarter was, no quarter by the new clock goes above the limit."""
+    law = Law()
+    law.capacity(5000)
+    house = House(law=law, limit=63.0)
+    house.run(1500, epoch=1_800_000_000)
+    epoch = 1_800_000_000 + leap
+    used, quarter = 0.0, 0
+    for _ in range(3000):
+        now = epoch + int(law.now) + 1
+        if now // 900 != quarter:
+            quarter, used = now // 900, 0.0
+        house.run(1, epoch=epoch)
+        used += 690 * (1 + (house.order.ampere if house.order.run else 0)) / 3600
+        assert used * 4 <= 5000
+
+
+# --- reason -----------------------------------------------------------------------------------------------------------
+
+RUNS_NOT = {"OFF", "PAUSED_BY_YOU", "WAITING_FOR_SUN", "STARTS_SOON", "ENOUGH_STARTS", "PAUSE_LASTS", "OTHER_FIRST"}
+PAUSES_NOT = {"RISING", "CAR_TAKES_LESS", "CAR_TAKES_NOTHING", "YOUR_LIMIT", "CHARGER_MAXIMUM", "SET_ELSEWHERE",
+              "STOPS_SOON", "FOLLOWS_SUN", "NONE"}  # fmt: skip
+
+
+def contradiction(house, charger: int, before) -> str:
+    """What the reason says and is not so."""
+    order, view = house.law.order(charger), house.view[charger]
+    vehicle, wish, maximum = view.get("vehicle", True), view.get("wish", 63.0), view.get("maximum", 16.0)
+    reason = order.reason
+    if not view.get("online", True):
+        return "" if reason == "CHARGER_SILENT" else "is silent"
+    wrong = {
+        "runs": order.run and reason in RUNS_NOT,
+        "is paused": not order.run and reason in PAUSES_NOT,
+        "has a car": vehicle and reason == "NO_VEHICLE",
+        "has no car": not vehicle and reason not in ("NO_VEHICLE", "PAUSED_BY_YOU", "OFF"),
+        "is enabled": view.get("enabled", True) and reason == "PAUSED_BY_YOU",
+        "is not at the maximum": reason == "CHARGER_MAXIMUM" and order.ampere < maximum - 0.01,
+        "is not at the wish": reason == "YOUR_LIMIT" and order.ampere < min(wish, maximum) - 0.01,
+        "does not rise": reason == "RISING" and before.run and order.ampere <= before.ampere,
+        "draws": reason == "CAR_TAKES_NOTHING" and house.draws[charger] and before.run and order.ampere < 6,
+        "is no time": reason in ("PAUSE_LASTS", "STARTS_SOON") and order.seconds > 1800,
+        "the phase has room": reason == "CIRCUIT_LIMIT" and order.run
+        and max(house.recent[order.phase]) + house.law.order(charger).ampere < 25 - 0.5 - 1.1 - 2.5,
+    }  # fmt: skip
+    return ", ".join(what for what, is_so in wrong.items() if is_so)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("mode", [FAST, SOLAR, MIN_SOLAR])
+def test_the_reason_never_contradicts_what_is_done(seed, mode):
+    dice = random.Random(seed)
+    house = House(mode=mode)
+    house.recent = [[1.0] * 150 for _ in range(3)]
+    for second in range(3000):
+        if dice.random() < 0.02:
+            house.load[dice.randrange(3)] = dice.uniform(-15, 27)
+        if dice.random() < 0.004:
+            house.silent = not house.silent
+        if dice.random() < 0.01:
+            house.draws[0] = dice.random() < 0.8
+        if dice.random() < 0.01:
+            house.view[0] = {
+                "online": dice.random() < 0.9, "vehicle": dice.random() < 0.9, "enabled": dice.random() < 0.9,
+                "wish": dice.choice((63.0, 10.0)), "maximum": dice.choice((16.0, 13.0)),
+            }  # fmt: skip
+        before = house.order
+        house.run(1)
+        for phase in range(3):
+            house.recent[phase] = [*house.recent[phase][1:], house.load[phase]]
+        problem = contradiction(house, 0, before)
+        assert not problem, f"{second} s: {house.order.text!r}, but the charger {problem}: {house.order}"
 
 
 # --- lease ------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,13 @@ def living(program, charger, home):
         house = House(node, charger)
         house.live(5)
         yield house
+
+
+def test_a_dummy_meter_is_told(charger, program, tmp_path):
+    charger.call(lambda charger: charger.set("EMETERMODE", 0))
+    with living(program, charger, tmp_path) as house:
+        house.live(10)
+        assert "meter mode is `dummy`" in log_of(house)
 
 
 @pytest.fixture
@@ -193,8 +201,139 @@ def test_a_current_from_the_chargers_own_page_does_not_stay(charging):
     assert charging.offer() <= 8
 
 
+def test_a_time_limit_from_the_chargers_own_page_does_not_stay(charging):
+    """It would outlive the node."""
+    charging.charger.call(lambda charger: charger.set("CHTIMELIM", 0))
+    charging.live(20)
+    assert 0 < charging.charger.call(lambda charger: charger.value("CHTIMELIM")[0]) <= 20 + 60 + 120
+
+
+def log_of(house) -> str:
+    house.node._read_log()
+    return "\n".join(house.node.log)
+
+
+def test_two_managers_at_one_charger_raise_nothing_and_say_so(charging):
+    """Another node writes its own idea again and again: the lower of both holds, for the other may know why."""
+    for _ in range(6):
+        charging.charger.call(lambda charger: charger.set("CHCUR", 100))
+        charging.live(7)
+    assert charging.offer() == 10
+    assert reason(charging) == "Something else sets the current"
+    assert "Something else has set the charging current to 10.0 A" in log_of(charging)
+    charging.loads[0] = 17.0
+    charging.charger.call(lambda charger: charger.set("CHCUR", 160))
+    charging.live(8)
+    assert charging.offer() <= 8
+    assert charging.node.value("switch.Charging enabled") is True
+    charging.loads[0] = 2.0
+    charging.live(700)  # the other is gone
+    assert charging.offer() == 16
+
+
+def test_a_meter_that_says_nan_is_silent(charging):
+    for _ in range(17):
+        charging.sample()
+        charging.node.command("button.Meter NaN")
+        charging.node.run(1.0)
+    # a number came each second, too; only NaN from now on
+    for _ in range(17):
+        charging.node.command("button.Meter NaN")
+        charging.node.run(1.0)
+    assert not charging.enabled()
+    assert reason(charging) == "Meter silent"
+
+
+@pytest.mark.parametrize("watt", [90000, -20000])
+def test_an_absurd_meter_is_silent(charging, watt):
+    """A wrong unit: 90 kW on a phase of 25 A."""
+    for _ in range(17):
+        charging.node.command("number.Meter L1", watt)
+        charging.node.run(1.0)
+    assert not charging.enabled()
+    assert reason(charging) == "Meter silent"
+
+
+def test_kilowatts_that_are_called_watts_are_found(house):
+    house.charger.call(lambda charger: charger.set("ENABLE", 1))
+    for _ in range(60):
+        for phase, load in enumerate(house.loads):
+            house.node.command(f"number.Meter L{phase + 1}", round((load + house.current()) * VOLTAGE / 1000))
+        house.node.run(1.0)
+    assert not house.enabled()
+    assert reason(house) == "Meter does not see the car: check its unit"
+
+
+def test_a_meter_ten_seconds_late_does_not_make_the_charger_swing(charging):
+    """The configuration says 1 s: the car's own changes are then taken for loads, and nothing may come of that."""
+    late = [(list(charging.loads), charging.current())] * 10
+    states = []
+    for second in range(400):
+        charging.loads[0] = 17.0 if 60 <= second < 200 else 2.0
+        late.append((list(charging.loads), charging.current()))
+        loads, own = late.pop(0)
+        for phase, load in enumerate(loads):
+            charging.node.command(f"number.Meter L{phase + 1}", round((load + own) * VOLTAGE))
+        charging.node.run(1.0)
+        states.append(charging.enabled())
+        if 90 <= second < 200:
+            assert charging.loads[0] + charging.current() <= 25
+    assert sum(one != other for one, other in pairwise(states)) <= 2
+
+
+def test_a_blocked_loop_raises_nothing(charging):
+    charging.loads[0] = 17.0
+    charging.live(10)
+    charging.loads[0] = 2.0
+    before = charging.offer()
+    charging.node.command("button.Block")
+    charging.node.run(9.0)
+    charging.sample()
+    charging.node.run(0.2)
+    assert charging.offer() <= before
+    assert charging.enabled()
+
+
+def test_when_the_api_is_gone_what_came_over_it_is_silent(charging):
+    charging.node.disconnect()
+    charging.node.run(14)
+    assert charging.enabled()
+    charging.node.run(6)
+    assert not charging.enabled()
+
+
+def test_a_car_that_uses_one_phase_is_not_stopped_for_another(charging):
+    charging.charger.call(lambda charger: setattr(charger.car, "phases", 1))
+    charging.live(20)
+    charging.loads[1] = 24.0
+    charging.live(60)
+    assert charging.enabled() and charging.current() > 15
+
+
+def test_a_limit_below_what_flows_acts_at_once(charging):
+    charging.node.command("number.Current limit", 12.0)
+    charging.live(2)
+    assert charging.offer() <= 12 - 0.5 - 2 + 0.01
+    charging.node.command("number.Current limit", 6.0)
+    charging.live_until(lambda: not charging.enabled(), 120)
+    assert reason(charging).startswith("Main fuse L")
+    assert charging.node.value("binary_sensor.Meter valid") is True
+
+
+def test_safe_defaults_are_written_when_somebody_asks(charging):
+    def values() -> list[int]:
+        return charging.charger.call(lambda charger: [charger.value(row)[0] for row in ("DEFCHCUR", "DEFCHTIMELIM")])
+
+    before = values()
+    charging.live(60)
+    assert values() == before
+    charging.node.command("button.Safe defaults")
+    charging.live(5)
+    assert values() == [60, 120]
+
+
 @pytest.mark.parametrize("firmware", ["head", "v2.1.1"])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_node_that_dies_ends_the_charge_within_the_lease(program, charger, tmp_path, seed):
     with living(program, charger, tmp_path) as house:
         house.live(random.Random(seed).randrange(1, 150))

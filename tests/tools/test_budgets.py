@@ -6,7 +6,7 @@ import pytest
 
 from tests.support import programs
 from tools.build import esp32_warnings
-from tools.measure import footprint
+from tools.measure import footprint, manager_footprint
 
 
 def test_flash_and_ram_are_within_the_budgets(capsys: pytest.CaptureFixture) -> None:
@@ -16,6 +16,12 @@ def test_flash_and_ram_are_within_the_budgets(capsys: pytest.CaptureFixture) -> 
         print()
         print("\n".join(map(footprint.report, footprints)))
     assert [line for measured in footprints for line in measured.exceeded()] == []
+
+
+@pytest.mark.parametrize("name", manager_footprint.BUDGETS)
+def test_the_load_manager_is_within_its_budgets(name: str) -> None:
+    programs.require(footprint.COMPILER)
+    assert manager_footprint.measure(name).exceeded() == []
 
 
 @pytest.mark.parametrize("config", esp32_warnings.default_configs(), ids=lambda path: path.stem)

@@ -17,6 +17,10 @@ REASONS = [
     "CHARGER_SILENT",
     "NO_VEHICLE",
     "METER_SILENT",
+    "METER_BLIND",
+    "METER_BACKWARDS",
+    "LEADER_SILENT",
+    "LEADERS_SHARE",
     "CIRCUIT_LIMIT",
     "UNBALANCE",
     "DIMMED",
@@ -31,6 +35,7 @@ REASONS = [
     "CAR_TAKES_LESS",
     "CAR_TAKES_NOTHING",
     "YOUR_LIMIT",
+    "SET_ELSEWHERE",
     "RISING",
     "CHARGER_MAXIMUM",
 ]
@@ -87,6 +92,19 @@ class Law:
     def charger(self, minimum=6.0, phases=ALL, circuit=0, priority=1) -> None:
         self._call("add_charger", ctypes.c_float(minimum), phases, circuit, priority)
 
+    def follower(self, worst_case: float, minimum=6.0, phases=ALL, circuit=0, priority=1) -> None:
+        self._call("add_follower", ctypes.c_float(minimum), phases, circuit, priority, ctypes.c_float(worst_case))
+
+    def led(self, limit: float, worst_case: float, timeout=15) -> None:
+        """A circuit whose room a leader gives."""
+        self._call("add_led", ctypes.c_float(limit), ctypes.c_float(worst_case), timeout * 1000, self._ms)
+
+    def share(self, ampere: float, circuit=0) -> None:
+        self._call("on_share", circuit, ctypes.c_float(ampere), self._ms)
+
+    def limit(self, ampere: float, circuit=0) -> None:
+        self._call("set_limit", circuit, ctypes.c_float(ampere))
+
     def adopt(self, charger: int, running: bool, ampere: float) -> None:
         self._call("adopt", charger, running, ctypes.c_float(ampere))
 
@@ -105,8 +123,8 @@ class Law:
     def own(self, *ampere: float, charger=0) -> None:
         self._call("on_own", charger, _FLOATS(*ampere), self._ms)
 
-    def sample(self, *ampere: float, circuit=0) -> None:
-        self._call("on_sample", circuit, _FLOATS(*ampere), self._ms)
+    def sample(self, *ampere: float, circuit=0, updated=ALL) -> None:
+        self._call("on_sample", circuit, _FLOATS(*ampere), self._ms, updated)
 
     def step(self, epoch=0) -> None:
         self._call("step", self._ms, epoch)

@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 COMPONENTS = Path(os.environ.get("EVSE_COMPONENTS", ROOT / "components"))  # elsewhere for experiments
 LAW = COMPONENTS / "esp32evse_load_manager"
-LAW_SOURCES = ("law", "sharing", "circuit", "own_current", "breaker", "surplus", "capacity", "reason")
+LAW_SOURCES = ("law", "sharing", "circuit", "meter_sense", "own_current", "breaker", "surplus", "capacity", "reason")
 CACHE = ROOT / ".cache" / "balance"
 KEPT_BUILDS = 4
 FLAGS = ["-std=gnu++20", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]

@@ -38,6 +38,14 @@ void law_add_circuit(Law *law, float limit, float margin, float fallback, uint32
 void law_add_charger(Law *law, float minimum, uint8_t phases, uint8_t circuit, uint8_t priority) {
   law->add_charger({minimum, phases, circuit, priority});
 }
+void law_add_follower(Law *law, float minimum, uint8_t phases, uint8_t circuit, uint8_t priority, float worst_case) {
+  law->add_charger({minimum, phases, circuit, priority, worst_case});
+}
+void law_add_led(Law *law, float limit, float worst_case, uint32_t timeout_ms, uint32_t now) {
+  law->add_circuit({limit, 0, worst_case, timeout_ms, 0, ALL_PHASES, CircuitConfig::NO_PARENT, true}, now);
+}
+void law_on_share(Law *law, uint8_t circuit, float ampere, uint32_t now) { law->on_share(circuit, ampere, now); }
+void law_set_limit(Law *law, uint8_t circuit, float ampere) { law->circuit(circuit).set_limit(ampere); }
 void law_adopt(Law *law, uint8_t charger, uint8_t running, float ampere) { law->adopt(charger, running != 0, ampere); }
 void law_set_mode(Law *law, uint8_t charger, uint8_t mode) { law->set_mode(charger, static_cast<Mode>(mode)); }
 void law_set_dimmed(Law *law, uint8_t dimmed) { law->set_dimmed(dimmed != 0); }
@@ -55,8 +63,8 @@ void law_set_view(Law *law, uint8_t charger, uint8_t online, uint8_t vehicle, ui
 void law_on_own(Law *law, uint8_t charger, const float *ampere, uint32_t now) {
   law->on_own(charger, phases_of(ampere), now);
 }
-void law_on_sample(Law *law, uint8_t circuit, const float *ampere, uint32_t now) {
-  law->on_sample(circuit, phases_of(ampere), now);
+void law_on_sample(Law *law, uint8_t circuit, const float *ampere, uint32_t now, uint8_t updated) {
+  law->on_sample(circuit, phases_of(ampere), now, updated);
 }
 void law_step(Law *law, uint32_t now, uint32_t epoch_s) { law->step(now, epoch_s); }
 void law_order(Law *law, uint8_t charger, FlatOrder *flat) {

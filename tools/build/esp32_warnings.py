@@ -1,4 +1,4 @@
-"""Compiles the component as for an ESP32, with -Wall -Wextra -Werror, on a machine without an ESP32 toolchain.
+"""Compiles the components as for an ESP32, with -Wall -Wextra -Werror, on a machine without an ESP32 toolchain.
 
     python -m tools esp32-warnings [CONFIG.yaml ...]      exits with 1 when the compiler complains
 
@@ -17,9 +17,9 @@ from pathlib import Path
 
 from evse_host import catalog
 from tools.build import node
-from tools.measure import footprint
+from tools.measure import footprint, manager_footprint
 
-COMPONENT = node.ROOT / "components/esp32evse"
+COMPONENTS = ("esp32evse", "esp32evse_load_manager")
 STUBS = node.ROOT / "tools/build/esp32_stubs"
 COMPILER = "arm-none-eabi-g++"
 FLAGS = (
@@ -49,10 +49,20 @@ def config(rows: tuple[catalog.Entity, ...], options: dict | None = None) -> str
     return json.dumps({key: value for key, value in keys.items() if key not in ("host", "api")}, indent=1)
 
 
+def manager_config(name: str) -> str:
+    """An ESP32 node with one of the load manager's subjects."""
+    keys = json.loads(manager_footprint.config(manager_footprint.SUBJECTS[name]))
+    keys["time"] = [{"platform": "sntp", "id": "clock"}]
+    own = ("sensor", "binary_sensor", "time", "esp32evse_load_manager")
+    wifi = {"wifi": CLOCK["wifi"]}
+    return config((), {key: keys[key] for key in own} | wifi)
+
+
 def default_configs() -> list[Path]:
     """Everything there is, nothing, and each platform alone, whose code must not need another platform."""
     texts = {"all": config(catalog.ENTITIES, CLOCK), "none": config(())}
     texts |= {platform: config(catalog.entities(platform)) for platform in catalog.PLATFORMS}
+    texts |= {f"manager-{name}": manager_config(name) for name in manager_footprint.SUBJECTS}
     return [node.write_config(f"warnings-{name}", text) for name, text in texts.items()]
 
 
@@ -61,7 +71,7 @@ def check(yaml: Path) -> list[str]:
     node.need_compiler(COMPILER, "gcc-arm-none-eabi libnewlib-dev libstdc++-arm-none-eabi-newlib")
     with node.locked(yaml) as directory:
         sources = node.generate(yaml, directory)
-        ours = _our_tree(directory / "warnings")
+        ours = _our_tree(directory / "warnings", sources.build_path / "src")
         includes = ("-I", ours, "-isystem", sources.build_path / "src", "-isystem", STUBS)
         common = directory / "common.h"
         node.write_if_changed(common, COMMON)
@@ -71,15 +81,20 @@ def check(yaml: Path) -> list[str]:
         return [text for source in sorted(ours.rglob("*.cpp")) if (text := _compile(*check_only, source))]
 
 
-def _our_tree(directory: Path) -> Path:
-    """A directory with our files as `esphome/components/esp32evse/...`, and a source that includes all headers."""
-    target = directory / "esphome/components/esp32evse"
-    target.mkdir(parents=True, exist_ok=True)
-    for old in target.iterdir():
-        old.unlink()
-    for path in COMPONENT.glob("*.[ch]*"):
-        (target / path.name).symlink_to(path)
-    headers = [f'#include "esphome/components/esp32evse/{path.name}"' for path in sorted(COMPONENT.glob("*.h"))]
+def _our_tree(directory: Path, sources: Path) -> Path:
+    """A directory with the node's files of ours as `esphome/components/...`, and a source that includes all headers."""
+    headers = []
+    for name in COMPONENTS:
+        target = directory / "esphome/components" / name
+        target.mkdir(parents=True, exist_ok=True)
+        for old in target.iterdir():
+            old.unlink()
+        if not (sources / "esphome/components" / name).is_dir():
+            continue  # not in this node
+        component = node.ROOT / "components" / name
+        for path in component.glob("*.[ch]*"):
+            (target / path.name).symlink_to(path)
+        headers += [f'#include "esphome/components/{name}/{path.name}"' for path in sorted(component.glob("*.h"))]
     (directory / "headers.cpp").write_text("\n".join(headers) + "\n")
     return directory
 

@@ -162,6 +162,14 @@ def measure(yaml: Path, name: str = "") -> Footprint:
     return sum_up(name or yaml.stem, read_map((out / "map.txt").read_text()), main_cpp)
 
 
+def compile_map(yaml: Path) -> list[Section]:
+    """Compile ``yaml``, link it, and read what is where. Raises node.BuildError."""
+    node.need_compiler(COMPILER, "g++-riscv64-linux-gnu")
+    with node.locked(yaml) as directory:
+        out = _compile(node.generate(yaml, directory))
+        return read_map((out / "map.txt").read_text())
+
+
 def measure_subjects(names: Iterable[str] = tuple(SUBJECTS)) -> list[Footprint]:
     """Those of ``SUBJECTS``."""
     return [measure(node.write_config(f"footprint-{name}", SUBJECTS[name]), name) for name in names]

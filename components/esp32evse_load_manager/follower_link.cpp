@@ -1,0 +1,47 @@
+#include "follower_link.h"
+
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_FOLLOWERS
+
+#include <cmath>
+
+#include "esphome/core/hal.h"
+
+namespace esphome::esp32evse_load_manager {
+
+void FollowerLink::configure(uint32_t timeout_ms, Mode mode) {
+  this->timeout_ms_ = timeout_ms;
+  this->mode_ = mode;
+}
+
+void FollowerLink::set_usable(sensor::Sensor *usable) {
+  this->usable_ = usable;
+  usable->add_on_raw_state_callback([this](float ampere) {
+    if (std::isnan(ampere)) {  // the link is dead, or the follower's charger
+      this->known_ = false;
+      return;
+    }
+    this->known_ = true;
+    this->heard_ = millis();
+  });
+}
+
+ChargerView FollowerLink::view(uint32_t now) const {
+  ChargerView view;
+  view.online = this->known_ && now - this->heard_ < this->timeout_ms_;
+  view.wish = std::fmin(std::fmax(this->usable_->state, 0.0f), 63.0f);
+  view.vehicle = view.wish >= LEAST_CURRENT;
+  return view;
+}
+
+Phases FollowerLink::own() const {
+  Phases own;
+  for (uint8_t phase = 0; phase < PHASES; phase++) {
+    const sensor::Sensor *ampere = this->currents_[phase];
+    own[phase] = ampere != nullptr && std::isfinite(ampere->state) ? ampere->state : 0.0f;
+  }
+  return own;
+}
+
+}  // namespace esphome::esp32evse_load_manager
+
+#endif

@@ -1,0 +1,147 @@
+"""Two nodes at one fuse: one leads, with the meter, the other follows. The test carries what they say to each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evse_host.simulator import Car, Charger
+from tests.e2e.conftest import start_charger, start_node  # noqa: F401  fixtures
+from tools.build import node as nodes
+
+HERE = Path(__file__).parent
+VOLTAGE = 230
+FUSE = 25.0
+
+
+@pytest.fixture(scope="session")
+def programs() -> tuple[Path, Path]:
+    return nodes.build(HERE / "leader.yaml"), nodes.build(HERE / "follower.yaml")
+
+
+class Side:
+    """A node and its charger."""
+
+    def __init__(self, node, charger) -> None:
+        self.node, self.charger = node, charger
+
+    def current(self) -> float:
+        return self.charger.call(lambda charger: charger.car.current if charger.point.state in ("C2", "D2") else 0.0)
+
+    def enabled(self) -> bool:
+        return bool(self.charger.call(lambda charger: charger.value("ENABLE")[0]))
+
+    def plug(self, plugged: bool) -> None:
+        self.charger.call(lambda charger: setattr(charger.car, "plugged", plugged))
+
+    def value(self, sensor: str):
+        return self.node.value(f"sensor.{sensor}")
+
+    @property
+    def reason(self) -> str:
+        return self.node.value("text_sensor.Reason")
+
+
+class Fuse:
+    """A house with two chargers; `to_follower` and `to_leader` are the directions of the link between the nodes."""
+
+    def __init__(self, leader: Side, follower: Side) -> None:
+        self.leader, self.follower = leader, follower
+        self.load = 2.0
+        self.to_follower = self.to_leader = True
+        self.worst = 0.0
+
+    def mains(self) -> float:
+        return self.load + self.leader.current() + self.follower.current()
+
+    def live(self, seconds: int) -> None:
+        for _ in range(seconds):
+            for phase in (1, 2, 3):
+                self.leader.node.command(f"number.Meter L{phase}", round(self.mains() * VOLTAGE))
+            if self.to_leader and self.follower.value("Usable current") is not None:
+                self.leader.node.command("number.Far usable", self.follower.value("Usable current"))
+                self.leader.node.command("number.Far drawn", self.follower.value("Drawn L1"))
+            if self.to_follower and self.leader.value("Share") is not None:
+                self.follower.node.command("number.Share", self.leader.value("Share"))
+            for side in (self.leader, self.follower):
+                side.node.run(1.0)
+            self.worst = max(self.worst, self.mains())
+
+
+@pytest.fixture
+def fuse(programs, start_charger, start_node):  # noqa: F811
+    sides = []
+    for program in programs:
+        charger = Charger(car=Car(plugged=True))
+        charger.advance_to(30.0)
+        clocked = start_charger(charger)
+        sides.append(Side(start_node(program, clocked), clocked))
+    return Fuse(*sides)
+
+
+@pytest.fixture
+def sharing(fuse):
+    fuse.live(300)
+    fuse.worst = 0.0
+    return fuse
+
+
+def test_both_share_the_fuse(sharing):
+    assert sharing.mains() <= FUSE
+    assert sharing.leader.current() == pytest.approx(11.2, abs=0.5)
+    assert sharing.follower.current() == pytest.approx(11.2, abs=0.5)
+    assert sharing.follower.reason == "Share of the leader"
+    assert sharing.leader.reason.startswith("Main fuse")
+
+
+def test_what_the_one_does_not_use_goes_to_the_other(sharing):
+    sharing.follower.plug(False)
+    sharing.live(200)
+    assert sharing.leader.current() == pytest.approx(16, abs=0.2)
+    sharing.follower.plug(True)
+    sharing.live(200)
+    assert sharing.follower.current() == pytest.approx(11.2, abs=0.5)
+    assert sharing.mains() <= FUSE
+
+
+def test_a_follower_that_hears_nothing_falls_to_its_worst_case(sharing):
+    sharing.to_follower = False
+    sharing.live(20)
+    assert sharing.follower.current() == pytest.approx(8, abs=0.1)
+    assert sharing.follower.reason == "Leader silent"
+    sharing.to_follower = True
+    sharing.live(200)
+    assert sharing.follower.reason == "Share of the leader"
+
+
+def test_a_leader_that_hears_nothing_keeps_the_worst_case_free(sharing):
+    """The follower's charger is unplugged, unseen: what it may take at any moment is not given to the other."""
+    sharing.to_leader = False
+    sharing.follower.plug(False)
+    sharing.live(300)
+    assert sharing.leader.value("Share") == 8
+    assert sharing.leader.current() + 8 + sharing.load <= FUSE - 0.4
+    sharing.follower.plug(True)  # it takes what it still hears
+    sharing.live(100)
+    assert sharing.worst <= FUSE
+
+
+def test_with_a_dead_link_a_load_lowers_the_leader_at_once(sharing):
+    sharing.to_leader = sharing.to_follower = False
+    sharing.live(60)
+    sharing.load = 9.0
+    sharing.live(10)
+    assert sharing.mains() <= FUSE
+    assert sharing.follower.current() == pytest.approx(8, abs=0.1)
+
+
+def test_a_leader_that_restarts_pauses_no_follower(sharing, programs, start_node):  # noqa: F811
+    sharing.leader.node.close()
+    sharing.leader.charger.call(lambda charger: setattr(charger.car, "plugged", False))
+    for _ in range(5):
+        sharing.follower.node.run(1.0)
+    sharing.leader.node = start_node(programs[0], sharing.leader.charger)
+    for _ in range(60):
+        sharing.live(1)
+        assert sharing.follower.enabled()
