@@ -29,9 +29,9 @@ void Law::adopt(uint8_t charger, bool running, float ampere) {
 void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMask updated) {
   const uint32_t delay = this->circuits_[circuit].config().delay_ms;
   Phases low, high;
-  for (uint8_t i = 0; i < this->charger_count_; i++) {
+  for (uint8_t i = 0; i < this->chargers(); i++) {
     Charger &charger = this->chargers_[i];
-    if ((charger.path >> circuit & 1) == 0)
+    if (!charger.is_below(circuit))
       continue;
     if (!charger.own.is_known() && this->circuits_[circuit].is_starting())
       return;  // what is the house's will be seen soon
@@ -45,22 +45,22 @@ void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMas
   }
   if (!this->circuits_[circuit].on_sample(mains, low, high, now, updated))
     return;
-  for (uint8_t i = 0; i < this->charger_count_; i++)
+  for (uint8_t i = 0; i < this->chargers(); i++)
     this->chargers_[i].fresh |= 1 << circuit;
 }
 
 void Law::on_share(uint8_t circuit, float ampere, uint32_t now) {
   this->circuits_[circuit].on_share(ampere, now);
-  for (uint8_t i = 0; i < this->charger_count_; i++)
+  for (uint8_t i = 0; i < this->chargers(); i++)
     this->chargers_[i].fresh |= 1 << circuit;
 }
 
 void Law::update_circuits_(uint32_t now) {
-  for (uint8_t i = 0; i < this->circuit_count_; i++) {
+  for (uint8_t i = 0; i < this->circuits(); i++) {
     this->circuits_[i].update(now);
     if (this->circuits_[i].has_meter())
       continue;
-    for (uint8_t j = 0; j < this->charger_count_; j++)
+    for (uint8_t j = 0; j < this->chargers(); j++)
       this->chargers_[j].fresh |= 1 << i;
   }
 }
@@ -73,7 +73,7 @@ float Law::least_power_(const Charger &charger) const {
 void Law::update_surplus_(float seconds) {
   this->surplus_ = this->settings_.surplus.grid_allowance - this->circuits_[0].house_sum() * VOLTAGE;
   float least = 0, next = 0;
-  for (uint8_t i = 0; i < this->charger_count_; i++) {
+  for (uint8_t i = 0; i < this->chargers(); i++) {
     const Charger &charger = this->chargers_[i];
     if (!charger.follows_sun()) {
       this->surplus_ -= charger.own.latest().sum() * VOLTAGE;
@@ -95,7 +95,7 @@ void Law::update_quarter_(uint32_t epoch_s, float seconds) {
 
 void Law::fill_rooms_(float *rooms, bool lasting) const {
   std::fill(rooms, rooms + POOLS, 0.0f);
-  for (uint8_t i = 0; i < this->circuit_count_; i++) {
+  for (uint8_t i = 0; i < this->circuits(); i++) {
     for (uint8_t phase = 0; phase < PHASES; phase++) {
       const Circuit &circuit = this->circuits_[i];
       rooms[i * PHASES + phase] = lasting ? circuit.lasting_room(phase) : circuit.room(phase);
@@ -147,8 +147,8 @@ float Law::usable(uint8_t charger) const {
 PoolMask Law::pools_of_(const Charger &charger) const {
   PoolMask pools = 0;
   const PhaseMask phases = this->phases_of_(charger);
-  for (uint8_t i = 0; i < this->circuit_count_; i++) {
-    if ((charger.path >> i & 1) != 0)
+  for (uint8_t i = 0; i < this->circuits(); i++) {
+    if (charger.is_below(i))
       pools |= PoolMask{phases} << (i * PHASES);
   }
   if (HAS_UNBALANCE && this->settings_.unbalance > 0 && count_phases(phases) < PHASES)
@@ -170,7 +170,7 @@ PoolMask Law::lenders_of_(const Charger &charger) const {
     lenders |= pool_bit(SURPLUS_POOL);
   if (!charger.order.run)
     return lenders;
-  for (uint8_t pool = 0; pool < this->circuit_count_ * PHASES; pool++) {
+  for (uint8_t pool = 0; pool < this->circuits() * PHASES; pool++) {
     if (this->circuits_[pool / PHASES].allows_overload(pool % PHASES))
       lenders |= pool_bit(pool);
   }
@@ -243,7 +243,7 @@ void Law::step(uint32_t now, uint32_t epoch_s) {
   const float seconds = std::min(now - this->stepped_, LONGEST_STEP_MS) * 0.001f;
   this->stepped_ = now;
   this->update_circuits_(now);
-  for (uint8_t i = 0; i < this->charger_count_; i++)
+  for (uint8_t i = 0; i < this->chargers(); i++)
     this->observe_(this->chargers_[i], now);
   if constexpr (HAS_SURPLUS)
     this->update_surplus_(seconds);
@@ -253,14 +253,14 @@ void Law::step(uint32_t now, uint32_t epoch_s) {
   Demand demands[MAX_CHARGERS];
   Share shares[MAX_CHARGERS], lasting[MAX_CHARGERS];
   float rooms[POOLS];
-  for (uint8_t i = 0; i < this->charger_count_; i++) {
+  for (uint8_t i = 0; i < this->chargers(); i++) {
     demands[i] = this->demand_(this->chargers_[i], now);
     demands[i].wants &= this->chargers_[i].order.run || !this->chargers_[i].view.online;
   }
   this->fill_rooms_(rooms, false);
-  share(demands, shares, this->charger_count_, rooms);
+  share(demands, shares, this->chargers(), rooms);
 
-  for (uint8_t i = 0; i < this->charger_count_; i++) {
+  for (uint8_t i = 0; i < this->chargers(); i++) {
     const Charger &charger = this->chargers_[i];
     if (!charger.view.online)
       continue;
@@ -275,12 +275,12 @@ void Law::step(uint32_t now, uint32_t epoch_s) {
     demands[i].most = std::max(demands[i].most, demands[i].minimum);
   }
   this->fill_rooms_(rooms, true);
-  share(demands, lasting, this->charger_count_, rooms);
+  share(demands, lasting, this->chargers(), rooms);
   this->turn_wanted_ = false;
-  for (uint8_t i = 0; HAS_SEVERAL && i < this->charger_count_; i++)
+  for (uint8_t i = 0; HAS_SEVERAL && i < this->chargers(); i++)
     this->turn_wanted_ |= !this->chargers_[i].order.run && lasting[i].ampere > 0;
 
-  for (uint8_t i = 0; i < this->charger_count_; i++)
+  for (uint8_t i = 0; i < this->chargers(); i++)
     this->decide_(this->chargers_[i], shares[i], lasting[i], now);
 }
 
@@ -317,8 +317,8 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
 
 /// One of the meters above it has not spoken yet.
 bool Law::is_starting_(const Charger &charger) const {
-  for (uint8_t i = 0; i < this->circuit_count_; i++) {
-    if ((charger.path >> i & 1) != 0 && this->circuits_[i].is_starting())
+  for (uint8_t i = 0; i < this->circuits(); i++) {
+    if (charger.is_below(i) && this->circuits_[i].is_starting())
       return true;
   }
   return false;
@@ -329,7 +329,7 @@ uint8_t Law::narrow_pool_(const Charger &charger) const {
   const PoolMask pools = this->pools_of_(charger);
   float least = charger.minimum() + SPARE;
   uint8_t narrowest = NO_POOL;
-  for (uint8_t pool = 0; pool < this->circuit_count_ * PHASES; pool++) {
+  for (uint8_t pool = 0; pool < this->circuits() * PHASES; pool++) {
     const float room = this->circuits_[pool / PHASES].steady_room(pool % PHASES);
     if ((pools & pool_bit(pool)) != 0 && room < least) {
       least = room;
@@ -446,7 +446,7 @@ Why Law::why_running_(const Charger &charger, const Share &share, const Share &l
 }
 
 bool Law::is_limiting() const {
-  for (uint8_t i = 0; i < this->charger_count_; i++) {
+  for (uint8_t i = 0; i < this->chargers(); i++) {
     const Why &why = this->chargers_[i].order.why;
     if (why.reason >= Reason::METER_SILENT && why.reason <= Reason::PAUSE_LASTS)
       return true;

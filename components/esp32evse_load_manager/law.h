@@ -101,7 +101,9 @@ class Law {
   /// `epoch_s`: 0 while the clock is not known.
   void step(uint32_t now, uint32_t epoch_s);
 
-  uint8_t charger_count() const { return this->charger_count_; }
+  // Constant where there is one, so that the loops over them cost nothing.
+  uint8_t chargers() const { return MAX_CHARGERS == 1 ? 1 : this->charger_count_; }
+  uint8_t circuits() const { return MAX_CIRCUITS == 1 ? 1 : this->circuit_count_; }
   const Order &order(uint8_t charger) const { return this->chargers_[charger].order; }
   /// A that the charger could use, 0 without a car or against a person's word: what a leader wants to know.
   float usable(uint8_t charger) const;
@@ -134,6 +136,7 @@ class Law {
     float minimum() const {
       return std::min(this->config.minimum, std::max(LEAST_CURRENT, std::min(this->view.wish, this->view.maximum)));
     }
+    bool is_below(uint8_t circuit) const { return MAX_CIRCUITS == 1 || (this->path >> circuit & 1) != 0; }
     bool follows_sun() const { return this->mode == Mode::SOLAR || this->mode == Mode::MIN_SOLAR; }
   };
 

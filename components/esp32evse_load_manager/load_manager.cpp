@@ -27,7 +27,7 @@ void LoadManager::add_charger(esp32evse::Esp32Evse *hub, const Rows &rows, const
 
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_FOLLOWERS
 FollowerLink *LoadManager::add_follower(const ChargerConfig &config, uint32_t timeout_ms, Mode mode) {
-  FollowerLink &follower = this->followers_[this->law_.charger_count() - LOCAL];
+  FollowerLink &follower = this->followers_[this->law_.chargers() - LOCAL];
   follower.configure(timeout_ms, mode);
   this->law_.add_charger(config);
   return &follower;

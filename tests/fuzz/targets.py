@@ -30,7 +30,16 @@ SOURCES = {
     "values": ("at_value.cpp",),
     "client": ("at_client.cpp", "at_value.cpp", "link.cpp", "schedule.cpp", "wishes.cpp"),
     "law": (
-        *("law.cpp", "sharing.cpp", "circuit.cpp", "meter_sense.cpp", "own_current.cpp", "breaker.cpp", "surplus.cpp", "capacity.cpp"),
+        *(
+            "law.cpp",
+            "sharing.cpp",
+            "circuit.cpp",
+            "meter_sense.cpp",
+            "own_current.cpp",
+            "breaker.cpp",
+            "surplus.cpp",
+            "capacity.cpp",
+        ),
         "reason.cpp",
     ),
 }

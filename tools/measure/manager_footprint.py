@@ -26,7 +26,14 @@ SUBJECTS: dict[str, dict] = {
         ],
         "chargers": [{"circuit": "garage"}],
         "followers": [
-            {"id": "second", "circuit": "house", "worst_case": "6A", "usable": "far", "phases": ["L1"], "drawn_l1": "far"}
+            {
+                "id": "second",
+                "circuit": "house",
+                "worst_case": "6A",
+                "usable": "far",
+                "phases": ["L1"],
+                "drawn_l1": "far",
+            }
         ],
         "surplus": {},
         "dimming": {"binary_sensor": "contact"},
