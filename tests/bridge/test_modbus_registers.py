@@ -256,6 +256,16 @@ def test_values_that_are_not_allowed(address, words, text):
     assert text in refused(Code.ILLEGAL_VALUE, plan, ONLINE, address, words)
 
 
+def test_a_maximum_and_the_current_below_it_in_one_write():
+    """The second is checked against the first: the installation's new maximum."""
+    low = Snapshot(True, {"MAXCHCUR": (16,), "DEFCHCUR": (160,)})
+    assert [(write.register.command, write.value) for write in plan(low, 304, [32, 320])] == [
+        ("MAXCHCUR", 32), ("DEFCHCUR", 320),
+    ]  # fmt: skip
+    with pytest.raises(ModbusError, match="6 to 10 A"):
+        plan(low, 304, [10, 160])
+
+
 @pytest.mark.parametrize("address", [100, 101, 105, 200, 218, 301, 302, 311, 314, 400, 404, 405, 420, 113, 0, 65_535])
 def test_addresses_that_cannot_be_written(address):
     refused(Code.ILLEGAL_ADDRESS, plan, ONLINE, address, [1])

@@ -130,6 +130,25 @@ def test_each_setting(server, client, body, expected):
                for key, wanted in json.loads(body).items())  # fmt: skip
 
 
+def test_a_maximum_and_the_current_below_it_in_one_object(server, client):
+    """The second is checked against the first, which is written before it."""
+    assert post(client, "config/evse", '{"maxChargingCurrent": 16, "defaultChargingCurrent": 12}').text == "OK"
+    assert post(client, "config/evse", '{"defaultChargingCurrent": 30, "maxChargingCurrent": 32}').text == "OK"
+    answer = post(client, "config/evse", '{"maxChargingCurrent": 10, "defaultChargingCurrent": 12}')
+    assert answer.status_code == 400 and "12 is out of range, 6 to 10 A" in answer.text
+    assert orders(server) == ["MAXCHCUR=16", "DEFCHCUR=120", "MAXCHCUR=32", "DEFCHCUR=300"]
+
+
+@pytest.mark.parametrize("path", ["state", "config/evse"])
+def test_what_get_gave_can_be_sent_back_when_the_maximum_was_lowered(server, client, path):
+    server.inject(lambda faults: faults.change_setting("MAXCHCUR", 20))
+    wait_until(lambda: client.get(f"{API}/config/evse").json()["maxChargingCurrent"] == 20)
+    before = client.get(f"{API}/{path}").json()
+    answer = post(client, path, json.dumps(before))
+    assert answer.text == "OK"
+    assert client.get(f"{API}/{path}").json()["sessionTime" if path == "state" else "maxChargingCurrent"]
+
+
 @pytest.mark.parametrize("path", ["state", "config/evse", "config/discovery"])
 def test_what_get_gave_can_be_sent_back(server, client, path):
     """The charger ignores what it does not know, and so do its clients' writers."""

@@ -210,6 +210,7 @@ def plan(snapshot: Snapshot, address: int, values: Sequence[int]) -> list[Write]
     _check_online(snapshot)
     for write in writes:
         _check_value(snapshot, write)
+        snapshot = snapshot.after(write.register.command, write.value)
     return writes
 
 

@@ -197,7 +197,10 @@ def plan(values: object, snapshot: Snapshot, writable: Settings) -> list[Write]:
         wanted = {key: values[key] for key in writable if values.get(key) is not None}
     if not wanted:
         raise UsageError(f"an object with at least one of {', '.join(writable)} is needed")
-    writes = [Write(writable[key], wire_value(writable[key], value, snapshot)) for key, value in wanted.items()]
+    writes = []
+    for key, value in wanted.items():
+        writes.append(Write(writable[key], wire_value(writable[key], value, snapshot)))
+        snapshot = snapshot.after(writes[-1].setting.command, writes[-1].value)
     return sorted(writes, key=_turn)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from ..catalog import CHARGING_STATES, COMMAND, STATES
 from ..errors import UsageError
-from ..wire.codec import Fields
+from ..wire.codec import Fields, Scalar
 
 MIN_CURRENT, MAX_CURRENT = (limit // 10 for limit in COMMAND["CHCUR"].fields[0].range)  # A
 
@@ -46,6 +46,10 @@ class Snapshot:
         if name == "PENDAUTH" and fields and self.state == "E":
             return 0  # whatever the charger shows: it means nothing there
         return fields[index] if index < len(fields) else None
+
+    def after(self, name: str, value: Scalar) -> Snapshot:
+        """As if it were written, in wire units: what is checked behind it may depend on it."""
+        return replace(self, values={**self.values, name: (value,)})
 
     def flag(self, name: str) -> bool | None:
         value = self.get(name)
