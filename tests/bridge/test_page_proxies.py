@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Frame, Page
 
@@ -48,10 +49,10 @@ def stop_charging(page: Page | Frame) -> None:
     page.wait_for_function("() => document.getElementById('toggle').textContent === 'Start charging'", timeout=WAIT_MS)
 
 
-def snippet(language: str) -> str:
-    """The one of the documentation."""
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
-    return found
+def snippet(language: str, number: int = 0) -> str:
+    """Of the documentation."""
+    found: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
+    return found[number]
 
 
 def test_an_address_with_user_and_password(charger, server, open_page):
@@ -141,6 +142,22 @@ def test_caddy_as_documented(charger, server, open_page, tmp_path):
                              http_credentials={"username": "home", "password": "secret"})  # fmt: skip
             stop_charging(page)
             page.close()
+    assert orders(server) == ["ENABLE=0"]
+
+
+@needs_nginx
+def test_the_add_on_as_documented(charger, server, open_page, tmp_path):
+    """Home Assistant's ingress, nginx in the add-on, and the server beside it."""
+    with serving(charger) as http:
+        (inside,) = re.findall(r"listen 8099;\n(.*)\}\n", snippet("nginx", 1), re.DOTALL)
+        here = inside.replace("172.30.32.2", "127.0.0.1").replace("127.0.0.1:8080", f"127.0.0.1:{http.port}")
+        with nginx(tmp_path, here) as port, ingress(port) as (panel, _):
+            page = open_page(panel)
+            stop_charging(page.wait_for_selector("iframe").content_frame())
+            page.close()
+        strangers = inside.replace("127.0.0.1:8080", f"127.0.0.1:{http.port}")
+        with nginx(tmp_path, strangers) as port:
+            assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 403
     assert orders(server) == ["ENABLE=0"]
 
 
