@@ -9,6 +9,7 @@ python=${PYTHON:-python3}
 venv=.venv
 
 fail() {
+  wait
   echo "$*" >&2
   exit 1
 }
@@ -38,35 +39,42 @@ known() {
 install() {
   echo "Installing $*"
   # shellcheck disable=SC2086  # empty, or one word
-  $sudo apt-get update -qq </dev/null >/dev/null || echo "apt-get update failed" >&2
+  [ -n "$updated" ] || $sudo apt-get update -qq </dev/null >/dev/null || echo "apt-get update failed" >&2
+  updated=1
   packages=$(known "$@")
   # shellcheck disable=SC2086  # several words
   [ -z "$packages" ] || $sudo env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends $packages </dev/null >/dev/null || echo "could not install $packages" >&2
 }
 
-packages() {
+say_once() {
+  [ -n "$said" ] || echo "$*"
+  said=1
+}
+
+packages() { # those of a range of the list
   command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || {
-    echo "No apt here: tools/debian-packages.txt lists what to install by hand"
+    say_once "No apt here: tools/debian-packages.txt lists what to install by hand"
     return
   }
-  range=1,/^\$/p
-  [ "$purpose" = demo ] || range='1,$p'
-  missing=$(absent "$range")
+  missing=$(absent "$1")
   [ -n "$missing" ] || return
   if [ "$(id -u)" = 0 ]; then
     sudo=
   elif sudo -n true 2>/dev/null; then
     sudo=sudo
   else
-    echo "To have everything: sudo apt-get install --no-install-recommends $missing"
+    say_once "To have everything: sudo apt-get install --no-install-recommends $(absent "$needed")"
     return
   fi
   # shellcheck disable=SC2086  # several words
   install $missing
 }
 
-packages
+essential='1,/^$/p' rest='/^$/,$p'
+needed=$essential said='' updated=''
+[ "$purpose" = demo ] || needed='1,$p'
+packages "$essential"
 command -v "$python" >/dev/null || fail "python3 is missing: sudo apt-get install python3 python3-venv"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
   fail "Python 3.11 or newer is needed; this is $("$python" -V). Another one: make PYTHON=python3.12 ..."
@@ -75,7 +83,11 @@ command -v g++ >/dev/null || fail "g++ is missing: sudo apt-get install g++"
 
 # --- the virtual environment: made anew when pyproject.toml has changed -------------------------------------------------
 
-[ ! "$venv/.installed" -nt pyproject.toml ] || exit 0
+[ "$purpose" = demo ] || packages "$rest" & # while pip works
+[ ! "$venv/.installed" -nt pyproject.toml ] || {
+  wait
+  exit 0
+}
 echo "Installing the tools into $venv, about 110 packages and a minute or two ..."
 "$python" -m venv "$venv" || fail "could not make $venv"
 "$venv/bin/pip" install --disable-pip-version-check --progress-bar off --no-compile --editable '.[dev]' >"$venv/install.log" 2>&1 &
@@ -90,3 +102,4 @@ wait $pip || {
   fail "pip could not install the tools; the whole log is in $venv/install.log"
 }
 touch "$venv/.installed"
+wait
