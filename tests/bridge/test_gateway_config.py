@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from evse_host.bridge.gateway_config import MAX_CHARGERS, ConfigError, ModbusConfig, load, parse, parse_address
+from evse_host.bridge.gateway_config import (
+    MAX_CHARGERS,
+    ConfigError,
+    ModbusConfig,
+    full_address,
+    load,
+    parse,
+    parse_address,
+)
 
 GOOD = """\
 chargers:
@@ -106,6 +114,14 @@ def test_a_wrong_one_is_told_with_line_key_value_and_what_is_allowed(text, expec
     found = problems(text)
     assert any(f"config.yaml{expected}" in problem or expected in problem for problem in found), found
     assert not any("\n" in problem for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("typed", "full"),
+    [("8080", "127.0.0.1:8080"), ("0.0.0.0:1", "0.0.0.0:1"), ("[::1]:8080", "[::1]:8080"), ("me:0", "me:0")],
+)
+def test_an_address_is_told_with_its_host(typed, full):
+    assert full_address(typed) == full
 
 
 @pytest.mark.parametrize("port", ["8080", "'8080'", "localhost:8080"])

@@ -358,8 +358,9 @@ def _take(taken: dict[str, Place], what: str, place: Place) -> Iterator[tuple[Pl
 
 
 def full_address(address: str) -> str:
-    """With its host: `127.0.0.1:8080`."""
-    return "{}:{}".format(*parse_address(address))
+    """With its host: `127.0.0.1:8080`, `[::1]:8080`."""
+    host, port = parse_address(address)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _place_of(bridge: BridgeConfig, place: Place, name: str) -> Place:
