@@ -219,6 +219,12 @@ def test_the_day_is_drawn_and_said(page) -> None:
     assert drawn["x"] >= 0 and drawn["x"] + drawn["width"] <= width + 1
 
 
+def test_the_first_minute_can_be_seen(page) -> None:
+    """A line of one point has no length, and would not be drawn."""
+    page.wait_for_selector("#chart polyline.power", state="attached")
+    assert page.evaluate("document.querySelector('#chart polyline.power').getTotalLength()") >= 1
+
+
 def test_a_session_that_has_ended_is_in_the_list(server, charger, look) -> None:
     """From the charger to the page; a session shorter than a minute counts for its energy."""
     with serving(charger) as http:

@@ -185,6 +185,7 @@ function pieces(values, top) {
     const y = (HEIGHT - BOTTOM) * (1 - value / top) + 1;
     piece.push([(width * (at + 0.5)) / values.length, Math.max(1, y)]);
   });
+  for (const points of found) if (points.length === 1) points.push([points[0][0] + 1, points[0][1]]); // else invisible
   return found;
 }
 
