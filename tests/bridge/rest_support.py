@@ -10,7 +10,9 @@ import httpx
 from evse_host.bridge.charger import SharedCharger
 from evse_host.bridge.rest_app import make_app
 from evse_host.bridge.rest_server import RestServer
-from evse_host.simulator import PtyServer
+from evse_host.simulator import Car, Charger, PtyServer
+
+from .support import shared, wait_until
 
 API = "/api/v1"
 JSON = {"content-type": "application/json"}  # as EVCC sends it
@@ -28,6 +30,19 @@ def serving(
             yield client
     finally:
         server.stop()
+
+
+@contextmanager
+def kept_charger() -> Iterator[tuple[PtyServer, SharedCharger]]:
+    """One for all tests that write nothing to it, or hardly anything: its server and its owner."""
+    with PtyServer(Charger(car=Car(plugged=True))) as server:
+        owner = shared(server)
+        owner.start()
+        try:
+            wait_until(lambda: owner.snapshot.online)
+            yield server, owner
+        finally:
+            owner.stop()
 
 
 def post(client: httpx.Client, path: str, body: str, **options) -> httpx.Response:

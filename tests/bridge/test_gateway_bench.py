@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tools.measure import gateway_bench
-from tools.measure.gateway_bench import Times
+from tools.measure.running_gateway import END, Times
 
 from .mqtt_support import needs_mosquitto
 
@@ -25,7 +25,7 @@ def test_it_measures(figures):
 @needs_mosquitto
 def test_figures_are_written_into_the_page_by_the_command_only(figures, tmp_path, monkeypatch):
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{gateway_bench.BEGIN}\nold\n{gateway_bench.END}\nbehind\n")
+    page.write_text(f"before\n{gateway_bench.BEGIN}\nold\n{END}\nbehind\n")
     monkeypatch.setattr(gateway_bench, "PAGE", page)
     gateway_bench.save(figures)
     text = page.read_text()

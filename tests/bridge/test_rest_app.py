@@ -16,8 +16,8 @@ from evse_host.bridge.snapshot import Snapshot
 from evse_host.errors import PortError, UsageError
 from evse_host.simulator import Car, Charger, PtyServer
 
-from .rest_support import API, JSON, orders, post, serving, state, value
-from .support import shared, wait_until
+from .rest_support import API, JSON, kept_charger, orders, post, serving, state, value
+from .support import wait_until
 
 USER = ("owner", "corréct:horse")
 EVERY_WRITE = ("", "enabled", "available", "charging-current", "consumption-limit", "charging-time-limit",
@@ -32,13 +32,8 @@ def client(charger):
 
 @pytest.fixture(scope="module")
 def kept():
-    """One charger for all tests that write nothing to it, or hardly anything: its server and its owner."""
-    with PtyServer(Charger(car=Car(plugged=True))) as server:
-        owner = shared(server)
-        owner.start()
-        wait_until(lambda: owner.snapshot.online)
-        yield server, owner
-        owner.stop()
+    with kept_charger() as both:
+        yield both
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from evse_host.bridge import rest_config
-from evse_host.simulator import Car, Charger, PtyServer
+from evse_host.simulator import Charger, PtyServer
 
-from .rest_support import API, JSON, orders, serving, state, value
-from .support import shared, wait_until
+from .rest_support import API, JSON, kept_charger, orders, serving, state, value
+from .support import wait_until
 
 
 @pytest.fixture
@@ -21,14 +21,8 @@ def client(charger):
 
 @pytest.fixture(scope="module")
 def kept():
-    """One charger for all tests that write nothing."""
-    with PtyServer(Charger(car=Car(plugged=True))) as server:
-        owner = shared(server)
-        owner.start()
-        wait_until(lambda: owner.snapshot.online)
-        with serving(owner) as client:
-            yield server, client
-        owner.stop()
+    with kept_charger() as (server, owner), serving(owner) as client:
+        yield server, client
 
 
 @pytest.fixture

@@ -15,11 +15,6 @@ import json
 import os
 import platform
 import random
-import re
-import shutil
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -31,83 +26,35 @@ from importlib.metadata import version
 from pathlib import Path
 
 import httpx
-import paho.mqtt.client as mqtt
 from pymodbus.client import ModbusTcpClient
 
-from evse_host.simulator import Car, Charger, PtyServer
+from tools.measure.running_gateway import (
+    LOST_S,
+    ROOT,
+    SETTLE_S,
+    BenchError,
+    Broker,
+    Chargers,
+    Running,
+    Times,
+    missed,
+    shown,
+    wait_for,
+    write_between,
+)
 from tools.run.host_node import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "bridges" / "gateway.md"
-BEGIN, END = "<!-- python -m tools gateway-bench --save -->", "<!-- to here -->"
-MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+BEGIN = "<!-- python -m tools gateway-bench --save -->"
 
-CHARGING_S = 30.0
-SETTLE_S = 5.0
 ASK_S = 5.0
 PAGES = 5
-LOST_S = 5.0  # a change that was not seen by then
 POLL_S = 0.005
 CURRENT = 106
 JSON = {"content-type": "application/json"}
 
 
-class BenchError(Exception):
-    """Something did not start, or did not come."""
-
-
-# --- the simulated chargers, in a process of their own ----------------------------------------------------------------
-
-
-def simulate(count: int, folder: Path) -> None:
-    """Prints the ports; for every line `NUMBER TENTHS` sets a current and prints when."""
-    with contextlib.ExitStack() as running:
-        servers = []
-        for number in range(count):
-            model = Charger(car=Car(plugged=True))
-            model.advance(CHARGING_S)
-            servers.append(running.enter_context(PtyServer(model, folder / f"charger{number}")))
-        print(json.dumps([server.path for server in servers]), flush=True)
-        for line in sys.stdin:
-            number, tenths = map(int, line.split())
-            servers[number].call(lambda model, tenths=tenths: model.set("CHCUR", tenths))
-            print(time.monotonic(), flush=True)
-
-
-class Chargers:
-    def __init__(self, count: int, folder: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tools.measure.gateway_bench", "--simulate", str(count), str(folder)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
-        )  # fmt: skip
-        self.ports: list[str] = json.loads(self._process.stdout.readline())
-
-    def change(self, number: int, tenths: int) -> float:
-        """When it was done, on the clock ``time.monotonic``."""
-        self._process.stdin.write(f"{number} {tenths}\n")
-        self._process.stdin.flush()
-        return float(self._process.stdout.readline())
-
-    def close(self) -> None:
-        self._process.stdin.close()
-        self._process.wait(10)
-
-
 # --- what is measured -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Times:
-    """Milliseconds."""
-
-    median: float
-    p95: float
-    worst: float
-
-    @classmethod
-    def of(cls, seconds: list[float]) -> Times:
-        ordered = sorted(1000 * second for second in seconds)
-        return cls(*(round(ordered[int(share * (len(ordered) - 1))], 1) for share in (0.5, 0.95, 1)))
 
 
 @dataclass(frozen=True)
@@ -132,72 +79,8 @@ class Figures:
     write_by_broker: Times
 
 
-class Process:
-    """What the operating system says about one."""
-
-    def __init__(self, pid: int) -> None:
-        self._folder = Path(f"/proc/{pid}")
-
-    def processor_s(self) -> float:
-        fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def status(self, key: str) -> int:
-        return int(re.search(rf"^{key}:\s+(\d+)", (self._folder / "status").read_text(), re.MULTILINE)[1])
-
-    def files(self) -> int:
-        return len(list((self._folder / "fd").iterdir()))
-
-
-class Broker:
-    """A Mosquitto, and a client that knows the last current of every charger, and when it came."""
-
-    def __init__(self, folder: Path) -> None:
-        if MOSQUITTO is None:
-            raise BenchError("mosquitto is missing: apt-get install mosquitto")
-        self.port = free_port()
-        config = folder / "mosquitto.conf"
-        user = "user root\n" if os.geteuid() == 0 else ""
-        config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n{user}")
-        self._process = subprocess.Popen([MOSQUITTO, "-c", config], stderr=subprocess.DEVNULL)
-        self.currents: dict[str, tuple[float, float]] = {}
-        self.online: set[str] = set()
-        self._changed = threading.Condition()
-        versions = getattr(mqtt, "CallbackAPIVersion", None)
-        self.client = mqtt.Client(*([versions.VERSION2] if versions else []))
-        self.client.on_connect = lambda client, *_: client.subscribe([("+/state", 0), ("+/availability", 0)])
-        self.client.on_message = self._on_message
-        wait_for(lambda: can_connect(self.port), "Mosquitto")
-        self.client.connect("127.0.0.1", self.port)
-        self.client.loop_start()
-
-    def _on_message(self, _client, _userdata, message) -> None:
-        name, _, kind = message.topic.partition("/")
-        with self._changed:
-            if kind == "availability" and message.payload == b"online":
-                self.online.add(name)
-            elif kind == "state":
-                current = json.loads(message.payload)["current"]
-                if self.currents.get(name, (None,))[0] != current:
-                    self.currents[name] = current, time.monotonic()
-            self._changed.notify_all()
-
-    def seen(self, name: str, current: float) -> float:
-        """When the current came."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: self.currents.get(name, (None,))[0] == current, LOST_S):
-                raise BenchError(f"{name}: {current} A was not at the broker within {LOST_S} s")
-            return self.currents[name][1]
-
-    def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
-        self._process.terminate()
-        self._process.wait(10)
-
-
-class Gateway:
-    """`evse-host gateway` with all bridges."""
+class Gateway(Running):
+    """With all bridges."""
 
     def __init__(self, folder: Path, ports: list[str], broker: Broker) -> None:
         self.names = [f"c{number}" for number in range(len(ports))]
@@ -212,11 +95,7 @@ class Gateway:
         lines += [f"- {{type: thingsboard, broker: '{uri}', tokens: {{{tokens}}}}}"]
         config = folder / "config.yaml"
         config.write_text("\n".join(lines) + "\n")
-        self._log = (folder / "gateway.log").open("w")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "evse_host.cli", "gateway", str(config)], stderr=self._log, cwd=ROOT
-        )
-        self.system = Process(self._process.pid)
+        super().__init__(folder, config)
 
     def url(self, name: str, path: str = "state") -> str:
         return f"http://127.0.0.1:{self.http_port}/{name}/api/v1/{path}"
@@ -226,20 +105,6 @@ class Gateway:
         if not client.connect():
             raise BenchError("the gateway's Modbus does not answer")
         return client
-
-    def end(self) -> float:
-        """Seconds that it takes."""
-        begin = time.monotonic()
-        self._process.send_signal(signal.SIGTERM)
-        if self._process.wait(30):
-            raise BenchError(f"the gateway ended with exit code {self._process.returncode}")
-        return time.monotonic() - begin
-
-    def close(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
 
 
 class Clients:
@@ -292,12 +157,6 @@ class Clients:
 
 
 # --- measuring --------------------------------------------------------------------------------------------------------
-
-
-def processor_share(gateway: Gateway, seconds: float) -> float:
-    before, begin = gateway.system.processor_s(), time.monotonic()
-    time.sleep(seconds)
-    return 100 * (gateway.system.processor_s() - before) / (time.monotonic() - begin)
 
 
 class Prober:
@@ -386,7 +245,7 @@ def measure(count: int, seconds: float, changes: int) -> Figures:
         all_online = time.monotonic() - begin
         clients = Clients(gateway)
         time.sleep(SETTLE_S)
-        processor = processor_share(gateway, seconds)
+        processor = gateway.processor_share(seconds)
         memory, threads, files = (
             gateway.system.status("VmRSS"),
             gateway.system.status("Threads"),
@@ -404,19 +263,6 @@ def measure(count: int, seconds: float, changes: int) -> Figures:
         )  # fmt: skip
 
 
-def can_connect(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_for(condition: Callable[[], object], what: str, timeout: float = 15.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise BenchError(f"not within {timeout:.0f} s: {what}")
-        time.sleep(0.02)
-
-
 # --- telling ----------------------------------------------------------------------------------------------------------
 
 
@@ -424,7 +270,7 @@ def table(figures: Figures) -> str:
     """Markdown."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("paho-mqtt", "uvicorn", "pymodbus"))
     rows = [
-        ("processor", f"{figures.processor:.0f} % of one core", "below 100 %" + _missed(figures.processor >= 100)),
+        ("processor", f"{figures.processor:.0f} % of one core", "below 100 %" + missed(figures.processor >= 100)),
         ("memory, threads, open files", f"{figures.memory:.0f} MB, {figures.threads}, {figures.files}", ""),
         ("from its start until all chargers are online", f"{figures.all_online_s:.1f} s", ""),
         ("from SIGTERM to its end", f"{figures.end_s:.1f} s", ""),
@@ -434,10 +280,10 @@ def table(figures: Figures) -> str:
         ("REST", figures.change_to_rest, figures.write_by_rest),
         ("Modbus", figures.change_to_modbus, figures.write_by_modbus),
     ):
-        target = "95 % below 400 ms" + _missed(change.p95 >= 400)
-        rows.append((f"a change at the charger, until {place} shows it", _shown(change), target))
-        target = "median below 150 ms" + _missed(write.median >= 150)
-        rows.append((f"a write by {place}, until it is confirmed", _shown(write), target))
+        target = "95 % below 400 ms" + missed(change.p95 >= 400)
+        rows.append((f"a change at the charger, until {place} shows it", shown(change), target))
+        target = "median below 150 ms" + missed(write.median >= 150)
+        rows.append((f"a write by {place}, until it is confirmed", shown(write), target))
     lines = [
         f"{figures.chargers} simulated chargers at which cars charge, all four bridges, Mosquitto on the same computer",
         f"({os.cpu_count()} cores, {platform.machine()}). Each charger is asked by REST and Modbus every {ASK_S:.0f} s",
@@ -452,24 +298,11 @@ def table(figures: Figures) -> str:
     return "\n".join(lines)
 
 
-def _missed(missed: bool) -> str:
-    return ": **missed**" if missed else ""
-
-
-def _shown(times: Times) -> str:
-    return f"{times.median:.0f} ms, 95 % {times.p95:.0f} ms, longest {times.worst:.0f} ms"
-
-
 def save(figures: Figures) -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{table(figures)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    write_between(PAGE, BEGIN, table(figures))
 
 
 def main() -> int:
-    if sys.argv[1:2] == ["--simulate"]:
-        simulate(int(sys.argv[2]), Path(sys.argv[3]))
-        return 0
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--chargers", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0, help="over which the processor is measured")

@@ -16,8 +16,6 @@ import json
 import os
 import platform
 import random
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -29,66 +27,24 @@ from pathlib import Path
 
 from websockets.asyncio.server import ServerConnection, serve
 
-from evse_host.simulator import Car, Charger, PtyServer
-from tools.measure.gateway_bench import (
-    CHARGING_S,
+from tools.measure.running_gateway import (
     ROOT,
     SETTLE_S,
-    BenchError,
     Broker,
-    Process,
+    Chargers,
+    Running,
     Times,
-    processor_share,
+    missed,
     wait_for,
+    write_between,
 )
 from tools.run.host_node import free_port
 
 PAGE = ROOT / "docs" / "bridges" / "ocpp.md"
-BEGIN, END = "<!-- python -m tools ocpp-bench --save -->", "<!-- to here -->"
+BEGIN = "<!-- python -m tools ocpp-bench --save -->"
 PING_INTERVAL_S = 5
 DEAD_LINES = 5
 LIMIT_TARGET_MS = 300
-
-
-# --- the simulated chargers, in a process of their own ----------------------------------------------------------------
-
-
-def simulate(count: int, folder: Path) -> None:
-    """Prints the ports; for every line `NUMBER TENTHS` waits for that current and prints when it was there."""
-    with contextlib.ExitStack() as running:
-        servers = []
-        for number in range(count):
-            model = Charger(car=Car(plugged=True))
-            model.advance(CHARGING_S)
-            servers.append(running.enter_context(PtyServer(model, folder / f"charger{number}")))
-        print(json.dumps([server.path for server in servers]), flush=True)
-        for line in sys.stdin:
-            number, tenths = map(int, line.split())
-            print("ready", flush=True)
-            servers[number].wait_for(lambda model, tenths=tenths: model.value("CHCUR") == (tenths,))
-            print(time.monotonic(), flush=True)
-
-
-class Chargers:
-    def __init__(self, count: int, folder: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tools.measure.ocpp_bench", "--simulate", str(count), str(folder)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
-        )  # fmt: skip
-        self.ports: list[str] = json.loads(self._process.stdout.readline())
-
-    def watch(self, number: int, tenths: int) -> None:
-        self._process.stdin.write(f"{number} {tenths}\n")
-        self._process.stdin.flush()
-        self._process.stdout.readline()
-
-    def arrived(self) -> float:
-        """When the current was there, on the clock ``time.monotonic``."""
-        return float(self._process.stdout.readline())
-
-    def close(self) -> None:
-        self._process.stdin.close()
-        self._process.wait(10)
 
 
 # --- the central system -----------------------------------------------------------------------------------------------
@@ -167,8 +123,8 @@ class Figures:
     end_s: float
 
 
-class Gateway:
-    """`evse-host gateway` with OCPP and all other bridges."""
+class Gateway(Running):
+    """With OCPP and all other bridges."""
 
     def __init__(self, folder: Path, ports: list[str], broker: Broker, central: Central) -> None:
         self.names = [f"c{number}" for number in range(len(ports))]
@@ -184,26 +140,9 @@ class Gateway:
                 {"type": "ocpp", "url": f"ws://127.0.0.1:{central.port}/ocpp", "tag": "HOME"},
             ],
         }  # fmt: skip
-        (folder / "config.yaml").write_text(json.dumps(config))
-        self._log = (folder / "gateway.log").open("w")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "evse_host.cli", "gateway", str(folder / "config.yaml"), "--state-dir",
-             str(folder / "state")], stderr=self._log, cwd=ROOT,
-        )  # fmt: skip
-        self.system = Process(self._process.pid)
-
-    def end(self) -> float:
-        begin = time.monotonic()
-        self._process.send_signal(signal.SIGTERM)
-        if self._process.wait(60):
-            raise BenchError(f"the gateway ended with exit code {self._process.returncode}")
-        return time.monotonic() - begin
-
-    def close(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
+        file = folder / "config.yaml"
+        file.write_text(json.dumps(config))
+        super().__init__(folder, file)
 
 
 def measure(count: int, seconds: float, limits: int) -> Figures:
@@ -223,7 +162,7 @@ def measure(count: int, seconds: float, limits: int) -> Figures:
             central.call(point, "ChangeConfiguration", {"key": "MeterValueSampleInterval", "value": "10"})
             central.call(point, "ChangeConfiguration", {"key": "WebSocketPingInterval", "value": str(PING_INTERVAL_S)})
         time.sleep(SETTLE_S)
-        processor = processor_share(gateway, seconds)
+        processor = gateway.processor_share(seconds)
         memory, threads = gateway.system.status("VmRSS"), gateway.system.status("Threads")
         times = [_limit(chargers, central, gateway, dice) for _ in range(limits)]
         dead = [_dead_line(central, point) for point in gateway.names[:DEAD_LINES]]
@@ -266,12 +205,12 @@ def table(figures: Figures) -> str:
         ("SetChargingProfile until the charger has the current",
          f"{figures.limit_to_charger.median:.0f} ms, 95 % {figures.limit_to_charger.p95:.0f} ms, longest "
          f"{figures.limit_to_charger.worst:.0f} ms",
-         f"95 % within {LIMIT_TARGET_MS} ms" + _missed(figures.limit_to_charger.p95 > LIMIT_TARGET_MS)),
+         f"95 % within {LIMIT_TARGET_MS} ms" + missed(figures.limit_to_charger.p95 > LIMIT_TARGET_MS)),
         (f"a dead line (pings every {PING_INTERVAL_S} s) until there is a new one",
          f"{min(figures.dead_lines):.1f} to {worst:.1f} s",
-         f"{2 * PING_INTERVAL_S} s, and the new line" + _missed(worst > 2 * PING_INTERVAL_S + 1)),
+         f"{2 * PING_INTERVAL_S} s, and the new line" + missed(worst > 2 * PING_INTERVAL_S + 1)),
         ("processor", f"{figures.processor:.0f} % of one core",
-         "below 100 %" + _missed(figures.processor >= 100)),
+         "below 100 %" + missed(figures.processor >= 100)),
         ("memory, threads", f"{figures.memory:.0f} MB, {figures.threads}", ""),
         ("from its start until all have booted", f"{figures.all_booted_s:.1f} s", ""),
         ("from SIGTERM to its end", f"{figures.end_s:.1f} s", ""),
@@ -285,20 +224,11 @@ def table(figures: Figures) -> str:
     ])  # fmt: skip
 
 
-def _missed(missed: bool) -> str:
-    return ": **missed**" if missed else ""
-
-
 def save(figures: Figures) -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{table(figures)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    write_between(PAGE, BEGIN, table(figures))
 
 
 def main() -> int:
-    if sys.argv[1:2] == ["--simulate"]:
-        simulate(int(sys.argv[2]), Path(sys.argv[3]))
-        return 0
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chargers", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=30.0, help="of measuring the processor")

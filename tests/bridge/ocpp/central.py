@@ -38,6 +38,15 @@ class Heard:
     again: bool = False
 
 
+def against_schema(message: Call | CallResult, version: str, text: str) -> list[str]:
+    """What the schemas have against it."""
+    try:
+        _validate_payload(message, version)
+    except Exception as error:
+        return [f"{text[:300]}: {error}"]
+    return []
+
+
 class Central:
     """A context manager; ``stop`` and ``start`` keep the port. ``answers`` change an action's answer: a dictionary, a
     function of the payload, or an exception's text to be sent as an error."""
@@ -157,7 +166,7 @@ class Central:
         kind, unique_id = json.loads(text)[:2]
         if kind == 2:
             call = unpack(text)
-            self._check_schema(call, text)
+            self.wrong += against_schema(call, self.version, text)
             known = any(heard.id == unique_id for heard in self.heard)
             self.heard.append(Heard(call.action, json.loads(text)[3], unique_id, again=known))
             if call.action not in self.silent:
@@ -165,18 +174,12 @@ class Central:
         elif (future := self._waiting.pop(unique_id, None)) is not None:
             if kind == 3:
                 result = CallResult(unique_id, json.loads(text)[2], action=future.action)
-                self._check_schema(result, text)
+                self.wrong += against_schema(result, self.version, text)
             else:
                 self.errors.append(json.loads(text))
             future.set_result(json.loads(text))
         else:
             self.errors.append(json.loads(text))
-
-    def _check_schema(self, message: Call | CallResult, text: str) -> None:
-        try:
-            _validate_payload(message, self.version)
-        except Exception as error:
-            self.wrong.append(f"{text[:300]}: {error}")
 
     def _answer(self, unique_id: str, action: str, payload: dict) -> str:
         answer = self.answers.get(action)

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from ocpp.messages import Call, CallResult, _validate_payload
+from ocpp.messages import Call, CallResult
 
 from evse_host.bridge.lifetime_energy import LifetimeEnergy, Reading
 from evse_host.bridge.ocpp import rpc
@@ -23,6 +23,8 @@ from evse_host.bridge.ocpp.station import DIALECTS, take_answer
 from evse_host.bridge.snapshot import Snapshot
 from evse_host.catalog import COMMANDS
 from evse_host.simulator import Car, Charger
+
+from .central import against_schema
 
 EPOCH = 1_781_000_000.0
 STEP_S = 0.25
@@ -65,10 +67,7 @@ class Server:
         return answer
 
     def check(self, message: Call | CallResult, text: str) -> None:
-        try:
-            _validate_payload(message, self.version)
-        except Exception as error:
-            self.wrong.append(f"{text[:300]}: {error}")
+        self.wrong += against_schema(message, self.version, text)
 
     def _answer(self, unique_id: str, action: str, payload: dict) -> str:
         answer = self.answers.get(action)
