@@ -10,6 +10,7 @@ import pytest
 from evse_host.simulator import Board, Car, Charger, Faults
 from tools.build import node as nodes
 from tools.run.clocked_node import ClockedNode
+from tools.soak.delivered import Delivered
 
 HERE = Path(__file__).parent
 CONNECTED_WITHIN_S = 20
@@ -22,7 +23,11 @@ class House:
         self.program, self.home, self.charger = program, home, charger
         self.faults = Faults(charger)
         self.node: ClockedNode | None = None
-        self.delivered = 0.0
+        self._delivered = Delivered(charger)
+
+    @property
+    def delivered(self) -> float:
+        return self._delivered.wh
 
     def start(self) -> ClockedNode:
         self.node = ClockedNode(self.program, self.charger, self.home, self.faults)
@@ -36,20 +41,10 @@ class House:
         self.node._process.kill()
         self.node.close()
 
-    def measure(self) -> None:
-        """From now on ``delivered`` is counted, from the meter's power."""
-        meter, step = self.charger.point.meter, self.charger.point.meter.step
-
-        def counting(seconds: float, charging: bool, *rest) -> None:
-            step(seconds, charging, *rest)
-            self.delivered += meter.power * seconds / 3600 if charging else 0.0
-
-        meter.step = counting
-
     def restart_charger(self) -> None:
         """Its power is cut for a moment; a car that is plugged goes on when the charger lets it."""
         self.charger.power_cycle(self.charger.now)
-        self.measure()
+        self._delivered.listen()
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +56,6 @@ def consumers_program() -> Path:
 def house(consumers_program, tmp_path) -> Iterator[House]:
     charger = Charger(board=Board(proximity=True, socket_lock=True), car=Car())
     house = House(consumers_program, tmp_path / "home", charger)
-    house.measure()
     house.start()
     yield house
     assert not house.node.dropped, "a message of the node could not be decoded"

@@ -12,6 +12,7 @@ from pathlib import Path
 from evse_host.catalog import CHARGING, CHARGING_STATES, COMMAND, LIVE_SETTINGS, PUSH
 from evse_host.simulator import Car, Charger, Faults
 from tools.run.clocked_node import EPOCH_S, ClockedNode
+from tools.soak.delivered import Delivered
 from tools.soak.history import History
 from tools.soak.long_life.orders import (
     HISTORY_S,
@@ -71,6 +72,7 @@ class Life:
         self.history, self.orders = History(self.charger, HISTORY_S), Orders()
         self.gaps = Gaps(command.name for command in REPEATED)
         self.ledger = Ledger(self.charger, lambda: self.calm)
+        self.delivered = Delivered(self.charger)
         self.findings: list[str] = []
         self.counts: Counter[str] = Counter()
         self.worst: defaultdict[str, float] = defaultdict(float)
@@ -84,7 +86,8 @@ class Life:
         self._checked_at = 0.0
         self._restores: list[tuple[float, float, dict[str, list]]] = []
         self._was_charging = False
-        self._taken_away = self._last_total = self._unseen = 0
+        self._counted_before: float = self.charger.value("EMETERTOTCONSUM")[0]  # Wh, with what was delivered the total
+        self._last_total = self._unseen = 0
         self._counters: dict[str, float] = {}
         self._subscriptions: dict[bool, dict[str, int]] = {}
         self._too_fast: dict[str, float] = {}  # name: seen first
@@ -160,7 +163,6 @@ class Life:
         """What is true just before a start of the charger, which forgets it."""
         self.ledger.note()
         self.sample()
-        self._taken_away += self.charger.value("EMETERCONSUM")[0]
         disturbed = self.now < self._disturbed_until
         self._unseen += DISTURBED_SESSION_S * MOST_WH_PER_S if disturbed else RESTART_SLACK_WH
         self.reboots += 1
@@ -182,6 +184,7 @@ class Life:
 
     def after_reboot(self) -> None:
         self.ledger.listen()
+        self.delivered.listen()
         self.at(self.now + 30, self._check_kept)
 
     def _check_kept(self) -> None:
@@ -219,7 +222,7 @@ class Life:
         return is_true(entity, self.node.value(entity), self.history, self.now, self.now)
 
     def reset_total(self) -> None:
-        self._taken_away = -self.charger.value("EMETERCONSUM")[0]
+        self._counted_before = -self.delivered.wh
         self._last_total = self._unseen = 0
 
     # --- checks
@@ -287,12 +290,8 @@ class Life:
             if undisturbed and gap > bound(command, False):
                 self.find(f"no line of {command.name} for {gap:.1f} s")
 
-    def _energy(self) -> int:
-        """What the meter has counted since its last reset, with what restarts of the charger took away."""
-        return self.charger.value("EMETERTOTCONSUM")[0] + self._taken_away
-
     def _check_total(self, shown: int) -> None:
-        total = self._energy()
+        total = round(self._counted_before + self.delivered.wh)
         if shown < self._last_total:
             self.find(f"total energy falls from {self._last_total} to {shown} Wh")
         if not total - LIFETIME_SLACK_WH - self._unseen <= shown <= total + RESTART_SLACK_WH:
