@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MAX_CHARGERS = 64
 CARS = ("none", "plugged", "full")
 SLICE_S = 0.05
+MAX_ORDER = 1000  # characters
 
 
 @click.command("simulate")
@@ -137,10 +138,21 @@ def _read_script(file: str, count: int) -> list[tuple[float, Order]]:
         raise UsageError(f"{file}: {(error.strerror or str(error)).lower()}") from None
 
 
+def _lines() -> Iterator[str]:
+    """Of standard input, however much comes without an end."""
+    while line := sys.stdin.readline(MAX_ORDER):
+        if line.endswith("\n") or len(line) < MAX_ORDER:
+            yield line
+            continue
+        print(f"an order has at most {MAX_ORDER} characters", file=sys.stderr, flush=True)
+        while (rest := sys.stdin.readline(MAX_ORDER)) and not rest.endswith("\n"):
+            pass
+
+
 def _listen(servers: list[Any], orders: ModuleType) -> None:
     """Orders from standard input until it ends; the chargers go on."""
     with contextlib.suppress(OSError, ValueError):
-        for line in sys.stdin:
+        for line in _lines():
             if line.strip() == "help":
                 _say(orders.help_text(), [])
             elif line.strip():

@@ -131,6 +131,28 @@ def test_several_chargers_each_with_its_car(tmp_path):
     assert not Path(f"{link}1").is_symlink() and not Path(f"{link}2").is_symlink()
 
 
+def test_an_order_without_an_end_takes_no_memory(tmp_path):
+    """As from `simulate < /dev/zero`."""
+    with Command("simulate", "--link", str(tmp_path / "evse"), stdin=True) as command:
+        command.order("show")
+        command.wait_for("state A")
+        before = resident_kb(command.process.pid)
+        for _ in range(64):
+            command.process.stdin.write("x" * 2**20)
+        command.order("")
+        command.order("show")
+        command.wait_for("an order has at most 1000 characters", err=True)
+        command.order("plug")
+        command.order("show")
+        command.wait_for("a car that wants energy")
+        assert resident_kb(command.process.pid) < before + 20_000
+
+
+def resident_kb(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0])
+
+
 def test_a_script_on_tcp_goes_on_without_standard_input(tmp_path):
     script = tmp_path / "day.txt"
     script.write_text("0 plug\n5 draw 6\n30 fault lock\n")
