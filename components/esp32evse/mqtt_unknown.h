@@ -7,28 +7,42 @@
 #ifdef USE_BINARY_SENSOR
 #include "esphome/components/mqtt/mqtt_binary_sensor.h"
 #endif
+#ifdef USE_NUMBER
+#include "esphome/components/mqtt/mqtt_number.h"
+#endif
 #ifdef USE_SELECT
 #include "esphome/components/mqtt/mqtt_select.h"
+#endif
+#ifdef USE_SENSOR
+#include "esphome/components/mqtt/mqtt_sensor.h"
 #endif
 #ifdef USE_SWITCH
 #include "esphome/components/mqtt/mqtt_switch.h"
 #endif
+#ifdef USE_TEXT
+#include "esphome/components/mqtt/mqtt_text.h"
+#endif
+#ifdef USE_TEXT_SENSOR
+#include "esphome/components/mqtt/mqtt_text_sensor.h"
+#endif
 
 namespace esphome::esp32evse {
 
-/// ESPHome's own MQTT says nothing of an entity without a state, and the broker keeps the last one. Home Assistant's
-/// word for unknown is "None".
+/// ESPHome's own MQTT says nothing of an entity without a state, and the broker keeps the last one. This says what a
+/// broker that was there has heard.
 template<typename MqttComponent> class MqttEntity : public MqttComponent {
  public:
   using MqttComponent::MqttComponent;
   bool send_initial_state() override {
-    if (this->get_entity()->has_state())
-      return MqttComponent::send_initial_state();
-    char topic[mqtt::MQTT_DEFAULT_TOPIC_MAX_LEN];
-    return this->publish(this->get_state_topic_to_(topic), "None");
+    return this->get_entity()->has_state() ? MqttComponent::send_initial_state() : this->send_unknown_();
   }
 
  protected:
+  /// Home Assistant's word for unknown.
+  virtual bool send_unknown_() {
+    char topic[mqtt::MQTT_DEFAULT_TOPIC_MAX_LEN];
+    return this->publish(this->get_state_topic_to_(topic), "None");
+  }
   /// What was lost is sent with the next connection.
   void send_later_() {
     this->defer("state", [this]() { this->send_initial_state(); });
@@ -47,6 +61,46 @@ class MqttBinarySensor final : public MqttEntity<mqtt::MQTTBinarySensorComponent
         this->send_later_();
     });
   }
+};
+#endif
+
+#ifdef USE_NUMBER
+class MqttNumber final : public MqttEntity<mqtt::MQTTNumberComponent> {
+ public:
+  using MqttEntity::MqttEntity;
+
+ protected:
+  bool send_unknown_() override { return this->publish_state(NAN); }
+};
+#endif
+
+#ifdef USE_SENSOR
+class MqttSensor final : public MqttEntity<mqtt::MQTTSensorComponent> {
+ public:
+  using MqttEntity::MqttEntity;
+
+ protected:
+  bool send_unknown_() override { return this->publish_state(NAN); }
+};
+#endif
+
+#ifdef USE_TEXT
+class MqttText final : public MqttEntity<mqtt::MQTTTextComponent> {
+ public:
+  using MqttEntity::MqttEntity;
+
+ protected:
+  bool send_unknown_() override { return this->publish_state(""); }
+};
+#endif
+
+#ifdef USE_TEXT_SENSOR
+class MqttTextSensor final : public MqttEntity<mqtt::MQTTTextSensor> {
+ public:
+  using MqttEntity::MqttEntity;
+
+ protected:
+  bool send_unknown_() override { return this->publish_state(""); }
 };
 #endif
 

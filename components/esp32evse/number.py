@@ -5,7 +5,7 @@ import math
 
 import esphome.codegen as cg
 import esphome.config_validation as cv
-from esphome.components import number
+from esphome.components import mqtt, number
 from esphome.const import CONF_MAX_VALUE, CONF_MIN_VALUE, CONF_MODE, CONF_STEP
 
 from . import Esp32Evse, catalog, codegen
@@ -62,7 +62,8 @@ def _schema(entity: catalog.Entity):
     if entity.unit == "A":  # Home Assistant takes a box where there are more than 256 steps
         keys[cv.Optional(CONF_MODE, default="SLIDER")] = cv.enum(number.NUMBER_MODES, upper=True)
     presentation = codegen.presentation(entity, "icon", "device_class", "category", "unit")
-    return cv.All(number.number_schema(EvseNumber, **presentation).extend(keys), _check_range(entity))
+    schema = number.number_schema(EvseNumber, **presentation).extend(keys)
+    return cv.All(codegen.with_mqtt(schema, "MqttNumber", mqtt.MQTTNumberComponent), _check_range(entity))
 
 
 CONFIG_SCHEMA = codegen.platform_schema("number", Esp32Evse, _schema)

@@ -1,7 +1,7 @@
 """Texts of the ESP32-EVSE charger."""
 
 import esphome.codegen as cg
-from esphome.components import text
+from esphome.components import mqtt, text
 from esphome.const import CONF_ID
 
 from . import Esp32Evse, catalog, codegen
@@ -11,7 +11,11 @@ EvseText = codegen.esp32evse_ns.class_("EvseText", text.Text)
 CONFIG_SCHEMA = codegen.platform_schema(
     "text",
     Esp32Evse,
-    lambda entity: text.text_schema(EvseText, mode="TEXT", **codegen.presentation(entity, "icon", "category")),
+    lambda entity: codegen.with_mqtt(
+        text.text_schema(EvseText, mode="TEXT", **codegen.presentation(entity, "icon", "category")),
+        "MqttText",
+        mqtt.MQTTTextComponent,
+    ),
 )
 
 

@@ -1,6 +1,6 @@
 """Text sensors of the ESP32-EVSE charger."""
 
-from esphome.components import text_sensor
+from esphome.components import mqtt, text_sensor
 from esphome.const import CONF_ID
 
 from . import Esp32Evse, catalog, codegen
@@ -20,8 +20,12 @@ def _class(entity: catalog.Entity):
 CONFIG_SCHEMA = codegen.platform_schema(
     "text_sensor",
     Esp32Evse,
-    lambda entity: text_sensor.text_sensor_schema(
-        _class(entity), **codegen.presentation(entity, "icon", "device_class", "category")
+    lambda entity: codegen.with_mqtt(
+        text_sensor.text_sensor_schema(
+            _class(entity), **codegen.presentation(entity, "icon", "device_class", "category")
+        ),
+        "MqttTextSensor",
+        mqtt.MQTTTextSensor,
     ),
 )
 
