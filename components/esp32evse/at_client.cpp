@@ -205,14 +205,15 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
     this->on_uptime_(static_cast<uint32_t>(values[0].number));
 }
 
-/// Whether the listener hears of a value: not of an older one while a wish is pending, nor of one that may be noise.
+/// Whether the listener hears of a value: not of an older one right after a wish, nor of one that may be noise.
 bool AtClient::may_tell_(uint8_t row, const Values &values, uint16_t digest) {
   Kept *kept = this->find_kept_(row);
   const Wish *wish = this->wishes_.find(row);
-  if (wish != nullptr || (kept != nullptr && kept->is_lost())) {
-    const bool starved = wish != nullptr && this->now_ - wish->pending_since > Wishes::STARVED_MS;
-    return this->asks_(row) && (this->command_.matched || (starved && this->command_.task == Task::WISH_READ));
-  }
+  const bool waits = wish != nullptr && this->now_ - wish->pending_since <= Wishes::STARVED_MS;
+  if (this->asks_(row) && this->command_.matched)
+    return true;
+  if (waits || (kept != nullptr && kept->is_lost()))
+    return false;
   if (kept != nullptr && !kept->hear(static_cast<uint32_t>(values[0].number)))
     this->read(row);
   return this->is_believed_(row, digest);
@@ -305,6 +306,8 @@ void AtClient::loop(uint32_t now) {
   if (const char *question = this->link_.next(now))
     this->send_("%s", question);
   this->check_link_();
+  if (this->listener_->is_late())
+    return;  // whoever was told something has taken his time
   if (this->work_ && this->command_.task == Task::NONE && this->link_.may_speak(now))
     this->start_next_();
 }

@@ -27,6 +27,8 @@ enum Counter : uint8_t { ANSWERED, FAILED, TIMED_OUT, RESYNCS, REBOOTS, DISCARDE
 class AtClientListener {
  public:
   virtual void on_transmit(const char *data, size_t length) = 0;
+  /// This turn of the loop has taken so long that the charger may have restarted: nothing more is sent in it.
+  virtual bool is_late() const { return false; }
   virtual void on_values(uint8_t row, const Values &values) = 0;
   /// The lines of a row with the trait LINES have been given to on_values(); all of them, if `complete`.
   virtual void on_lines_end(uint8_t row, bool complete) = 0;
@@ -101,7 +103,9 @@ class AtClient {
   bool is_busy() const {
     return this->command_.task != Task::NONE || this->link_.is_busy() || this->is_ready_to_work_();
   }
-  bool is_pending(uint8_t row) const { return this->wishes_.find(row) != nullptr; }
+  bool is_pending(uint8_t row) const { return this->find_wish(row) != nullptr; }
+  /// The write that is wished for this row, or nullptr.
+  const Wish *find_wish(uint8_t row) const { return this->wishes_.find(row); }
   uint8_t row_count() const { return this->schedule_.count(); }
   uint32_t counter(uint8_t counter) const;
 

@@ -12,6 +12,7 @@ void LifetimeEnergy::on_uptime(uint32_t seconds) {
 
 void LifetimeEnergy::on_session(uint32_t watt_hours) {
   this->session_ = watt_hours;
+  this->session_at_ = this->uptime_;
   this->session_known_ = true;
 }
 
@@ -28,7 +29,7 @@ void LifetimeEnergy::forget_readings() {
 }
 
 bool LifetimeEnergy::on_total(uint64_t watt_hours) {
-  if (!this->session_known_ || this->uptimes_ < 2)
+  if (!this->session_known_ || this->uptimes_ < 2 || this->uptime_ - this->session_at_ > UPTIME_STEP_S)
     return false;
   const Reading reading{watt_hours, this->session_, this->uptime_};
   const Reading before = this->candidate_;

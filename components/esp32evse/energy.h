@@ -58,6 +58,7 @@ class LifetimeEnergy {
   Memory memory_;
   Reading candidate_;  // believed when the next one agrees: there is no checksum
   uint32_t session_{0};
+  uint32_t session_at_{0};  // uptime
   uint32_t session_at_reset_{0};
   uint32_t uptime_{0};
   uint8_t uptimes_{0};  // in a row that went together; two are believed

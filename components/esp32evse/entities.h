@@ -29,6 +29,25 @@
 
 namespace esphome::esp32evse {
 
+/// How long ESPHome's API waits, in this one's life, before it sends what is published (`batch_delay`). It sends what
+/// the state is by then: a value is to be sent AT_ONCE, before it is a wish; an unknown LATER, when there is no state.
+class BatchDelay {
+ public:
+  static constexpr uint16_t AT_ONCE = 0;
+  static constexpr uint16_t LATER = 1;
+#ifdef USE_API
+  explicit BatchDelay(uint16_t ms);
+  ~BatchDelay();
+  static uint16_t get();
+
+ protected:
+  uint16_t before_;
+#else
+  explicit BatchDelay(uint16_t /*ms*/) {}
+  static constexpr uint16_t get() { return 0; }
+#endif
+};
+
 // Unknown, on every platform: the entity publishes (NaN, an empty text) and has no state any more. ESPHome knows no
 // unknown switch, and no value for an unknown binary sensor or select: docs/automations.md tells what their users see,
 // and mqtt_unknown.h tells them over MQTT.
@@ -78,14 +97,15 @@ class ListTextSensor final : public text_sensor::TextSensor {
 #ifdef USE_SWITCH
 class EvseSwitch final : public switch_::Switch, public WishingEntity {
  public:
-  EvseSwitch(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
+  EvseSwitch(Esp32Evse *hub, uint8_t row) : WishingEntity(row), hub_(hub) {}
   void show_again() override { this->state = this->shown_; }
   void publish(bool state) {
-    const bool before = this->wishes ? this->shown_ : this->state;
+    const bool wished = this->state;
+    const BatchDelay none(BatchDelay::AT_ONCE);
     this->publish_state(state);
-    this->shown_ = this->state;
-    if (!this->has_state() || this->shown_ != before)
-      this->hub_->on_shown();
+    this->shown_ = state != this->inverted_;
+    if (this->wishes && this->state == this->shown_)
+      this->state = wished;
     this->set_known_(true);
   }
   void publish_unknown() { this->set_known_(false); }
@@ -98,10 +118,11 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
 
  protected:
   void write_state(bool state) override {
-    if (!this->wishes)
+    if (!this->wishes) {
       this->shown_ = this->state;
-    if (this->hub_->add_wishing(this))
-      this->state = state != this->inverted_;
+      this->hub_->add_wishing(this);
+    }
+    this->state = state != this->inverted_;
     this->hub_->write(this->row_, state ? 1 : 0);
   }
 
@@ -120,7 +141,6 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
 #endif
 
   Esp32Evse *hub_;
-  uint8_t row_;
 };
 #endif
 
@@ -128,13 +148,16 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
 /// Value times multiplier is the integer on the wire.
 class EvseNumber final : public number::Number, public WishingEntity {
  public:
-  EvseNumber(Esp32Evse *hub, uint8_t row, float multiplier) : hub_(hub), multiplier_(multiplier), row_(row) {}
+  EvseNumber(Esp32Evse *hub, uint8_t row, float multiplier) : WishingEntity(row), hub_(hub), multiplier_(multiplier) {}
   float get_multiplier() const { return this->multiplier_; }
   void show_again() override { this->state = this->shown_; }
   void publish(float value) {
+    const float wished = this->state;
     if (!this->has_state() || value != (this->wishes ? this->shown_ : this->state))
       this->show_(value);
     this->shown_ = value;
+    if (this->wishes && this->state == value)
+      this->state = wished;
   }
   void publish_unknown() {
     if (this->has_state())
@@ -147,22 +170,22 @@ class EvseNumber final : public number::Number, public WishingEntity {
   void control(float value) override {
     if (std::isnan(value))
       return;
-    if (!this->wishes)
+    if (!this->wishes) {
       this->shown_ = this->state;
-    if (this->hub_->add_wishing(this))
-      this->state = value;
+      this->hub_->add_wishing(this);
+    }
+    this->state = value;
     this->hub_->await_outcome(this->row_);
     this->hub_->write_scaled(this->row_, value, this->multiplier_);
   }
 
   void show_(float value) {
+    const BatchDelay none(BatchDelay::AT_ONCE);
     this->publish_state(value);
-    this->hub_->on_shown();
   }
 
   Esp32Evse *hub_;
   float multiplier_;
-  uint8_t row_;
   float shown_{0};
 };
 #endif
@@ -170,36 +193,39 @@ class EvseNumber final : public number::Number, public WishingEntity {
 #ifdef USE_SELECT
 class EvseSelect : public select::Select, public WishingEntity {
  public:
-  EvseSelect(Esp32Evse *hub, uint8_t row) : hub_(hub), row_(row) {}
+  EvseSelect(Esp32Evse *hub, uint8_t row) : WishingEntity(row), hub_(hub) {}
   void show_again() override { this->active_index_ = this->shown_; }
   void publish(size_t index) {
+    const size_t wished = this->active_index_;
     if (!this->has_state() || index != (this->wishes ? this->shown_ : this->active_index_))
-      this->show_(index);
+      this->show_(index, BatchDelay::AT_ONCE);
     this->shown_ = index;
+    if (this->wishes && this->active_index_ == index)
+      this->active_index_ = wished;
   }
   void publish_unknown() {
     if (this->has_state())
-      this->show_(this->wishes ? this->shown_ : this->active_index_);
+      this->show_(this->wishes ? this->shown_ : this->active_index_, BatchDelay::LATER);
     this->set_has_state(false);
   }
 
  protected:
-  void show_(size_t index) {
+  void show_(size_t index, uint16_t batch_delay) {
+    const BatchDelay delay(batch_delay);
     this->publish_state(index);
-    this->hub_->on_shown();
   }
 
   void wish_(size_t index) {
-    if (!this->wishes)
+    if (!this->wishes) {
       this->shown_ = this->active_index_;
-    if (this->hub_->add_wishing(this))
-      this->active_index_ = index;
+      this->hub_->add_wishing(this);
+    }
+    this->active_index_ = index;
     this->hub_->await_outcome(this->row_);
   }
 
   Esp32Evse *hub_;
   size_t shown_{0};
-  uint8_t row_;
 };
 
 /// The option's index is the number on the wire.

@@ -4,6 +4,7 @@
 #include <cinttypes>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "entities.h"
 #include "utf8.h"
@@ -42,20 +43,15 @@ void Esp32Evse::setup() {
 }
 
 void Esp32Evse::loop() {
-  for (; this->wishing_ != nullptr; this->wishing_ = this->wishing_->next) {
-    this->wishing_->wishes = false;
-    this->wishing_->show_again();
-  }
-  const uint32_t now = millis();
-  if (now - this->shown_at_ >= API_BATCH_MS)
-    this->unsent_ = false;
-  if (this->client_.wake(now)) {
+  if (this->client_.wake(millis())) {
     this->drop_received_();
   } else {
     this->receive_();
   }
+  const uint32_t now = this->turn_at_ = millis();  // automations on what was received may have taken their time
   if (this->available() == 0)
     this->client_.loop(now);
+  this->release_wishing_();
   this->on_session_events_(this->session_.loop(now));
   if (this->derived_dirty_) {
     this->derived_dirty_ = false;
@@ -126,20 +122,22 @@ void Esp32Evse::write(uint8_t row, uint32_t value) {
   this->write_number_(row, possible, possible != value);
 }
 
-bool Esp32Evse::add_wishing(WishingEntity *entity) {
-  if (entity->wishes)
-    return true;
-  if (this->unsent_)
-    return false;
+void Esp32Evse::add_wishing(WishingEntity *entity) {
   entity->wishes = true;
   entity->next = this->wishing_;
   this->wishing_ = entity;
-  return true;
 }
 
-void Esp32Evse::on_shown() {
-  this->shown_at_ = millis();
-  this->unsent_ = true;
+void Esp32Evse::release_wishing_() {
+  for (WishingEntity **link = &this->wishing_; WishingEntity *const entity = *link;) {
+    if (this->client_.is_pending(entity->row())) {
+      link = &entity->next;
+      continue;
+    }
+    *link = entity->next;
+    entity->wishes = false;
+    entity->show_again();
+  }
 }
 
 void Esp32Evse::set_charging_current(uint8_t row, float ampere) {
@@ -150,7 +148,8 @@ void Esp32Evse::set_charging_current(uint8_t row, float ampere) {
   const CurrentWish wish = saturate_current(ampere, this->rows_[row].low, this->high_of_(row), this->below_minimum_);
   if (!wish.pause)
     this->write_number_(row, wish.deciampere, wish.saturated);
-  if (wish.pause != this->paused_by_current_) {
+  // Again and again: somebody else, or a restart of the charger, may have ended the pause.
+  if (wish.pause || this->paused_by_current_) {
     this->paused_by_current_ = wish.pause;
     this->write_number_(this->enable_row_, wish.pause ? 0 : 1, false);
   }
@@ -169,15 +168,23 @@ void Esp32Evse::write_number_(uint8_t row, uint32_t value, bool saturated) {
 }
 
 void Esp32Evse::ask_number_(uint8_t row, uint32_t value, bool saturated) {
+  if (this->rows_[row].has(CHARGING_CURRENT) && !this->rows_[row].has(STORED)) {
+    this->current_row_ = row;
+    this->asked_current_ = value;
+    this->current_refused_ = false;
+  }
   if (!this->client_.write_number(row, value, saturated, millis()))
     this->refuse_(row, WishEnd::NO_ROOM, "too many wishes at once");
 }
 
-/// The largest number that may be written now.
+/// The largest number that may be written now, or when the wishes before it have come true.
 uint32_t Esp32Evse::high_of_(uint8_t row) const {
   const CommandRow &command = this->rows_[row];
-  const bool limited = command.has(CHARGING_CURRENT) && this->maximum_current_ > 0;
-  return limited ? std::min<uint32_t>(command.high, this->maximum_current_ * 10) : command.high;
+  if (!command.has(CHARGING_CURRENT))
+    return command.high;
+  const Wish *wish = this->client_.find_wish(this->find_followed_(follow_maximum_current));
+  const uint32_t maximum = wish != nullptr ? wish->number : this->maximum_current_;
+  return maximum > 0 ? std::min(command.high, maximum * 10) : command.high;
 }
 
 #ifdef USE_ESP32EVSE_LOAD_MANAGER
@@ -289,6 +296,8 @@ void Esp32Evse::unsubscribe_all() { this->client_.unsubscribe_all(); }
 void Esp32Evse::refresh() { this->client_.refresh(); }
 
 // --- what the charger says --------------------------------------------------------------------------------------------
+
+bool Esp32Evse::is_late() const { return millis() - this->turn_at_ >= LATE_MS; }
 
 void Esp32Evse::on_transmit(const char *data, size_t length) {
   this->write_array(reinterpret_cast<const uint8_t *>(data), length);
@@ -466,12 +475,18 @@ void Esp32Evse::follow_total_energy(Esp32Evse &hub, const Values &values) {
   hub.on_session_events_(hub.session_.on_total(values[0].number, millis()));
 }
 
-/// Reads again what is followed so: it counts when it comes twice.
-void Esp32Evse::read_followed_(void (*follow)(Esp32Evse &hub, const Values &values)) {
+/// The row that is followed so, or NO_ROW.
+uint8_t Esp32Evse::find_followed_(void (*follow)(Esp32Evse &hub, const Values &values)) const {
   for (uint8_t row = 0; row < this->client_.row_count(); row++) {
     if (this->rows_[row].follow == follow)
-      this->client_.read(row);
+      return row;
   }
+  return NO_ROW;
+}
+
+/// Reads again what is followed so, and is there: it counts when it comes twice.
+void Esp32Evse::read_followed_(void (*follow)(Esp32Evse &hub, const Values &values)) {
+  this->client_.read(this->find_followed_(follow));
 }
 
 /// Saves the lifetime energy if it has changed and was not saved within `interval_ms`.
@@ -507,8 +522,11 @@ void Esp32Evse::follow_maximum_current(Esp32Evse &hub, const Values &values) {
   if (heard == hub.heard_maximum_)
     hub.maximum_current_ = heard;
   hub.heard_maximum_ = heard;
-  if (heard != hub.maximum_current_)
+  if (heard != hub.maximum_current_) {
     hub.read_followed_(follow_maximum_current);
+  } else if (std::exchange(hub.current_refused_, false) && hub.asked_current_ > heard * 10u) {
+    hub.ask_number_(hub.current_row_, heard * 10, true);  // the old current may be the higher one
+  }
 }
 
 void Esp32Evse::follow_wifi_scan(Esp32Evse &hub, const Values &values) {
@@ -551,6 +569,10 @@ void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
       this->lifetime_.on_reset();
     return;
   }
+  if (end == WishEnd::REFUSED && row == this->current_row_) {
+    this->current_refused_ = true;
+    this->read_followed_(follow_maximum_current);
+  }
   const char *reason = REASONS[static_cast<uint8_t>(end)];
   if (awaited) {
     this->publish_row_(row, nullptr);
@@ -567,7 +589,7 @@ void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
 
 /// What was refused shows the charger's value again.
 void Esp32Evse::end_refusals_(uint32_t now) {
-  if (this->refused_.none() || now - this->refused_at_ < UNKNOWN_FOR_MS)
+  if (this->refused_.none() || now - this->refused_at_ < UNKNOWN_FOR_MS + BatchDelay::get())
     return;
   for (uint8_t row = 0; row < this->client_.row_count(); row++) {
     if (this->refused_[row])

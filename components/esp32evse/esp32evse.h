@@ -24,15 +24,21 @@
 
 namespace esphome::esp32evse {
 
-/// An entity whose state is, for one turn of the main loop, what is wished for.
+/// An entity whose state is what is wished for, while the wish is pending.
 ///
-/// Relative steps of ESPHome (number.increment, switch.toggle, select.next) start from an entity's state: several in
-/// one script build on each other. Then the state is again what the charger has shown, before anybody is told another.
+/// Relative steps of ESPHome (number.increment, switch.toggle, select.next) start from an entity's state: so they build
+/// on each other. Nobody is told the wish: what is published is what the charger has shown, and the state is that again
+/// when the wish has ended.
 class WishingEntity {
  public:
+  explicit WishingEntity(uint8_t row) : row_(row) {}
   virtual void show_again() = 0;
+  uint8_t row() const { return this->row_; }
   WishingEntity *next{nullptr};
   bool wishes{false};
+
+ protected:
+  uint8_t row_;
 };
 
 class Esp32Evse final : public AtClientListener, public PollingComponent, public uart::UARTDevice {
@@ -79,11 +85,8 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   // what a person or an automation asks for
   void write(uint8_t row, uint32_t value);
   void write_string(uint8_t row, const char *value, size_t length);
-  /// True: its state may be the wish; show_again() is called with the next turn. False: ESPHome's API may still be
-  /// about to send a state that was shown just now, and would send this one.
-  bool add_wishing(WishingEntity *entity);
-  /// Such an entity has published.
-  void on_shown();
+  /// Its state is the wish now; show_again() is called when the wish has ended.
+  void add_wishing(WishingEntity *entity);
   void run(uint8_t row);
   void set_charging_current(uint8_t row, float ampere);
   /// `value` times `multiplier` is the wire's integer; the nearest one that the charger takes.
@@ -162,20 +165,20 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
  protected:
   static constexpr size_t MAX_BYTES_PER_LOOP = 1024;
   static constexpr size_t BYTES_AT_ONCE = 256;
-  static constexpr uint32_t API_BATCH_MS = 100;  // `batch_delay` of ESPHome's API
+  static constexpr uint32_t LATE_MS = 400;  // with Link::HEARD_MS less than a restart takes
   static constexpr uint32_t CLOCK_RETRY_MS = 600000;
   static constexpr size_t MAX_ROWS = 96;
   static constexpr size_t MAX_EVENT_TYPE = 31;
   static constexpr uint32_t SAVE_CHARGING_MS = 60000;  // flash wears
   static constexpr uint32_t SAVE_IDLE_MS = 10000;
   static constexpr uint32_t PACE_MS = 100;
-  // Longer than clients are kept waiting for states that change quickly (`batch_delay` of ESPHome's API).
   static constexpr uint32_t UNKNOWN_FOR_MS = 1000;
   static constexpr uint32_t ACTIVE_PHASE_MA = 500;
   static constexpr int64_t CLOCK_TOLERANCE_S = 2;
 
   // AtClientListener
   void on_transmit(const char *data, size_t length) override;
+  bool is_late() const override;
   void on_values(uint8_t row, const Values &values) override;
   void on_lines_end(uint8_t row, bool complete) override;
   void on_lacking(uint8_t row) override;
@@ -196,7 +199,9 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
 #ifdef USE_EVENT
   void trigger_(event::Event *event, uint8_t type);
 #endif
+  uint8_t find_followed_(void (*follow)(Esp32Evse &hub, const Values &values)) const;
   void read_followed_(void (*follow)(Esp32Evse &hub, const Values &values));
+  void release_wishing_();
   void save_lifetime_(uint32_t interval_ms);
   void end_refusals_(uint32_t now);
   void publish_held_(uint32_t now);
@@ -223,8 +228,10 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   BelowMinimum below_minimum_{BelowMinimum::MINIMUM};
   uint8_t enable_row_{NO_ROW};
   WishingEntity *wishing_{nullptr};
-  uint32_t shown_at_{0};
-  bool unsent_{false};             // the API may not have had its turn yet, in which it sends what was shown last
+  uint32_t turn_at_{0};        // of the loop
+  uint32_t asked_current_{0};  // A/10, of CHCUR
+  uint8_t current_row_{NO_ROW};
+  bool current_refused_{false};    // perhaps because the maximum was not known
   uint8_t saturated_row_{NO_ROW};  // logged already
   uint8_t heard_maximum_{0};       // A
   uint8_t maximum_current_{0};     // A, heard twice; 0: unknown

@@ -7,7 +7,9 @@ namespace esphome::esp32evse {
 // --- age --------------------------------------------------------------------------------------------------------------
 
 bool Age::is_expected_(uint32_t seconds, uint32_t since, uint32_t at, uint32_t now) const {
-  return distance(seconds, since + (now - at) / 1000) <= TOLERANCE_S;
+  // A charger that has just started may start again before it is older than the tolerance.
+  const bool fell = seconds < since && since <= 2 * TOLERANCE_S;
+  return !fell && distance(seconds, since + (now - at) / 1000) <= TOLERANCE_S;
 }
 
 Age::Verdict Age::update(uint32_t seconds, uint32_t now, bool careful) {

@@ -10,6 +10,9 @@
 #include "iso_time.h"
 #include "utf8.h"
 #include "esphome/core/hal.h"
+#ifdef USE_API
+#include "esphome/components/api/api_server.h"
+#endif
 #ifdef USE_SENSOR
 #include "esphome/components/sensor/sensor.h"
 #endif
@@ -20,6 +23,16 @@ namespace esphome::esp32evse {
 const Field *Binding::find(const Values *values) const {
   return values != nullptr && this->field < values->size() ? &(*values)[this->field] : nullptr;
 }
+
+// --- ESPHome's API ----------------------------------------------------------------------------------------------------
+
+#ifdef USE_API
+uint16_t BatchDelay::get() { return api::global_api_server->get_batch_delay(); }
+
+BatchDelay::BatchDelay(uint16_t ms) : before_(get()) { api::global_api_server->set_batch_delay(ms); }
+
+BatchDelay::~BatchDelay() { api::global_api_server->set_batch_delay(this->before_); }
+#endif
 
 // --- sensor -----------------------------------------------------------------------------------------------------------
 
@@ -180,6 +193,7 @@ static void send(text_sensor::TextSensor *sensor, bool every, const char *text, 
   if (text == nullptr) {
     if (!sensor->has_state())
       return;
+    const BatchDelay some(BatchDelay::LATER);
     sensor->publish_state("", 0);
     sensor->set_has_state(false);
     return;
@@ -343,6 +357,7 @@ void publish_text(const Binding &binding, Esp32Evse & /*hub*/, const Values *val
   if (values == nullptr) {
     if (!text->has_state())
       return;
+    const BatchDelay some(BatchDelay::LATER);
     text->publish_state("", 0);
     text->set_has_state(false);
     return;

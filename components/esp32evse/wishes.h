@@ -119,11 +119,11 @@ class Pauses {
 /// A newer wish for the same command takes the older one's place, field by field: what both set, the newer one decides.
 class Wishes {
  public:
-  static constexpr uint8_t QUEUE = 12;
+  static constexpr uint8_t QUEUE = 20;  // one script may set everything
   static constexpr size_t TEXT = 4 * (AtText::MAX_ARGUMENT + 1);
   static constexpr uint32_t WRITE_EXPIRES_MS = 30000;  // a person has given up by then
   static constexpr uint32_t RUN_EXPIRES_MS = 5000;     // an old authorization must not unlock for somebody else
-  static constexpr uint32_t STARVED_MS = 2000;         // so long nothing is shown because of ever newer wishes
+  static constexpr uint32_t STARVED_MS = 2000;         // so long nothing older is shown
 
   /// False: no room.
   bool ask_number(const CommandRow &command, uint8_t row, uint32_t number, bool saturated, uint32_t now);

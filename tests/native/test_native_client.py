@@ -156,7 +156,7 @@ def test_a_natural_script_is_carried_out_in_order(program: Program) -> None:
 
 def test_the_queue_has_its_bounds(program: Program) -> None:
     bench = Bench(program, WIFI, run=0)
-    for _ in range(13):
+    for _ in range(21):
         bench.ask("raw at+state?")
     assert bench.told("no room") == ["no room for a raw command"]
     bench.run(3000)

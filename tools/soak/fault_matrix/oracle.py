@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from evse_host.catalog import COMMAND, WRITE_HOLDOFF_MS
+from evse_host.catalog import COMMAND, WRITE_HOLDOFF_MS, Entity
 from evse_host.simulator import Charger, journal
 from evse_host.simulator.charger import INPUT_BUFFER_BYTES, SERIAL_PORTS
 from evse_host.simulator.interpreter import LISTS
@@ -27,6 +27,8 @@ GRACE_S = 1.2  # an answer that is waited for, and the rounding of the node's st
 MAX_SENDS = 3
 LATENCY_S = 0.05  # from the API to the wire
 UNCHANGED_S = 3.0
+REFUSED_S = 2.0  # what was refused is unknown for 1 s, then read
+WRITABLE = ("number", "select", "text")
 SAMPLE_S = 0.05  # the charger's control loop turns every 0.1 s
 CHECK_S = 0.1
 NOTICED_S = 8.0  # long enough for the node to ask the charger for its uptime, twice
@@ -192,9 +194,10 @@ class Oracle:
         limit = COMMAND[wish.command].limited_by
         if not limit or not line.startswith(f"AT+{wish.command}="):
             return False
-        wire = int(line.partition("=")[2])
+        wire, now = int(line.partition("=")[2]), self.run.node.now
+        wished = [other.row for other in self.run.wishes if other.command == limit and other.row and other.time <= now]
         return wish.row[0] > wire and any(
-            row[0] * 10 == wire for row in self.run.history.rows(limit, 0, self.run.node.now)
+            row[0] * 10 == wire for row in [*self.run.history.rows(limit, 0, now), *wished]
         )
 
     def _check_flash(self, name: str, wish: Wish, line: str) -> None:
@@ -236,7 +239,9 @@ class Oracle:
             begin = now - FRESH_S - API_DELAY_S - entity.cadence
             name = f"{entity.platform}.{entity.name}"
             shown = self.run.node.values.get(name)
-            if is_true(entity, shown, self.run.history, begin, now):
+            if is_true(entity, shown, self.run.history, begin, now) or (
+                shown is None and self._was_refused(entity, now)
+            ):
                 continue
             if now < self.run.next_change:
                 self.last_bad = now
@@ -296,6 +301,12 @@ class Oracle:
             return "superseded"
         said = (f"did not take {wish.command}", f"{wish.command} not sent", f"'{wish.entity.name}' - Value set")
         return "refused" if any(text in line for line in self._log(wish.time, end + 10.0) for text in said) else "lost"
+
+    def _was_refused(self, entity: Entity, now: float) -> bool:
+        """Just now: then it is unknown for a moment."""
+        said = (f"did not take {entity.command}:", f"{entity.command} not sent:")
+        lately = self._log(now - REFUSED_S, now)
+        return entity.platform in WRITABLE and any(text in line for line in lately for text in said)
 
     def _ran(self, wish: Wish) -> bool:
         """A press while the same command is on its way counts as one with it."""

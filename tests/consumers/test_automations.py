@@ -1,0 +1,204 @@
+"""What automations ask for comes true as often as it was asked, wherever they are and however long they take."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evse_host.simulator import Board, Car, Charger
+from tests.consumers.conftest import House
+from tools.build import node as nodes
+
+REFUSED = "on_write_failed"
+
+
+@pytest.fixture(scope="session")
+def automations_program() -> Path:
+    return nodes.build(Path(__file__).with_name("automations.yaml"))
+
+
+@pytest.fixture
+def house(automations_program, tmp_path) -> Iterator[House]:
+    house = House(automations_program, tmp_path / "home", Charger(board=Board(proximity=True), car=Car()))
+    house.start()
+    house.node.run(6)
+    yield house
+    assert not house.node.dropped
+    house.node.close()
+
+
+# --- relative steps ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gap_ms", [0, 5, 20, 60, 300])
+def test_ten_steps(house: House, gap_ms: int) -> None:
+    house.charger.set("CHCUR", 100)
+    house.node.wait_for("Charging current", 10.0, 6)
+    house.node.call_service("steps_up", count=10, gap_ms=gap_ms)
+    house.node.run(5)
+    assert house.charger.value("CHCUR") == (110,)
+    assert house.node.value("Charging current") == 11.0
+
+
+@pytest.mark.parametrize("gap_ms", [0, 300, 1500])
+def test_ten_steps_of_what_is_held_back_for_the_flash(house: House, gap_ms: int) -> None:
+    house.charger.set("DEFCHCUR", 100)
+    house.node.wait_for("Default current", 10.0, 6)
+    seen = len(house.node.changes)
+    house.node.call_service("default_steps_up", count=10, gap_ms=gap_ms)
+    house.node.wait_for("Default current", 11.0, 40)
+    assert house.charger.value("DEFCHCUR") == (110,)
+    assert len(house.charger.journal.writes("DEFCHCUR")) <= 3
+    shown = [round(c.value * 10) for c in house.node.changes[seen:] if c.name == "number.Default current"]
+    written = [int(line.partition("=")[2]) for line in house.charger.journal.writes("DEFCHCUR")]
+    assert shown == written, "a wish was shown before the charger held it"
+
+
+@pytest.mark.parametrize(("count", "gap_ms"), [*itertools.product((2, 3), (0, 20, 1500))])
+def test_toggles(house: House, count: int, gap_ms: int) -> None:
+    house.node.call_service("toggles", count=count, gap_ms=gap_ms)
+    house.node.run(20)
+    assert house.charger.value("REQAUTH") == (count % 2,)
+    assert house.node.value("Require authorization") is bool(count % 2)
+
+
+def test_a_step_that_is_refused_is_a_change_however_long_the_api_collects(house: House) -> None:
+    house.charger.device.write = lambda *_: False
+    wishes = {"Charging current": 9.0, "Time zone": "Europe/Paris", "Host name": "other", "Meter voltage": 111.0}
+    held = {name: house.node.value(name) for name in wishes}
+    seen = len(house.node.changes)
+    for name, wish in wishes.items():
+        house.node.command(name, wish)
+    house.node.run(15)
+    for name in wishes:
+        entity = house.node.find(name)
+        values = [change.value for change in house.node.changes[seen:] if change.entity is entity]
+        assert values == [None, held[name]], name
+
+
+def test_a_refusal_behind_a_wish_that_is_held_back(house: House) -> None:
+    """It stayed unknown until the flash could be written again, for ten seconds."""
+    house.node.command("Host name", "first")
+    house.node.wait_for("Host name", "first", 2)
+    house.node.command("Host name", "second")
+    house.node.run(1)
+    house.node.command("Host name", "x" * 31)
+    house.node.wait_for("Host name", None, 2)
+    house.node.wait_for("Host name", "first", 3)
+    house.node.wait_for("Host name", "second", 15)
+
+
+# --- one script -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("firmware", ["head", "v2.1.1"])
+def test_one_script_sets_everything(automations_program, tmp_path, firmware: str) -> None:
+    house = House(automations_program, tmp_path / "home", Charger(firmware))
+    house.start()
+    house.node.call_service("commission")
+    house.node.run(20)
+    charger = house.charger
+    live = {"CHCUR": 110, "CONSUMLIM": 10_000, "CHTIMELIM": 7200, "UNDERPOWERLIM": 1000, "ENABLE": 0, "REQAUTH": 1}
+    stored = {"MAXCHCUR": 25, "DEFCHCUR": 120, "DEFCONSUMLIM": 11_000, "DEFCHTIMELIM": 10_800, "DEFUNDERPOWERLIM": 2000}
+    texts = {"HOSTNAME": "garage", "INSTNAME": "Garage left", "EMETERACVOLTAGE": 231}
+    for name, value in (live | stored | texts).items():
+        assert charger.value(name) == (value,), name
+    assert charger.value("WIFISTACFG")[:2] == (1, "network")
+    assert charger.value("WIFISTASTATIC")[:4] == (1, "10.0.0.5", "10.0.0.1", "255.255.255.0")
+    failed = {line.partition(f"{REFUSED} ")[2].partition(":")[0] for line in house.node.log if REFUSED in line}
+    assert failed == (set() if firmware == "head" else {"timezone"})
+    house.node.close()
+
+
+# --- currents ---------------------------------------------------------------------------------------------------------
+
+
+def set_current(house: House, current: float) -> None:
+    house.node.call_service("set_current", current=current)
+    house.node.run(3)
+
+
+def test_a_pause_holds_as_often_as_it_is_asked_for(house: House) -> None:
+    """A control loop asks every few seconds. Somebody else, or a write that was lost, must not end the pause."""
+    set_current(house, 3.0)
+    assert house.charger.value("ENABLE") == (0,)
+    house.charger.set("ENABLE", 1)
+    house.node.run(5)
+    set_current(house, 3.0)
+    assert house.charger.value("ENABLE") == (0,)
+    set_current(house, 8.0)
+    assert (house.charger.value("ENABLE"), house.charger.value("CHCUR")) == ((1,), (80,))
+    house.faults.cable_out()
+    set_current(house, 3.0)
+    house.node.run(60)
+    house.faults.cable_in()
+    house.node.wait_for("Connected", True, 20)
+    set_current(house, 3.0)
+    assert house.charger.value("ENABLE") == (0,)
+
+
+def test_maximum_and_current_in_one_script(house: House) -> None:
+    house.node.call_service("set_maximum_and_current", maximum=16.0, current=20.0)
+    house.node.run(5)
+    assert house.charger.value("CHCUR") == (160,)
+    house.node.run(12)
+    house.node.call_service("set_maximum_and_current", maximum=32.0, current=32.0)
+    house.node.run(5)
+    assert house.charger.value("CHCUR") == (320,)
+
+
+@pytest.mark.parametrize("starting", [False, True])
+def test_a_maximum_that_is_not_known_yet(house: House, starting: bool) -> None:
+    """Somebody else has just lowered it, or the charger starts: the old current, the higher one, must not stay."""
+    house.charger.set("CHCUR", 320)
+    house.charger.set("DEFCHCUR", 320)
+    house.node.run(5)
+    if starting:
+        house.charger.power_off(house.charger.now)
+        house.charger.flash["MAXCHCUR"] = 16
+        house.charger.power_on(house.charger.now)
+    else:
+        house.charger.set("MAXCHCUR", 16)
+    set_current(house, 20.0)
+    house.node.run(5)
+    assert house.charger.value("CHCUR") == (160,)
+
+
+# --- automations that take their time ---------------------------------------------------------------------------------
+
+PLACES = ("power", "number", "on_state", "on_disconnect", "on_connect", "on_ready", "on_write_failed")
+
+
+def provoke(house: House, place: str) -> None:
+    if place in ("number", "on_write_failed"):
+        house.charger.device.write = lambda *_, real=house.charger.device.write: place == "number" and real(*_)
+        house.node.command("Charging current", 9.0)
+    elif place == "on_state":
+        house.charger.car.plug()
+    elif place == "on_ready":
+        house.charger.reboot(house.charger.now)
+    elif place != "power":
+        house.faults.cable_out()
+        if place == "on_connect":
+            house.node.wait_for("Connected", False, 20)
+            house.faults.cable_in()
+
+
+@pytest.mark.parametrize(("place", "ms"), [*itertools.product(PLACES, range(1900, 3000, 150))])
+def test_nothing_is_written_after_an_automation_behind_which_the_charger_has_started(house, place, ms) -> None:
+    """It was told something by the component itself, in the middle of its turn, with further wishes waiting."""
+    node, charger = house.node, house.charger
+    node.call_service("block_in", place=place, ms=ms)
+    provoke(house, place)
+    for name, wish in (("Available", False), ("Enable", False), ("Energy limit", 3.0), ("Host name", "new")):
+        node.command(name, wish)
+    node.wait_for_log(f"blocked in {place}", 30)
+    charger.reboot(charger.now)
+    house.faults.cable_in()
+    node.run(20)
+    assert [violation for violation in charger.journal.violations if violation.kind != "overrun"] == []
+    assert charger.crashes == 0
+    node.wait_for("Connected", True, 20)
