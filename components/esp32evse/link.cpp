@@ -7,9 +7,8 @@ namespace esphome::esp32evse {
 // --- age --------------------------------------------------------------------------------------------------------------
 
 bool Age::is_expected_(uint32_t seconds, uint32_t since, uint32_t at, uint32_t now) const {
-  // A charger that has just started may start again before it is older than the tolerance.
-  const bool fell = seconds < since && since <= 2 * TOLERANCE_S;
-  return !fell && distance(seconds, since + (now - at) / 1000) <= TOLERANCE_S;
+  const uint32_t tolerance = since > TOLERANCE_S ? TOLERANCE_S : YOUNG_TOLERANCE_S;
+  return distance(seconds, since + (now - at) / 1000) <= tolerance;
 }
 
 Age::Verdict Age::update(uint32_t seconds, uint32_t now, bool careful) {

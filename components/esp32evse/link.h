@@ -11,6 +11,7 @@ namespace esphome::esp32evse {
 class Age {
  public:
   static constexpr uint32_t TOLERANCE_S = 5;
+  static constexpr uint32_t YOUNG_TOLERANCE_S = 2;  // less than the time between two starts
 
   enum class Verdict : uint8_t {
     EXPECTED,   ///< as old as it should be

@@ -160,7 +160,7 @@ def test_the_queue_has_its_bounds(program: Program) -> None:
         bench.ask("raw at+state?")
     assert bench.told("no room") == ["no room for a raw command"]
     bench.run(3000)
-    assert bench.told("raw_result") == ["raw_result ok"] * 12
+    assert bench.told("raw_result") == ["raw_result ok"] * 20
     bench.forget()
     for _ in range(5):
         bench.ask("raw " + "at+" + "x" * 120)
@@ -281,6 +281,18 @@ def test_after_a_blocked_loop_nothing_is_written_early(program: Program, blocked
     ready = bench.charger.booted_at
     early = [text for time, text in bench.sent if 0 <= time - ready < WRITE_HOLDOFF_MS and "=" in text]
     assert not early and bench.writes
+    assert_put_back(bench)
+
+
+@pytest.mark.parametrize("gap", [2600, 3000, 3500, 4500])
+def test_two_restarts_in_a_row_the_second_behind_a_blocked_loop(program: Program, gap: int) -> None:
+    """The uptime is again about what it was, and RDY was lost: settings must be put back nevertheless."""
+    bench = paused(program)
+    bench.charger.restart()
+    bench.run(gap + 900)
+    bench.charger.restart()
+    bench.block(3000, 0)
+    bench.run(8000)
     assert_put_back(bench)
 
 

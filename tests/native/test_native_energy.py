@@ -239,3 +239,23 @@ def test_any_order_of_things(program: Program, seed: int) -> None:
         truth.append(base + charger.delivered)
     values = shown(program, *steps)[6::4]
     assert values == truth
+
+
+@pytest.mark.parametrize("watts", [3_700, 11_000, 22_000])
+@pytest.mark.parametrize("stored", [0, 90, 500])
+def test_a_session_that_is_read_once_a_minute(program: Program, watts: int, stored: int) -> None:
+    """The total is pushed every second and has just been reset: an old session made it fall, as at another reset."""
+    charger = Charger(stored=stored)
+    steps, session = [], 0
+    for second in range(1200):
+        charger.session = watts * second // 3600
+        charger.uptime += 1
+        if second % 60 == 0:
+            session = charger.session
+            steps.append(f"session {session}")
+        if second % 4 == 0:
+            steps.append(f"uptime {charger.uptime}")
+        steps.append(f"total {charger.stored + charger.session}")
+    values = [value for value in shown(program, *steps) if value is not None]
+    assert values == sorted(values)
+    assert values[-1] >= stored + watts * 1140 // 3600
