@@ -118,4 +118,5 @@ def static(
         row = evse.set("WIFISTASTATIC", *values)
     names = ("enabled", "ip", "gateway", "netmask", "dns")
     data = dict(zip(names, (bool(row[0]), *row[1:]), strict=False))
-    session.show(data, "address from the network (DHCP)" if off else f"static address {', '.join(row[1:])}")
+    addresses = ", ".join(filter(None, row[1:]))
+    session.show(data, "address from the network (DHCP)" if off else f"static address {addresses}")
