@@ -76,7 +76,7 @@ void Circuit::on_share(float ampere, uint32_t now) {
   if (!(ampere >= 0 && ampere <= this->most_))
     return;
   Phases taken;
-  std::fill_n(taken.value, PHASES, this->config_.limit - ampere);
+  std::fill_n(taken.value, PHASES, std::max(this->config_.limit - ampere, 0.0f));
   this->on_sample(taken, {}, {}, now, ALL_PHASES);
 }
 

@@ -20,17 +20,24 @@ void FollowerLink::set_usable(sensor::Sensor *usable) {
       this->known_ = false;
       return;
     }
-    this->known_ = true;
+    this->known_ = this->news_ = true;
     this->heard_ = millis();
   });
 }
 
-ChargerView FollowerLink::view(uint32_t now) const {
+ChargerView FollowerLink::view(uint32_t now) {
   ChargerView view;
-  view.online = this->known_ && now - this->heard_ < this->timeout_ms_;
+  this->known_ &= now - this->heard_ < this->timeout_ms_;
+  view.online = this->known_;
   view.wish = std::fmin(std::fmax(this->usable_->state, 0.0f), 63.0f);
   view.vehicle = view.wish >= LEAST_CURRENT;
   return view;
+}
+
+bool FollowerLink::take_heard() {
+  const bool news = this->news_;
+  this->news_ = false;
+  return news;
 }
 
 Phases FollowerLink::own() const {

@@ -14,8 +14,10 @@ class FollowerLink {
   void add_current(uint8_t phase, sensor::Sensor *ampere) { this->currents_[phase] = ampere; }
 
   Mode mode() const { return this->mode_; }
-  ChargerView view(uint32_t now) const;
+  ChargerView view(uint32_t now);
   Phases own() const;
+  /// It has spoken since the last call.
+  bool take_heard();
 
  protected:
   sensor::Sensor *usable_{nullptr};
@@ -24,6 +26,7 @@ class FollowerLink {
   uint32_t heard_{0};
   Mode mode_{Mode::FAST};
   bool known_{false};
+  bool news_{false};
 };
 
 }  // namespace esphome::esp32evse_load_manager

@@ -39,7 +39,7 @@ void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMas
     for (uint8_t phase = 0; phase < PHASES; phase++) {
       const uint32_t youngest = charger.config.is_remote() ? 0 : delay / 2;  // what comes from afar is late itself
       const OwnCurrent::Range range = charger.own.range(phase, youngest, delay + delay / 2 + 1000);
-      low[phase] += charger.view.online ? range.low : 0.0f;  // a silent one may have stopped, and may go on
+      low[phase] += this->is_unsure_(charger, now) ? 0.0f : range.low;
       high[phase] += this->is_lost_(charger, now) ? charger.config.worst_case : range.high;
     }
   }

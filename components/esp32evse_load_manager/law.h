@@ -70,6 +70,7 @@ class Law {
   static constexpr uint32_t TURN_MS = 900000;         ///< where not all fit
   static constexpr uint32_t IDLE_MS = 120000;         ///< a car that takes nothing for so long lets others go first
   static constexpr uint32_t GRACE_MS = 30000;  ///< in which one that has fallen silent may still have its last share
+  static constexpr uint32_t STALE_MS = 3000;   ///< what a charger of another node drew so long ago proves nothing
   static constexpr uint8_t SOLAR_STARTS = 8;   ///< of a car in a day
   static constexpr uint32_t NIGHT_MS = 6 * 3600000;  ///< a pause so long begins a new day
 
@@ -94,7 +95,10 @@ class Law {
   CapacityQuarter &quarter() { return this->quarter_; }
   const CapacityQuarter &quarter() const { return this->quarter_; }
 
-  void on_own(uint8_t charger, const Phases &ampere, uint32_t now) { this->chargers_[charger].own.add(ampere, now); }
+  void on_own(uint8_t charger, const Phases &ampere, uint32_t now) {
+    this->chargers_[charger].own.add(ampere, now);
+    this->chargers_[charger].told = now;
+  }
   /// `updated` phases are new, the others as they were.
   void on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMask updated = ALL_PHASES);
   void on_share(uint8_t circuit, float ampere, uint32_t now);
@@ -125,6 +129,7 @@ class Law {
     uint32_t rose{0};       // when it last could
     uint32_t drawing{0};    // since when its car draws, or does not
     uint32_t heard{0};      // when it was online last
+    uint32_t told{0};       // when it last said what it draws
     uint32_t paused_in{0};  // clock quarter of the last pause for capacity
     uint8_t fresh{0};       // bits of the circuits with a sample since then
     uint8_t path{0};        // bits of the circuits up to the root
@@ -161,6 +166,10 @@ class Law {
   Demand demand_(const Charger &charger, uint32_t now) const;
   PoolMask pools_of_(const Charger &charger) const;
   PoolMask lenders_of_(const Charger &charger) const;
+  /// What it draws is not known now: it may have stopped, and may go on.
+  bool is_unsure_(const Charger &charger, uint32_t now) const {
+    return !charger.view.online || (charger.config.is_remote() && now - charger.told > STALE_MS);
+  }
   bool is_lost_(const Charger &charger, uint32_t now) const {
     return charger.config.is_remote() && !charger.view.online && now - charger.heard >= GRACE_MS;
   }

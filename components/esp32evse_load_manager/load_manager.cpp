@@ -154,11 +154,11 @@ void LoadManager::look_(uint32_t now) {
   }
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_FOLLOWERS
   for (uint8_t i = LOCAL; i < MAX_CHARGERS; i++) {
-    const FollowerLink &follower = this->followers_[i - LOCAL];
+    FollowerLink &follower = this->followers_[i - LOCAL];
     const ChargerView view = follower.view(now);
     this->law_.set_mode(i, follower.mode());
     this->law_.set_view(i, view);
-    if (!view.online)
+    if (!view.online || !follower.take_heard())
       continue;
     const Phases own = follower.own();
     this->law_.on_own(i, own, now);

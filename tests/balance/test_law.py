@@ -427,6 +427,12 @@ def test_a_share_that_is_none_is_silence(follower, wrong):
     assert follower.order().ampere == pytest.approx(8)
 
 
+def test_a_followers_own_lower_limit_holds(follower):
+    follower.limit(9.0)
+    led(14.0, 60, follower)
+    assert follower.order().ampere == pytest.approx(9)
+
+
 def test_a_follower_without_a_worst_case_pauses():
     law = Law()
     law.led(limit=20.0, worst_case=0.0)
@@ -478,6 +484,20 @@ def test_a_silent_follower_keeps_its_last_share_then_its_worst_case(leader):
     assert leader.order(0).ampere + before <= 24.5
     leading(leader, 300, {"online": False})
     assert leader.order(1).run and leader.order(1).ampere == 6  # what is sent, should it hear that
+    assert leader.order(0).ampere <= 25 - 0.5 - 6 - 1 + 0.01
+
+
+def test_a_follower_that_stops_unheard_leaves_no_room(leader):
+    """Its last report is still believed for a while, and what the meter then misses is not the house's."""
+    for _ in range(15):  # until it counts as silent
+        leader.now += 1
+        own = leader.order(0).ampere
+        leader.view(0)
+        leader.view(1)
+        leader.own(own, own, own)
+        leader.sample(*[1 + own] * 3)
+        leader.step()
+    leading(leader, 400, {"online": False, "vehicle": False})
     assert leader.order(0).ampere <= 25 - 0.5 - 6 - 1 + 0.01
 
 
@@ -621,6 +641,16 @@ def test_dimming_never_to_nothing():
     house.law.dimmed(False)
     house.run(60)
     assert house.order.ampere == pytest.approx(16)
+
+
+def test_a_contact_that_flaps_opens_no_contactor_and_is_obeyed_each_time():
+    house = charging(law=Law(dimming=4200))
+    for second in range(600):
+        dimmed = second // 3 % 2 == 0
+        house.law.dimmed(dimmed)
+        house.run(1)
+        assert house.order.run
+        assert not dimmed or house.order.ampere <= 4200 / 690
 
 
 def test_dimming_of_one_phase_leaves_more():

@@ -50,15 +50,25 @@ class Fuse:
         self.leader, self.follower = leader, follower
         self.load = 2.0
         self.to_follower = self.to_leader = True
+        self.meter = self.beats = True
+        self.seen = 0
         self.worst = 0.0
 
     def mains(self) -> float:
         return self.load + self.leader.current() + self.follower.current()
 
+    def tell_home_assistants(self) -> None:
+        """The meter: three powers, and when they were last seen; what has not changed is not repeated."""
+        self.seen += 1
+        if self.meter:
+            for phase in (1, 2, 3):
+                self.leader.node.send_home_assistant_state(f"sensor.l{phase}", str(round(self.mains() * VOLTAGE)))
+        if self.beats:
+            self.leader.node.send_home_assistant_state("sensor.seen", str(self.seen))
+
     def live(self, seconds: int) -> None:
         for _ in range(seconds):
-            for phase in (1, 2, 3):
-                self.leader.node.command(f"number.Meter L{phase}", round(self.mains() * VOLTAGE))
+            self.tell_home_assistants()
             if self.to_leader and self.follower.value("Usable current") is not None:
                 self.leader.node.command("number.Far usable", self.follower.value("Usable current"))
                 self.leader.node.command("number.Far drawn", self.follower.value("Drawn L1"))
@@ -69,15 +79,19 @@ class Fuse:
             self.worst = max(self.worst, self.mains())
 
 
+def charging(start_charger):  # noqa: F811
+    """A charger on which a car charges already."""
+    charger = Charger(car=Car(plugged=True))
+    charger.advance_to(30.0)
+    return start_charger(charger)
+
+
 @pytest.fixture
 def fuse(programs, start_charger, start_node):  # noqa: F811
-    sides = []
-    for program in programs:
-        charger = Charger(car=Car(plugged=True))
-        charger.advance_to(30.0)
-        clocked = start_charger(charger)
-        sides.append(Side(start_node(program, clocked), clocked))
-    return Fuse(*sides)
+    chargers = [charging(start_charger) for _ in programs]
+    return Fuse(
+        *(Side(start_node(program, charger), charger) for program, charger in zip(programs, chargers, strict=True))
+    )
 
 
 @pytest.fixture
@@ -136,12 +150,38 @@ def test_with_a_dead_link_a_load_lowers_the_leader_at_once(sharing):
     assert sharing.follower.current() == pytest.approx(8, abs=0.1)
 
 
-def test_a_leader_that_restarts_pauses_no_follower(sharing, programs, start_node):  # noqa: F811
-    sharing.leader.node.close()
-    sharing.leader.charger.call(lambda charger: setattr(charger.car, "plugged", False))
-    for _ in range(5):
-        sharing.follower.node.run(1.0)
-    sharing.leader.node = start_node(programs[0], sharing.leader.charger)
-    for _ in range(60):
+def test_a_heartbeat_tells_that_a_meter_without_changes_lives(sharing):
+    sharing.meter = False
+    sharing.live(60)
+    assert sharing.leader.enabled() and sharing.follower.enabled()
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_home_assistant_whose_link_to_the_meter_died_is_silent(sharing, again):
+    """The last values stay for ever; after it has connected again it says the old heartbeat once more."""
+    sharing.meter = sharing.beats = False
+    for second in range(40):
+        if again and second % 5 == 0:
+            sharing.leader.node.send_home_assistant_state("sensor.seen", str(300))
         sharing.live(1)
-        assert sharing.follower.enabled()
+    assert sharing.leader.reason == "Meter silent"
+    assert not sharing.leader.enabled()
+    assert sharing.leader.value("Share") == 0
+    assert not sharing.follower.enabled()
+    assert sharing.follower.reason == "Share of the leader"
+
+
+def test_a_leader_that_restarts_pauses_no_follower(programs, start_charger, start_node, tmp_path):  # noqa: F811
+    leading, following = (charging(start_charger) for _ in range(2))
+    follower = Side(start_node(programs[1], following), following)
+    with leading.node(programs[0], tmp_path / "leader") as node:
+        node.connect()
+        fuse = Fuse(Side(node, leading), follower)
+        fuse.live(200)
+        assert follower.current() > 10
+    with leading.node(programs[0], tmp_path / "leader") as node:
+        node.connect()
+        fuse.leader.node = node
+        for _ in range(60):
+            fuse.live(1)
+            assert follower.enabled()

@@ -43,7 +43,8 @@ class Trial {
     this->count_ = 1 + script.below(MAX_CHARGERS);
     for (uint8_t i = 0; i < this->count_; i++) {
       const PhaseMask phases = script.flag() ? ALL_PHASES : PhaseMask{1};
-      this->law_.add_charger({6.0f, phases, script.below(2), 1});
+      const float worst_case = i > 0 && script.flag() ? 6.0f : -1.0f;
+      this->law_.add_charger({6.0f, phases, script.below(2), 1, worst_case});
     }
     this->law_.quarter().set_limit(script.flag() ? 5000.0f : 0.0f);
   }

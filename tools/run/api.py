@@ -139,6 +139,10 @@ class Client:
         arguments = () if value is None else (value,)
         self._call(_awaitable(lambda: send(entity.key, *arguments, device_id=entity.device_id)), 5)
 
+    def send_home_assistant_state(self, entity_id: str, state: str) -> None:
+        """What Home Assistant says of an entity of its own; the node has asked for it."""
+        self._call(_awaitable(lambda: self._client.send_home_assistant_state(entity_id, "", state)), 5)
+
     def call_service(self, name: str, **data: Any) -> None:
         """Run one of the node's API actions (`api: actions:`)."""
         self._call(self._client.execute_service(self.services[name], data), 5)
