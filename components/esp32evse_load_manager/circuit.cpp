@@ -43,7 +43,7 @@ bool Circuit::is_plausible_(float ampere) const {
 /// The sample says only that the house lies between `mains - own_high` and `mains - own_low`. While a car ramps these
 /// are far apart; the house then is what it was, as near as the sample allows.
 bool Circuit::on_sample(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t now,
-                        PhaseMask updated) {
+                        PhaseMask updated, bool unheard) {
   PhaseMask taken = 0;
   const float since = (now - this->sensed_) * 0.001f;
   for (uint8_t phase = 0; phase < PHASES; phase++) {
@@ -54,6 +54,9 @@ bool Circuit::on_sample(const Phases &mains, const Phases &own_low, const Phases
     const float most = mains[phase] - own_low[phase];
     const float least = mains[phase] - own_high[phase];
     const float seconds = std::min((now - this->updated_[phase]) * 0.001f, 15.0f);
+    if (HAS_FOLLOWERS && unheard)  // what fell since then may be the charger's
+      this->house_[phase] =
+          std::max(this->house_[phase], this->config_.limit - this->config_.margin - this->lasting_[phase].get());
     this->house_[phase] = has_phase(this->known_, phase) ? std::clamp(this->house_[phase], least, most) : most;
     this->breaker_[phase].add(mains[phase] / this->config_.limit, seconds);
     this->updated_[phase] = now;

@@ -57,7 +57,9 @@ class Circuit {
   /// A sample of the meter; `own_low` and `own_high` bound what the circuit's chargers drew when it was taken.
   /// `updated` phases are new, the others as they were.
   /// True: every phase is new since it was true last. An impossible value counts as not new.
-  bool on_sample(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t now, PhaseMask updated);
+  /// `unheard`: a charger of another node is silent, and may have stopped before that was noticed.
+  bool on_sample(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t now, PhaseMask updated,
+                 bool unheard = false);
   /// A that the leader leaves to all the circuit's chargers.
   void on_share(float ampere, uint32_t now);
   /// Once a step, before the questions below.

@@ -29,6 +29,7 @@ void Law::adopt(uint8_t charger, bool running, float ampere) {
 void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMask updated) {
   const uint32_t delay = this->circuits_[circuit].config().delay_ms;
   Phases low, high;
+  bool unheard = false;
   for (uint8_t i = 0; i < this->chargers(); i++) {
     Charger &charger = this->chargers_[i];
     if (!charger.is_below(circuit))
@@ -36,6 +37,7 @@ void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMas
     if (!charger.own.is_known() && this->circuits_[circuit].is_starting())
       return;  // what is the house's will be seen soon
     charger.own.advance(now);
+    unheard |= charger.config.is_remote() && this->is_unsure_(charger, now);
     for (uint8_t phase = 0; phase < PHASES; phase++) {
       const uint32_t youngest = charger.config.is_remote() ? 0 : delay / 2;  // what comes from afar is late itself
       const OwnCurrent::Range range = charger.own.range(phase, youngest, delay + delay / 2 + 1000);
@@ -43,7 +45,7 @@ void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMas
       high[phase] += this->is_lost_(charger, now) ? charger.config.worst_case : range.high;
     }
   }
-  if (!this->circuits_[circuit].on_sample(mains, low, high, now, updated))
+  if (!this->circuits_[circuit].on_sample(mains, low, high, now, updated, unheard))
     return;
   for (uint8_t i = 0; i < this->chargers(); i++)
     this->chargers_[i].fresh |= 1 << circuit;

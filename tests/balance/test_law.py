@@ -489,16 +489,17 @@ def test_a_silent_follower_keeps_its_last_share_then_its_worst_case(leader):
 
 def test_a_follower_that_stops_unheard_leaves_no_room(leader):
     """Its last report is still believed for a while, and what the meter then misses is not the house's."""
+    leading(leader, 300, {}, load=5.0)
     for _ in range(15):  # until it counts as silent
         leader.now += 1
         own = leader.order(0).ampere
         leader.view(0)
         leader.view(1)
         leader.own(own, own, own)
-        leader.sample(*[1 + own] * 3)
+        leader.sample(*[5 + own] * 3)
         leader.step()
-    leading(leader, 400, {"online": False, "vehicle": False})
-    assert leader.order(0).ampere <= 25 - 0.5 - 6 - 1 + 0.01
+    leading(leader, 400, {"online": False, "vehicle": False}, load=5.0)
+    assert leader.order(0).ampere <= 25 - 0.5 - 6 - 5 + 0.1
 
 
 def test_a_silent_follower_is_counted_even_while_it_draws_nothing(leader):
