@@ -52,7 +52,7 @@ def config(rows: tuple[catalog.Entity, ...], options: dict | None = None) -> str
 def manager_config(name: str) -> str:
     """An ESP32 node with one of the load manager's subjects."""
     keys = json.loads(manager_footprint.config(manager_footprint.SUBJECTS[name]))
-    keys["time"] = [{"platform": "sntp", "id": "clock"}]
+    keys["time"] = [{"platform": "sntp", "id": "node_clock"}]
     own = ("sensor", "binary_sensor", "time", "esp32evse_load_manager")
     wifi = {"wifi": CLOCK["wifi"]}
     return config((), {key: keys[key] for key in own} | wifi)

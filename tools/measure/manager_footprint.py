@@ -38,7 +38,7 @@ SUBJECTS: dict[str, dict] = {
         "surplus": {},
         "dimming": {"binary_sensor": "contact"},
         "unbalance": "20A",
-        "capacity": {"limit": "5kW", "time_id": "clock"},
+        "capacity": {"limit": "5kW", "time_id": "node_clock"},
     },
 }
 
@@ -72,7 +72,7 @@ def config(manager: dict) -> str:
     keys["sensor"] = [{**template, "id": sensor, "unit_of_measurement": "W"} for sensor in METER.values()]
     keys["sensor"].append({**template, "id": "far", "unit_of_measurement": "A"})
     keys["binary_sensor"] = [{**template, "id": "contact"}]
-    keys["time"] = [{"platform": "host", "id": "clock"}]
+    keys["time"] = [{"platform": "host", "id": "node_clock"}]
     return json.dumps({**keys, "esp32evse_load_manager": manager}, indent=1)
 
 
