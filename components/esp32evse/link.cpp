@@ -129,6 +129,7 @@ void Link::on_value_line(const char *name) {
 
 bool Link::on_result(bool ok, uint32_t now) {
   this->heard_();
+  this->result_at_ = now;
   switch (this->state_) {
     case State::SETTLING:
       return false;

@@ -53,6 +53,7 @@ class Link {
   static constexpr uint32_t AFTER_ERROR_MS = 20;       // a second ERROR may follow
   static constexpr uint32_t CAREFUL_MS = 60000;        // after damage was seen
   static constexpr uint8_t SILENT_COMMANDS_LOST = 3;   // not counted further
+  static constexpr uint32_t LOST_MS = 3000;            // without a result
 
   enum class State : uint8_t {
     SETTLING,  ///< after a start of the charger: not a byte
@@ -89,7 +90,10 @@ class Link {
   bool may_write(uint32_t now);
   bool is_careful(uint32_t now) const { return this->damaged_ && now - this->damaged_at_ < CAREFUL_MS; }
   bool was_heard_within(uint32_t duration, uint32_t now) const { return now - this->heard_at_ < duration; }
-  bool is_lost() const { return this->silent_commands_ == SILENT_COMMANDS_LOST; }
+  /// On a noisy line many commands are lost in a row; then some result comes, be it an ERROR.
+  bool is_lost() const {
+    return this->silent_commands_ == SILENT_COMMANDS_LOST && this->turn_at_ - this->result_at_ >= LOST_MS;
+  }
   /// An answer of the barrier is near.
   bool is_busy() const { return this->state_ != State::SETTLING && !this->is_in_step() && this->silent_commands_ == 0; }
   uint32_t timed_out() const { return this->timed_out_; }
@@ -113,6 +117,7 @@ class Link {
   uint32_t turn_before_{0};
   uint32_t heard_at_{0};  // the loop before the bytes came
   uint32_t damaged_at_{0};
+  uint32_t result_at_{0};
   uint32_t timed_out_{0};
   uint32_t resyncs_{0};
   Age age_;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.consumers.conftest import House
 
 #: Filters of ESPHome that keep unknown to themselves, and what no outage can make unknown.
@@ -44,6 +46,18 @@ def test_nothing_of_a_silent_charger_looks_alive(house: House) -> None:
         assert (after[name] is None) == (before[name] is None), name
         if not name.startswith("sensor.") and name not in MOVING:
             assert after[name] == before[name], name
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_noisy_line_is_no_silent_charger(house: House, seed: int) -> None:
+    """One byte of a hundred is spoilt: a charger that answers now and then is there, and no automation is told else."""
+    house.faults._dice.seed(seed)
+    seen = len(house.node.changes)
+    house.faults.flip(0.01)
+    house.node.run(90)
+    assert [c.value for c in house.node.changes[seen:] if c.name == "binary_sensor.Connected"] == []
+    house.faults.cable_out()
+    house.node.wait_for("Connected", False, 12)
 
 
 def test_a_value_that_changed_meanwhile_goes_through_the_filters(house: House) -> None:
