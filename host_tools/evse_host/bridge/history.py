@@ -82,7 +82,7 @@ class History:
         """``power`` (W) and ``energy`` (Wh of the session) for every ``step`` s from ``start`` on, up to now; null is
         not known. ``sessions``: the newest first, without the one that is on."""
         last = int(now // STEP_S)
-        known = {minute.number: minute for minute in self._minutes}
+        known = {minute.number: minute for minute in list(self._minutes)}  # the charger's thread goes on
         shown = [known.get(number) for number in range(last - STEPS + 1, last + 1)]
         return {
             "start": (last - STEPS + 1) * STEP_S,
@@ -91,6 +91,6 @@ class History:
             "energy": [minute and minute.energy for minute in shown],
             "sessions": [
                 {"start": round(one.start), "energy": one.energy, "duration": one.duration}
-                for one in reversed(self._sessions)
+                for one in reversed(list(self._sessions))
             ],
         }

@@ -54,6 +54,7 @@ def add_page(app: FastAPI, charger: SharedCharger, prefix: str = "", energies: s
     """Adds the page at ``prefix`` + "/". Its addresses are relative: it works behind a proxy, too."""
     _add_files(app, prefix, PAGE)
     history = History()
+    history.add(charger.snapshot, time.time())  # of a charger that changes nothing more comes for a while
     charger.listen(lambda snapshot: history.add(snapshot, time.time()))
 
     async def answer() -> Response:
