@@ -63,7 +63,7 @@ def summary(module: str) -> str:
 def overview() -> str:
     lines = ["usage: python -m tools COMMAND [--help] [OPTION ...]"]
     for room, commands in COMMANDS.items():
-        lines += ["", room, *(f"  {name:16}{summary(module)}" for name, module in commands.items())]
+        lines += ["", room, *(f"  {name:18}{summary(module)}" for name, module in commands.items())]
     return "\n".join(lines)
 
 
