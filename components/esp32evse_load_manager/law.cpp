@@ -299,7 +299,7 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
   order.valid = true;
   if (this->takes_part_(charger) && this->is_starting_(charger)) {  // goes on as it was found, but never higher
     order.why = {Reason::STARTING};
-    order.ampere = charger.draws ? std::min(order.ampere, this->bound_of_(charger)) : charger.minimum();
+    order.ampere = std::max(charger.draws ? std::min(order.ampere, this->bound_of_(charger)) : 0.0f, charger.minimum());
     return;
   }
   if (this->takes_part_(charger)) {

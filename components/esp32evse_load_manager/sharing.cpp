@@ -78,7 +78,7 @@ struct Round {
 };
 
 /// What a single charger gets: the least of what its pools have.
-void share_alone(const Demand &demand, Share &share, const float *rooms) {
+[[maybe_unused]] void share_alone(const Demand &demand, Share &share, const float *rooms) {
   share = {};
   if (!demand.wants || (share.bound_by = lacking(demand, rooms)) != NO_POOL)
     return;
