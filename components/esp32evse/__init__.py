@@ -16,7 +16,7 @@ from esphome.helpers import fnv1a_32bit_hash
 from esphome.types import ConfigType
 
 from . import catalog, mistakes, serial_port
-from .codegen import DOMAIN, emit_tables, emit_wish_names, esp32evse_ns, hub_of, teach
+from .codegen import DOMAIN, emit_tables, emit_wish_names, esp32evse_ns, hub_of, teach, use_part
 
 # What it depends on is checked in mistakes.py: ESPHome's DEPENDENCIES would not say what to write.
 MULTI_CONF = True
@@ -164,6 +164,7 @@ async def to_code(config: ConfigType) -> None:
         hub.explicit[command] = period
     if config[CONF_KEEP_SETTINGS]:
         hub.commands.update(catalog.LIVE_SETTINGS)
+        use_part("KEEP_SETTINGS")
         cg.add(variable.set_keep_settings())
     if config[CONF_BELOW_MINIMUM] == "pause":
         cg.add(variable.set_below_minimum(BelowMinimum.PAUSE, hub.row("ENABLE")))
@@ -196,7 +197,10 @@ async def _finish(hub_id, variable) -> None:
     charging = {command.name for command in catalog.COMMANDS if command.refresh == catalog.CHARGING}
     if hub.commands & charging.union(catalog.FOLLOWS_STATE):
         hub.commands.add("STATE")
+    if "STATE" in hub.reports:
+        use_part("SESSIONS")
     if hub.counts_lifetime:
+        use_part("LIFETIME")
         cg.add(variable.set_lifetime_key(fnv1a_32bit_hash(f"{DOMAIN}.{hub_id}.energy")))
     emit_tables(hub, variable)
     if hub.tells_failures:

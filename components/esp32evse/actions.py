@@ -17,7 +17,7 @@ from esphome.const import (
 )
 
 from . import Esp32Evse, catalog, subscription_period, time_source
-from .codegen import CONF_ESP32EVSE_ID, DOMAIN, charger_string, esp32evse_ns, hub_of, one_line, teach
+from .codegen import CONF_ESP32EVSE_ID, DOMAIN, charger_string, esp32evse_ns, hub_of, one_line, teach, use_part
 
 CONF_CHARGING_TIME = "charging_time"
 CONF_DNS = "dns"
@@ -46,14 +46,17 @@ def _hub_schema(keys=None):
     return cv.All(_one_hub_key, cv.Schema({cv.GenerateID(): cv.use_id(Esp32Evse), **(keys or {})}))
 
 
-def _register(name: str, class_name: str, schema, make_arguments):
-    """Registers one action; `make_arguments(hub, config)` are its constructor's arguments behind the hub."""
+def _register(name: str, class_name: str, schema, make_arguments, part: str = ""):
+    """Registers one action; `make_arguments(hub, config)` are its constructor's arguments behind the hub, `part` what it
+    needs of parts.h."""
 
     @automation.register_action(f"{DOMAIN}.{name}", _action(class_name), schema, synchronous=True)
     async def to_code(config, action_id, template_arg, args):
         hub_id = config[CONF_ID]
         hub_variable = await cg.get_variable(hub_id)
         arguments = make_arguments(hub_of(hub_id), config)
+        if part:
+            use_part(part)
         variable = cg.new_Pvariable(action_id, template_arg, hub_variable, *arguments)
         await _set_templatables(variable, config, args)
         return variable
@@ -163,6 +166,7 @@ _register(
         }
     ),
     lambda hub, _: (hub.row("WIFISTACFG"),),
+    part="TEXTS",
 )
 _register(
     "set_static_ip",
@@ -177,6 +181,7 @@ _register(
         }
     ),
     lambda hub, _: (hub.row("WIFISTASTATIC"),),
+    part="TEXTS",
 )
 _register(
     "send_command",
@@ -191,6 +196,7 @@ _register(
         key=CONF_COMMAND,
     ),
     lambda hub, config: (config[CONF_FORCE],),
+    part="RAW_COMMANDS",
 )
 
 

@@ -12,8 +12,8 @@ namespace esphome::esp32evse {
 void AtClient::start(uint32_t now) {
   this->now_ = this->next_tick_ = now;
   uint8_t count = 0;
-  for (uint8_t row = 0; row < this->row_count() && this->keep_settings_; row++) {
-    if (this->schedule_.row(row).has(LIVE) && count < MAX_LIVE_SETTINGS)
+  for (uint8_t row = 0; row < this->row_count() && this->keep_settings_ && count < MAX_LIVE_SETTINGS; row++) {
+    if (this->schedule_.row(row).has(LIVE))
       this->kept_[count++] = Kept(row);
   }
   this->link_.start(now);
@@ -25,7 +25,8 @@ bool AtClient::write_number(uint8_t row, uint32_t value, bool saturated, uint32_
 }
 
 bool AtClient::write_text(uint8_t row, const AtText &argument, uint8_t provable, uint32_t now) {
-  return this->wishes_.ask_text(this->schedule_.row(row), row, argument, provable, now) && this->accept_(row);
+  return WRITES_TEXTS && this->wishes_.ask_text(this->schedule_.row(row), row, argument, provable, now) &&
+         this->accept_(row);
 }
 
 bool AtClient::accept_(uint8_t row) {
@@ -42,7 +43,7 @@ bool AtClient::run(uint8_t row, uint32_t now) {
 
 bool AtClient::send_raw(const char *text, size_t length, uint32_t now) {
   this->work_ = true;
-  return this->wishes_.ask_raw(text, length, now);
+  return SENDS_RAW_COMMANDS && this->wishes_.ask_raw(text, length, now);
 }
 
 void AtClient::subscribe(uint8_t row, uint32_t period_ms) {
@@ -151,8 +152,6 @@ uint8_t AtClient::find_row_(const char *name) const {
   return NO_ROW;
 }
 
-bool AtClient::is_raw_() const { return this->command_.task == Task::WISH && this->command_.row == NO_ROW; }
-
 /// Of the raw command in flight, and no push of another value.
 bool AtClient::is_raw_line_(uint8_t row, const char *name) {
   if (!this->is_raw_())
@@ -171,8 +170,9 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
     this->command_.digest = digest(text, this->command_.digest);
   Wish *wish = this->wishes_.find(row);
   const bool is_read_back = this->command_.task == Task::WISH_READ && asked;
-  const bool text_matches = is_read_back && this->wishes_.matches_text(*wish, text);
-  const uint8_t fields = count_fields(text);
+  const bool is_text = is_read_back && wish->is_text();
+  const bool text_matches = is_text && this->wishes_.matches_text(*wish, text);
+  const uint8_t fields = is_text ? count_fields(text) : 0;
   Values values;
   RowState &state = this->schedule_.state(row);
   if (!values.parse(text, command.signature)) {
@@ -190,11 +190,14 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
   this->schedule_.on_value(row);
   if (asked && !command.has(LINES))
     this->command_.answered = true;  // a whole line does not make up for a lost one
-  if (is_read_back) {
+  Kept *kept = this->find_kept_(row);
+  if (is_text) {
     this->wishes_.leave_out_fields_behind(*wish, fields);
-    this->command_.matched = text_matches || this->wishes_.matches_number(*wish, command, values, this->now_);
-  } else if (this->command_.task == Task::KEPT_READ && asked) {
-    this->command_.matched = values[0].number == this->find_kept_(row)->value();
+    this->command_.matched = text_matches;
+  } else if (is_read_back) {
+    this->command_.matched = Wishes::matches_number(*wish, command, values, this->now_);
+  } else if (kept != nullptr && this->command_.task == Task::KEPT_READ && asked) {
+    this->command_.matched = values[0].number == kept->value();
   }
   if (this->may_tell_(row, values, sum)) {
     if (!command.has(LINES))
@@ -376,7 +379,7 @@ bool AtClient::start_wish_() {
 }
 
 void AtClient::send_wish_(const Wish &wish) {
-  if (wish.kind == Wish::Kind::RAW) {
+  if (wish.is_raw()) {
     this->begin_(Task::WISH, NO_ROW, SLOW_TIMEOUT_MS);
     this->send_("%s\n", this->wishes_.text_of(wish));
     return;
@@ -385,7 +388,7 @@ void AtClient::send_wish_(const Wish &wish) {
   this->begin_(Task::WISH, wish.row, command.has(LINES) ? SLOW_TIMEOUT_MS : Link::ANSWER_TIMEOUT_MS);
   if (wish.kind == Wish::Kind::RUN) {
     this->send_("AT+%s\n", command.name);
-  } else if (wish.kind == Wish::Kind::TEXT) {
+  } else if (wish.is_text()) {
     this->send_("AT+%s=%s\n", command.name, this->wishes_.text_of(wish));
   } else {
     const uint32_t waited_s = command.has(CLOCK) ? (this->now_ - wish.asked_at) / 1000 : 0;
@@ -479,7 +482,8 @@ void AtClient::finish_(Outcome outcome) {
       this->finish_wish_read_(command, outcome);
       break;
     case Task::KEPT:
-      this->find_kept_(command.row)->attempt.on_sent(outcome);
+      if (Kept *kept = this->find_kept_(command.row))
+        kept->attempt.on_sent(outcome);
       break;
     case Task::KEPT_READ:
       this->finish_kept_read_(command, outcome);
@@ -587,7 +591,7 @@ void AtClient::finish_wish_read_(const Command &command, Outcome outcome) {
 
 void AtClient::finish_kept_read_(const Command &command, Outcome outcome) {
   Kept *kept = this->find_kept_(command.row);
-  if (!this->read_attempt_(kept->attempt, command, outcome, true))
+  if (kept == nullptr || !this->read_attempt_(kept->attempt, command, outcome, true))
     return;
   if (kept->attempt.step() == Attempt::Step::HELD) {
     kept->prove(kept->value());
@@ -603,10 +607,11 @@ void AtClient::finish_kept_read_(const Command &command, Outcome outcome) {
 void AtClient::end_wish_(Wish *wish, WishEnd end) {
   const uint8_t row = wish->row;
   const Wish::Kind kind = wish->kind;
+  const bool raw = wish->is_raw();
   const uint32_t number = wish->number;
   const bool held = end == WishEnd::HELD || end == WishEnd::SATURATED;
   this->wishes_.end(wish);
-  if (kind == Wish::Kind::RAW) {
+  if (raw) {
     this->poll();  // it may have changed anything
     this->listener_->on_raw_result(held);
     return;

@@ -8,6 +8,7 @@
 #include "command_row.h"
 #include "line_framer.h"
 #include "link.h"
+#include "parts.h"
 #include "schedule.h"
 #include "trust.h"
 #include "wishes.h"
@@ -55,7 +56,7 @@ class AtClient {
   static constexpr uint32_t SLOW_TIMEOUT_MS = 4000;  // Wi-Fi scan, which takes 2 s; raw commands
   static constexpr uint32_t TICK_MS = 50;
   static constexpr size_t MAX_COMMAND = 160;
-  static constexpr size_t MAX_LIVE_SETTINGS = 6;
+  static constexpr size_t MAX_LIVE_SETTINGS = KEEPS_SETTINGS ? 6 : 0;
 
   explicit AtClient(AtClientListener *listener) : listener_(listener) {}
 
@@ -142,7 +143,9 @@ class AtClient {
   void on_result_(bool ok);
   void on_ready_line_();
   void on_damage_();
-  bool is_raw_() const;
+  bool is_raw_() const {
+    return SENDS_RAW_COMMANDS && this->command_.task == Task::WISH && this->command_.row == NO_ROW;
+  }
   bool is_raw_line_(uint8_t row, const char *name);
   uint8_t find_row_(const char *name) const;
   bool asks_(uint8_t row) const { return this->command_.row == row && this->command_.task != Task::NONE; }

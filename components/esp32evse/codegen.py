@@ -103,6 +103,11 @@ def hub_of(hub_id: ID) -> Hub:
     return hubs[hub_id.id]
 
 
+def use_part(name: str) -> None:
+    """Bring one of the parts in parts.h into the program."""
+    cg.add_define(f"USE_ESP32EVSE_{name}")
+
+
 # --- schemas ----------------------------------------------------------------------------------------------------------
 
 

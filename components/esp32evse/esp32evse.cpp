@@ -28,7 +28,7 @@ void Esp32Evse::set_tables(const CommandRow *rows, RowState *states, uint8_t row
 }
 
 void Esp32Evse::setup() {
-  if (this->lifetime_key_ != 0) {
+  if (COUNTS_LIFETIME && this->lifetime_key_ != 0) {
     this->preference_ = global_preferences->make_preference<LifetimeEnergy::Memory>(this->lifetime_key_, true);
     LifetimeEnergy::Memory memory;
     if (this->preference_.load(&memory)) {
@@ -52,7 +52,8 @@ void Esp32Evse::loop() {
   if (this->available() == 0)
     this->client_.loop(now);
   this->release_wishing_();
-  this->on_session_events_(this->session_.loop(now));
+  if (FOLLOWS_SESSIONS)
+    this->on_session_events_(this->session_.loop(now));
   if (this->derived_dirty_) {
     this->derived_dirty_ = false;
     this->publish_from_(this->first_derived_);
@@ -106,7 +107,10 @@ void Esp32Evse::dump_config() {
                 YESNO(this->is_keeping_time_()));
 }
 
-void Esp32Evse::on_shutdown() { this->save_lifetime_(0); }
+void Esp32Evse::on_shutdown() {
+  if (COUNTS_LIFETIME)
+    this->save_lifetime_(0);
+}
 
 // --- requests ---------------------------------------------------------------------------------------------------------
 
@@ -317,7 +321,7 @@ void Esp32Evse::on_values(uint8_t row, const Values &values) {
 
 void Esp32Evse::take_values_(uint8_t row, const Values &values) {
   const CommandRow &command = this->rows_[row];
-  if (row == AtClient::UPTIME_ROW)
+  if (COUNTS_LIFETIME && row == AtClient::UPTIME_ROW)
     this->lifetime_.on_uptime(static_cast<uint32_t>(values[0].number));
   if (command.follow != nullptr)
     command.follow(*this, values);
@@ -462,17 +466,25 @@ void Esp32Evse::follow_session_time(Esp32Evse &hub, const Values &values) {
 
 void Esp32Evse::follow_session_energy(Esp32Evse &hub, const Values &values) {
   const auto energy = static_cast<uint32_t>(values[0].number);
-  hub.lifetime_.on_session(energy);
-  hub.session_.on_energy(energy, millis());
+  if (COUNTS_LIFETIME)
+    hub.lifetime_.on_session(energy);
+  if (FOLLOWS_SESSIONS)
+    hub.session_.on_energy(energy, millis());
 }
 
 void Esp32Evse::follow_total_energy(Esp32Evse &hub, const Values &values) {
-  const bool first = !hub.lifetime_.is_doubted();
-  hub.lifetime_dirty_ |= hub.lifetime_.on_total(values[0].number);
-  if (first && hub.lifetime_.is_doubted())
-    hub.read_followed_(follow_total_energy);
-  hub.save_lifetime_(hub.is_charging() ? SAVE_CHARGING_MS : SAVE_IDLE_MS);
-  hub.on_session_events_(hub.session_.on_total(values[0].number, millis()));
+  if (COUNTS_LIFETIME)
+    hub.count_lifetime_(values[0].number);
+  if (FOLLOWS_SESSIONS)
+    hub.on_session_events_(hub.session_.on_total(values[0].number, millis()));
+}
+
+void Esp32Evse::count_lifetime_(uint64_t total) {
+  const bool first = !this->lifetime_.is_doubted();
+  this->lifetime_dirty_ |= this->lifetime_.on_total(total);
+  if (first && this->lifetime_.is_doubted())
+    this->read_followed_(follow_total_energy);
+  this->save_lifetime_(this->is_charging() ? SAVE_CHARGING_MS : SAVE_IDLE_MS);
 }
 
 /// The row that is followed so, or NO_ROW.
@@ -565,7 +577,7 @@ void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
   this->awaited_[row] = false;
   if (end == WishEnd::HELD) {
     this->saturated_row_ = row == this->saturated_row_ ? NO_ROW : this->saturated_row_;
-    if (this->rows_[row].has(UNPROVABLE))
+    if (COUNTS_LIFETIME && this->rows_[row].has(UNPROVABLE))
       this->lifetime_.on_reset();
     return;
   }
@@ -640,10 +652,15 @@ void Esp32Evse::on_restart(Restart restart) {
 }
 
 void Esp32Evse::on_raw_line(const char *line, size_t length) {
+  if (!SENDS_RAW_COMMANDS)
+    return;
   const Utf8Text valid(line, length);
   this->line_callback_.call(StringRef(valid.data(), valid.length()));
 }
 
-void Esp32Evse::on_raw_result(bool success) { this->result_callback_.call(success); }
+void Esp32Evse::on_raw_result(bool success) {
+  if (SENDS_RAW_COMMANDS)
+    this->result_callback_.call(success);
+}
 
 }  // namespace esphome::esp32evse

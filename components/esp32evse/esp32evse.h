@@ -8,6 +8,7 @@
 #include "charging.h"
 #include "charging_current.h"
 #include "energy.h"
+#include "parts.h"
 #include "publish.h"
 #include "esphome/components/uart/uart.h"
 #include "esphome/core/component.h"
@@ -202,6 +203,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   uint8_t find_followed_(void (*follow)(Esp32Evse &hub, const Values &values)) const;
   void read_followed_(void (*follow)(Esp32Evse &hub, const Values &values));
   void release_wishing_();
+  void count_lifetime_(uint64_t total);
   void save_lifetime_(uint32_t interval_ms);
   void end_refusals_(uint32_t now);
   void publish_held_(uint32_t now);

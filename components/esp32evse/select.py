@@ -40,6 +40,8 @@ CONFIG_SCHEMA = codegen.platform_schema("select", Esp32Evse, _schema)
 
 
 async def _new(entity, config, hub):
+    if entity.convert != "value":
+        codegen.use_part("TEXTS")
     options = config.get(CONF_OPTIONS, list(entity.options))
     return await select.new_select(config, await cg.get_variable(hub.id), hub.row(entity.command), options=options)
 

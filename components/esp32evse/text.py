@@ -20,6 +20,7 @@ CONFIG_SCHEMA = codegen.platform_schema(
 
 
 async def _new(entity, config, hub):
+    codegen.use_part("TEXTS")
     variable = cg.new_Pvariable(config[CONF_ID], await cg.get_variable(hub.id), hub.row(entity.command))
     await text.register_text(variable, config, min_length=1, max_length=catalog.MAX_STRING_BYTES)
     codegen.reserve_text(entity, variable)

@@ -97,7 +97,7 @@ void Pauses::tick() {
 
 bool Wishes::ask_number(const CommandRow &command, uint8_t row, uint32_t number, bool saturated, uint32_t now) {
   Wish *wish = this->find(row);
-  if (wish != nullptr && wish->kind == Wish::Kind::TEXT) {
+  if (wish != nullptr && wish->is_text()) {
     char text[AtText::MAX_ARGUMENT + 12];
     const int length = snprintf(text, sizeof(text), "%" PRIu32 "%s", number, skip_fields(this->text_of(*wish), 1));
     if (length > static_cast<int>(AtText::MAX_ARGUMENT) || !this->has_room_(wish, length))
@@ -125,7 +125,7 @@ bool Wishes::ask_text(const CommandRow &command, uint8_t row, const AtText &argu
   AtText merged = argument;
   bool saturated = false;
   Wish *wish = this->find(row);
-  if (wish != nullptr && wish->kind == Wish::Kind::TEXT) {
+  if (wish != nullptr && wish->is_text()) {
     const char *rest = skip_fields(this->text_of(*wish), count_fields(argument.data()));
     if (*rest != '\0') {
       merged.add(rest);
@@ -229,8 +229,6 @@ Wish *Wishes::expired(uint32_t now) {
 }
 
 bool Wishes::matches_text(const Wish &wish, const char *text) const {
-  if (wish.kind != Wish::Kind::TEXT)
-    return false;
   const char *const wished = this->text_of(wish);
   const size_t length = std::min<size_t>(wish.provable, skip_fields(wished, count_fields(text)) - wished);
   return strncmp(wished, text, length) == 0 && (text[length] == '\0' || text[length] == ',');
@@ -243,8 +241,6 @@ bool Wishes::matches_number(const Wish &wish, const CommandRow &command, const V
 }
 
 void Wishes::leave_out_fields_behind(Wish &wish, uint8_t count) {
-  if (wish.kind != Wish::Kind::TEXT)
-    return;
   const char *const text = this->text_of(wish);
   const auto length = static_cast<uint8_t>(skip_fields(text, count) - text);
   if (length == wish.text_length)
@@ -296,7 +292,7 @@ void Wishes::put_text_(Wish *wish, const char *text, size_t length) {
 }
 
 void Wishes::drop_text_(Wish *wish) {
-  if (wish->text_length == 0)
+  if (TEXT == 0 || wish->text_length == 0)
     return;
   const uint16_t size = wish->text_length + 1;
   char *const begin = this->text_.data() + wish->text;

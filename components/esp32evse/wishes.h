@@ -6,6 +6,7 @@
 
 #include "at_value.h"
 #include "command_row.h"
+#include "parts.h"
 
 namespace esphome::esp32evse {
 
@@ -85,6 +86,8 @@ struct Wish {
   Attempt attempt;
 
   bool is_write() const { return this->kind == Kind::NUMBER || this->kind == Kind::TEXT; }
+  bool is_text() const { return WRITES_TEXTS && this->kind == Kind::TEXT; }
+  bool is_raw() const { return SENDS_RAW_COMMANDS && this->kind == Kind::RAW; }
 };
 
 /// Rows that must wait before they are written again. Ticks are the client's, of 50 ms.
@@ -120,7 +123,7 @@ class Pauses {
 class Wishes {
  public:
   static constexpr uint8_t QUEUE = 20;  // one script may set everything
-  static constexpr size_t TEXT = 4 * (AtText::MAX_ARGUMENT + 1);
+  static constexpr size_t TEXT = WRITES_TEXTS || SENDS_RAW_COMMANDS ? 4 * (AtText::MAX_ARGUMENT + 1) : 0;
   static constexpr uint32_t WRITE_EXPIRES_MS = 30000;  // a person has given up by then
   static constexpr uint32_t RUN_EXPIRES_MS = 5000;     // an old authorization must not unlock for somebody else
   static constexpr uint32_t STARVED_MS = 2000;         // so long nothing older is shown
@@ -140,7 +143,7 @@ class Wishes {
   /// One that has waited too long, or nullptr.
   Wish *expired(uint32_t now);
   const char *text_of(const Wish &wish) const { return this->text_.data() + wish.text; }
-  /// Whether what stands behind the `=` of a value line is what is wished, as far as it goes.
+  /// Whether what stands behind the `=` of a value line is the text that is wished, as far as it goes.
   bool matches_text(const Wish &wish, const char *text) const;
   /// An older firmware has fewer fields, as its answer shows.
   void leave_out_fields_behind(Wish &wish, uint8_t count);
