@@ -47,8 +47,10 @@ def _hub_schema(keys=None):
 
 
 def _register(name: str, class_name: str, schema, make_arguments, part: str = ""):
-    """Registers one action; `make_arguments(hub, config)` are its constructor's arguments behind the hub, `part` what it
-    needs of parts.h."""
+    """Registers one action.
+
+    `make_arguments(hub, config)` are its constructor's arguments behind the hub, `part` is what it needs of parts.h.
+    """
 
     @automation.register_action(f"{DOMAIN}.{name}", _action(class_name), schema, synchronous=True)
     async def to_code(config, action_id, template_arg, args):

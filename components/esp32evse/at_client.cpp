@@ -46,36 +46,6 @@ bool AtClient::send_raw(const char *text, size_t length, uint32_t now) {
   return SENDS_RAW_COMMANDS && this->wishes_.ask_raw(text, length, now);
 }
 
-void AtClient::subscribe(uint8_t row, uint32_t period_ms) {
-  this->work_ = true;
-  this->schedule_.subscribe(row, period_ms);
-}
-
-void AtClient::unsubscribe_all() {
-  this->work_ = true;
-  this->schedule_.unsubscribe_all();
-}
-
-void AtClient::refresh() {
-  this->work_ = true;
-  this->schedule_.refresh();
-}
-
-void AtClient::poll() {
-  this->work_ = true;
-  this->schedule_.poll();
-}
-
-void AtClient::read(uint8_t row) {
-  this->work_ = true;
-  this->schedule_.read(row);
-}
-
-void AtClient::set_charging(bool charging) {
-  this->work_ = true;
-  this->schedule_.set_charging(charging);
-}
-
 uint32_t AtClient::counter(uint8_t counter) const {
   switch (counter) {
     case TIMED_OUT:
@@ -218,7 +188,7 @@ bool AtClient::may_tell_(uint8_t row, const Values &values, uint16_t digest) {
   if (waits || (kept != nullptr && kept->is_lost()))
     return false;
   if (kept != nullptr && !kept->hear(static_cast<uint32_t>(values[0].number)))
-    this->read(row);
+    this->schedule().read(row);
   return this->is_believed_(row, digest);
 }
 
@@ -230,7 +200,7 @@ bool AtClient::is_believed_(uint8_t row, uint16_t digest) {
     return true;
   if (this->doubts_.confirm(row, digest))
     return true;
-  this->read(row);
+  this->schedule().read(row);
   return false;
 }
 
@@ -266,7 +236,7 @@ void AtClient::on_ready_line_() {
 void AtClient::on_uptime_(uint32_t uptime) {
   const Age::Verdict verdict = this->link_.on_uptime(uptime, this->now_);
   if (verdict == Age::Verdict::DOUBTED) {
-    this->read(UPTIME_ROW);
+    this->schedule().read(UPTIME_ROW);
     return;
   }
   this->met_ = true;
@@ -598,7 +568,7 @@ void AtClient::finish_kept_read_(const Command &command, Outcome outcome) {
     return;
   }
   kept->give_up();
-  this->read(command.row);
+  this->schedule().read(command.row);
   const bool refused = kept->attempt.step() == Attempt::Step::REFUSED;
   this->listener_->on_wish_end(command.row, refused ? WishEnd::REFUSED : WishEnd::DIFFERENT);
 }
@@ -612,7 +582,7 @@ void AtClient::end_wish_(Wish *wish, WishEnd end) {
   const bool held = end == WishEnd::HELD || end == WishEnd::SATURATED;
   this->wishes_.end(wish);
   if (raw) {
-    this->poll();  // it may have changed anything
+    this->schedule().poll();  // it may have changed anything
     this->listener_->on_raw_result(held);
     return;
   }
@@ -625,7 +595,7 @@ void AtClient::end_wish_(Wish *wish, WishEnd end) {
   }
   // What the charger really holds follows.
   if (!held || this->schedule_.row(row).has(UNPROVABLE))
-    this->read(row);
+    this->schedule().read(row);
   this->listener_->on_wish_end(row, end);
 }
 

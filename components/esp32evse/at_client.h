@@ -88,16 +88,11 @@ class AtClient {
   /// Sends one raw command that refuse_raw_command() has passed. False: no room now.
   bool send_raw(const char *text, size_t length, uint32_t now);
 
-  /// `period_ms` 0 stops the subscription.
-  void subscribe(uint8_t row, uint32_t period_ms);
-  void unsubscribe_all();
-  /// Reads every row again.
-  void refresh();
-  /// Reads again what changes while the charger runs.
-  void poll();
-  /// Reads a row again.
-  void read(uint8_t row);
-  void set_charging(bool charging);
+  /// To ask for reads and subscriptions.
+  Schedule &schedule() {
+    this->work_ = true;
+    return this->schedule_;
+  }
 
   bool is_online() const { return this->online_; }
   /// An answer is near: the caller should not sleep long.

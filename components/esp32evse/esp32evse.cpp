@@ -43,11 +43,7 @@ void Esp32Evse::setup() {
 }
 
 void Esp32Evse::loop() {
-  if (this->client_.wake(millis())) {
-    this->drop_received_();
-  } else {
-    this->receive_();
-  }
+  this->receive_(this->client_.wake(millis()));
   const uint32_t now = this->turn_at_ = millis();  // automations on what was received may have taken their time
   if (this->available() == 0)
     this->client_.loop(now);
@@ -73,21 +69,15 @@ void Esp32Evse::loop() {
     delay(1);  // the others want to live, too
 }
 
-void Esp32Evse::receive_() {
+/// `drops`: all that waits is thrown away.
+void Esp32Evse::receive_(bool drops) {
   uint8_t buffer[BYTES_AT_ONCE];
-  for (size_t left = MAX_BYTES_PER_LOOP; left > 0; left -= BYTES_AT_ONCE) {
+  for (size_t taken = 0; drops || taken < MAX_BYTES_PER_LOOP; taken += sizeof(buffer)) {
     const size_t length = std::min(this->available(), sizeof(buffer));
     if (length == 0 || !this->read_array(buffer, length))
       return;
-    this->client_.receive(buffer, length, millis());
-  }
-}
-
-void Esp32Evse::drop_received_() {
-  uint8_t buffer[BYTES_AT_ONCE];
-  while (const size_t length = std::min(this->available(), sizeof(buffer))) {
-    if (!this->read_array(buffer, length))
-      return;
+    if (!drops)
+      this->client_.receive(buffer, length, millis());
   }
 }
 
@@ -116,14 +106,19 @@ void Esp32Evse::on_shutdown() {
 
 void Esp32Evse::write(uint8_t row, uint32_t value) {
   const CommandRow &command = this->rows_[row];
-  if (command.has(CHARGING_CURRENT) && !command.has(STORED)) {
-    this->set_charging_current(row, static_cast<float>(value) / 10.0f);
-    return;
-  }
+  const bool is_present_current = command.has(CHARGING_CURRENT) && !command.has(STORED);
+  const bool pause = is_present_current && value < command.low && this->below_minimum_ == BelowMinimum::PAUSE;
   if (row == this->enable_row_)
     this->paused_by_current_ = false;  // somebody decides about ENABLE itself
-  const uint32_t possible = saturate(value, command.low, this->high_of_(row));
-  this->write_number_(row, possible, possible != value);
+  if (!pause) {
+    const uint32_t possible = saturate(value, command.low, this->high_of_(row));
+    this->write_number_(row, possible, possible != value);
+  }
+  // Again and again: somebody else, or a restart of the charger, may have ended the pause.
+  if (is_present_current && (pause || this->paused_by_current_)) {
+    this->paused_by_current_ = pause;
+    this->write_number_(this->enable_row_, pause ? 0 : 1, false);
+  }
 }
 
 void Esp32Evse::add_wishing(WishingEntity *entity) {
@@ -141,21 +136,6 @@ void Esp32Evse::release_wishing_() {
     *link = entity->next;
     entity->wishes = false;
     entity->show_again();
-  }
-}
-
-void Esp32Evse::set_charging_current(uint8_t row, float ampere) {
-  if (std::isnan(ampere)) {
-    this->refuse_(row, WishEnd::INVALID, "not a number");
-    return;
-  }
-  const CurrentWish wish = saturate_current(ampere, this->rows_[row].low, this->high_of_(row), this->below_minimum_);
-  if (!wish.pause)
-    this->write_number_(row, wish.deciampere, wish.saturated);
-  // Again and again: somebody else, or a restart of the charger, may have ended the pause.
-  if (wish.pause || this->paused_by_current_) {
-    this->paused_by_current_ = wish.pause;
-    this->write_number_(this->enable_row_, wish.pause ? 0 : 1, false);
   }
 }
 
@@ -198,7 +178,7 @@ void Esp32Evse::write_managed(uint8_t row, uint32_t value) { this->ask_number_(r
 void Esp32Evse::refuse_(uint8_t row, WishEnd end, const char *reason) {
   ESP_LOGW(TAG, "%s not sent: %s", this->rows_[row].name, reason);
   this->on_wish_end(row, end);
-  this->client_.read(row);
+  this->client_.schedule().read(row);
 }
 
 void Esp32Evse::write_text_(uint8_t row, const AtText &argument, uint8_t provable) {
@@ -291,13 +271,17 @@ void Esp32Evse::send_command(const std::string &command, bool force) {
 void Esp32Evse::subscribe(uint8_t row, uint32_t period_ms) {
   if (period_ms != 0)
     period_ms = std::clamp<uint32_t>(period_ms, 100, 42949671);  // larger ones wrap to 0 in the charger
-  this->chosen_[row] = period_ms != 0;
-  this->client_.subscribe(row, period_ms);
+  if (period_ms != 0) {
+    this->chosen_.add(row);
+  } else {
+    this->chosen_.remove(row);
+  }
+  this->client_.schedule().subscribe(row, period_ms);
 }
 
-void Esp32Evse::unsubscribe_all() { this->client_.unsubscribe_all(); }
+void Esp32Evse::unsubscribe_all() { this->client_.schedule().unsubscribe_all(); }
 
-void Esp32Evse::refresh() { this->client_.refresh(); }
+void Esp32Evse::refresh() { this->client_.schedule().refresh(); }
 
 // --- what the charger says --------------------------------------------------------------------------------------------
 
@@ -327,14 +311,14 @@ void Esp32Evse::take_values_(uint8_t row, const Values &values) {
     command.follow(*this, values);
   // The heartbeat brings the counters along.
   this->derived_dirty_ |= command.follow != nullptr || row == AtClient::UPTIME_ROW;
-  if (!this->refused_[row])
+  if (!this->refused_.contains(row))
     this->publish_row_(row, &values);
 }
 
 /// Without values: unknown.
 void Esp32Evse::publish_row_(uint8_t row, const Values *values) {
   const CommandRow &command = this->rows_[row];
-  this->unpaced_ = this->chosen_[row];
+  this->unpaced_ = this->chosen_.contains(row);
   const Binding *binding = &this->bindings_[command.first_binding];
   for (uint8_t count = command.bindings; count > 0; count--, binding++)
     binding->publish(*binding, *this, values);
@@ -381,8 +365,8 @@ void Esp32Evse::follow_state(Esp32Evse &hub, const Values &values) {
     return;
   const bool was_charging = hub.is_charging();
   hub.situation_.state = state;
-  hub.client_.set_charging(hub.is_charging());
-  hub.client_.poll();  // much else has changed with it
+  hub.client_.schedule().set_charging(hub.is_charging());
+  hub.client_.schedule().poll();  // much else has changed with it
   if (hub.is_charging() != was_charging)
     hub.hurry_pacers_();
 }
@@ -498,7 +482,7 @@ uint8_t Esp32Evse::find_followed_(void (*follow)(Esp32Evse &hub, const Values &v
 
 /// Reads again what is followed so, and is there: it counts when it comes twice.
 void Esp32Evse::read_followed_(void (*follow)(Esp32Evse &hub, const Values &values)) {
-  this->client_.read(this->find_followed_(follow));
+  this->client_.schedule().read(this->find_followed_(follow));
 }
 
 /// Saves the lifetime energy if it has changed and was not saved within `interval_ms`.
@@ -573,8 +557,7 @@ void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
     this->clock_refused_at_ = millis();
   }
 #endif
-  const bool awaited = this->awaited_[row];
-  this->awaited_[row] = false;
+  const bool awaited = this->awaited_.remove(row);
   if (end == WishEnd::HELD) {
     this->saturated_row_ = row == this->saturated_row_ ? NO_ROW : this->saturated_row_;
     if (COUNTS_LIFETIME && this->rows_[row].has(UNPROVABLE))
@@ -588,7 +571,7 @@ void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
   const char *reason = REASONS[static_cast<uint8_t>(end)];
   if (awaited) {
     this->publish_row_(row, nullptr);
-    this->refused_[row] = true;
+    this->refused_.add(row);
     this->refused_at_ = millis();
   }
   if (end == WishEnd::SATURATED && row == this->saturated_row_)
@@ -601,13 +584,12 @@ void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
 
 /// What was refused shows the charger's value again.
 void Esp32Evse::end_refusals_(uint32_t now) {
-  if (this->refused_.none() || now - this->refused_at_ < UNKNOWN_FOR_MS + BatchDelay::get())
+  if (this->refused_.empty() || now - this->refused_at_ < UNKNOWN_FOR_MS + BatchDelay::get())
     return;
   for (uint8_t row = 0; row < this->client_.row_count(); row++) {
-    if (this->refused_[row])
-      this->client_.read(row);
+    if (this->refused_.remove(row))
+      this->client_.schedule().read(row);
   }
-  this->refused_.reset();
 }
 
 void Esp32Evse::on_online(bool online) {
@@ -625,7 +607,7 @@ void Esp32Evse::on_online(bool online) {
   this->situation_ = {};
   this->state_read_ = false;
   this->lifetime_.forget_readings();
-  this->client_.set_charging(false);
+  this->client_.schedule().set_charging(false);
   this->publish_from_(0);
   this->disconnect_callback_.call();
 }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <bitset>
 #include <string>
 
 #include "at_client.h"
@@ -10,6 +9,7 @@
 #include "energy.h"
 #include "parts.h"
 #include "publish.h"
+#include "row_set.h"
 #include "esphome/components/uart/uart.h"
 #include "esphome/core/component.h"
 #include "esphome/core/defines.h"
@@ -47,7 +47,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   void setup() override;
   void loop() override;
   /// Everything that can change is read again: ESPHome's poller asks for it, or `component.update`.
-  void update() override { this->client_.poll(); }
+  void update() override { this->client_.schedule().poll(); }
   void dump_config() override;
   void on_shutdown() override;
   float get_setup_priority() const override { return setup_priority::DATA; }
@@ -89,7 +89,8 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   /// Its state is the wish now; show_again() is called when the wish has ended.
   void add_wishing(WishingEntity *entity);
   void run(uint8_t row);
-  void set_charging_current(uint8_t row, float ampere);
+  /// Rounded to the charger's tenths. The nearest one that it takes; below 6 A what `below_minimum` says.
+  void set_charging_current(uint8_t row, float ampere) { this->write_scaled(row, ampere, 10.0f); }
   /// `value` times `multiplier` is the wire's integer; the nearest one that the charger takes.
   void write_scaled(uint8_t row, float value, float multiplier);
   /// A negative value leaves the limit as it is.
@@ -105,7 +106,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   void unsubscribe_all();
   void refresh();
   /// The client of this row's entity shows what it has asked for until something changes: a failure must be a change.
-  void await_outcome(uint8_t row) { this->awaited_[row] = true; }
+  void await_outcome(uint8_t row) { this->awaited_.add(row); }
 
   // for conditions and lambdas
   bool is_connected() const { return this->client_.is_online(); }
@@ -168,7 +169,6 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   static constexpr size_t BYTES_AT_ONCE = 256;
   static constexpr uint32_t LATE_MS = 400;  // with Link::HEARD_MS less than a restart takes
   static constexpr uint32_t CLOCK_RETRY_MS = 600000;
-  static constexpr size_t MAX_ROWS = 96;
   static constexpr size_t MAX_EVENT_TYPE = 31;
   static constexpr uint32_t SAVE_CHARGING_MS = 60000;  // flash wears
   static constexpr uint32_t SAVE_IDLE_MS = 10000;
@@ -192,8 +192,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
 
   void on_session_events_(uint8_t events);
   void take_values_(uint8_t row, const Values &values);
-  void receive_();
-  void drop_received_();
+  void receive_(bool drops);
   uint32_t high_of_(uint8_t row) const;
   void write_number_(uint8_t row, uint32_t value, bool saturated);
   void ask_number_(uint8_t row, uint32_t value, bool saturated);
@@ -251,9 +250,9 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   uint32_t refused_at_{0};
   uint32_t paced_at_{0};
   uint64_t saved_energy_{LifetimeEnergy::NONE};  // what is shown: only what is saved cannot fall
-  std::bitset<MAX_ROWS> chosen_;                 // the user chose the subscription
-  std::bitset<MAX_ROWS> awaited_;                // somebody waits to see what becomes of the wish
-  std::bitset<MAX_ROWS> refused_;                // unknown for a moment
+  RowSet chosen_;                                // the user chose the subscription
+  RowSet awaited_;                               // somebody waits to see what becomes of the wish
+  RowSet refused_;                               // unknown for a moment
   ChargerState reported_state_{ChargerState::UNKNOWN};
   Situation situation_;
   SessionTracker session_;

@@ -66,9 +66,11 @@ class Schedule {
   Job next() const;
   uint32_t period_of(uint8_t row) const;
 
+  /// `period_ms` 0 stops the subscription.
   void subscribe(uint8_t row, uint32_t period_ms);
   void unsubscribe_all();
   void set_charging(bool charging);
+  /// Reads a row again.
   void read(uint8_t row) { this->states_[row].due |= !this->states_[row].is_lacking(); }
   /// Reads every row again, or what changes while the charger runs.
   void refresh();

@@ -265,7 +265,7 @@ class Session final : public AtClientListener {
     const uint32_t period = PERIODS[this->script_.below(std::size(PERIODS))];
     if (!this->table_.rows[row]->readable || (this->table_.rows[row]->traits & LINES) != 0)
       return;
-    this->client_.subscribe(row, period);
+    this->client_.schedule().subscribe(row, period);
   }
 
   void spoil_() {
@@ -305,13 +305,13 @@ class Session final : public AtClientListener {
   }
   void refresh_() {
     this->watch_.wish_refresh();
-    this->client_.refresh();
+    this->client_.schedule().refresh();
   }
-  void charging_() { this->client_.set_charging(this->script_.flag()); }
+  void charging_() { this->client_.schedule().set_charging(this->script_.flag()); }
   void switch_echo_() { this->charger_.set_echo(); }
   void unsubscribe_() {
     this->watch_.wish_unsubscribe();
-    this->client_.unsubscribe_all();
+    this->client_.schedule().unsubscribe_all();
   }
 
   // An automation answers an event with a request of its own, from inside the client.

@@ -37,7 +37,7 @@ SOURCES = (
 )  # fmt: skip
 HEADERS = (
     "at_client.h", "at_value.h", "cadence.h", "charging.h", "charging_current.h", "command_row.h", "energy.h",
-    "iso_time.h", "line_framer.h", "link.h", "schedule.h", "trust.h", "utf8.h", "wishes.h",
+    "iso_time.h", "line_framer.h", "link.h", "parts.h", "schedule.h", "trust.h", "utf8.h", "wishes.h",
 )  # fmt: skip
 
 

@@ -253,7 +253,7 @@ class Session final : public AtClientListener {
 
   void subscribe_(std::istream &in) {
     const uint8_t row = this->row_(in);
-    this->client_.subscribe(row, next<uint32_t>(in));
+    this->client_.schedule().subscribe(row, next<uint32_t>(in));
   }
 
   void write_text_(std::istream &in) {
@@ -323,9 +323,9 @@ void Session::request(const std::string &verb, std::istream &in) {
       {"run", [](Session &session, std::istream &in) { session.client_.run(session.row_(in), session.now_); }},
       {"raw", [](Session &session, std::istream &in) { session.send_raw_(unescape(rest(in))); }},
       {"subscribe", [](Session &session, std::istream &in) { session.subscribe_(in); }},
-      {"unsubscribe_all", [](Session &session, std::istream &) { session.client_.unsubscribe_all(); }},
-      {"refresh", [](Session &session, std::istream &) { session.client_.refresh(); }},
-      {"charging", [](Session &session, std::istream &in) { session.client_.set_charging(next<bool>(in)); }},
+      {"unsubscribe_all", [](Session &session, std::istream &) { session.client_.schedule().unsubscribe_all(); }},
+      {"refresh", [](Session &session, std::istream &) { session.client_.schedule().refresh(); }},
+      {"charging", [](Session &session, std::istream &in) { session.client_.schedule().set_charging(next<bool>(in)); }},
       {"when", [](Session &session, std::istream &in) { session.react_(in); }},
       {"counters", [](Session &session, std::istream &) { session.show_counters_(); }},
       {"is_online", [](Session &session, std::istream &) { answer(session.client_.is_online()); }},
