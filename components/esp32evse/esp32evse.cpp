@@ -206,7 +206,9 @@ void Esp32Evse::write_scaled(uint8_t row, float value, float multiplier) {
     this->refuse_(row, WishEnd::INVALID, "not a number");
     return;
   }
-  this->write(row, static_cast<uint32_t>(std::clamp(std::round(value * multiplier), 0.0f, HIGHEST)));
+  // std::round would come with a part of the C library. A double holds the half of every float here.
+  const double wire = std::clamp(value * multiplier, 0.0f, HIGHEST);
+  this->write(row, static_cast<uint32_t>(wire + 0.5));
 }
 
 void Esp32Evse::write_limit(uint8_t row, float value, float multiplier) {

@@ -115,7 +115,7 @@ MUTATIONS = (
     Mutation(
         "wish: a failure shows nothing",
         CLIENT,
-        "if (!held || this->schedule_.row(row).has(UNPROVABLE))\n    this->read(row);",
+        "if (!held || this->schedule_.row(row).has(UNPROVABLE))\n    this->schedule().read(row);",
         "",
     ),
     Mutation("raw: lines of others, too", CLIENT, "!pushed || may_answer(", "!pushed || true || may_answer("),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import replace
 
 import pytest
 
-from tools.measure import footprint
+from tests.support import programs
+from tools.measure import c_library, footprint, rv32
 
 MAP = """\
 Discarded input sections
@@ -45,7 +47,7 @@ static const char *const other[] = {"not ours"};
 
 @pytest.fixture
 def measured() -> footprint.Footprint:
-    return footprint.sum_up("all", footprint.read_map(MAP), MAIN_CPP)
+    return footprint.sum_up("all", rv32.read_map(MAP), MAIN_CPP)
 
 
 def test_flash_is_the_linked_code_and_the_tables(measured: footprint.Footprint) -> None:
@@ -79,3 +81,52 @@ def test_two_hubs_have_every_entity_under_names_of_their_own() -> None:
     assert first["esp32evse_id"] != second["esp32evse_id"]
     assert first.keys() == second.keys() == one["sensor"][0].keys() | {"esp32evse_id"}
     assert (first["emeter_power"]["name"], second["emeter_power"]["name"]) == ("Power 1", "Power 2")
+
+
+BEFORE = """\
+Linker script and memory map
+
+ .text.strcmp   0x00010000       0x18 /usr/lib/picolibc/libc.a(strcmp.S.o)
+"""
+AFTER = f"""{BEFORE}
+ .text.memcmp   0x00010018       0x26 /usr/lib/picolibc/libc.a(libc_string_memcmp.c.o)
+ .text.strftime
+                0x00010040      0x400 /usr/lib/picolibc/libc.a(libc_time_strftime.c.o)
+ .rodata.names  0x00010440       0x40 /usr/lib/picolibc/libc.a(libc_time_strftime.c.o)
+ .bss.zone      0x00020000        0x8 /usr/lib/picolibc/libc.a(libc_time_tzvars.c.o)
+ .text.ours     0x00010480        0x8 obj/src/esphome/components/esp32evse/publish.cpp.o
+"""
+
+
+def test_library_counts_what_the_node_has_not_already_and_the_chip_has_not_in_rom(
+    measured: footprint.Footprint,
+) -> None:
+    added = c_library.added(rv32.read_map(BEFORE), rv32.read_map(AFTER))
+    assert added == {"libc_time_strftime.c.o": 0x440}
+    assert replace(measured, name="other", library=added).exceeded() == [
+        "other: brings libc_time_strftime.c.o of the C library, 1088 B"
+    ]
+
+
+def test_component_that_formats_a_time_is_found(tmp_path) -> None:
+    """A component of one call, to see that the real linker tells it."""
+    programs.require(rv32.COMPILER)
+    if not c_library.is_installed():
+        pytest.skip(f"{c_library.PACKAGE} is not installed")
+    source = tmp_path / "time.cpp"
+    source.write_text(
+        "#include <ctime>\n"
+        "void setup() {}\nvoid loop() {}\n"
+        'size_t shown(char *text) { tm time{}; return strftime(text, 20, "%F", &time); }\n'
+    )
+    compiled = tmp_path / "time.o"
+    stubs = tmp_path / "gnu"
+    stubs.mkdir()
+    (stubs / "stubs-ilp32.h").touch()
+    command = [rv32.COMPILER, *rv32.FLAGS.split(), "-isystem", tmp_path, "-c", source, "-o", compiled]
+    subprocess.run(command, check=True)
+    libraries = [c_library.PICOLIBC / "libc.a", c_library.PICOLIBC / "libm.a"]
+    before = rv32.link(tmp_path, "before", [compiled, *libraries])
+    after = rv32.link(tmp_path, "after", ["--undefined=_Z5shownPc", compiled, *libraries])
+    added = c_library.added(before, after)
+    assert added["libc_time_strftime.c.o"] > 500

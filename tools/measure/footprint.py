@@ -2,10 +2,8 @@
 
     python -m tools footprint [CONFIG.yaml ...] [--json]      exits with 1 when a budget is exceeded
 
-The sources of a host node are compiled with Debian's cross compiler and linked without what nobody calls. That comes
-within about 2 % of the flash and exactly to the RAM of a real ESP32-C3 image. Without configurations it measures those
-of ``SUBJECTS``, made from the catalog: no entity, the ten that most people want, every entity, and two hubs with every
-entity each.
+Without configurations it measures those of ``SUBJECTS``, made from the catalog: no entity, the ten that most people
+want, every entity, and two hubs with every entity each. How: rv32.py; and for the C library c_library.py.
 """
 
 from __future__ import annotations
@@ -13,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -21,6 +18,8 @@ from pathlib import Path
 
 from evse_host import catalog
 from tools.build import node
+from tools.measure import c_library
+from tools.measure.rv32 import COMPILER, FLASH, RAM, Section, compile_node, link, read_map
 
 #: Budgets in bytes, by configuration. Code is what the component's own sources take in flash with their constants; the
 #: generated tables come on top and are printed apart. RAM is the hub's, without the entity objects.
@@ -40,48 +39,15 @@ TEN = (
     ("button", "authorize"),
 )
 
-COMPILER = "riscv64-linux-gnu-g++"
-FLAGS = (
-    "-march=rv32imac_zicsr_zifencei -mabi=ilp32 -fno-pic -Os -ffunction-sections -fdata-sections -fno-rtti -w "
-    "-fno-threadsafe-statics -fno-asynchronous-unwind-tables -fno-jump-tables -fno-tree-switch-conversion "
-    "-DSYS_futex=422"  # 32-bit RISC-V has only the futex with 64-bit time
-)
-LINKER = (
-    "riscv64-linux-gnu-ld", "-m", "elf32lriscv", "--gc-sections", "--defsym=__dso_handle=0", "-e", "_Z5setupv",
-    "-u", "_Z4loopv", "--unresolved-symbols=ignore-all",
-)  # fmt: skip
-FLASH = (".text", ".rodata", ".srodata", ".data", ".sdata")
-RAM = (".data", ".sdata", ".bss", ".sbss")
-
-
-@dataclass(frozen=True)
-class Section:
-    """A section of an object file that is in the linked program; ``size`` in bytes."""
-
-    name: str
-    object: str
-    size: int
-
-    def among(self, kinds: tuple[str, ...]) -> bool:
-        return self.name.startswith(kinds)
-
-    @property
-    def in_component(self) -> bool:
-        return "/components/esp32evse/" in self.object
-
-    @property
-    def made_for_component(self) -> bool:
-        """A table or an object of the component in the generated main.cpp."""
-        return self.object.endswith("/main.cpp.o") and "esp32evse" in self.name
-
 
 @dataclass(frozen=True)
 class Footprint:
     """Bytes: ``flash`` is ``code`` plus ``tables``; ``ram`` is the hub's, ``entities_ram`` that of the entity objects.
 
     Not counted, but told: ``strings`` that the tables point to, ``setup``, the code of main.cpp that ESPHome writes for
-    the configuration, and ``everything``, the flash of the whole program without its libraries. ``largest`` are the
-    component's parts, the largest first.
+    the configuration, and ``everything``, the flash of the whole program without its libraries. ``library`` is what
+    the component adds of the C library, None where that is not installed. ``largest`` are the component's parts, the
+    largest first.
     """
 
     name: str
@@ -93,6 +59,7 @@ class Footprint:
     strings: int
     setup: int
     everything: int
+    library: dict[str, int] | None
     largest: tuple[tuple[str, int], ...]
 
     @property
@@ -100,13 +67,15 @@ class Footprint:
         return self.code + self.tables
 
     def exceeded(self) -> list[str]:
-        """One line for each budget of this configuration that is exceeded."""
+        """One line for each budget of this configuration that is exceeded; nothing of the C library is allowed."""
         budget = BUDGETS.get(self.name, {})
-        return [
+        too_large = [
             f"{self.name}: {kind} {getattr(self, kind)} B is above the budget of {limit} B"
             for kind, limit in budget.items()
             if getattr(self, kind) > limit
         ]
+        parts = (self.library or {}).items()
+        return too_large + [f"{self.name}: brings {part} of the C library, {size} B" for part, size in parts]
 
 
 def config(rows: tuple[catalog.Entity, ...]) -> str:
@@ -154,12 +123,9 @@ SUBJECTS = {
 
 def measure(yaml: Path, name: str = "") -> Footprint:
     """Compile ``yaml`` and measure it. Raises node.BuildError."""
-    node.need_compiler(COMPILER, "g++-riscv64-linux-gnu")
-    with node.locked(yaml) as directory:
-        sources = node.generate(yaml, directory)
-        out = _compile(sources)
-        main_cpp = (sources.build_path / "src/main.cpp").read_text()
-    return sum_up(name or yaml.stem, read_map((out / "map.txt").read_text()), main_cpp)
+    objects = compile_node(yaml)
+    library = c_library.measure(objects) if c_library.is_installed() else None
+    return sum_up(name or yaml.stem, link(objects.directory, "program", objects.files), objects.main_cpp, library)
 
 
 def compile_map(yaml: Path) -> list[Section]:
@@ -175,35 +141,7 @@ def measure_subjects(names: Iterable[str] = tuple(SUBJECTS)) -> list[Footprint]:
     return [measure(node.write_config(f"footprint-{name}", SUBJECTS[name]), name) for name in names]
 
 
-def _compile(sources: node.Generated) -> Path:
-    stubs = sources.directory / "rv32/include"
-    # glibc's headers ask for a list of missing functions for each ABI; Debian has none for this one.
-    node.write_if_changed(stubs / "gnu/stubs-ilp32.h", "")
-    out = node.compile_sources(sources, "rv32", COMPILER, f"{FLAGS} -isystem {stubs}")
-    objects = sorted(str(path) for path in out.rglob("*.o"))
-    link = [*LINKER, "-Map", str(out / "map.txt"), "-o", str(out / "program"), *objects]
-    result = subprocess.run(link, capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise node.BuildError(result.stderr)
-    return out
-
-
-def read_map(map_text: str) -> list[Section]:
-    """The sections of a linker map; a long name stands alone on the line before its size."""
-    sections = []
-    name = ""
-    memory_map = map_text.partition("Linker script and memory map")[2]
-    for line in memory_map.splitlines():
-        match = re.match(r"^ (\.\S+)?(?:\s+0x[0-9a-f]+\s+0x([0-9a-f]+) (\S+\.o))?$", line)
-        if not match:
-            continue
-        name = match[1] or name
-        if match[3]:
-            sections.append(Section(name, match[3], int(match[2], 16)))
-    return sections
-
-
-def sum_up(name: str, sections: list[Section], main_cpp: str) -> Footprint:
+def sum_up(name: str, sections: list[Section], main_cpp: str, library: dict[str, int] | None = None) -> Footprint:
     entity_ids = re.findall(r"\bApp\.register_(?!component)\w+\((\w+)", main_cpp)
     storages = tuple(f"__{entity_id}__pstorage" for entity_id in entity_ids)
 
@@ -226,6 +164,7 @@ def sum_up(name: str, sections: list[Section], main_cpp: str) -> Footprint:
         strings=_strings(main_cpp),
         setup=total((".text",), lambda section: section.object.endswith("/main.cpp.o")),
         everything=total(FLASH, lambda _: True),
+        library=library,
         largest=_largest(sections),
     )
 
@@ -244,9 +183,10 @@ def _largest(sections: list[Section]) -> tuple[tuple[str, int], ...]:
 
 
 def report(footprint: Footprint) -> str:
+    library = f"{sum(footprint.library.values())} B" if footprint.library is not None else "not measured"
     return (
         f"{footprint.name}: {footprint.entities} entities, flash {footprint.flash} B"
-        f" (code {footprint.code}, tables {footprint.tables}), hub RAM {footprint.ram} B;"
+        f" (code {footprint.code}, tables {footprint.tables}), of the C library {library}, hub RAM {footprint.ram} B;"
         f" not counted: entity objects {footprint.entities_ram} B RAM, the tables' strings {footprint.strings} B,"
         f" setup code {footprint.setup} B, the rest of the program"
         f" {footprint.everything - footprint.flash - footprint.strings - footprint.setup} B"
@@ -267,6 +207,8 @@ def main() -> int:
     if arguments.json:
         print(json.dumps([{**asdict(footprint), "flash": footprint.flash} for footprint in footprints], indent=1))
     else:
+        if not c_library.is_installed():
+            print(f"the C library is not measured: sudo apt-get install {c_library.PACKAGE}", file=sys.stderr)
         for footprint in footprints:
             print(report(footprint))
             print(*(f"{size:6} {part}\n" for part, size in footprint.largest[: arguments.largest]), sep="", end="")
