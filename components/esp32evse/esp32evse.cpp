@@ -24,6 +24,8 @@ void Esp32Evse::set_tables(const CommandRow *rows, RowState *states, uint8_t row
   this->binding_count_ = binding_count;
   this->first_derived_ = first_derived;
   this->pacers_ = pacers;
+  for (uint8_t i = 0; i < binding_count; i++)
+    this->pacer_count_ += bindings[i].pacer == Binding::NO_PACER ? 0 : 1;
   this->client_.set_rows(rows, states, row_count);
 }
 
@@ -351,11 +353,8 @@ void Esp32Evse::publish_held_(uint32_t now) {
 
 /// What is held back now, and every value that comes next, goes out at once.
 void Esp32Evse::hurry_pacers_() {
-  for (uint8_t i = 0; i < this->binding_count_; i++) {
-    Pacer *pacer = this->find_pacer(this->bindings_[i]);
-    if (pacer != nullptr)
-      pacer->hurry();
-  }
+  for (uint8_t i = 0; i < this->pacer_count_; i++)
+    this->pacers_[i].hurry();
 }
 
 void Esp32Evse::follow_state(Esp32Evse &hub, const Values &values) {

@@ -225,6 +225,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   Pacer *pacers_{nullptr};
   uint8_t binding_count_{0};
   uint8_t first_derived_{0};
+  uint8_t pacer_count_{0};
   uint8_t active_phases_{0};
   BelowMinimum below_minimum_{BelowMinimum::MINIMUM};
   uint8_t enable_row_{NO_ROW};

@@ -163,12 +163,14 @@ void Schedule::set_charging(bool charging) {
 
 void Schedule::refresh() {
   for (uint8_t row = 0; row < this->count_; row++)
-    this->states_[row].due |= !this->states_[row].is_lacking();
+    this->read(row);
 }
 
 void Schedule::poll() {
-  for (uint8_t row = 0; row < this->count_; row++)
-    this->states_[row].due |= !this->states_[row].is_lacking() && this->rows_[row].refresh != Refresh::ONCE;
+  for (uint8_t row = 0; row < this->count_; row++) {
+    if (this->rows_[row].refresh != Refresh::ONCE)
+      this->read(row);
+  }
 }
 
 void Schedule::repair(uint32_t now) {

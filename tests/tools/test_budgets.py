@@ -6,11 +6,11 @@ import pytest
 
 from tests.support import programs
 from tools.build import esp32_warnings
-from tools.measure import footprint, manager_footprint
+from tools.measure import footprint, manager_footprint, rv32
 
 
 def test_flash_and_ram_are_within_the_budgets(capsys: pytest.CaptureFixture) -> None:
-    programs.require(footprint.COMPILER)
+    programs.require(rv32.COMPILER)
     footprints = footprint.measure_subjects(footprint.BUDGETS)
     with capsys.disabled():  # the numbers belong into every test run
         print()
@@ -20,7 +20,7 @@ def test_flash_and_ram_are_within_the_budgets(capsys: pytest.CaptureFixture) -> 
 
 @pytest.mark.parametrize("name", manager_footprint.BUDGETS)
 def test_the_load_manager_is_within_its_budgets(name: str) -> None:
-    programs.require(footprint.COMPILER)
+    programs.require(rv32.COMPILER)
     assert manager_footprint.measure(name).exceeded() == []
 
 

@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict, dataclass
 
 from tools.build import node
-from tools.measure import footprint
+from tools.measure import footprint, rv32
 
 METER = {f"power_l{phase}": f"power_{phase}" for phase in (1, 2, 3)}
 #: name -> what stands under `esp32evse_load_manager:`.
@@ -79,18 +79,19 @@ def config(manager: dict) -> str:
 def measure(name: str) -> Footprint:
     """One of ``SUBJECTS``. Raises node.BuildError."""
     yaml = node.write_config(f"footprint-manager-{name}", config(SUBJECTS[name]))
-    return sum_up(name, footprint.compile_map(yaml))
+    objects = rv32.compile_node(yaml)
+    return sum_up(name, rv32.link(objects.directory, "program", objects.files))
 
 
-def sum_up(name: str, sections: list[footprint.Section]) -> Footprint:
+def sum_up(name: str, sections: list[rv32.Section]) -> Footprint:
     ours = [section for section in sections if _is_ours(section)]
-    flash = [section for section in ours if section.among(footprint.FLASH)]
-    ram = sum(section.size for section in ours if section.among(footprint.RAM))
+    flash = [section for section in ours if section.among(rv32.FLASH)]
+    ram = sum(section.size for section in ours if section.among(rv32.RAM))
     largest = sorted(((section.name, section.size) for section in flash), key=lambda part: -part[1])
     return Footprint(name, sum(section.size for section in flash), ram, tuple(largest))
 
 
-def _is_ours(section: footprint.Section) -> bool:
+def _is_ours(section: rv32.Section) -> bool:
     made = section.object.endswith("/main.cpp.o") and "esp32evse_load_manager" in section.name
     return made or "/components/esp32evse_load_manager/" in section.object
 
