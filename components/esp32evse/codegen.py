@@ -288,8 +288,9 @@ def _binding(entity: catalog.Entity, variable: MockObj, every: bool, cadence: in
     )
 
 
-def _const_table(hub: Hub, suffix: str, type_: MockObj, lines: list) -> MockObj:
-    id_ = ID(f"{hub.id}__{suffix}", is_declaration=True, type=type_)
+def const_table(name: str, type_: MockObj, lines: list) -> MockObj:
+    """A constant table in flash, one element a line."""
+    id_ = ID(name, is_declaration=True, type=type_)
     cg.add_global(StaticConstAssignmentExpression(type_, id_, cg.ArrayInitializer(*lines, multiline=True)))
     return MockObj(id_)
 
@@ -323,10 +324,10 @@ def emit_tables(hub: Hub, variable: MockObj) -> None:
     bind([item for item in hub.bindings if not item[0].command])
     cg.add(
         variable.set_tables(
-            _const_table(hub, "rows", _CommandRow, commands),
+            const_table(f"{hub.id}__rows", _CommandRow, commands),
             _states(hub, "states", _RowState, len(commands)),
             len(commands),
-            _const_table(hub, "bindings", _Binding, bindings) if bindings else cg.nullptr,
+            const_table(f"{hub.id}__bindings", _Binding, bindings) if bindings else cg.nullptr,
             len(bindings),
             first_derived,
             _states(hub, "pacers", _Pacer, pacers),

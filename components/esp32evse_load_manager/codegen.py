@@ -8,9 +8,10 @@ from typing import Any
 import esphome.codegen as cg
 import esphome.config_validation as cv
 import esphome.final_validate as fv
+from esphome.components.esp32evse.codegen import const_table
 from esphome.const import CONF_ID
 from esphome.core import CORE
-from esphome.cpp_generator import MockObj, RawExpression, RawStatement
+from esphome.cpp_generator import MockObj
 
 from . import catalog
 
@@ -158,12 +159,10 @@ def need_safe_defaults(manager: MockObj, charger: int) -> None:
 
 def emit_bindings(manager: MockObj) -> None:
     lines = [
-        f"  {{{variable}, {DOMAIN}::publish_{entity.platform}_{entity.key}, {index}}},"
+        cg.ArrayInitializer(variable, getattr(load_manager_ns, f"publish_{entity.platform}_{entity.key}"), index)
         for entity, variable, index in data().bindings
         if entity.platform != "button"  # they show nothing
     ]
-    if not lines:
-        return
-    declaration = f"static const {DOMAIN}::Binding {DOMAIN}__bindings[]"
-    cg.add_global(RawStatement("\n".join([f"{declaration} = {{", *lines, "};"])))
-    cg.add(manager.set_bindings(RawExpression(f"{DOMAIN}__bindings"), len(lines)))
+    if lines:
+        table = const_table(f"{DOMAIN}__bindings", load_manager_ns.struct("Binding"), lines)
+        cg.add(manager.set_bindings(table, len(lines)))
