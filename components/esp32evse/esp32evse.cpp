@@ -14,6 +14,8 @@
 namespace esphome::esp32evse {
 
 static const char *const TAG = "esp32evse";
+/// What only a lambda calls.
+static const char *const LEFT_OUT = "nothing else in the configuration asks for this, so it was left out (parts.h)";
 
 // --- component --------------------------------------------------------------------------------------------------------
 
@@ -184,7 +186,9 @@ void Esp32Evse::refuse_(uint8_t row, WishEnd end, const char *reason) {
 }
 
 void Esp32Evse::write_text_(uint8_t row, const AtText &argument, uint8_t provable) {
-  if (!argument.ok()) {
+  if (!WRITES_TEXTS) {
+    this->refuse_(row, WishEnd::INVALID, LEFT_OUT);
+  } else if (!argument.ok()) {
     this->refuse_(row, WishEnd::INVALID, "too few or too many bytes, or control characters");
   } else if (!this->client_.write_text(row, argument, provable, millis())) {
     this->refuse_(row, WishEnd::NO_ROOM, "too many wishes at once");
@@ -263,7 +267,7 @@ void Esp32Evse::write_time(uint8_t row, time::RealTimeClock *clock) {
 #endif
 
 void Esp32Evse::send_command(const std::string &command, bool force) {
-  const char *reason = refuse_raw_command(command.data(), command.size(), force);
+  const char *reason = SENDS_RAW_COMMANDS ? refuse_raw_command(command.data(), command.size(), force) : LEFT_OUT;
   if (reason == nullptr && !this->client_.send_raw(command.data(), command.size(), millis()))
     reason = "too many wishes at once";
   if (reason == nullptr)

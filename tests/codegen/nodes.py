@@ -172,10 +172,11 @@ class Tables:
 
 @dataclass(frozen=True)
 class Code:
-    """The generated C++: what stands before setup(), and in it."""
+    """The generated C++: what stands before setup(), and in it; `parts` of parts.h that are brought in."""
 
     globals: str
     main: str
+    parts: frozenset[str]
 
     def statements(self, pattern: str) -> list[str]:
         """The lines of setup() that `pattern` matches as a whole."""
@@ -247,7 +248,9 @@ def code(text: str) -> Code:
         orders = [re.findall(r'^  {"(\w+)', table, re.M) for table in tables]
         for number, name in re.findall(r"\b(\d+) /\* (\w+) \*/", main):
             assert any(order[int(number) : int(number) + 1] == [name] for order in orders), f"{number} is not {name}"
-        return Code(CORE.cpp_global_section, re.sub(r"\b\d+ /\* (\w+) \*/", r"\1", main))
+        prefix = "USE_ESP32EVSE_"
+        parts = frozenset(define.name.removeprefix(prefix) for define in CORE.defines if define.name.startswith(prefix))
+        return Code(CORE.cpp_global_section, re.sub(r"\b\d+ /\* (\w+) \*/", r"\1", main), parts)
 
 
 def sources(text: str, directory: Path) -> tuple[Path, list[str]]:

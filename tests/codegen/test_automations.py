@@ -373,3 +373,43 @@ def test_lifetime_energy_has_a_place_of_its_own_for_each_hub() -> None:
     code = nodes.code(node(text, hub=nodes.TWO_HUBS, uart=nodes.TWO_UARTS))
     keys = [re.findall(r"\w+->set_lifetime_key\((\w+)\);", line) for line in code.statements(r".*set_lifetime_key.*")]
     assert len(keys) == 2 and keys[0] != keys[1]
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+
+def entity_of(platform: str, key: str) -> str:
+    return f"{platform}: [{{platform: esp32evse, {key}: {{name: It}}}}]"
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "parts"),
+    [
+        ("", nodes.entities(), {"TEXTS", "SESSIONS", "LIFETIME"}),
+        ("", entity_of("switch", "enable"), set()),
+        ("", entity_of("switch", "wifi_station"), set()),
+        ("", entity_of("select", "emeter_mode"), set()),
+        ("", entity_of("select", "timezone"), {"TEXTS"}),
+        ("", entity_of("text", "host_name"), {"TEXTS"}),
+        ("", entity_of("sensor", "energy_consumption"), set()),
+        ("", entity_of("sensor", "last_session_energy"), {"SESSIONS"}),
+        ("", entity_of("sensor", "total_energy_consumption"), {"LIFETIME"}),
+        ("", entity_of("text_sensor", "total_energy_consumption"), {"LIFETIME"}),
+        ("", entity_of("event", "session"), {"SESSIONS"}),
+        ("", entity_of("event", "fault"), set()),
+        ("keep_settings: true", "", {"KEEP_SETTINGS"}),
+        ("keep_settings: false", "", set()),
+        ("on_session_start: [esp32evse.refresh]", "", {"SESSIONS"}),
+        ("on_state: [esp32evse.refresh]", "", {"SESSIONS"}),
+        ("on_ready: [esp32evse.send_command: AT+HEAP?]", "", {"RAW_COMMANDS"}),
+        ("on_ready: [esp32evse.set_wifi_station: {ssid: home}]", "", {"TEXTS"}),
+        (
+            "on_ready: [esp32evse.set_static_ip: {ip: 10.0.0.2, gateway: 10.0.0.1, netmask: 255.0.0.0}]",
+            "",
+            {"TEXTS"},
+        ),
+        ("on_ready: [esp32evse.authorize, esp32evse.set_charging_current: 16]", "", set()),
+    ],
+)
+def test_parts_come_with_what_needs_them(options: str, text: str, parts: set[str]) -> None:
+    assert hub(options, text).parts == parts
