@@ -111,7 +111,7 @@ MUTATIONS = (
         "const bool wish_may = !has_job || !this->wish_served_;",
         "const bool wish_may = true;",
     ),
-    Mutation("wish: older reads are told while it is pending", CLIENT, "if (wish != nullptr || (kept", "if ((kept"),
+    Mutation("wish: older reads are told while it is pending", CLIENT, "if (waits || (kept", "if ((kept"),
     Mutation(
         "wish: a failure shows nothing",
         CLIENT,
