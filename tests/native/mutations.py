@@ -60,7 +60,9 @@ MUTATIONS = (
         "trust: for ever careful", LINK_H, "this->damaged_ && now - this->damaged_at_ < CAREFUL_MS", "this->damaged_"
     ),
     # wishes
-    Mutation("write: success without a read-back", WISHES, "if (matched && (proven", "if ((proven"),
+    Mutation(
+        "write: success without a read-back", WISHES, "if (matched && (proven", "if ((matched || true) && (proven"
+    ),
     Mutation(
         "write: a password is proven by what can be read", WISHES, "(proven || this->acknowledged_)", "(proven || true)"
     ),
