@@ -143,9 +143,24 @@ def test_a_step_up_that_does_not_work_leaves_the_old_way():
     tried = []
     for _ in range(7):
         tried.append(credentials.target.is_encrypted)
-        credentials.refused(credentials.target)
+        credentials.failed(credentials.target, was_answered=True)
     assert tried == [True, False, True, False, True, False, False]
     assert Credentials(Target.parse("ws://127.0.0.1:9000/x", "GARAGE", KEY), journal).security_profile == 1
+
+
+def test_a_new_key_outlives_a_stop_before_it_was_used():
+    journal = Journal.in_memory()
+    target = Target.parse("ws://127.0.0.1:9000/x", "GARAGE", KEY)
+    Credentials(target, journal).change_key("fedcba98765432100123")
+    again = Credentials(target, journal)
+    new = b"fedcba98765432100123"
+    assert again.target.key == new, "the central system may take no other any more"
+    again.failed(again.target, was_answered=True)
+    assert again.target.key == target.key, "or it has not kept the new one"
+    for _ in range(9):
+        again.failed(again.target, was_answered=False)
+    again.connected(again.target)
+    assert Credentials(target, journal).target.key == new and not Credentials(target, journal).is_changing
 
 
 def test_a_new_key_is_used_from_the_next_connection_on(start, caplog):

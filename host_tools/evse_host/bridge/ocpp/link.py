@@ -89,12 +89,12 @@ class Link:
             self._connection = await self.connect(target, self._subprotocol)
         except Exception as error:  # of the network, of a library, of a file that is gone: it is tried again
             self.reason = words_of(error)
-            self._credentials.refused(target)
+            self._credentials.failed(target, was_answered=isinstance(error, (InvalidHandshake, ssl.SSLError)))
             return False
         try:
             if self._connection.subprotocol != self._subprotocol:
                 self.reason = f"it does not speak {self._subprotocol}"
-                self._credentials.refused(target)
+                self._credentials.failed(target, was_answered=True)
                 return False
             self._credentials.connected(target)
             await self._converse(self._connection, target)

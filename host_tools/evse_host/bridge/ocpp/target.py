@@ -106,6 +106,10 @@ def key_bytes(text: str) -> bytes | None:
     return text.encode() if 16 <= len(text) <= 40 and text.isascii() and text.isprintable() else None
 
 
+#: What the central system has asked for is given up after so many.
+MAX_REFUSALS = 3
+
+
 class Credentials:
     """How to connect: as configured, or as the central system has raised it since. What it asks for is tried with the
     next connection, and kept when that comes about; until then the old way remains."""
@@ -114,7 +118,9 @@ class Credentials:
         self._configured, self._journal = configured, journal
         self._fingerprint = hashlib.sha256(configured.key).hexdigest()
         self._trial: Target | None = None
-        self._failures = 0
+        self._failures = self._refusals = 0
+        if key := self._saved_key("trial_key"):  # set just before we were stopped: the old one may count no more
+            self._trial = replace(self._current, key=key)
 
     @property
     def target(self) -> Target:
@@ -123,10 +129,23 @@ class Credentials:
 
     @property
     def _current(self) -> Target:
-        target, saved = self._configured, self._journal.fact("key")
-        if saved and saved["instead_of"] == self._fingerprint:
-            target = replace(target, key=bytes.fromhex(saved["key"]))
+        target = replace(self._configured, key=self._saved_key("key") or self._configured.key)
         return _raised(target, self._journal.fact("security_profile", 0))
+
+    def _saved_key(self, name: str) -> bytes | None:
+        """One that the central system has set; a key that was configured since counts instead of it."""
+        saved = self._journal.fact(name)
+        return bytes.fromhex(saved["key"]) if saved and saved["instead_of"] == self._fingerprint else None
+
+    def _save_key(self, name: str, key: bytes) -> None:
+        self._journal.keep(name, {"key": key.hex(), "instead_of": self._fingerprint})
+
+    def _begin_trial(self, trial: Target) -> None:
+        self._trial, self._failures, self._refusals = trial, 0, 0
+
+    def _end_trial(self) -> None:
+        self._trial = None
+        self._journal.keep("trial_key", None)
 
     @property
     def security_profile(self) -> int:
@@ -142,7 +161,8 @@ class Credentials:
         key = key_bytes(text)
         if key is None:
             return REJECTED
-        self._trial, self._failures = replace(self._trial or self._current, key=key), 0
+        self._begin_trial(replace(self._trial or self._current, key=key))
+        self._save_key("trial_key", key)
         return ACCEPTED
 
     def raise_profile(self, text: str) -> str:
@@ -157,7 +177,7 @@ class Credentials:
             trial.tls_context()
         except UsageError:
             return REJECTED
-        self._trial, self._failures = trial, 0
+        self._begin_trial(trial)
         return ACCEPTED
 
     # --- what became of it
@@ -166,16 +186,18 @@ class Credentials:
         """``target`` works."""
         if target is self._trial:
             if target.key != self._current.key:
-                self._journal.keep("key", {"key": target.key.hex(), "instead_of": self._fingerprint})
-            self._trial = None
+                self._save_key("key", target.key)
+            self._end_trial()
         self._journal.keep("security_profile", max(self.security_profile, target.security_profile))
 
-    def refused(self, target: Target) -> None:
-        """``target`` does not work: the old way is tried again, and the new one in turn, three times each."""
-        if self._trial:
-            self._failures += 1
-            if self._failures >= 6:
-                self._trial = None
+    def failed(self, target: Target, *, was_answered: bool) -> None:
+        """``target`` does not work: the old way is tried again, and the new one in turn. The new one is given up when
+        it was answered with a refusal three times; a central system that is away refuses nothing."""
+        self._failures += 1
+        if target is self._trial and was_answered:
+            self._refusals += 1
+            if self._refusals >= MAX_REFUSALS:
+                self._end_trial()
 
 
 def _raised(target: Target, profile: int) -> Target:
