@@ -282,15 +282,13 @@ def test_rejected_currents(node, client, idle):
         assert writes(idle) == written, repr(payload)
 
 
-def test_a_current_that_the_charger_refuses(node, client, charger):
-    """Its maximum was lowered a moment ago, and nobody here knows."""
+def test_a_current_above_a_maximum_that_nobody_here_knows(node, client, charger):
+    """It was lowered a moment ago. What flows may be more than it allows, so the maximum is what is set."""
     charger.call(lambda charger: (charger.set("MAXCHCUR", 20), charger.journal.clear()))
     seen, begin = len(client.heard), time.monotonic()
     client.publish(CURRENT, "30")
-    charger.wait_for(lambda charger: charger.journal.writes("CHCUR") == ["AT+CHCUR=300"])
-    node.wait_for_log("did not take CHCUR")
-    after_refusal = len(client.heard)
-    assert client.wait_state(STATE, after=after_refusal, current=16.0).at - begin < INTERVAL_S / 3
+    charger.wait_for(lambda charger: charger.journal.writes("CHCUR")[-1:] == ["AT+CHCUR=200"])
+    assert client.wait_state(STATE, after=seen, current=20.0).at - begin < INTERVAL_S / 3
     assert all(heard.json["current"] != 30 for heard in client.heard[seen:] if heard.topic == STATE)
 
 
