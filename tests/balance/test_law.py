@@ -919,6 +919,7 @@ def test_the_reason_never_contradicts_what_is_done(seed, mode):
         (120, 60, 0, 180),  # renewed at half
         (7200, 60, 0, 180),  # left from an earlier session
         (600, 500, 600, 600),  # a person's limit is nearer
+        (620, 500, 560, 560),  # and counts, although the lease holds
         (120, 30, 7200, 120),  # and farther
         (120, 100, 7200, 220),
     ],
