@@ -30,7 +30,9 @@ KEPT_BUILDS = 3
 
 # Stops at the first wrong memory access or undefined behaviour.
 SANITIZED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-FLAGS = ["-std=gnu++20", "-Wall", "-Wextra", "-Werror", *SANITIZED]
+# What was broken on purpose may leave a variable unused.
+WARNINGS = ["-w"] if "EVSE_COMPONENT" in os.environ else ["-Wall", "-Wextra", "-Werror"]
+FLAGS = ["-std=gnu++20", *WARNINGS, *SANITIZED]
 SOURCES = (
     "at_client.cpp", "at_value.cpp", "cadence.cpp", "charging.cpp", "energy.cpp", "iso_time.cpp", "link.cpp",
     "schedule.cpp", "utf8.cpp", "wishes.cpp",
