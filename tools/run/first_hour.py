@@ -52,6 +52,7 @@ def make_tree(tree: Path, suite: str, packages: list[str], may_sudo: bool) -> No
         subprocess.run(command, stdout=output, stderr=output, check=True)
     shutil.copy("/etc/resolv.conf", tree / "etc/resolv.conf")
     shutil.copy("/" + CERTIFICATES, tree / CERTIFICATES)  # a network that is inspected has its own
+    (tree / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
     (tree / "etc/apt/apt.conf.d/90yes").write_text('APT::Get::Assume-Yes "true";\n')  # nobody is there to answer
     in_tree(tree, "root", f"useradd --create-home --shell /bin/bash {USER}")
     if may_sudo:
@@ -61,7 +62,8 @@ def make_tree(tree: Path, suite: str, packages: list[str], may_sudo: bool) -> No
 def in_tree(tree: Path, user: str, line: str, log: Path | None = None) -> int:
     """Runs a line of shell in the tree, with its own mounts and processes, which end with it; returns its exit code."""
     mounts = "mount -t proc proc /proc; mount -t devpts -o ptmxmode=666 devpts /dev/pts; mount -t tmpfs tmpfs /dev/shm"
-    inside = f"{mounts}; exec su - {user} -c {shlex.quote(line)}"
+    # The shell stays: whoever is process 1 has to see to orphans, which su does not.
+    inside = f"{mounts}; su - {user} -c {shlex.quote(line)}; exit $?"
     prepare = f"mkdir -p {tree}/dev/shm {tree}/dev/pts && exec chroot {tree} /bin/sh -c {shlex.quote(inside)}"
     command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", prepare]
     environment = {"PATH": os.environ["PATH"], "TERM": "dumb", "LANG": "C.UTF-8"}
