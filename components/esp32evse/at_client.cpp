@@ -183,7 +183,9 @@ bool AtClient::may_tell_(uint8_t row, const Values &values, uint16_t digest) {
   Kept *kept = this->find_kept_(row);
   const Wish *wish = this->wishes_.find(row);
   const bool waits = wish != nullptr && this->now_ - wish->pending_since <= Wishes::STARVED_MS;
-  if (this->asks_(row) && this->command_.matched)  // its first field is what was wished; noise may be in the others
+  // What is read after a write: its first field is what was wished; noise may be in the others.
+  const bool proves = this->asks_(row) && this->command_.matched;
+  if (proves && (wish == nullptr || this->command_.task == Task::WISH_READ))
     return values.size() == 1 || this->is_believed_(row, digest);
   if (waits || (kept != nullptr && kept->is_lost()))
     return false;

@@ -417,6 +417,10 @@ inline void Watch::on_value_line_(std::string_view name, std::string_view text) 
     this->uptime_seen_ |= row == UPTIME && this->sync_ == Sync::READY;
     State &state = this->states_[row];
     state.lines += state.unsupported ? 1 : 0;
+    if (state.wish && state.lines >= 2) {  // the firmware has it after all, though nothing is shown beside a wish
+      state.unsupported = false;
+      state.lines = state.vain_reads = 0;
+    }
     if (state.wish && this->read_row_ == row && this->in_flight_)
       state.shown_since_read = this->fulfils_(meant, *state.wish, text, *this->line_fields_);
     if (this->keeps_settings_ && (meant.traits & esphome::esp32evse::LIVE) != 0)
