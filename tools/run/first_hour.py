@@ -36,7 +36,7 @@ INSTEAD = {
 }
 #: Each line is a shell of its own; these begin it. A simulated charger is there as long as the line runs.
 BEGIN = 'cd esp32evse; export PATH="$HOME/.local/bin:$PATH"'
-SIMULATOR = "(evse-host simulate --link /tmp/charger >/dev/null 2>&1 &) ; sleep 3"
+SIMULATOR = "rm -f /tmp/charger; (evse-host simulate --link /tmp/charger >/dev/null 2>&1 &) ; sleep 3"
 MIRROR = "http://deb.debian.org/debian"
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 
