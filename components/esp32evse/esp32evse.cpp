@@ -563,13 +563,15 @@ void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
   }
 #endif
   const bool awaited = this->awaited_.remove(row);
+  if (row == this->current_row_ && end != WishEnd::REFUSED)
+    this->asked_current_ = 0;
   if (end == WishEnd::HELD) {
     this->saturated_row_ = row == this->saturated_row_ ? NO_ROW : this->saturated_row_;
     if (COUNTS_LIFETIME && this->rows_[row].has(UNPROVABLE))
       this->lifetime_.on_reset();
     return;
   }
-  if (end == WishEnd::REFUSED && row == this->current_row_) {
+  if (end == WishEnd::REFUSED && row == this->current_row_ && this->asked_current_ > 0) {
     this->current_refused_ = true;
     this->read_followed_(follow_maximum_current);
   }
@@ -585,6 +587,12 @@ void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
   ESP_LOGW(TAG, "Charger did not take %s: %s", this->rows_[row].name, reason);
   if (this->wish_names_ != nullptr)
     this->failed_callback_.call(StringRef(this->wish_names_[row]), StringRef(reason));
+}
+
+/// It was asked of a charger that has gone since: nobody waits for it any more.
+void Esp32Evse::forget_refused_current_() {
+  if (std::exchange(this->current_refused_, false))
+    this->asked_current_ = 0;
 }
 
 /// What was refused shows the charger's value again.
@@ -611,6 +619,7 @@ void Esp32Evse::on_online(bool online) {
   this->status_set_warning(LOG_STR("charger does not answer"));  // logs it, too
   this->situation_ = {};
   this->state_read_ = false;
+  this->forget_refused_current_();
   this->lifetime_.forget_readings();
   this->client_.schedule().set_charging(false);
   this->publish_from_(0);
@@ -627,6 +636,7 @@ void Esp32Evse::on_restart(Restart restart) {
     this->manager_->on_restart();
 #endif
   this->clock_refused_ = false;
+  this->forget_refused_current_();
   if (restart == Restart::FIRST_READY) {
     ESP_LOGI(TAG, "Charger started");
   } else {

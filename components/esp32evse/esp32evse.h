@@ -202,6 +202,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   uint8_t find_followed_(void (*follow)(Esp32Evse &hub, const Values &values)) const;
   void read_followed_(void (*follow)(Esp32Evse &hub, const Values &values));
   void release_wishing_();
+  void forget_refused_current_();
   void count_lifetime_(uint64_t total);
   void save_lifetime_(uint32_t interval_ms);
   void end_refusals_(uint32_t now);
@@ -231,7 +232,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   uint8_t enable_row_{NO_ROW};
   WishingEntity *wishing_{nullptr};
   uint32_t turn_at_{0};        // of the loop
-  uint32_t asked_current_{0};  // A/10, of CHCUR
+  uint32_t asked_current_{0};  // A/10, of CHCUR, until the wish has ended; 0: none
   uint8_t current_row_{NO_ROW};
   bool current_refused_{false};    // perhaps because the maximum was not known
   uint8_t saturated_row_{NO_ROW};  // logged already

@@ -167,6 +167,21 @@ def test_a_maximum_that_is_not_known_yet(house: House, starting: bool) -> None:
     assert house.charger.value("CHCUR") == (160,)
 
 
+def test_a_current_refused_before_an_outage_is_not_written_after_it(house: House) -> None:
+    """Its maximum, which tells what would have been possible, comes only then, and nobody asks any more."""
+    house.charger.set("MAXCHCUR", 16)
+    house.node.call_service("set_current", current=20.0)
+    while not any("did not take CHCUR" in line for line in house.node.log):
+        house.node.run(0.002)
+    house.charger.power_off(house.charger.now)
+    house.node.run(60)
+    house.charger.journal.clear()
+    house.charger.power_on(house.charger.now)
+    house.node.run(30)
+    assert house.node.value("Connected")
+    assert set(house.charger.journal.writes("CHCUR")) <= {"AT+CHCUR=320"}, "keep_settings puts back what was held"
+
+
 # --- automations that take their time ---------------------------------------------------------------------------------
 
 PLACES = ("power", "number", "on_state", "on_disconnect", "on_connect", "on_ready", "on_write_failed")
