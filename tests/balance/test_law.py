@@ -637,7 +637,9 @@ def test_turns_where_not_both_fit():
     assert min(served) > 2400
 
 
-def test_a_circuit_below_another():
+@pytest.mark.parametrize(("load", "ampere", "circuit"), [(1, 12.5, 1), (15, 25 - 0.5 - 15, 0)])
+def test_a_circuit_below_another(load, ampere, circuit):
+    """Whichever of the two has less room."""
     law = Law()
     law.circuit(limit=25)
     law.circuit(limit=13, timeout=0, parent=0)
@@ -649,27 +651,10 @@ def test_a_circuit_below_another():
         order = law.order()
         own = [order.ampere if order.run else 0] * 3
         law.own(*own)
-        law.sample(*[1 + ampere for ampere in own])
+        law.sample(*[load + drawn for drawn in own])
         law.step()
-    assert law.order().ampere == pytest.approx(12.5)
-    assert law.order().circuit == 1
-
-
-def test_the_circuit_above_is_kept_as_well():
-    law = Law()
-    law.circuit(limit=25)
-    law.circuit(limit=13, timeout=0, parent=0)
-    law.charger(circuit=1)
-    law.mode(0, FAST)
-    for _ in range(400):
-        law.now += 1
-        law.view()
-        own = [law.order().ampere if law.order().run else 0] * 3
-        law.own(*own)
-        law.sample(*[15 + ampere for ampere in own])
-        law.step()
-    assert law.order().ampere == pytest.approx(25 - 0.5 - 15)
-    assert law.order().circuit == 0
+    assert law.order().ampere == pytest.approx(ampere)
+    assert law.order().circuit == circuit
 
 
 # --- sun, grid, quarter -----------------------------------------------------------------------------------------------
