@@ -9,7 +9,7 @@ import pytest
 from evse_host.bridge import rest_config
 from evse_host.simulator import Charger, PtyServer
 
-from .rest_support import API, JSON, kept_charger, orders, serving, state, value
+from .rest_support import API, JSON, kept_charger, orders, serving, value
 from .support import wait_until
 
 
