@@ -1,10 +1,9 @@
 """The component's catalog, readable without ESPHome: ``from evse_host.catalog import COMMANDS, COMMAND, STATES``.
 
-An installed package carries a copy beside this file (``_catalog.py``, put there by the build). In a checkout that copy
-does not exist and the component's own file is loaded, under the same module name, so that both look alike.
+An installed package carries the component, put there by the build; in a checkout the component's own file is loaded.
+Both have the same module name, so that they look alike.
 """
 
-import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -12,16 +11,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 _NAME = "evse_host._catalog"
-_CHECKOUT = Path(__file__).resolve().parents[2] / "components" / "esp32evse" / "catalog.py"
+_HERE = Path(__file__).resolve()
+_PLACES = tuple(home / "components/esp32evse/catalog.py" for home in (_HERE.parent, _HERE.parents[2]))
 
 
 def _load() -> ModuleType:
-    try:
-        return importlib.import_module(_NAME)
-    except ModuleNotFoundError:
-        if not _CHECKOUT.is_file():
-            raise ImportError(f"the catalog is neither installed with evse_host nor at {_CHECKOUT}") from None
-    spec = importlib.util.spec_from_file_location(_NAME, _CHECKOUT)
+    path = next(filter(Path.is_file, _PLACES), None)
+    if path is None:
+        raise ImportError(f"the catalog is neither at {' nor at '.join(map(str, _PLACES))}")
+    spec = importlib.util.spec_from_file_location(_NAME, path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[_NAME] = module  # dataclasses look their module up while it is being executed

@@ -1,15 +1,17 @@
-"""A client beside a reference charger, on a good line unless a test spoils it; times are ms since its start."""
+"""A client beside the simulated charger, on a good line unless a test spoils it; times are ms since its start."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable
 
 from components.esp32evse.catalog import COMMAND
+from evse_host.simulator import Charger, Faults
+from evse_host.simulator.charger import BOOT_S
+from evse_host.simulator.parser import Request
 from tests.native.harness import Client, Event, Program, escape
-from tests.native.reference_charger import ReferenceCharger
 
 ONLINE_MS = 1500
+OLDER = "v2.1.1"  # a firmware without TZ, TZRULE, and DNS in WIFISTASTATIC
 READ_ONLY = ("SUB", "UNSUB")
 
 
@@ -22,13 +24,14 @@ class Bench:
         rows: Iterable[str],
         *settings: str,
         push: int = 250,
-        missing: Iterable[str] = (),
+        firmware: str = "head",
         run: int = ONLINE_MS,
-        **values: int | str | list,
+        **values: int | str,
     ) -> None:
-        self.charger = ReferenceCharger(random.Random(1), frozenset(missing))
-        for name, value in {"ENABLE": 1, "CHCUR": 320, "DEFCHCUR": 320, "MAXCHCUR": 32, **values}.items():
-            self.charger.set(name, value if isinstance(value, list) else [value])
+        self.charger = Charger(firmware)
+        self.faults = Faults(self.charger)
+        for name, value in values.items():
+            self.set(name, value)
         self.client = Client(program, ["UPTIME", *rows], push=push)
         self.events: list[Event] = []
         self.sent: list[tuple[int, str]] = []
@@ -41,15 +44,18 @@ class Bench:
     def run(self, duration: int) -> None:
         end = self.client.now + duration
         while self.client.now < end:
-            self._handle(self.client.run_to_transmission(min(end, self.charger.next_event() + 1)))
-            if data := self.spoil(self.charger.advance(self.client.now)):
+            self._handle(self.client.run_to_transmission(min(end, self._next_event())))
+            if data := self.spoil(self.faults.advance(self.client.now / 1000)):
                 self._handle(self.client.receive(data))
+
+    def _next_event(self) -> int:
+        moment = self.faults.next_event(self.client.now / 1000)
+        return self.client.now + 100 if moment is None else max(int(moment * 1000) + 1, self.client.now + 1)
 
     def block(self, duration: int, buffer: int = 1_000_000) -> None:
         """The main loop stands still; of what the charger sends meanwhile `buffer` bytes wait in the UART."""
-        end, waiting = self.client.now + duration, b""
-        while self.charger.now < end:
-            waiting += self.charger.advance(min(end, self.charger.next_event() + 1))
+        end = self.client.now + duration
+        waiting = self.faults.advance(end / 1000)
         self.client.ask(f"block {end}")
         self.client.ask(f"wait {escape(waiting[:buffer])}")
 
@@ -60,19 +66,39 @@ class Bench:
         """A line that the charger has not sent."""
         self._handle(self.client.receive(f"\n{line}\n".encode()))
 
+    def set(self, name: str, value: int | str) -> None:
+        """Somebody else changes a setting, or a value becomes another."""
+        change = self.charger.set if "W" in COMMAND[name].access else self.charger.override
+        change(name, value)
+
+    def restart(self) -> None:
+        self.charger.reboot(self.client.now / 1000)
+
     def power_off(self, duration: int) -> None:
-        self.charger.restart()
-        self.charger.booted_at = self.client.now + duration
-        self.run(duration)
+        """RDY comes after ``duration``, which is at least as long as a boot."""
+        self.charger.power_off(self.client.now / 1000)
+        self.run(duration - round(BOOT_S * 1000))
+        self.charger.power_on(self.client.now / 1000)
+        self.run(round(BOOT_S * 1000))
+
+    def refuse_subscriptions(self) -> None:
+        """From now on, each is answered ERROR."""
+
+        def answer(request: Request, data: bytes, delay: float) -> tuple[bytes, float]:
+            if request.name != "+SUB":
+                return data, delay
+            self.charger.subscriptions.clear()
+            return b"\nERROR\n", delay
+
+        self.charger.answer_hook = answer
 
     def _handle(self, events: list[Event]) -> None:
         for event in events:
             if event.transmitted is None:
                 self.events.append(event)
                 continue
-            self.charger.advance_clock(event.time)
             self.sent.append((event.time, event.transmitted.decode().removesuffix("\n")))
-            self.charger.receive(event.transmitted)
+            self.faults.receive(event.transmitted, event.time / 1000)
 
     # --- what has happened --------------------------------------------------------------------------------------------
 
@@ -105,4 +131,4 @@ class Bench:
         return [event.text for event in self.events if event.text.startswith(what)]
 
     def held(self, name: str) -> int | str:
-        return self.charger.values[name][COMMAND[name].field_index("value") if name == "TZ" else 0]
+        return self.charger.value(name)[0]

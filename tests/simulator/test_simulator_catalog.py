@@ -36,8 +36,10 @@ def test_an_installed_package_reads_its_own_copy(tmp_path):
     installed.mkdir()
     for name in ("__init__.py", "catalog.py"):
         (installed / name).write_text((PACKAGE / name).read_text())
-    (installed / "_catalog.py").write_text(COMPONENT.read_text())
-    assert run(tmp_path) == f"{installed / '_catalog.py'} 9"
+    own = installed / "components/esp32evse/catalog.py"
+    own.parent.mkdir(parents=True)
+    own.write_text(COMPONENT.read_text())
+    assert run(tmp_path) == f"{own} 9"
 
 
 def test_every_public_name_is_there():

@@ -3,34 +3,76 @@
     python -m tools mutations [client] [law] [--word WORD ...]     only with a word in their description; ten s each
     python -m tools mutations fuzz [--word WORD ...]               those of the client that the fuzzer finds in 15 s
 
-The lists lie beside the tests: tests/native/mutations.py and tests/balance/mutations.py. Exits with 1 if a mutation
-survives the tests, or no longer fits the code. The fuzzer need not find all: it knows the contract, not what is merely
-slower, or shown later.
+The lists lie beside the code: components/*/mutations.toml. Exits with 1 if a mutation survives the tests, or no longer
+fits the code. The fuzzer need not find all: it knows the contract, not what is merely slower, or shown later.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
-from tests.balance.mutations import MUTATIONS as OF_LAW
 from tests.fuzz import targets
-from tests.native.mutations import CHARGING, FRAMER, VALUE
-from tests.native.mutations import MUTATIONS as OF_CLIENT
-from tests.support.mutation import MisfitError, Mutation, broken
 from tools.build import node
 from tools.soak import fuzz
 
-#: The component, what is broken in it, and the tests that must notice.
+COMPONENTS = node.ROOT / "components"
+#: The component that is broken, and the tests that must notice.
 LISTS = {
-    "client": ("esp32evse", OF_CLIENT, "tests/native"),
-    "law": ("esp32evse_load_manager", OF_LAW, "tests/balance/test_law.py"),
+    "client": ("esp32evse", "tests/native"),
+    "law": ("esp32evse_load_manager", "tests/balance/test_law.py"),
 }
 FUZZ = "fuzz"
 FUZZ_S = 15
+OF_VALUES = ("at_value.cpp", "line_framer.h")  # the fuzzer of values finds them
+NOT_FUZZED = ("cadence.cpp", "charging.cpp", "energy.cpp", "utf8.cpp")
 FOUND, SURVIVES = "found", "SURVIVES"
+
+
+class MisfitError(Exception):
+    """The mutation does not fit the code any more."""
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """`old`, which stands exactly once in `file`, becomes `new`."""
+
+    what: str
+    file: str
+    old: str
+    new: str
+
+    def apply(self, component: Path) -> None:
+        """Raises MisfitError."""
+        path = component / self.file
+        text = path.read_text()
+        if text.count(self.old) != 1 or self.new == self.old:
+            raise MisfitError(f"does not fit the code any more: {text.count(self.old)} times {self.old!r}")
+        path.write_text(text.replace(self.old, self.new))
+
+
+def read(component: str) -> list[Mutation]:
+    tables = tomllib.loads((COMPONENTS / component / "mutations.toml").read_text())
+    return [Mutation(what, file, *change) for file, table in tables.items() for what, change in table.items()]
+
+
+@contextmanager
+def broken(component: str, mutation: Mutation | None) -> Iterator[Path]:
+    """A folder with a copy of ``component`` that has the mutation, or none. Raises MisfitError."""
+    with tempfile.TemporaryDirectory(prefix="evse-mutation-") as folder:
+        copy = Path(shutil.copytree(COMPONENTS / component, Path(folder, component)))
+        if mutation:
+            mutation.apply(copy)
+        yield Path(folder)
 
 
 def judge(component: str, mutation: Mutation | None, tests: str) -> str:
@@ -53,7 +95,7 @@ def judge(component: str, mutation: Mutation | None, tests: str) -> str:
 
 def judge_by_fuzzer(mutation: Mutation) -> str:
     """What the fuzzer says, or why there is nothing to say."""
-    target = "values" if mutation.file in (VALUE, FRAMER) else "client"
+    target = "values" if mutation.file in OF_VALUES else "client"
     original, cache = targets.COMPONENT, targets.CACHE
     try:
         with broken(original.name, mutation) as components:
@@ -74,13 +116,13 @@ def main() -> int:
     for name in arguments.lists or LISTS:
         if name not in (*LISTS, FUZZ):
             parser.error(f"{name}: {', '.join((*LISTS, FUZZ))} are there")
-        component, mutations, tests = LISTS["client" if name == FUZZ else name]
+        component, tests = LISTS["client" if name == FUZZ else name]
         if name != FUZZ and judge(component, None, tests) != SURVIVES:
             sys.exit(f"{tests} fails without any mutation")
-        for mutation in mutations:
+        for mutation in read(component):
             if arguments.word and not any(word in mutation.what for word in arguments.word):
                 continue
-            if name == FUZZ and mutation.file == CHARGING:
+            if name == FUZZ and mutation.file in NOT_FUZZED:
                 continue
             answer = judge_by_fuzzer(mutation) if name == FUZZ else judge(component, mutation, tests)
             problems += name != FUZZ and answer != FOUND
