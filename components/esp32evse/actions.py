@@ -42,6 +42,17 @@ def _one_hub_key(value):
     return value
 
 
+def _hub_or_nothing(schema):
+    """For an action without keys: `true` behind it is neither."""
+
+    def validator(value):
+        if isinstance(value, bool):
+            raise cv.Invalid(f"the charger's id or nothing belongs behind it, not {str(value).lower()}")
+        return schema(value)
+
+    return validator
+
+
 def _hub_schema(keys=None):
     return cv.All(_one_hub_key, cv.Schema({cv.GenerateID(): cv.use_id(Esp32Evse), **(keys or {})}))
 
@@ -98,7 +109,7 @@ _SIMPLE = {
 }
 
 for _name, (_class, _arguments) in _SIMPLE.items():
-    _register(_name, _class, automation.maybe_simple_id(_hub_schema()), _arguments)
+    _register(_name, _class, _hub_or_nothing(automation.maybe_simple_id(_hub_schema())), _arguments)
 
 # --- subscriptions ----------------------------------------------------------------------------------------------------
 
@@ -151,10 +162,18 @@ _LIMITS = {
     cv.Optional(CONF_CHARGING_TIME): _limit(CONF_CHARGING_TIME, 3600),
     cv.Optional(CONF_UNDER_POWER): _limit(CONF_UNDER_POWER, 1000),
 }
+
+
+def _some_limits(value):
+    if not isinstance(value, dict):
+        raise cv.Invalid(f"at least one of {', '.join(map(str, _LIMITS))} belongs below it, not {value} behind it")
+    return value
+
+
 _register(
     "set_session_limits",
     "SetSessionLimitsAction",
-    cv.All(_hub_schema(_LIMITS), cv.has_at_least_one_key(*(str(key) for key in _LIMITS))),
+    cv.All(_some_limits, _hub_schema(_LIMITS), cv.has_at_least_one_key(*(str(key) for key in _LIMITS))),
     lambda hub, _: (hub.row("CONSUMLIM"), hub.row("CHTIMELIM"), hub.row("UNDERPOWERLIM")),
 )
 _register(

@@ -162,13 +162,14 @@ def platform_schema(platform: str, hub_class: MockObj, make_schema) -> cv.Schema
 
     The block may have an id of its own, by which `!extend` and `!remove` find it in a package.
     """
+    options = {entity.key: make_schema(entity) for entity in catalog.entities(platform)}
     keys = {
-        cv.Optional(entity.key): mistakes.in_options(entity, make_schema(entity))
+        cv.Optional(entity.key): mistakes.in_options(entity, options[entity.key])
         for entity in catalog.entities(platform)
     }
     block = {cv.Optional(CONF_ID): cv.declare_id(EntityBlock), cv.GenerateID(CONF_ESP32EVSE_ID): cv.use_id(hub_class)}
     return cv.All(
-        mistakes.in_entities(platform, {CONF_PLATFORM, *(str(key) for key in block)}),
+        mistakes.in_entities(platform, {CONF_PLATFORM, *(str(key) for key in block)}, options),
         mistakes.naming(cv.Schema({**block, **keys})),
         cv.has_at_least_one_key(*(entity.key for entity in catalog.entities(platform))),
     )

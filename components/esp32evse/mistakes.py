@@ -28,6 +28,14 @@ UART = "uart"
 _UART_KEYS = ("tx_pin", "rx_pin", "baud_rate", "rx_buffer_size", "data_bits", "parity", "stop_bits", "port")
 _HUB_KEYS = tuple(option.key for option in catalog.OPTIONS)
 
+#: What actions are called elsewhere.
+_OTHER_WORDS = {
+    **dict.fromkeys(("start", "resume", "continue"), "enable"),
+    **dict.fromkeys(("stop", "pause"), "disable"),
+    **dict.fromkeys(("reboot", "reset"), "restart"),
+    "update": "refresh",
+}
+
 
 def _close(wanted: str, known: Iterable[str], count: int = 2) -> list[str]:
     return difflib.get_close_matches(wanted, list(known), count, 0.75)
@@ -67,22 +75,34 @@ def _option_at(path: list[Any], options: Any) -> str:
         return ""
     for key in path:
         options = options.get(key) if isinstance(options, dict) else None
-    return "" if options is None else str(options)
+    return "" if options is None or isinstance(options, (dict, list)) else str(options)
 
 
 # --- entities ---------------------------------------------------------------------------------------------------------
 
 
-def in_entities(platform: str, others: set[str]) -> Callable[[Any], Any]:
-    """For a platform's block: no hub, a key that is none of ``others`` and no entity, an entity without options."""
+def in_entities(platform: str, others: set[str], options_of: dict[str, Any]) -> Callable[[Any], Any]:
+    """For a platform's block: no such hub, a key that is none of ``others`` and no entity, an entity without options.
+
+    ``options_of`` has the schema of each entity.
+    """
     known = {entity.key: entity for entity in catalog.entities(platform)}
+    of_entities = {"type"}.union(*map(_option_names, options_of.values()))
 
     def validator(block):
         _require_hub(f"{platform}.{DOMAIN}")
         for key, options in block.items() if isinstance(block, dict) else ():
+            if key == f"{DOMAIN}_id":
+                _require_id(options)
             if key in others:
                 continue
             if key not in known:
+                if key in of_entities and key not in _HUB_KEYS:
+                    first = next(iter(known.values()))
+                    raise cv.Invalid(
+                        f"[{key}] is no entity: options go below one, such as `{first.key}:` with `name: {first.name}`",
+                        path=[key],
+                    )
                 raise cv.Invalid(_unknown(platform, str(key), others), path=[key])
             if not isinstance(options, dict):
                 given = "nothing" if options in (None, "") else options
@@ -96,6 +116,19 @@ def in_entities(platform: str, others: set[str]) -> Callable[[Any], Any]:
 def _require_hub(user: str) -> None:
     if CORE.raw_config.get(DOMAIN, []) == []:  # nothing behind it is a hub without options
         raise cv.Invalid(f"Component {user} requires component {DOMAIN}: add a line `{DOMAIN}:`")
+
+
+def _require_id(wanted: Any) -> None:
+    """Where one charger has no id, ESPHome would only say that there is none, once for each block."""
+    hubs = CORE.raw_config[DOMAIN]
+    (first, *others) = hubs if isinstance(hubs, list) else [hubs]
+    own = (first or {}).get(CONF_ID)  # ESPHome has made one up where the block was validated before
+    if not others and wanted is not None and (own is None or not getattr(own, "is_manual", True)):
+        raise cv.Invalid(
+            f"{DOMAIN}_id: no charger has the id '{wanted}'; write `id: {wanted}` under `{DOMAIN}:`, or "
+            f"`- id: !extend {wanted}` where a package brings the charger",
+            path=[f"{DOMAIN}_id"],
+        )
 
 
 def _unknown(platform: str, key: str, others: set[str]) -> str:
@@ -195,8 +228,8 @@ def _check_actions() -> None:
     """Actions and conditions that ESPHome will not find: it would not say which there are."""
     for name in _keys({domain: part for domain, part in CORE.raw_config.items() if domain != "logger"}):  # log tags
         kind, registry = ("condition", CONDITION_REGISTRY) if ".is_" in name else ("action", ACTION_REGISTRY)
-        if re.fullmatch(rf"{DOMAIN}\.\w+(\.subscribe)?", name) and name not in registry:
-            near = _near_actions(name, registry)
+        if re.fullmatch(rf"{DOMAIN}\.\w+(\.(un)?subscribe)?", name) and name not in registry:
+            near = _near_actions(name, registry) or _of_the_other_kind(name)
             hint = f"perhaps {' or '.join(near)}" if near else "docs/automations.md lists what there is"
             raise cv.Invalid(f"Unable to find {kind} with the name '{name}'{_place(name)}; {hint}")
 
@@ -210,11 +243,25 @@ def _place(name: str) -> str:
 
 
 def _near_actions(name: str, registry: Iterable[str]) -> list[str]:
-    """Names of the same form whose second word is spelt like the name's or has it in it; three at most."""
+    """Names of the same form whose second word means the same, is like it or has its words in it; three at most."""
     head, word, *tail = name.split(".")
     words = [parts[1] for parts in (other.split(".") for other in registry) if [parts[0], *parts[2:]] == [head, *tail]]
-    near = [*_close(word, words), *(other for other in words if word in other)]
+    if not tail and _OTHER_WORDS.get(word) in words:
+        return [f"{head}.{_OTHER_WORDS[word]}"]
+    parts = set(word.split("_"))
+    near = [*_close(word, words), *(other for other in words if word in other or parts <= set(other.split("_")))]
     return [".".join((head, other, *tail)) for other in dict.fromkeys(near)][:3]
+
+
+def _of_the_other_kind(name: str) -> list[str]:
+    """The condition, the subscription or its end that is written like this, if there is one."""
+    head, word, *tail = name.split(".")
+    subscribe = f"{head}.{word}.subscribe"
+    if f"{head}.is_{word}" in CONDITION_REGISTRY and not tail:
+        return [f"{head}.is_{word}"]
+    if subscribe in ACTION_REGISTRY and tail != ["subscribe"]:
+        return [f"{subscribe}: never" if tail else subscribe]
+    return []
 
 
 def _keys(part: Any) -> Iterator[str]:

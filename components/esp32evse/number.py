@@ -35,7 +35,7 @@ def _check_range(entity: catalog.Entity):
             if not low <= wire <= high:
                 nearest = min(max(wire, low), high) / multiplier
                 _LOGGER.warning(
-                    "%s: %s %.10g is more than the charger takes, it will get %.10g",
+                    "%s: %s %.10g is beyond what the charger takes, it will get %.10g",
                     entity.key,
                     key,
                     config[key],

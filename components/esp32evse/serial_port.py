@@ -142,14 +142,21 @@ def _check_settings(uart_config: ConfigType) -> ConfigType:
                 value,
                 usual,
             )
-    if (uart_config.get(CONF_DEBUG) or {}).get(CONF_DUMMY_RECEIVER):
-        raise cv.Invalid(
-            f"{name}: {CONF_DEBUG}: {CONF_DUMMY_RECEIVER} must be false; it would take the charger's answers",
-            path=[CONF_DEBUG, CONF_DUMMY_RECEIVER],
-        )
+    _check_receiver(name, uart_config)
     if kind in uart.NATIVE_UART_CLASSES:
         _check_native(name, uart_config)
     return uart_config
+
+
+def _check_receiver(name: str, uart_config: ConfigType) -> None:
+    """The option stands under `debug:`, or beside a `debug:` that is true or false, as usb_uart has it."""
+    debug = uart_config.get(CONF_DEBUG)
+    for options, path in ((debug, [CONF_DEBUG, CONF_DUMMY_RECEIVER]), (uart_config, [CONF_DUMMY_RECEIVER])):
+        if isinstance(options, dict) and options.get(CONF_DUMMY_RECEIVER):
+            raise cv.Invalid(
+                f"{name}: {': '.join(path)} must be false; it would take the charger's answers",
+                path=path,
+            )
 
 
 def _check_native(name: str, uart_config: ConfigType) -> None:

@@ -214,6 +214,16 @@ def test_a_debug_receiver_that_takes_the_answers_away(warnings) -> None:
     assert warnings(board(debug % "false")) == []
 
 
+@pytest.mark.parametrize("debug", ["true", "false"])
+def test_the_debug_receiver_of_usb_uart(warnings, debug: str) -> None:
+    """It has `debug` and `dummy_receiver` side by side."""
+    usb = USB_UART.replace("stop_bits: 1", f"debug: {debug}, dummy_receiver: %s")
+    text = node(uart="", board=usb).replace("{id: evse}", "{id: evse, uart_id: line}")
+    expected = "uart 'line': dummy_receiver must be false; it would take the charger's answers."
+    assert nodes.error(text % "true") == expected
+    assert warnings(text % "false") == []
+
+
 # --- entities ---------------------------------------------------------------------------------------------------------
 
 
@@ -233,7 +243,7 @@ def test_a_debug_receiver_that_takes_the_answers_away(warnings) -> None:
     ],
 )
 def test_wider_ranges_than_the_chargers(warnings, key: str, option: str, value: str, sent: str) -> None:
-    expected = f"{key}: {option} {value} is more than the charger takes, it will get {sent}"
+    expected = f"{key}: {option} {value} is beyond what the charger takes, it will get {sent}"
     assert warnings(node(nodes.entity("number", key, f"{option}: {value}"))) == [expected]
 
 

@@ -171,6 +171,43 @@ def test_entity_without_options(written: str, given: str) -> None:
     assert nodes.error(node(f"sensor:\n  - platform: esp32evse\n    emeter_power:{written}\n")) == expected
 
 
+@pytest.mark.parametrize("option", ["name: Power", "type: power", "unit_of_measurement: W", "filters: []"])
+def test_option_above_its_entity(option: str) -> None:
+    text = node(f"sensor: [{{platform: esp32evse, {option}, emeter_power: {{name: Power}}}}]")
+    expected = (
+        f"[{option.split(':')[0]}] is no entity: options go below one, such as `emeter_power:` with `name: Power`."
+    )
+    assert nodes.error(text) == expected
+
+
+def test_name_twice() -> None:
+    text = node("sensor: [{platform: esp32evse, emeter_power: {name: P}, uptime: {name: P}}]")
+    assert nodes.error(text).startswith("uptime: Duplicate sensor entity with name 'P' found.")
+
+
+@pytest.mark.parametrize(
+    "hub", ["esp32evse:", "esp32evse: {keep_settings: true}", "esp32evse: [{keep_settings: true}]"]
+)
+def test_entities_of_a_charger_that_has_no_id(hub: str) -> None:
+    """As behind a package whose charger was replaced by the user's own block."""
+    text = node("sensor: [{platform: esp32evse, esp32evse_id: evse, uptime: {name: Uptime}}]", hub=hub)
+    expected = (
+        "esp32evse_id: no charger has the id 'evse'; write `id: evse` under `esp32evse:`, or `- id: !extend evse` "
+        "where a package brings the charger."
+    )
+    assert nodes.error(text) == expected
+
+
+def test_action_with_a_truth_behind_it() -> None:
+    expected = "esp32evse.enable: the charger's id or nothing belongs behind it, not true."
+    assert action_error("esp32evse.enable: true") == expected
+
+
+def test_limits_without_their_names() -> None:
+    expected = "at least one of energy, charging_time, under_power belongs below it, not 10 behind it."
+    assert action_error("esp32evse.set_session_limits: 10") == f"esp32evse.set_session_limits: {expected}"
+
+
 def test_entities_under_the_hub() -> None:
     expected = "[sensor] stands by itself, not under esp32evse: `sensor:` with `platform: esp32evse`."
     assert hub_error("sensor: {emeter_power: {name: Power}}") == expected
@@ -285,6 +322,13 @@ def test_wrong_option_of_the_hub(option: str, expected: str) -> None:
         ("esp32evse.power.subscribe: 1s", "action",
          "perhaps esp32evse.under_power_limit.subscribe or esp32evse.default_under_power_limit.subscribe or "
          "esp32evse.emeter_power.subscribe"),
+        ("esp32evse.set_current: 16", "action", "perhaps esp32evse.set_charging_current"),
+        ("esp32evse.start: ", "action", "perhaps esp32evse.enable"),
+        ("esp32evse.pause: ", "action", "perhaps esp32evse.disable"),
+        ("esp32evse.is_on: ", "condition", "docs/automations.md lists what there is"),
+        ("esp32evse.emeter_power: 1s", "action", "perhaps esp32evse.emeter_power.subscribe"),
+        ("esp32evse.emeter_power.unsubscribe: ", "action", "perhaps esp32evse.emeter_power.subscribe: never"),
+        ("if: {condition: {esp32evse.connected: }, then: []}", "action", "perhaps esp32evse.is_connected"),
         ("esp32evse.dance: ", "action", "docs/automations.md lists what there is"),
         ("if: {condition: {esp32evse.is_chargin: }, then: []}", "condition", "perhaps esp32evse.is_charging"),
     ],
