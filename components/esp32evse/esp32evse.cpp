@@ -525,7 +525,7 @@ void Esp32Evse::follow_maximum_current(Esp32Evse &hub, const Values &values) {
   hub.heard_maximum_ = heard;
   if (heard != hub.maximum_current_) {
     hub.read_followed_(follow_maximum_current);
-  } else if (std::exchange(hub.current_refused_, false) && hub.asked_current_ > heard * 10u) {
+  } else if (std::exchange(hub.current_refused_, false) && hub.asked_current_ > heard * 10u && !hub.is_managed_()) {
     hub.ask_number_(hub.current_row_, heard * 10, true);  // the old current may be the higher one
   }
 }

@@ -263,6 +263,9 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   HighFrequencyLoopRequester high_frequency_;
 #ifdef USE_ESP32EVSE_LOAD_MANAGER
   ChargeManager *manager_{nullptr};
+  bool is_managed_() const { return this->manager_ != nullptr; }
+#else
+  static constexpr bool is_managed_() { return false; }
 #endif
 #ifdef USE_EVENT
   event::Event *session_event_{nullptr};

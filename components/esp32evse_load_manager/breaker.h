@@ -20,6 +20,8 @@ class Breaker {
   void add(float ratio, float seconds);
   float used() const { return this->used_ / BUDGET; }
   bool allows_overload() const { return this->used_ < BUDGET; }
+  /// s until it does not any more at `ratio` x In, without what it cools meanwhile; infinite where nothing heats.
+  float allows_for(float ratio) const { return (BUDGET - this->used_) / heat_per_second(ratio); }
 
  protected:
   float used_{0};

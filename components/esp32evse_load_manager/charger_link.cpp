@@ -25,6 +25,10 @@ void ChargerLink::configure(esp32evse::Esp32Evse *hub, const Rows &rows, const u
   hub->set_charge_manager(this);
 }
 
+static bool is_offering(ChargerState state) {
+  return state == ChargerState::B2 || state == ChargerState::C2 || state == ChargerState::D2;
+}
+
 /// What was remembered with `surplus:` may meet a configuration without it.
 static bool is_possible(Mode mode) { return HAS_SURPLUS || (mode != Mode::SOLAR && mode != Mode::MIN_SOLAR); }
 
@@ -165,6 +169,8 @@ ChargerView ChargerLink::view() const {
   view.online = this->online_ && this->state_known_ && this->own_known_ && this->maximum_ != 0 &&
                 this->enable_.confirmed != UNKNOWN && this->current_.confirmed != UNKNOWN;
   view.vehicle = esp32evse::is_session(state);
+  view.holds = esp32evse::hides_vehicle(state) || (view.vehicle && !is_offering(state) && this->enable_.confirmed == 1);
+  view.time_is_up = this->wish_.time_limit != 0 && this->charging_time_ >= this->wish_.time_limit;
   view.enabled = this->wish_.enabled != 0;
   view.contested = this->is_contested_();
   view.wish = (view.contested ? std::min(this->wish_.current, this->foreign_least_) : this->wish_.current) * 0.1f;

@@ -8,8 +8,13 @@ namespace esphome::esp32evse_load_manager {
 // --- the last time ----------------------------------------------------------------------------------------------------
 
 void LastingRoom::add(float room, uint32_t now) {
-  const auto raw = static_cast<int16_t>(std::clamp(room, -300.0f, 300.0f) * 100.0f);
+  this->add_(static_cast<int16_t>(std::clamp(room, -300.0f, 300.0f) * 100.0f), now);
+}
+
+void LastingRoom::add_(int16_t raw, uint32_t now) {
   int16_t &newest = this->buckets_[this->newest_];
+  if (newest == UNKNOWN)  // the first
+    this->started_ = now;
   newest = std::min(newest, raw);
   uint32_t passed = (now - this->started_) / BUCKET_MS;
   this->started_ += passed * BUCKET_MS;
@@ -20,10 +25,23 @@ void LastingRoom::add(float room, uint32_t now) {
 }
 
 float LastingRoom::get(uint8_t buckets) const {
-  int16_t least = INT16_MAX;
+  int16_t least = this->is_enough_() ? UNKNOWN : 0;
   for (uint8_t age = 0; age < buckets; age++)
-    least = std::min(least, this->buckets_[(this->newest_ + BUCKETS - age) % BUCKETS]);
+    least = std::min(least, this->at_(age));
   return least * 0.01f;
+}
+
+uint16_t LastingRoom::seconds_to(float ampere, uint8_t buckets, uint32_t now) const {
+  uint8_t turns = 0;
+  for (uint8_t age = 0; age < buckets && turns == 0; age++) {
+    if (this->at_(age) * 0.01f < ampere) {
+      turns = buckets - age;
+    } else if (age <= ENOUGH && this->at_(age) == UNKNOWN) {
+      turns = ENOUGH + 1 - age;
+    }
+  }
+  const auto passed = static_cast<uint16_t>((now - this->started_) / 1000);
+  return turns == 0 ? 0 : turns * (BUCKET_MS / 1000) - std::min<uint16_t>(passed, BUCKET_MS / 1000 - 1);
 }
 
 // --- samples ----------------------------------------------------------------------------------------------------------
@@ -94,8 +112,8 @@ bool Circuit::is_overdue_(uint32_t now) const {
 
 void Circuit::update(uint32_t now) {
   if (!this->has_meter())
-    return this->record_(now);
-  if (!this->is_lost_(now))
+    this->valid_ = true;
+  if (!this->has_meter() || !this->is_lost_(now))
     return;
   for (uint32_t &updated : this->updated_) {  // stays overdue when the clock wraps around
     if (now - updated > 2 * this->config_.timeout_ms)
@@ -103,18 +121,15 @@ void Circuit::update(uint32_t now) {
   }
   this->silent_ = true;
   this->valid_ = false;
-  this->record_rooms_(now);
+  for (LastingRoom &lasting : this->lasting_)
+    lasting.add_silence(now);
 }
 
 void Circuit::record_(uint32_t now) {
-  if (this->has_meter() && this->is_lost_(now))
+  if (this->is_lost_(now))
     return;
   this->silent_ = false;
   this->valid_ = true;
-  this->record_rooms_(now);
-}
-
-void Circuit::record_rooms_(uint32_t now) {
   for (uint8_t phase = 0; phase < PHASES; phase++)
     this->lasting_[phase].add(this->room(phase), now);
 }
@@ -134,10 +149,20 @@ float Circuit::lasting_room(uint8_t phase) const {
   return std::min({lasting.get() + HARMLESS * this->config_.limit, lasting.get(SHORT), this->room(phase)});
 }
 
-float Circuit::steady_room(uint8_t phase) const {
+uint16_t Circuit::seconds_to_start(uint8_t phase, float ampere, uint32_t now) const {
   if (this->is_promised_())
-    return this->room(phase) + SPARE;
-  return std::min(this->lasting_[phase].get(), this->room(phase));
+    ampere -= SPARE;
+  if (this->room(phase) < ampere)
+    return Why::NOT_IN_SIGHT;
+  return this->is_promised_() ? 0 : this->lasting_[phase].seconds_to(ampere, LastingRoom::BUCKETS, now);
+}
+
+uint16_t Circuit::seconds_to_rise(uint8_t phase, float ampere, uint32_t now) const {
+  if (this->is_promised_() || this->room(phase) <= ampere)
+    return Why::NOT_IN_SIGHT;
+  const LastingRoom &lasting = this->lasting_[phase];
+  return std::max(lasting.seconds_to(ampere - HARMLESS * this->config_.limit, LastingRoom::BUCKETS, now),
+                  lasting.seconds_to(ampere, SHORT, now));
 }
 
 Reason Circuit::fault() const {

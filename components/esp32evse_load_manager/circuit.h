@@ -28,13 +28,28 @@ class LastingRoom {
  public:
   static constexpr uint8_t BUCKETS = 14;
   static constexpr uint32_t BUCKET_MS = 10000;
+  static constexpr uint8_t ENOUGH = 3;  ///< buckets that a node which has just started must have seen
 
+  LastingRoom() { std::fill_n(this->buckets_, BUCKETS, UNKNOWN); }
   void add(float room, uint32_t now);
-  /// The least of the newest buckets.
+  /// The meter is silent: nothing lasts.
+  void add_silence(uint32_t now) { this->add_(SILENCE, now); }
+  /// The least of the newest buckets, as far back as anything is known; 0 while that is not far enough.
   float get(uint8_t buckets = BUCKETS) const;
+  /// s until the newest buckets all have `ampere`, if it is there from now on.
+  uint16_t seconds_to(float ampere, uint8_t buckets, uint32_t now) const;
+  /// The meter was silent within this time, or the node has not seen enough since its start.
+  bool has_gap() const { return !this->is_enough_() || this->get() <= SILENCE * 0.01f; }
 
  protected:
-  int16_t buckets_[BUCKETS]{};  // 10 mA
+  static constexpr int16_t UNKNOWN = INT16_MAX;  // before the start of the node
+  static constexpr int16_t SILENCE = -32000;
+
+  void add_(int16_t raw, uint32_t now);
+  int16_t at_(uint8_t age) const { return this->buckets_[(this->newest_ + BUCKETS - age) % BUCKETS]; }
+  bool is_enough_() const { return this->at_(ENOUGH) != UNKNOWN; }
+
+  int16_t buckets_[BUCKETS];  // 10 mA
   uint32_t started_{0};
   uint8_t newest_{0};
 };
@@ -80,10 +95,18 @@ class Circuit {
   float room(uint8_t phase) const;
   /// A that they could have taken all the last time: up to this they may rise.
   float lasting_room(uint8_t phase) const;
-  /// A that was there in every one of the last minutes: enough of it lets a charger start.
-  float steady_room(uint8_t phase) const;
+  /// s until `ampere` was there in every one of the last minutes, which lets a charger start: 0, or NOT_IN_SIGHT while
+  /// it is not there.
+  uint16_t seconds_to_start(uint8_t phase, float ampere, uint32_t now) const;
+  /// s until the chargers may rise above the `ampere` that they have; 0 or NOT_IN_SIGHT as well.
+  uint16_t seconds_to_rise(uint8_t phase, float ampere, uint32_t now) const;
+  /// s that chargers may take `ampere`, although it is not there.
+  float seconds_of_overload(uint8_t phase, float ampere) const {
+    return this->breaker_[phase].allows_for((this->house_[phase] + ampere) / this->config_.limit);
+  }
+  bool has_gap(uint8_t phase) const { return this->lasting_[phase].has_gap(); }
   bool allows_overload(uint8_t phase) const {
-    return this->valid_ && !this->is_led() && this->breaker_[phase].allows_overload();
+    return this->valid_ && !this->is_promised_() && this->breaker_[phase].allows_overload();
   }
   bool is_led() const { return HAS_LEADER && this->config_.led; }
   float breaker_used() const;
@@ -92,10 +115,9 @@ class Circuit {
   bool is_plausible_(float ampere) const;
   bool is_overdue_(uint32_t now) const;
   /// Its room is given, not measured: nothing in it comes and goes.
-  bool is_promised_() const { return this->silent_ || this->is_led(); }
+  bool is_promised_() const { return this->silent_ || this->is_led() || !this->has_meter(); }
   bool is_lost_(uint32_t now) const { return this->sense_.is_wrong() || this->is_overdue_(now); }
   void record_(uint32_t now);
-  void record_rooms_(uint32_t now);
 
   CircuitConfig config_{};
   float most_{0};  // A, as configured

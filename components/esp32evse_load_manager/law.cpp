@@ -221,22 +221,56 @@ Demand Law::demand_(const Charger &charger, uint32_t now) const {
   return demand;
 }
 
-/// What forbids a start, other than a lack of room.
+/// What forbids a start, whatever others take: of several obstacles the one that lasts longest.
 Why Law::obstacle_(const Charger &charger, uint32_t now) const {
+  Why last = this->narrow_(charger, now);
+  const auto lasts = [&last](Reason reason, uint16_t seconds, Next next = Next::NOTHING) {
+    if (seconds > last.seconds)
+      last = {reason, 0, 0, seconds, next};
+  };
   const uint32_t since = now - charger.switched;
   const uint32_t pause = this->settings_.min_off_ms;
   if (charger.starts > 0 && since < pause)
-    return {Reason::PAUSE_LASTS, 0, 0, static_cast<uint16_t>((pause - since) / 1000)};
+    lasts(Reason::PAUSE_LASTS, (pause - since + 999) / 1000, Next::TRIES);
   if (HAS_CAPACITY && this->quarter_.quarter() != 0 && charger.paused_in == this->quarter_.quarter())
-    return {Reason::CAPACITY};
+    lasts(Reason::CAPACITY, this->quarter_.seconds_left(), Next::TRIES);
   if (!HAS_SURPLUS || charger.mode != Mode::SOLAR)
-    return {Reason::NONE};
-  if (charger.starts >= SOLAR_STARTS && since < NIGHT_MS)
-    return {Reason::ENOUGH_STARTS};
-  if (this->account_.may_start())
-    return {Reason::NONE};
-  const uint16_t seconds = this->account_.starts_in(this->to_spare_);
-  return seconds < 600 ? Why{Reason::STARTS_SOON, 0, 0, seconds} : Why{Reason::WAITING_FOR_SUN};
+    return last;
+  if (charger.starts >= SOLAR_STARTS && since < NIGHT_MS) {
+    lasts(Reason::ENOUGH_STARTS, Why::NOT_IN_SIGHT);
+  } else if (!this->account_.may_start()) {
+    const uint16_t seconds = this->account_.starts_in(this->to_spare_);
+    seconds < 600 ? lasts(Reason::STARTS_SOON, std::max<uint16_t>(seconds, 1))
+                  : lasts(Reason::WAITING_FOR_SUN, Why::NOT_IN_SIGHT);
+  }
+  return last;
+}
+
+/// The circuit's phase that has not had room for a start for long enough, of several the one that will last.
+Why Law::narrow_(const Charger &charger, uint32_t now) const {
+  const PoolMask pools = this->pools_of_(charger);
+  const float needed = charger.minimum() + SPARE;
+  Why narrowest{Reason::NONE};
+  float least = 0;
+  for (uint8_t pool = 0; pool < this->circuits() * PHASES; pool++) {
+    const Circuit &circuit = this->circuits_[pool / PHASES];
+    const uint8_t phase = pool % PHASES;
+    if ((pools & pool_bit(pool)) == 0)
+      continue;
+    const uint16_t seconds = circuit.seconds_to_start(phase, needed, now);
+    const float room = circuit.room(phase);
+    if (seconds < narrowest.seconds || seconds == 0 || (seconds == narrowest.seconds && room >= least))
+      continue;
+    least = room;
+    narrowest = this->why_pool_(pool);
+    narrowest.seconds = seconds;
+    if (narrowest.reason != Reason::CIRCUIT_LIMIT)
+      continue;
+    narrowest.next = seconds == Why::NOT_IN_SIGHT ? Next::WAITS_FOR_ROOM : Next::STARTS;
+    if (seconds != Why::NOT_IN_SIGHT && circuit.has_gap(phase))
+      narrowest.reason = Reason::WATCHING;
+  }
+  return narrowest;
 }
 
 // --- what each gets ---------------------------------------------------------------------------------------------------
@@ -297,8 +331,9 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
     return;
   }
   order.valid = true;
-  if (this->takes_part_(charger) && this->is_starting_(charger)) {  // goes on as it was found, but never higher
-    order.why = {Reason::STARTING};
+  const Circuit *starting = this->starting_(charger);
+  if (this->takes_part_(charger) && starting != nullptr) {  // goes on as it was found, but never higher
+    order.why = {starting->is_led() ? Reason::WAITING_FOR_LEADER : Reason::STARTING};
     order.ampere = std::max(charger.draws ? std::min(order.ampere, this->bound_of_(charger)) : 0.0f, charger.minimum());
     return;
   }
@@ -308,37 +343,22 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
   }
   order.why = {charger.mode == Mode::OFF ? Reason::OFF
                : !charger.view.enabled   ? Reason::PAUSED_BY_YOU
+               : charger.view.holds      ? Reason::CHARGER_HOLDS
                                          : Reason::NO_VEHICLE};
   // Ready for a car, unless it would have to wait for the sun; its current is found when it has come.
-  order.run =
-      order.why.reason == Reason::NO_VEHICLE && charger.mode != Mode::SOLAR && this->narrow_pool_(charger) == NO_POOL;
+  order.run = charger.mode != Mode::OFF && charger.view.enabled && charger.mode != Mode::SOLAR &&
+              this->narrow_(charger, now).reason == Reason::NONE;
   order.ampere = charger.minimum();
   charger.available = 0;
   charger.switched = now;
 }
 
-/// One of the meters above it has not spoken yet.
-bool Law::is_starting_(const Charger &charger) const {
+const Circuit *Law::starting_(const Charger &charger) const {
   for (uint8_t i = 0; i < this->circuits(); i++) {
     if (charger.is_below(i) && this->circuits_[i].is_starting())
-      return true;
+      return &this->circuits_[i];
   }
-  return false;
-}
-
-/// The circuit's phase that had the least room in the last minutes, and not enough for the minimum; or NO_POOL.
-uint8_t Law::narrow_pool_(const Charger &charger) const {
-  const PoolMask pools = this->pools_of_(charger);
-  float least = charger.minimum() + SPARE;
-  uint8_t narrowest = NO_POOL;
-  for (uint8_t pool = 0; pool < this->circuits() * PHASES; pool++) {
-    const float room = this->circuits_[pool / PHASES].steady_room(pool % PHASES);
-    if ((pools & pool_bit(pool)) != 0 && room < least) {
-      least = room;
-      narrowest = pool;
-    }
-  }
-  return narrowest;
+  return nullptr;
 }
 
 void Law::run_(Charger &charger, const Share &share, const Share &lasting, uint32_t now) {
@@ -355,7 +375,7 @@ void Law::run_(Charger &charger, const Share &share, const Share &lasting, uint3
   const float rise = std::min(lasting.ampere - order.ampere, this->rise_(charger, now));
   const float old = order.ampere;
   order.ampere = std::min(order.ampere + std::max(rise, 0.0f), share.ampere);
-  order.why = this->why_running_(charger, share, lasting, order.ampere > old);
+  order.why = this->why_running_(charger, share, lasting, order.ampere > old, now);
 }
 
 /// A that the offer may rise by: only on new samples of all the circuits above, and slowly.
@@ -371,11 +391,8 @@ float Law::rise_(Charger &charger, uint32_t now) const {
 void Law::wait_(Charger &charger, const Share &lasting, uint32_t now) {
   charger.available = lasting.ampere;
   charger.order.ampere = charger.minimum();
-  const uint8_t narrow = this->narrow_pool_(charger);
   const Why obstacle = this->obstacle_(charger, now);
-  if (narrow != NO_POOL) {
-    charger.order.why = this->why_pool_(narrow);
-  } else if (obstacle.reason != Reason::NONE) {
+  if (obstacle.reason != Reason::NONE) {
     charger.order.why = obstacle;
   } else if (lasting.ampere > 0) {
     this->start_(charger, now);
@@ -403,6 +420,8 @@ void Law::pause_(Charger &charger, const Why &why, uint32_t now) {
   charger.order.run = false;
   charger.order.ampere = charger.minimum();
   charger.order.why = why;
+  if (why.reason == Reason::CIRCUIT_LIMIT)
+    charger.order.why.next = Next::WAITS_FOR_ROOM;
   charger.switched = now;
 }
 
@@ -428,7 +447,39 @@ Why Law::why_nothing_(const Share &share) const {
   return HAS_SURPLUS && share.bound_by == SURPLUS_POOL ? Why{Reason::WAITING_FOR_SUN} : this->why_pool_(share.bound_by);
 }
 
-Why Law::why_running_(const Charger &charger, const Share &share, const Share &lasting, bool rising) const {
+/// A that is ordered from a circuit's phase now.
+float Law::ordered_(uint8_t pool) const {
+  float ampere = 0;
+  for (uint8_t i = 0; i < this->chargers(); i++) {
+    if (this->chargers_[i].order.run && (this->pools_of_(this->chargers_[i]) & pool_bit(pool)) != 0)
+      ampere += this->chargers_[i].order.ampere;
+  }
+  return ampere;
+}
+
+/// Why it gets no more of this pool, and what will happen: it rises, or the breaker gets warm.
+Why Law::why_limited_(uint8_t pool, uint32_t now) const {
+  Why why = this->why_pool_(pool);
+  if (why.reason != Reason::CIRCUIT_LIMIT)
+    return why;
+  const Circuit &circuit = this->circuits_[why.circuit];
+  const float ordered = this->ordered_(pool);
+  why.seconds = circuit.seconds_to_rise(why.phase, ordered + 0.1f, now);
+  if (why.seconds != 0 && why.seconds != Why::NOT_IN_SIGHT) {
+    why.next = Next::RISES;
+    if (circuit.has_gap(why.phase))
+      why.reason = Reason::WATCHING;
+  } else if (const float seconds = circuit.seconds_of_overload(why.phase, ordered); seconds < 600) {
+    why.next = Next::PAUSES;
+    why.seconds = static_cast<uint16_t>(std::max(seconds, 0.0f));
+  }
+  return why;
+}
+
+Why Law::why_running_(const Charger &charger, const Share &share, const Share &lasting, bool rising,
+                      uint32_t now) const {
+  if (charger.view.holds && now - charger.switched >= READY_MS)
+    return {charger.view.time_is_up ? Reason::YOUR_TIME_LIMIT : Reason::CHARGER_HOLDS};
   if (HAS_SURPLUS && charger.mode == Mode::SOLAR && this->surplus_ < this->least_power_(charger)) {
     const uint16_t seconds = this->account_.stops_in(this->surplus_ - this->least_power_(charger));
     return {Reason::STOPS_SOON, 0, 0, seconds};
@@ -438,7 +489,7 @@ Why Law::why_running_(const Charger &charger, const Share &share, const Share &l
   const bool at_its_bound = charger.order.ampere > share.ampere - SPARE;
   const uint8_t bound_by = at_its_bound ? share.bound_by : lasting.bound_by;
   if (bound_by != NO_POOL)
-    return this->why_pool_(bound_by);
+    return this->why_limited_(bound_by, now);
   const float bound = std::min(charger.view.wish, charger.view.maximum);
   if (charger.order.ampere < bound)
     return {charger.draws ? Reason::CAR_TAKES_LESS : Reason::CAR_TAKES_NOTHING};
@@ -450,7 +501,7 @@ Why Law::why_running_(const Charger &charger, const Share &share, const Share &l
 bool Law::is_limiting() const {
   for (uint8_t i = 0; i < this->chargers(); i++) {
     const Why &why = this->chargers_[i].order.why;
-    if (why.reason >= Reason::METER_SILENT && why.reason <= Reason::PAUSE_LASTS)
+    if (why.reason >= Reason::WATCHING && why.reason <= Reason::PAUSE_LASTS)
       return true;
   }
   return false;

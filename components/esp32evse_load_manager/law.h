@@ -33,13 +33,13 @@ struct ChargerConfig {
 /// What is known of a charger now.
 struct ChargerView {
   bool online{false};
-  bool vehicle{false};    ///< one is connected
-  bool offering{false};   ///< the pilot offers energy (B2, C2, D2)
-  bool charging{false};   ///< C2, D2
-  bool contested{false};  ///< something else sets its current, too
-  bool enabled{true};     ///< a person's word: false pauses until a person says otherwise
-  float wish{63.0f};      ///< A, a person's upper bound
-  float maximum{63.0f};   ///< A, the charger's own
+  bool vehicle{false};     ///< one is connected
+  bool holds{false};       ///< it offers nothing, although it may: an error, a limit of its own
+  bool time_is_up{false};  ///< a person's time limit has been reached
+  bool contested{false};   ///< something else sets its current, too
+  bool enabled{true};      ///< a person's word: false pauses until a person says otherwise
+  float wish{63.0f};       ///< A, a person's upper bound
+  float maximum{63.0f};    ///< A, the charger's own
 };
 
 /// What the charger shall do.
@@ -69,6 +69,7 @@ class Law {
   static constexpr uint32_t LONGEST_STEP_MS = 15000;  ///< after a longer gap nothing rises
   static constexpr uint32_t TURN_MS = 900000;         ///< where not all fit
   static constexpr uint32_t IDLE_MS = 120000;         ///< a car that takes nothing for so long lets others go first
+  static constexpr uint32_t READY_MS = 10000;         ///< that a charger takes at most to offer what it is told to
   static constexpr uint32_t GRACE_MS = 30000;  ///< in which one that has fallen silent may still have its last share
   static constexpr uint32_t STALE_MS = 3000;   ///< what a charger of another node drew so long ago proves nothing
   static constexpr uint8_t SOLAR_STARTS = 8;   ///< of a car in a day
@@ -177,15 +178,18 @@ class Law {
   float bound_of_(const Charger &charger) const;
 
   // what each gets
-  bool is_starting_(const Charger &charger) const;
-  uint8_t narrow_pool_(const Charger &charger) const;
+  /// A circuit above it whose meter has not spoken yet, or null.
+  const Circuit *starting_(const Charger &charger) const;
+  Why narrow_(const Charger &charger, uint32_t now) const;
   void decide_(Charger &charger, const Share &share, const Share &lasting, uint32_t now);
   void run_(Charger &charger, const Share &share, const Share &lasting, uint32_t now);
   void wait_(Charger &charger, const Share &lasting, uint32_t now);
   void start_(Charger &charger, uint32_t now);
   void pause_(Charger &charger, const Why &why, uint32_t now);
   float rise_(Charger &charger, uint32_t now) const;
-  Why why_running_(const Charger &charger, const Share &share, const Share &lasting, bool rising) const;
+  Why why_running_(const Charger &charger, const Share &share, const Share &lasting, bool rising, uint32_t now) const;
+  Why why_limited_(uint8_t pool, uint32_t now) const;
+  float ordered_(uint8_t pool) const;
   Why why_pool_(uint8_t pool) const;
   Why why_nothing_(const Share &share) const;
 

@@ -202,7 +202,7 @@ void LoadManager::report_changes_() {
   for (uint8_t i = 0; i < this->charger_count_; i++) {
     const Why &why = this->law_.order(i).why;
     if (why.reason != this->reported_[i].reason || why.phase != this->reported_[i].phase ||
-        why.circuit != this->reported_[i].circuit) {
+        why.circuit != this->reported_[i].circuit || why.next != this->reported_[i].next) {
       ESP_LOGI(TAG, "Charger %u: %s, %.1f A", i + 1, this->reason(i),
                this->law_.order(i).run ? this->law_.order(i).ampere : 0.0f);
       this->reason_callback_.call(i, StringRef(this->reason(i)));

@@ -1,20 +1,25 @@
 #include "reason.h"
 
-#include <cstdio>
-#include <cstring>
-
 #include "parts.h"
 
 namespace esphome::esp32evse_load_manager {
 
-// In the order of Reason, each ended by a NUL; empty where a part is not configured.
+// In the order of Reason, each ended by a NUL; empty where a part is not configured. @ stands for the circuit and its
+// phase, # for the time.
 static constexpr char WORDS[] =
     "\0"
     "Waiting for the meter\0"
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_LEADER
+    "Waiting for the leader"
+#endif
+    "\0"
     "Switched off\0"
     "Paused by you\0"
     "Charger does not answer\0"
+    "Charger offers nothing: see its status\0"
+    "Your time limit\0"
     "No vehicle\0"
+    "Watching the meter\0"
     "Meter silent\0"
     "Meter does not see the car: check its unit\0"
     "Meter counts backwards: check its sign\0"
@@ -24,7 +29,7 @@ static constexpr char WORDS[] =
 #else
     "\0\0"
 #endif
-    "\0"  // the circuit's name
+    "@\0"
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_UNBALANCE
     "Unbalanced phases"
 #endif
@@ -39,15 +44,15 @@ static constexpr char WORDS[] =
     "\0"
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_SURPLUS
     "Waiting for sun\0"
-    "Starts in\0"
+    "Starts in # if the sun lasts\0"
     "Follows the sun\0"
-    "Stops in\0"
+    "Stops in # without more sun\0"
     "Enough starts for this session\0"
 #else
     "\0\0\0\0\0"
 #endif
     "Another charger first\0"
-    "Pause, tries again in\0"
+    "Pause\0"
     "Car takes less\0"
     "Car takes nothing\0"
     "Your limit\0"
@@ -55,24 +60,75 @@ static constexpr char WORDS[] =
     "Rising\0"
     "Charger's maximum";
 
-static const char *words_of(Reason reason) {
-  const char *words = WORDS;
-  for (auto skip = static_cast<uint8_t>(reason); skip > 0; skip--)
-    words += strlen(words) + 1;
-  return words;
+// In the order of Next.
+static constexpr char NEXT[] =
+    "\0"
+    ", waits for room\0"
+    ", starts in #\0"
+    ", tries again in #\0"
+    ", rises in #\0"
+    ", pauses in #";
+
+static const char *entry(const char *list, uint8_t place) {
+  for (; place > 0; place--) {
+    while (*list++ != '\0') {
+    }
+  }
+  return list;
 }
 
-void describe(const Why &why, const char *circuit, char *text, size_t size) {
-  const char *words = words_of(why.reason);
-  if (why.reason == Reason::CIRCUIT_LIMIT) {
-    snprintf(text, size, "%s L%u", circuit, why.phase + 1);
-  } else if (!has_time(why.reason)) {
-    snprintf(text, size, "%s", words);
-  } else if (why.seconds >= 60) {
-    snprintf(text, size, "%s %u min", words, (why.seconds + 59u) / 60u);
-  } else {
-    snprintf(text, size, "%s %u s", words, why.seconds);
+namespace {
+
+/// What does not fit is left out.
+class Writer {
+ public:
+  Writer(char *text, size_t size) : at_(text), end_(text + size - 1) {}
+  void finish() { *this->at_ = '\0'; }
+
+  void put(char letter) {
+    if (this->at_ < this->end_)
+      *this->at_++ = letter;
   }
+  void put(const char *text) {
+    while (*text != '\0')
+      this->put(*text++);
+  }
+  void put(uint16_t number) {
+    if (number >= 10)
+      this->put(static_cast<uint16_t>(number / 10));
+    this->put(static_cast<char>('0' + number % 10));
+  }
+  /// In steps of 10 s or of a minute, rounded up: each is a new state.
+  void put_time(uint16_t seconds) {
+    const bool long_one = seconds > 50;
+    this->put(static_cast<uint16_t>(long_one ? (seconds + 59u) / 60u : (seconds + 9u) / 10u * 10u));
+    this->put(long_one ? " min" : " s");
+  }
+
+ protected:
+  char *at_, *end_;
+};
+
+}  // namespace
+
+void describe(const Why &why, const char *circuit, char *text, size_t size) {
+  Writer writer(text, size);
+  const char *const parts[] = {entry(WORDS, static_cast<uint8_t>(why.reason)),
+                               entry(NEXT, static_cast<uint8_t>(why.next))};
+  for (const char *words : parts) {
+    for (; *words != '\0'; words++) {
+      if (*words == '#') {
+        writer.put_time(why.seconds);
+      } else if (*words == '@') {
+        writer.put(circuit);
+        writer.put(" L");
+        writer.put(static_cast<char>('1' + why.phase));
+      } else {
+        writer.put(*words);
+      }
+    }
+  }
+  writer.finish();
 }
 
 }  // namespace esphome::esp32evse_load_manager

@@ -8,11 +8,15 @@ namespace esphome::esp32evse_load_manager {
 /// Why a charger has the current that it has. The words are in reason.cpp, in this order.
 enum class Reason : uint8_t {
   NONE,
-  STARTING,  ///< no meter has spoken yet
-  OFF,       ///< mode
+  STARTING,            ///< no meter has spoken yet
+  WAITING_FOR_LEADER,  ///< nor has the leader
+  OFF,                 ///< mode
   PAUSED_BY_YOU,
   CHARGER_SILENT,
+  CHARGER_HOLDS,  ///< an error, a limit of its own, or an authorization that is missing
+  YOUR_TIME_LIMIT,
   NO_VEHICLE,
+  WATCHING,  ///< the meter has not spoken for long enough to know what comes and goes
   METER_SILENT,
   METER_BLIND,      ///< it does not see what the car takes
   METER_BACKWARDS,  ///< it counts what the car takes as if it came from the house
@@ -23,12 +27,12 @@ enum class Reason : uint8_t {
   DIMMED,
   CAPACITY,
   WAITING_FOR_SUN,
-  STARTS_SOON,  ///< with seconds
+  STARTS_SOON,
   FOLLOWS_SUN,
-  STOPS_SOON,     ///< with seconds
+  STOPS_SOON,
   ENOUGH_STARTS,  ///< in this session
   OTHER_FIRST,
-  PAUSE_LASTS,  ///< with seconds
+  PAUSE_LASTS,
   CAR_TAKES_LESS,
   CAR_TAKES_NOTHING,
   YOUR_LIMIT,
@@ -37,22 +41,23 @@ enum class Reason : uint8_t {
   CHARGER_MAXIMUM,
 };
 
-/// It says how many seconds it lasts.
-constexpr bool has_time(Reason reason) {
-  return reason == Reason::STARTS_SOON || reason == Reason::STOPS_SOON || reason == Reason::PAUSE_LASTS;
-}
+/// What will happen if everything stays as it is.
+enum class Next : uint8_t { NOTHING, WAITS_FOR_ROOM, STARTS, TRIES, RISES, PAUSES };
 
 struct Why {
+  static constexpr uint16_t NOT_IN_SIGHT = UINT16_MAX;
+
   Reason reason{Reason::STARTING};
   uint8_t circuit{0};
   uint8_t phase{0};
-  uint16_t seconds{0};
+  uint16_t seconds{0};  ///< until that happens
+  Next next{Next::NOTHING};
 
   bool operator==(const Why &) const = default;
 };
 
 /// Room for the longest text with its NUL.
-constexpr size_t MAX_REASON = 64;
+constexpr size_t MAX_REASON = 72;
 
 /// Writes the reason in words. `circuit` is the name of the circuit that limits.
 void describe(const Why &why, const char *circuit, char *text, size_t size);

@@ -172,7 +172,7 @@ def test_holds_the_minimum_while_the_breaker_is_cool_then_pauses():
     house.load = [26.0, 1.0, 1.0]
     house.run(60)
     assert not house.order.run
-    assert house.order.text == "Main fuse L1"
+    assert house.order.text == "Main fuse L1, waits for room"
 
 
 def test_starts_again_only_into_steady_room_and_from_the_minimum():
@@ -417,7 +417,7 @@ def test_a_limit_that_is_lowered_below_what_flows():
     house.law.limit(6.0)
     house.run(60)
     assert not house.order.run
-    assert house.order.text == "Main fuse L2"
+    assert house.order.text == "Main fuse L2, waits for room"
 
 
 def test_a_fallback_at_the_minimum_lets_a_car_start():

@@ -3,89 +3,13 @@
 from __future__ import annotations
 
 import random
-from contextlib import contextmanager
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
-from evse_host.simulator import Car, Charger
-from tests.e2e.conftest import start_charger, start_node  # noqa: F401  fixtures
-from tools.build import node as nodes
+from tests.balance.conftest import VOLTAGE, living
 
-HERE = Path(__file__).parent
-VOLTAGE = 230
 MINUTE = 60
-
-
-@pytest.fixture(scope="session")
-def program() -> Path:
-    return nodes.build(HERE / "house.yaml")
-
-
-class House:
-    """Gives the node a sample a second: the loads (A) and what the car takes."""
-
-    def __init__(self, node, charger) -> None:
-        self.node, self.charger = node, charger
-        self.loads = [2.0, 2.0, 2.0]
-        self.silent = False
-
-    def current(self) -> float:
-        return self.charger.call(lambda charger: charger.car.current if charger.point.state in ("C2", "D2") else 0.0)
-
-    def offer(self) -> float:
-        return self.charger.call(lambda charger: charger.value("CHCUR")[0] / 10)
-
-    def enabled(self) -> bool:
-        return bool(self.charger.call(lambda charger: charger.value("ENABLE")[0]))
-
-    def sample(self) -> None:
-        phases = self.charger.call(lambda charger: charger.car.phases)
-        for phase, load in enumerate(self.loads):
-            own = self.current() if phase < phases else 0.0
-            self.node.command(f"number.Meter L{phase + 1}", round((load + own) * VOLTAGE))
-
-    def live(self, seconds: int) -> None:
-        for _ in range(seconds):
-            if not self.silent:
-                self.sample()
-            self.node.run(1.0)
-
-    def live_until(self, condition, timeout: int = 300) -> None:
-        for _ in range(timeout):
-            if condition():
-                return
-            self.live(1)
-        raise AssertionError(f"not within {timeout} s; reason: {self.node.value('text_sensor.Reason')}")
-
-
-@pytest.fixture
-def firmware() -> str:
-    return "head"
-
-
-@pytest.fixture
-def charger(firmware, start_charger):  # noqa: F811
-    """A charger on which a car charges already: the node finds it so, and leaves it."""
-    charger = Charger(firmware=firmware, car=Car(plugged=True))
-    charger.advance_to(30.0)
-    return start_charger(charger)
-
-
-@pytest.fixture
-def house(program, start_node, charger):  # noqa: F811
-    return House(start_node(program, charger), charger)
-
-
-@contextmanager
-def living(program, charger, home):
-    """A house whose node dies at the end."""
-    with charger.node(program, home) as node:
-        node.connect()
-        house = House(node, charger)
-        house.live(5)
-        yield house
 
 
 def test_a_dummy_meter_is_told(charger, program, tmp_path):
@@ -93,13 +17,6 @@ def test_a_dummy_meter_is_told(charger, program, tmp_path):
     with living(program, charger, tmp_path) as house:
         house.live(10)
         assert "meter mode is `dummy`" in log_of(house)
-
-
-@pytest.fixture
-def charging(house):
-    house.live(5)
-    assert house.current() > 15.5
-    return house
 
 
 def reason(house) -> str:
@@ -120,7 +37,7 @@ def test_charges_within_the_limit_and_says_why(charging):
 def test_pauses_on_a_long_overload_and_comes_back(charging):
     charging.loads[0] = 27.0
     charging.live_until(lambda: not charging.enabled(), 60)
-    assert reason(charging) == "Main fuse L1"
+    assert reason(charging) == "Main fuse L1, waits for room"
     charging.loads[0] = 2.0
     charging.live_until(charging.enabled, 300)
     assert charging.offer() <= 7

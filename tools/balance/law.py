@@ -12,10 +12,14 @@ ALL = 0b111
 REASONS = [
     "NONE",
     "STARTING",
+    "WAITING_FOR_LEADER",
     "OFF",
     "PAUSED_BY_YOU",
     "CHARGER_SILENT",
+    "CHARGER_HOLDS",
+    "YOUR_TIME_LIMIT",
     "NO_VEHICLE",
+    "WATCHING",
     "METER_SILENT",
     "METER_BLIND",
     "METER_BACKWARDS",
@@ -39,12 +43,13 @@ REASONS = [
     "RISING",
     "CHARGER_MAXIMUM",
 ]
+NEXT = ("NOTHING", "WAITS_FOR_ROOM", "STARTS", "TRIES", "RISES", "PAUSES")
 _FLOATS = ctypes.c_float * 3
 
 
 class _Order(ctypes.Structure):
     _fields_ = [
-        *((name, ctypes.c_uint8) for name in ("valid", "run", "reason", "circuit", "phase")),
+        *((name, ctypes.c_uint8) for name in ("valid", "run", "reason", "circuit", "phase", "next")),
         ("seconds", ctypes.c_uint16),
         ("ampere", ctypes.c_float),
         ("available", ctypes.c_float),
@@ -60,6 +65,7 @@ class Order:
     circuit: int
     phase: int
     seconds: int
+    next: str
     available: float
     text: str
 
@@ -117,8 +123,11 @@ class Law:
     def capacity(self, watt: float) -> None:
         self._call("set_capacity", ctypes.c_float(watt))
 
-    def view(self, charger=0, online=True, vehicle=True, enabled=True, wish=63.0, maximum=16.0) -> None:
-        self._call("set_view", charger, online, vehicle, enabled, ctypes.c_float(wish), ctypes.c_float(maximum))
+    def view(
+        self, charger=0, online=True, vehicle=True, enabled=True, wish=63.0, maximum=16.0, holds=False, time_is_up=False
+    ) -> None:
+        amperes = map(ctypes.c_float, (wish, maximum))
+        self._call("set_view", charger, online, vehicle, enabled, *amperes, holds, time_is_up)
 
     def own(self, *ampere: float, charger=0) -> None:
         self._call("on_own", charger, _FLOATS(*ampere), self._ms)
@@ -133,10 +142,10 @@ class Law:
         flat = _Order()
         self._call("order", charger, ctypes.byref(flat))
         text = ctypes.create_string_buffer(64)
-        self._c.law_describe(flat.reason, flat.phase, flat.seconds, b"Main fuse", text)
+        self._c.law_describe(flat.reason, flat.phase, flat.seconds, flat.next, b"Main fuse", text)
         return Order(
             bool(flat.valid), bool(flat.run), flat.ampere, REASONS[flat.reason], flat.circuit, flat.phase, flat.seconds,
-            flat.available, text.value.decode(),
+            NEXT[flat.next], flat.available, text.value.decode(),
         )  # fmt: skip
 
     def house(self, phase: int, circuit=0) -> float:

@@ -16,7 +16,7 @@ Phases phases_of(const float *ampere) { return {{ampere[0], ampere[1], ampere[2]
 extern "C" {
 
 struct FlatOrder {
-  uint8_t valid, run, reason, circuit, phase;
+  uint8_t valid, run, reason, circuit, phase, next;
   uint16_t seconds;
   float ampere, available;
 };
@@ -51,13 +51,15 @@ void law_set_mode(Law *law, uint8_t charger, uint8_t mode) { law->set_mode(charg
 void law_set_dimmed(Law *law, uint8_t dimmed) { law->set_dimmed(dimmed != 0); }
 void law_set_capacity(Law *law, float watt) { law->quarter().set_limit(watt); }
 void law_set_view(Law *law, uint8_t charger, uint8_t online, uint8_t vehicle, uint8_t enabled, float wish,
-                  float maximum) {
+                  float maximum, uint8_t holds, uint8_t time_is_up) {
   ChargerView view;
   view.online = online != 0;
   view.vehicle = vehicle != 0;
   view.enabled = enabled != 0;
   view.wish = wish;
   view.maximum = maximum;
+  view.holds = holds != 0;
+  view.time_is_up = time_is_up != 0;
   law->set_view(charger, view);
 }
 void law_on_own(Law *law, uint8_t charger, const float *ampere, uint32_t now) {
@@ -69,19 +71,14 @@ void law_on_sample(Law *law, uint8_t circuit, const float *ampere, uint32_t now,
 void law_step(Law *law, uint32_t now, uint32_t epoch_s) { law->step(now, epoch_s); }
 void law_order(Law *law, uint8_t charger, FlatOrder *flat) {
   const Order &order = law->order(charger);
-  *flat = {order.valid,
-           order.run,
-           static_cast<uint8_t>(order.why.reason),
-           order.why.circuit,
-           order.why.phase,
-           order.why.seconds,
-           order.ampere,
-           law->available(charger)};
+  *flat = {order.valid,       order.run,       static_cast<uint8_t>(order.why.reason),
+           order.why.circuit, order.why.phase, static_cast<uint8_t>(order.why.next),
+           order.why.seconds, order.ampere,    law->available(charger)};
 }
 uint8_t law_is_limiting(Law *law) { return law->is_limiting() ? 1 : 0; }
 float law_house(Law *law, uint8_t circuit, uint8_t phase) { return law->circuit(circuit).house(phase); }
-void law_describe(uint8_t reason, uint8_t phase, uint16_t seconds, const char *circuit, char *text) {
-  describe({static_cast<Reason>(reason), 0, phase, seconds}, circuit, text, MAX_REASON);
+void law_describe(uint8_t reason, uint8_t phase, uint16_t seconds, uint8_t next, const char *circuit, char *text) {
+  describe({static_cast<Reason>(reason), 0, phase, seconds, static_cast<Next>(next)}, circuit, text, MAX_REASON);
 }
 uint32_t lease_wanted(uint32_t length, uint32_t current, uint32_t charging_time, uint32_t person) {
   return Lease(length).wanted(current, charging_time, person);

@@ -1,0 +1,101 @@
+"""A house with a node, a simulated charger and a meter that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from evse_host.simulator import Car, Charger
+from tests.e2e.conftest import start_charger, start_node  # noqa: F401  fixtures
+from tools.build import node as nodes
+
+HERE = Path(__file__).parent
+VOLTAGE = 230
+
+
+class House:
+    """Gives the node a sample a second: the loads (A) and what the car takes."""
+
+    def __init__(self, node, charger) -> None:
+        self.node, self.charger = node, charger
+        self.loads = [2.0, 2.0, 2.0]
+        self.silent = False
+
+    def current(self) -> float:
+        return self.charger.call(lambda charger: charger.car.current if charger.point.state in ("C2", "D2") else 0.0)
+
+    def offer(self) -> float:
+        return self.charger.call(lambda charger: charger.value("CHCUR")[0] / 10)
+
+    def enabled(self) -> bool:
+        return bool(self.charger.call(lambda charger: charger.value("ENABLE")[0]))
+
+    def sample(self) -> None:
+        phases = self.charger.call(lambda charger: charger.car.phases)
+        for phase, load in enumerate(self.loads):
+            own = self.current() if phase < phases else 0.0
+            self.node.command(f"number.Meter L{phase + 1}", round((load + own) * VOLTAGE))
+
+    def live(self, seconds: int) -> None:
+        for _ in range(seconds):
+            if not self.silent:
+                self.sample()
+            self.node.run(1.0)
+
+    def live_until(self, condition, timeout: int = 300) -> None:
+        for _ in range(timeout):
+            if condition():
+                return
+            self.live(1)
+        raise AssertionError(f"not within {timeout} s; reason: {self.node.value('text_sensor.Reason')}")
+
+    @property
+    def reason(self) -> str:
+        return self.node.value("text_sensor.Reason")
+
+    def set(self, name: str, value: int) -> None:
+        """Something else than the node sets a value of the charger."""
+        self.charger.call(lambda charger: charger.set(name, value))
+
+
+@pytest.fixture(scope="session")
+def program() -> Path:
+    return nodes.build(HERE / "house.yaml")
+
+
+@pytest.fixture
+def firmware() -> str:
+    return "head"
+
+
+@pytest.fixture
+def charger(firmware, start_charger):  # noqa: F811
+    """A charger on which a car charges already: the node finds it so, and leaves it."""
+    charger = Charger(firmware=firmware, car=Car(plugged=True))
+    charger.advance_to(30.0)
+    return start_charger(charger)
+
+
+@pytest.fixture
+def house(program, start_node, charger):  # noqa: F811
+    return House(start_node(program, charger), charger)
+
+
+@contextmanager
+def living(program, charger, home) -> Iterator[House]:
+    """A house whose node dies at the end."""
+    with charger.node(program, home) as node:
+        node.connect()
+        house = House(node, charger)
+        house.live(5)
+        yield house
+
+
+@pytest.fixture
+def charging(house):
+    house.live(5)
+    assert house.current() > 15.5
+    return house
