@@ -275,7 +275,7 @@ CONFIG_SCHEMA = cv.All(
                 cv.Schema(
                     {
                         cv.Optional(CONF_START_ENERGY, default="40Wh"): _energy(CONF_START_ENERGY),
-                        cv.Optional(CONF_STOP_ENERGY, default="300Wh"): _energy(CONF_STOP_ENERGY),
+                        cv.Optional(CONF_STOP_ENERGY, default="150Wh"): _energy(CONF_STOP_ENERGY),
                         cv.Optional(CONF_GRID_ALLOWANCE, default="0W"): _power(CONF_GRID_ALLOWANCE, 0, 5000),
                     }
                 ),

@@ -161,7 +161,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("chargers", "min_current", "current", "6 A, or what the car needs to start", "6A"),
     Option("chargers", "mode", "word", "until a person chooses one: " + ", ".join(MODES), "fast"),
     Option("surplus", "start_energy", "energy", "left over above the minimum before a start", "40Wh"),
-    Option("surplus", "stop_energy", "energy", "borrowed below the minimum before a stop", "300Wh"),
+    Option("surplus", "stop_energy", "energy", "borrowed below the minimum at least before a stop; it goes on while the mean of about 20 min is above 90 % of the minimum", "150Wh"),
     Option("surplus", "grid_allowance", "power", "from the grid that counts as sun", "0W"),
     Option("dimming", "binary_sensor", "ID", "on: the grid operator dims"),
     Option("dimming", "limit", "power", "for all chargers together, at least 4.2 kW", "4.2kW"),

@@ -87,7 +87,7 @@ void Law::update_surplus_(float seconds) {
   if (!this->circuits_[0].is_valid())
     return;
   this->account_.save(next > 0 ? this->to_spare_ : -1e6f, seconds);
-  this->account_.borrow(least > 0 ? this->surplus_ - least : 1e6f, seconds);
+  this->account_.borrow(this->surplus_, least, seconds);
 }
 
 void Law::update_quarter_(uint32_t epoch_s, float seconds) {
@@ -481,8 +481,8 @@ Why Law::why_running_(const Charger &charger, const Share &share, const Share &l
   if (charger.view.holds && now - charger.switched >= READY_MS)
     return {charger.view.time_is_up ? Reason::YOUR_TIME_LIMIT : Reason::CHARGER_HOLDS};
   if (HAS_SURPLUS && charger.mode == Mode::SOLAR && this->surplus_ < this->least_power_(charger)) {
-    const uint16_t seconds = this->account_.stops_in(this->surplus_ - this->least_power_(charger));
-    return {Reason::STOPS_SOON, 0, 0, seconds};
+    const uint16_t seconds = this->account_.stops_in(this->surplus_);
+    return seconds == Why::NOT_IN_SIGHT ? Why{Reason::FOLLOWS_SUN} : Why{Reason::STOPS_SOON, 0, 0, seconds};
   }
   if (rising && lasting.ampere > charger.order.ampere)
     return {Reason::RISING};

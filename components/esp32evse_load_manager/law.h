@@ -54,7 +54,7 @@ struct Settings {
   uint32_t min_off_ms{120000};  ///< a pause lasts at least so long
   float dimming{0};             ///< W for all chargers while dimmed
   float unbalance{0};           ///< A that one phase may carry more than another
-  SurplusConfig surplus{40, 300, 0};
+  SurplusConfig surplus{40, 150, 0};
 };
 
 /// The load manager's law: samples, the chargers' own currents and the time in, an order for each charger out.
