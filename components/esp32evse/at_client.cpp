@@ -167,7 +167,7 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
   } else if (is_read_back) {
     this->command_.matched = Wishes::matches_number(*wish, command, values, this->now_);
   } else if (kept != nullptr && this->command_.task == Task::KEPT_READ && asked) {
-    this->command_.matched = values[0].number == kept->value();
+    this->command_.matched = kept->is_held_by(static_cast<uint32_t>(values[0].number));
   }
   if (this->may_tell_(row, values, sum)) {
     if (!command.has(LINES))
@@ -588,8 +588,8 @@ void AtClient::end_wish_(Wish *wish, WishEnd end) {
     this->listener_->on_raw_result(held);
     return;
   }
-  if (Kept *kept = this->find_kept_(row); kept != nullptr && held)
-    kept->prove(number);
+  if (Kept *kept = this->find_kept_(row); kept != nullptr)
+    held ? kept->prove(number) : kept->doubt(number);
   if (held) {
     this->wishes_.pauses.after_success(row);
   } else if (end == WishEnd::REFUSED && kind != Wish::Kind::RUN) {

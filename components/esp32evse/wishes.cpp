@@ -322,6 +322,18 @@ void Kept::prove(uint32_t value) {
   this->value_ = value;
 }
 
+void Kept::doubt(uint32_t value) {
+  this->was_heard_ = true;  // a wish and a read that shows it are two
+  this->heard_ = value;
+  this->attempt.check_first();
+}
+
+bool Kept::is_held_by(uint32_t value) {
+  if (this->was_heard_ && this->heard_ == value)
+    this->value_ = value;
+  return this->value_ == value;
+}
+
 void Kept::on_restart() {
   this->was_heard_ = false;
   if (!this->known_)

@@ -179,6 +179,10 @@ class Kept {
   /// False: it is to be read once more.
   bool hear(uint32_t value);
   void prove(uint32_t value);
+  /// Somebody wished for this value, and nobody knows whether the charger holds it.
+  void doubt(uint32_t value);
+  /// Whether the charger's value needs no putting back: it is the kept one, or what was wished for last.
+  bool is_held_by(uint32_t value);
   void on_restart();
   /// The charger will not have it.
   void give_up() { this->lost_ = this->known_ = false; }

@@ -132,6 +132,8 @@ class Watch {
     std::string heard;              // of a setting that is kept
     std::vector<std::string> kept;  // values that may be put back after a restart: heard twice, or proven
     bool may_restore{false};
+    std::optional<std::string> failed;  // the last wish that did not hold, as far as anybody knows
+    std::string read;                   // what the last read has shown
     bool unsupported{false};
     bool shown_since_read{false};  // the wish's value, in answer to the read in flight
     bool held{false};              // and that read has ended
@@ -311,6 +313,7 @@ inline void Watch::check_write_(uint8_t row, std::string_view argument) {
   if (!state.wish) {
     const bool known = std::find(state.kept.begin(), state.kept.end(), argument) != state.kept.end();
     require(state.may_restore && known, "a write that nobody asked for");
+    require(state.failed != state.read, "a kept setting undoes a newer wish that the charger holds after all");
     return;
   }
   Wish &wish = *state.wish;
@@ -423,8 +426,14 @@ inline void Watch::on_value_line_(std::string_view name, std::string_view text) 
     }
     if (state.wish && this->read_row_ == row && this->in_flight_)
       state.shown_since_read = this->fulfils_(meant, *state.wish, text, *this->line_fields_);
-    if (this->keeps_settings_ && (meant.traits & esphome::esp32evse::LIVE) != 0)
-      this->keep_(state, std::to_string((*this->line_fields_)[0].number));  // `00` is written as `0`
+    if (this->keeps_settings_ && (meant.traits & esphome::esp32evse::LIVE) != 0) {
+      const std::string value = std::to_string((*this->line_fields_)[0].number);  // `00` is written as `0`
+      if (this->in_flight_ && this->read_row_ == row)
+        state.read = value;
+      if (state.failed == value)
+        state.kept.push_back(value);
+      this->keep_(state, value);
+    }
     return;
   }
 }
@@ -507,8 +516,12 @@ inline void Watch::on_done(uint8_t row, bool success) {
     return;
   }
   require(state.wish || state.may_restore, "nobody waits for this");
-  state.may_restore = false;
   const std::optional<Wish> wish = std::exchange(state.wish, std::nullopt);
+  state.failed.reset();
+  if (!wish || success)
+    state.may_restore = false;
+  else
+    state.failed = wish->argument;
   if (!wish || !success)
     return;
   const Row &meant = *this->rows_[row];
@@ -528,6 +541,7 @@ inline void Watch::on_reboot() {
     State &state = this->states_[row];
     state.unsupported = false;
     state.heard.clear();
+    state.failed.reset();
     state.may_restore |= this->keeps_settings_ && (this->rows_[row]->traits & esphome::esp32evse::LIVE) != 0;
   }
 }

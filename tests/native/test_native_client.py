@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 
@@ -98,6 +99,35 @@ def test_a_refused_wish_does_not_cost_what_is_kept(program: Program) -> None:
     bench.ask("write CHCUR 600")
     bench.run(6000)
     assert "CHCUR refused" in bench.ends
+    assert_put_back(bench)
+
+
+def test_a_wish_that_the_charger_took_but_nobody_read_back_is_not_undone(program: Program) -> None:
+    bench = paused(program)
+    bench.restart()
+    bench.run(2500)
+    bench.ask("write CHCUR 60")
+    while "CHCUR=60" not in bench.writes:
+        bench.run(1)
+    bench.spoil = lambda data: re.sub(rb"\n\+CHCUR=\d+\n(\nOK\n)?", b"", data)
+    bench.run(32_000)
+    assert bench.ends[0] == "CHCUR unanswered" and bench.held("CHCUR") == 60
+    bench.spoil = lambda data: data
+    bench.run(8000)
+    assert bench.held("CHCUR") == 60 and bench.shown("CHCUR")[-1] == "60"
+    bench.restart()
+    bench.run(6000)
+    assert bench.held("CHCUR") == 60
+
+
+def test_a_wish_that_never_left_does_not_cost_what_is_kept(program: Program) -> None:
+    bench = paused(program)
+    bench.charger.power_off(bench.client.now / 1000)
+    bench.run(10_000)
+    bench.ask("write CHCUR 60")
+    bench.power_off(40_000)
+    bench.run(8000)
+    assert "CHCUR expired" in bench.ends
     assert_put_back(bench)
 
 
