@@ -16,6 +16,7 @@ from evse_host.simulator import Car, Charger, Faults, PtyServer, TcpServer
 from evse_host.simulator.server import Wire
 
 READY = b"\n\nRDY\n\0"
+PATIENCE_S = 30  # s: a busy computer answers late
 
 
 def exchange(port, data=b"AT\n"):
@@ -24,7 +25,7 @@ def exchange(port, data=b"AT\n"):
 
 
 def open_port(where):
-    return serial.serial_for_url(str(where), 115200, timeout=5)
+    return serial.serial_for_url(str(where), 115200, timeout=PATIENCE_S)
 
 
 def test_a_pty_with_a_link(tmp_path):
@@ -62,12 +63,12 @@ def test_what_a_client_left_unread_is_not_for_the_next():
         leaver = os.open(server.path, os.O_RDWR | os.O_NOCTTY)
         os.write(leaver, b"AT+CMD\n")
         server.wait_for(lambda charger: charger.journal.commands)
-        assert select.select([leaver], [], [], 5)[0]
+        assert select.select([leaver], [], [], PATIENCE_S)[0]
         os.close(leaver)
         server.wait_for(lambda _: not server._port._connected)
         newcomer = os.open(server.path, os.O_RDWR | os.O_NOCTTY)
         os.write(newcomer, b"AT\n")
-        assert select.select([newcomer], [], [], 5)[0]
+        assert select.select([newcomer], [], [], PATIENCE_S)[0]
         assert os.read(newcomer, 1) == b"\n" and os.read(newcomer, 3) == b"OK\n"
         os.close(newcomer)
 

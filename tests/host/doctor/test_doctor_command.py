@@ -43,7 +43,8 @@ def test_the_round_trip_is_measured(start_charger):
     code, findings = examine(start_charger().path, 60)
     data = findings["round trip"]["data"]
     assert code == 0 and data["count"] == 60
-    assert data["wire"] < data["min"] <= data["median"] <= data["p95"] <= data["p99"] <= data["max"]
+    # A simulator that a busy computer woke late makes up for it: one answer may come faster than the wire is.
+    assert data["min"] <= data["median"] <= data["p95"] <= data["p99"] <= data["max"] and data["wire"] < data["median"]
     assert 200 < findings["pushes"]["data"]["median"] < 320
 
 
