@@ -212,7 +212,7 @@ def test_secrets_come_from_the_environment_or_a_file(tmp_path, monkeypatch):
     ("line", "expected"),
     [
         ("password: !env NOT_THERE", ":8: the environment variable NOT_THERE is not set"),
-        ("password: !file not-there", "not-there: no such file or directory"),
+        ("password: !file not-there", "there is no such file"),
         ("password: !file empty", "empty: its first line is empty"),
         ("password: !secret x", "could not determine a constructor for the tag '!secret'"),
     ],

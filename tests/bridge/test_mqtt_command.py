@@ -98,7 +98,7 @@ def test_a_charger_that_is_not_there_yet_is_offline(broker, tmp_path):
         (["--broker", f"mqtt://me%3A{SECRET}%40broker"], "broker: this is no name and no address of a computer"),
         (["--interval", f"mqtt://me:{SECRET}@broker"], "Invalid value for '--interval': 'mqtt://***"),
         ([f"mqtt://me:{SECRET}@broker"], "Got unexpected extra argument"),
-        (["--username", "me", "--password-file", "/nonexistent"], "/nonexistent: no such file or directory"),
+        (["--username", "me", "--password-file", "/nonexistent"], "--password-file: there is no such file"),
         (["--broker", "mqtts://broker", "--ca-file", "/nonexistent"], "ca file /nonexistent: no such file"),
         (["--broker", "mqtts://broker", "--ca-file", "/etc/hostname"], "ca file /etc/hostname:"),
     ],

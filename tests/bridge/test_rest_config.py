@@ -133,6 +133,14 @@ def test_a_maximum_and_the_current_below_it_in_one_object(server, client):
     assert orders(server) == ["MAXCHCUR=16", "DEFCHCUR=120", "MAXCHCUR=32", "DEFCHCUR=300"]
 
 
+def test_a_lower_maximum_beside_the_current_of_now_writes_nothing(server, client):
+    """As the charger's own page sends it: the whole object, of which a person has changed the maximum."""
+    whole = client.get(f"{API}/config/evse").json()
+    answer = post(client, "config/evse", json.dumps(whole | {"maxChargingCurrent": 16}))
+    assert answer.status_code == 400 and "defaultChargingCurrent: 32.0 is out of range, 6 to 16 A" in answer.text
+    assert orders(server) == []
+
+
 @pytest.mark.parametrize("path", ["state", "config/evse"])
 def test_what_get_gave_can_be_sent_back_when_the_maximum_was_lowered(server, client, path):
     server.inject(lambda faults: faults.change_setting("MAXCHCUR", 20))

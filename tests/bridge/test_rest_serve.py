@@ -108,7 +108,7 @@ def test_nobody_else_is_served_without_credentials(listen):
             ["--user", "owner"],
             "--user owner: its password is missing: add --password-file FILE, or set EVSE_HTTP_PASSWORD",
         ),
-        (["--user", "owner", "--password-file", "/none"], "/none: no such file or directory"),
+        (["--user", "owner", "--password-file", "/none"], "--password-file: there is no such file"),
         (["--user", "a:b"], "--user a:***: a name in HTTP has no colon; the password has a place of its own"),
         (
             ["--user", "a:b", "--password-file", "PASSWORD"],

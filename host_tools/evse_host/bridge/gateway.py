@@ -149,9 +149,12 @@ class Gateway:
             self.bridges.append(watch_connection(bridge, charger, then, who))
 
     def _secret(self, secret: Secret | None, file: str) -> str:
-        if file:
+        if not file:
+            return secret.value if secret else ""
+        try:
             return read_secret(self._folder / file)
-        return secret.value if secret else ""
+        except UsageError as error:
+            raise UsageError(f"password_file: {error}") from None
 
     def _path(self, file: str) -> str:
         return str(self._folder / file) if file else ""

@@ -48,8 +48,12 @@ class Snapshot:
         return fields[index] if index < len(fields) else None
 
     def after(self, name: str, value: Scalar) -> Snapshot:
-        """As if it were written, in wire units: what is checked behind it may depend on it."""
-        return replace(self, values={**self.values, name: (value,)})
+        """As if it were written, in wire units: what is checked behind it may depend on it. Behind another maximum
+        nobody knows which currents the charger holds."""
+        kept = dict(self.values)
+        if name == "MAXCHCUR" and kept.get(name) != (value,):
+            kept = {key: fields for key, fields in kept.items() if key not in ("CHCUR", "DEFCHCUR")}
+        return replace(self, values={**kept, name: (value,)})
 
     def flag(self, name: str) -> bool | None:
         value = self.get(name)

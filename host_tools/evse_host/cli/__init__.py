@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import signal
 import sys
 from typing import Any
@@ -85,7 +86,7 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo(error.ctx.get_help())
         return 0
     except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
+        return _fail(_without_arguments(error.format_message()), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:
@@ -93,6 +94,12 @@ def run(arguments: list[str] | None = None) -> int:
     except OSError as error:  # a full disk, for example
         _stop_output()
         return _fail(f"{error.filename or 'output'}: {error.strerror}", 1)
+
+
+def _without_arguments(message: str) -> str:
+    """What click says of an argument too many: people type passwords there, behind a network's or a user's name."""
+    many = re.match(r"Got unexpected extra arguments? \(", message)
+    return f"{many[0][:-2]}; not repeated here, for it may be a secret. See --help" if many else message
 
 
 def _fail(message: str, code: int) -> int:

@@ -123,7 +123,7 @@ def thingsboard(
         _print(session, lambda snapshot: {words.TELEMETRY_TOPIC: json.dumps(words.telemetry(snapshot))})
         return None
     shells, link = _import()
-    token = secret(token_file, "EVSE_THINGSBOARD_TOKEN")
+    token = secret(token_file, "EVSE_THINGSBOARD_TOKEN", "--token-file")
     where = link.Broker.parse(_chosen(broker), token, ca_file=ca_file or "")
     return run_connected(session, lambda charger: shells.ThingsBoardBridge(charger, where, interval), f"broker {where}")
 

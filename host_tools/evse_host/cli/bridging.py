@@ -35,9 +35,14 @@ def needs(extra: str, what: str) -> UsageError:
     return UsageError(f"{what} needs more packages: {how_to_add(extra)}")
 
 
-def secret(file: str | None, variable: str) -> str:
-    """The first line of a file, or the variable, or nothing. Raises UsageError."""
-    return read_secret(Path(file)) if file else first_line(os.environ.get(variable, ""))
+def secret(file: str | None, variable: str, option: str = "--password-file") -> str:
+    """The first line of the file that ``option`` names, or the variable, or nothing. Raises UsageError."""
+    if not file:
+        return first_line(os.environ.get(variable, ""))
+    try:
+        return read_secret(Path(file))
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from None
 
 
 def state_dir_option(function: Function) -> Function:

@@ -28,6 +28,45 @@ def test_an_address_with_a_password(arguments, tmp_path):
     assert SECRET not in ran.out + ran.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    ["serve --user me --password-file {}", "serve --user me --password-file={}/x", "serve {}", "wifi connect home {}",
+     "serve --user me --password-file " + 300 * "x" + "{}", "wifi connect home x {}", "gateway config.yaml {}",
+     "bridge mqtt --broker mqtt://b --username me --password-file {}", "bridge thingsboard --broker mqtt://b {}",
+     "bridge thingsboard --broker mqtt://b --token-file {}", "bridge ocpp --url ws://x/y --id A --password-file {}",
+     "serve --password {}", "bridge mqtt --password={}", "bridge thingsboard --token {}", "modbus {} x"],
+)  # fmt: skip
+def test_a_password_where_none_belongs(arguments):
+    """Instead of its file's name, behind what a command takes, behind an option that is none."""
+    ran = run("--port", "/nowhere", *arguments.format(SECRET).split())
+    assert ran.code == 2 and ran.err.count("\n") == 1
+    assert SECRET not in ran.out + ran.err
+
+
+def test_the_name_of_a_file_that_is_there_is_told(tmp_path):
+    (tmp_path / "empty").touch()
+    for file, reason in ((tmp_path, "is a directory"), (tmp_path / "empty", "its first line is empty")):
+        ran = run("--port", "/nowhere", "serve", "--user", "me", "--password-file", str(file))
+        assert ran.err == f"evse-host: --password-file: {file}: {reason}\n"
+
+
+@pytest.mark.parametrize(
+    ("bridge", "where"),
+    [
+        (f"{{type: mqtt, broker: mqtt://x, username: me, password_file: {SECRET}}}", "bridges.1: password_file"),
+        (f"{{type: mqtt, broker: mqtt://x, username: me, password: !file {SECRET}}}", "config.yaml:3"),
+        (f'{{type: mqtt, broker: mqtt://x, username: me, password: !file "{SECRET}\\0"}}', "config.yaml:3"),
+        (f"{{type: thingsboard, broker: mqtt://x, tokens: {{a: !file {SECRET}}}}}", "config.yaml:3"),
+    ],
+)
+def test_a_password_as_a_file_of_the_gateway(bridge, where, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text(f"chargers: {{a: {{port: x}}}}\nbridges:\n- {bridge}\n")
+    ran = run("gateway", str(config), "--check")
+    assert ran.code == 2 and where in ran.err and "there is no such file" in ran.err
+    assert SECRET not in ran.out + ran.err
+
+
 def test_an_address_that_works_is_not_in_what_people_send_to_others(tmp_path):
     with TcpServer(Charger()) as server:
         port = f"socket://me:{SECRET}@{server.host}:{server.port}"
