@@ -130,6 +130,17 @@ def test_199_half_requests_lock_nobody_out(start, monkeypatch):
         wait_until(lambda: httpx.get(f"{server.url}/api/v1/state").status_code == 200, "there is room again")
 
 
+@pytest.mark.parametrize("part", [b"", b"GET /api/v1/state HTTP/1.1\r\nHost:"], ids=["nothing", "half a head"])
+def test_any_number_of_half_requests_locks_nobody_out(start, monkeypatch, part):
+    """Not even for the time that a request may take."""
+    monkeypatch.setattr(rest_server, "MOST_CONNECTIONS", 20)
+    server = start()
+    with ExitStack() as opened:
+        for _ in range(3 * rest_server.MOST_CONNECTIONS):
+            opened.enter_context(connect(server)).sendall(part)
+        assert httpx.get(f"{server.url}/api/v1/state").status_code == 200
+
+
 def test_who_rests_longest_gives_way(start, monkeypatch):
     """Two hundred apps that asked once and keep their connections do not lock out the next."""
     monkeypatch.setattr(rest_server, "MOST_CONNECTIONS", 5)

@@ -103,8 +103,7 @@ class _Connection(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        if len(self.connections) >= MOST_CONNECTIONS:
-            self._make_room()
+        self._make_room()
         self._begin_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -145,15 +144,21 @@ class _Connection(H11Protocol):
         self._deadline = None
 
     def _give_up(self) -> None:
-        _log.debug("%s has not sent a request within %g s", self.client, REQUEST_S)
+        _log.debug("%s has not sent its request in time, %g s at most", self.client, REQUEST_S)
         self.transport.close()
 
     def _make_room(self) -> None:
-        """Whoever has asked and rests longest gives way."""
+        """Of too many, whoever has asked and rests longest gives way, or who has been at a request longest."""
         connections: Iterable[Any] = self.connections  # all of them of this class
-        resting = [one for one in connections if one.timeout_keep_alive_task is not None]
+        there = [one for one in connections if not one.transport.is_closing()]
+        if len(there) < MOST_CONNECTIONS:
+            return
+        resting = [one for one in there if one.timeout_keep_alive_task is not None]
+        asking = [one for one in there if one._deadline is not None]
         if resting:
             min(resting, key=lambda one: one.timeout_keep_alive_task.when()).timeout_keep_alive_handler()
+        elif asking:
+            min(asking, key=lambda one: one._deadline.when())._give_up()
 
 
 class _Server(uvicorn.Server):
