@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from evse_host.bridge import home_assistant, mqtt_link
 from evse_host.bridge import home_assistant_discovery as discovery
-from evse_host.bridge import mqtt_link
 from evse_host.bridge.mqtt import HomeAssistantBridge
 from evse_host.bridge.mqtt_link import Broker
 
@@ -104,6 +104,17 @@ def test_nothing_is_sent_twice_but_after_the_interval(still, start, broker, clie
     assert last[0].payload == last[1].payload == last[2].payload
     assert 0.9 < last[1].at - last[0].at < 1.4 and 0.9 < last[2].at - last[1].at < 1.4
     assert len(client.on("slow/availability")) == 1
+
+
+def test_a_last_will_that_comes_late_does_not_last(start, broker, client, monkeypatch):
+    """Of the connection before, which the broker gives up only now."""
+    monkeypatch.setattr(home_assistant, "AVAILABILITY_S", 1.0)
+    start(broker.uri, interval=1.0)
+    client.wait("evse/availability", lambda heard: heard.payload == "online")
+    before = len(client.heard)
+    client.publish("evse/availability", "offline", retain=True)
+    client.wait("evse/availability", lambda heard: heard.payload == "offline", after=before)
+    assert client.wait("evse/availability", lambda heard: heard.payload == "online", after=before)
 
 
 def test_a_changed_maximum_changes_the_slider(bridge, client, server):

@@ -15,6 +15,8 @@ from . import home_assistant_discovery
 from .snapshot import Snapshot
 
 INTERVAL_S = 5.0  # between two states that are the same
+#: Between two that say that we are there: the last will of a connection before may come after the first.
+AVAILABILITY_S = 30.0
 PREFIX = "homeassistant"  # of discovery
 BIRTH = "online"
 ONLINE, OFFLINE = "online", "offline"

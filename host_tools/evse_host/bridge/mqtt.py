@@ -74,6 +74,7 @@ class HomeAssistantBridge(_Bridge):
         self._sent: dict[str, str] = {}
         self._pace = Pace()
         self._again = 0.0  # when the state is sent although nothing has changed
+        self._greet = 0.0  # and the availability
         link = MqttLink(
             broker, self._log, client_id=f"evse-host-{identifier}",
             subscriptions=(*self._commands, self._birth_topic),
@@ -95,6 +96,9 @@ class HomeAssistantBridge(_Bridge):
         now, state_topic = time.monotonic(), home_assistant.state_topic(self._id)
         if now >= self._again:
             self._send_state_again()
+        if now >= self._greet:
+            self._sent.pop(home_assistant.availability_topic(self._id), None)
+            self._greet = now + max(self._interval, home_assistant.AVAILABILITY_S)
         snapshot = self._charger.snapshot
         told = self._pace.paced(home_assistant.state(snapshot), now)
         messages = home_assistant.messages(self._id, snapshot, self._discovery, self._prefix, told)
@@ -104,7 +108,7 @@ class HomeAssistantBridge(_Bridge):
                 self._link.publish(Message(topic, payload, retain=True))
                 if topic == state_topic:
                     self._again = now + self._interval
-        return min(self._again, self._pace.due)
+        return min(self._again, self._greet, self._pace.due)
 
     def _received(self, topic: str, payload: bytes) -> None:
         if topic == self._birth_topic:
