@@ -20,9 +20,9 @@ listed() {
   sed -n "$1" tools/debian-packages.txt | sed 's/#.*//'
 }
 
-absent() {
+absent() { # a program of that name does, too: Node.js need not be Debian's, and Debian's npm cannot live beside another
   for package in $(listed "$1"); do
-    dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q 'ok installed' || printf '%s ' "$package"
+    command -v "$package" >/dev/null || dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q 'ok installed' || printf '%s ' "$package"
   done
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from esphome import wizard
 
 from tests.examples import configs
 from tools.docs import pages as docs
@@ -150,3 +151,69 @@ def test_packages_that_the_readme_takes_from_git_exist():
     for file in files:
         path, variables = (file, {}) if isinstance(file, str) else (file["path"], file["vars"])
         assert set(variables) <= set(configs.load(text(path))["substitutions"])
+
+
+# --- a builder's first node -------------------------------------------------------------------------------------------
+
+
+def new_device(directory: Path) -> str:
+    """What ESPHome's own dashboard writes for a new device."""
+    (directory / "secrets.yaml").write_text("wifi_ssid: home\nwifi_password: longenough\n")
+    return wizard.wizard_file(
+        type="basic", name="evse", friendly_name="EVSE", platform="ESP32", board="esp32dev",
+        ssid="!secret wifi_ssid", psk="!secret wifi_password",
+        api_encryption_key="cmVwbGFjZSB0aGlzIHdpdGggeW91ciBvd24ga2V5ISE=", ota_password="0" * 32,
+    )  # fmt: skip
+
+
+def test_the_ten_lines_in_a_new_device(tmp_path):
+    """With the component beside it, as docs/esphome-add-on.md says for who has no address on GitHub."""
+    ten = next(block for block in blocks("README.md") if "packages:" not in block)
+    (beside,) = (block for block in blocks("docs/esphome-add-on.md") if "external_components:" in block)
+    lines = ten.replace(re.match(r"external_components:\n(  .*\n)+", ten)[0], beside)
+    assert beside in lines and "OWNER" not in lines
+    (tmp_path / "components").symlink_to(configs.ROOT / "components")
+    config = tmp_path / "evse.yaml"
+    config.write_text(f"{new_device(tmp_path)}\n{lines}", encoding="utf-8")
+    found = configs.resolved(config)
+    assert [block["platform"] for block in found["sensor"]] == ["esp32evse"]
+    assert found["uart"][0]["tx_pin"]["number"] == 17
+
+
+EVERY_TEXT = [
+    configs.ROOT / "README.md",
+    *sorted((configs.ROOT / "docs").rglob("*.md")),
+    *sorted(configs.EXAMPLES.rglob("*.yaml")),
+]
+#: Projects of others that are named by their address.
+OTHERS = {"dzurikmiroslav/esp32-evse", "dequelabs/axe-core", "evcc-io/evcc", "lbbrhzn/ocpp"}
+
+
+def test_this_project_has_one_address():
+    """One search finds all places where it is to be written."""
+    named = {
+        match[1].removesuffix(".git")
+        for file in EVERY_TEXT
+        for match in re.finditer(r"github(?:\.com/|://)([\w.-]+/[\w.-]+)", text(file))
+    }
+    assert len(named - OTHERS) == 1, named
+    assert "github.com" in text("README.md")
+
+
+def test_every_secret_has_an_example():
+    named = {name for file in EVERY_TEXT for name in re.findall(r": !secret ([a-z_]+)", text(file))}
+    assert named <= set(yaml.safe_load(text("example_configs/secrets.example.yaml")))
+
+
+def test_what_tests_ask_for_is_installed_by_make_test():
+    """Or they would be skipped on the machine that the README describes."""
+    asked = {
+        package
+        for file in (configs.ROOT / "tests").rglob("*.py")
+        for match in re.findall(
+            r'reason="needs[^"]*apt-get install ([^"]+)"|skip\("needs[^"]*install ([^"]+)"', text(file)
+        )
+        for package in " ".join(match).split()
+    }
+    listed = set(re.sub(r"#.*", "", text("tools/debian-packages.txt")).split())
+    assert {"firefox-esr", "npm", "mosquitto"} <= asked <= listed
