@@ -60,7 +60,7 @@ def test_a_listener_that_has_gone_hears_no_more(server, charger):
     gone, stays = [], []
     charger.listen(gone.append)()
     charger.listen(stays.append)
-    charger.set("CHCUR", 90).result(5)
+    charger.set("CHCUR", 90).result(20)
     assert stays and not gone
 
 
@@ -68,7 +68,7 @@ def test_a_listener_that_fails_does_no_harm(charger, caplog):
     heard = []
     charger.listen(lambda _: 1 / 0)
     charger.listen(heard.append)
-    charger.set("CHCUR", 90).result(5)
+    charger.set("CHCUR", 90).result(20)
     assert heard[-1].charging_current == 9 and charger.snapshot.online
     assert "an error in a bridge" in caplog.text and "ZeroDivisionError" in caplog.text
 
@@ -77,7 +77,7 @@ def test_old_firmware_is_served_without_what_it_lacks(share):
     with PtyServer(Charger("v2.1.1")) as server:
         charger = share(server)
         assert "TZ" not in charger.snapshot.values and charger.snapshot.get("VER") == "v2.1.1"
-        assert charger.set("CHCUR", 80).result(5) == (80,)
+        assert charger.set("CHCUR", 80).result(20) == (80,)
 
 
 def test_asyncio_sees_the_changes(server, charger):
@@ -99,7 +99,7 @@ def test_asyncio_sees_the_changes(server, charger):
 
 
 def test_a_write_is_shown_before_its_future_is_done(server, charger):
-    assert charger.set("CHCUR", 120).result(5) == (120,)
+    assert charger.set("CHCUR", 120).result(20) == (120,)
     assert charger.snapshot.charging_current == 12
     assert server.call(lambda model: model.value("CHCUR")) == (120,)
 
@@ -109,20 +109,20 @@ def test_after_a_write_no_older_value_is_shown(charger):
     shown = []
     charger.listen(lambda snapshot: shown.append(snapshot.get("CHCUR")))
     for current in range(60, 100):
-        charger.set("CHCUR", current).result(5)
+        charger.set("CHCUR", current).result(20)
     assert list(dict.fromkeys(shown)) == [320, *range(60, 100)] and shown[1:] == sorted(shown[1:])
 
 
 def test_a_value_out_of_range_is_not_sent(server, charger):
     with pytest.raises(UsageError, match="60 to 630"):
-        charger.set("CHCUR", 640).result(5)
+        charger.set("CHCUR", 640).result(20)
     assert commands(server, "AT+CHCUR=") == []
 
 
 def test_what_the_charger_shows_instead_is_told(server, charger):
     server.call(lambda model: model.override("CHCUR", 160))
     with pytest.raises(MismatchError, match="shows 160"):
-        charger.set("CHCUR", 100).result(5)
+        charger.set("CHCUR", 100).result(20)
     assert len(commands(server, "AT+CHCUR=")) == 1
 
 
@@ -130,7 +130,7 @@ def test_two_writers_at_once_in_their_order(server, charger):
     go_on = block(charger)
     wishes = [charger.set("CHCUR", value) for value in (100, 110, 120, 130)]
     go_on.set()
-    assert [wish.result(5) for wish in wishes] == [(100,), (110,), (120,), (130,)]
+    assert [wish.result(20) for wish in wishes] == [(100,), (110,), (120,), (130,)]
     assert commands(server, "AT+CHCUR=") == ["AT+CHCUR=100", "AT+CHCUR=110", "AT+CHCUR=120", "AT+CHCUR=130"]
     assert charger.snapshot.charging_current == 13
 
@@ -157,7 +157,7 @@ def test_a_cancelled_wish_is_never_sent(server, charger):
     wish = charger.set("CHCUR", 100)
     assert wish.cancel()
     go_on.set()
-    assert charger.set("CHCUR", 110).result(5) == (110,)
+    assert charger.set("CHCUR", 110).result(20) == (110,)
     assert commands(server, "AT+CHCUR=") == ["AT+CHCUR=110"]
     with pytest.raises(CancelledError):
         wish.result(0)
@@ -170,8 +170,8 @@ def test_an_old_authorization_is_not_given(server, charger, monkeypatch):
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + module.RUN_EXPIRES_S))
     go_on.set()
     with pytest.raises(NoAnswerError, match="nothing was sent"):
-        wish.result(5)
-    assert write.result(5) == (110,)
+        wish.result(20)
+    assert write.result(20) == (110,)
     assert commands(server, "AT+AUTH") == []
 
 
@@ -186,24 +186,22 @@ def test_a_flood_of_wishes_is_refused_at_once(server, charger):
 
 
 def test_authorization_is_sent_once(server, charger):
-    charger.run("AUTH").result(5)
+    charger.run("AUTH").result(20)
     assert commands(server, "AT+AUTH") == ["AT+AUTH"]
 
 
 def test_a_job_with_an_error_of_its_own_harms_nobody(charger):
     with pytest.raises(ZeroDivisionError):
-        charger.submit(lambda _: 1 / 0).result(5)
-    assert charger.snapshot.online and charger.set("CHCUR", 100).result(5) == (100,)
+        charger.submit(lambda _: 1 / 0).result(20)
+    assert charger.snapshot.online and charger.set("CHCUR", 100).result(20) == (100,)
 
 
-def test_an_idle_charger_is_written_to_at_once(charger):
-    """Not when the next push happens to wake its thread."""
-    seconds = []
+def test_an_idle_charger_is_written_to_at_once(server, charger, monkeypatch):
+    """Its thread is woken, and does not wait for the next push: there is none."""
+    monkeypatch.setattr(module, "IDLE_S", 60.0)
+    server.inject(lambda faults: faults.lose_subscriptions())
     for value in range(60, 71):
-        begin = time.monotonic()
-        charger.set("CHCUR", value).result(5)
-        seconds.append(time.monotonic() - begin)
-    assert sorted(seconds)[len(seconds) // 2] < 0.06, seconds
+        charger.set("CHCUR", value).result(20)
 
 
 # --- away -------------------------------------------------------------------------------------------------------------
@@ -232,15 +230,14 @@ def test_a_silent_charger_is_offline_and_comes_back(server, charger, caplog):
 
 
 def test_jobs_behind_a_silent_one_do_not_wait_for_it(server, charger):
-    charger.submit(lambda _: None).result(10)  # it has subscribed to everything
+    charger.submit(lambda _: None).result(20)  # it has subscribed to everything
     server.inject(lambda faults: faults.cable_out())
-    begin = time.monotonic()
     wishes = [charger.set("CHCUR", 100) for _ in range(20)]
-    assert len(wait(wishes, 10).done) == 20
-    assert time.monotonic() - begin < 8 and all(isinstance(wish.exception(), NoAnswerError) for wish in wishes)
+    assert len(wait(wishes, 15).done) == 20, "not a second and more for each"
+    assert all(isinstance(wish.exception(), NoAnswerError) for wish in wishes)
     server.inject(lambda faults: faults.cable_in())
     wait_until(lambda: charger.snapshot.online)
-    charger.set("CHCUR", 110).result(5)
+    charger.set("CHCUR", 110).result(20)
     assert commands(server, "AT+CHCUR=") == ["AT+CHCUR=110"], "what failed is never executed later"
 
 
@@ -256,7 +253,7 @@ def test_a_port_that_vanishes_and_comes_back(tmp_path, share):
     wait_until(lambda: "no such file or directory: is it plugged in?" in charger.error)
     with PtyServer(Charger(), link) as server:
         wait_until(lambda: charger.snapshot.online)
-        assert charger.set("CHCUR", 110).result(5) == (110,)
+        assert charger.set("CHCUR", 110).result(20) == (110,)
         assert commands(server, "AT+CHCUR=") == ["AT+CHCUR=110"] and commands(server, "AT+AUTH") == []
         charger.stop()
 
@@ -292,8 +289,8 @@ def test_another_charger_at_the_same_port_has_its_own_values(tmp_path, share):
 @pytest.mark.parametrize("rdy_seen", [True, False])
 def test_after_a_restart_everything_is_read_and_subscribed_again(server, share, rdy_seen, caplog):
     charger = share(server, timeout=5.0)
-    charger.set("ENABLE", 0).result(5)
-    charger.set("CHCUR", 80).result(5)
+    charger.set("ENABLE", 0).result(20)
+    charger.set("CHCUR", 80).result(20)
     server.inject(lambda faults: faults.reboot(rdy_seen))
     wait_until(lambda: charger.snapshot.get("ENABLE") == 1 and charger.snapshot.get("UPTIME") < 60)
     assert charger.snapshot.get("CHCUR") == server.call(lambda model: model.value("CHCUR"))[0] != 80
@@ -305,7 +302,7 @@ def test_after_a_restart_everything_is_read_and_subscribed_again(server, share, 
 def test_a_restart_on_demand(server, charger):
     server.call(lambda model: model.reboot(model.now))
     wait_until(lambda: charger.snapshot.get("UPTIME", 0) < 60)
-    assert charger.set("CHCUR", 100).result(10) == (100,)
+    assert charger.set("CHCUR", 100).result(20) == (100,)
     assert not server.call(lambda model: model.journal.violations)
 
 
@@ -333,7 +330,7 @@ def test_noise_leaves_the_right_values_and_no_counter_that_fell(server, charger)
         wait([wish], 20)
     server.inject(lambda faults: faults.calm())
     wait_until(lambda: charger.snapshot.online)
-    assert charger.set("CHCUR", 150).result(10) == (150,)
+    assert charger.set("CHCUR", 150).result(20) == (150,)
     truth = server.call(lambda model: {name: model.value(name) for name in ("STATE", "ENABLE", "MAXCHCUR", "DEVNAME")})
     wait_until(lambda: {name: charger.snapshot.values.get(name) for name in truth} == truth)
     assert totals == sorted(totals) and totals[-1] - totals[0] < MAX_STEP
@@ -352,7 +349,7 @@ def test_a_forged_total_is_not_shown(server, charger):
     charger.listen(lambda snapshot: shown.append(snapshot.total_energy))
     server.inject(lambda faults: faults.to_client_now(b"\n+EMETERTOTCONSUM=99999999\n\n+CHCUR=70\n"))
     wait_until(lambda: charger.snapshot.get("UPTIME") and shown)
-    charger.set("CHCUR", 150).result(5)
+    charger.set("CHCUR", 150).result(20)
     assert all(true <= total < true + MAX_STEP for total in shown)
 
 
@@ -397,9 +394,8 @@ def test_it_ends_at_any_moment(server, after, silent):
     charger = shared(server)
     charger.start()
     threading.Event().wait(after)
-    begin = time.monotonic()
     charger.stop()
-    assert time.monotonic() - begin < 5 and not charger._thread.is_alive()
+    assert not charger._thread.is_alive(), "within STOP_TIMEOUT_S"
     assert subscriptions(server) == set()
 
 
@@ -432,10 +428,10 @@ def test_waking_ends_the_waiting_for_pushes(server):
     with Evse.open(server.path) as evse:
         threading.Timer(0.1, evse.wake).start()
         begin = time.monotonic()
-        assert list(evse.events(20)) == [] and time.monotonic() - begin < 5
+        assert list(evse.events(60)) == []
         evse.wake()
-        begin = time.monotonic()
-        assert list(evse.events(20)) == [] and time.monotonic() - begin < 5, "called before"
+        assert list(evse.events(60)) == [], "called before"
+        assert time.monotonic() - begin < 60
         assert evse.get("CHCUR") == (320,), "waking harms no question"
     evse.wake()
 
@@ -466,13 +462,14 @@ def test_waiting_costs_nothing(server):
         assert time.thread_time() - before < 0.01
 
 
-def test_a_car_that_leaves_is_seen_fast(server, charger):
+def test_a_car_that_leaves_is_pushed_fast_and_not_asked_for(server, charger):
     wait_until(lambda: set(FAST) <= subscriptions(server))
-    seen = threading.Event()
-    charger.listen(lambda snapshot: snapshot.state == "A" and seen.set())
-    server.call(lambda model: model.car.unplug())
-    wait_until(lambda: server.call(lambda model: model.value("STATE")) == (0,))
-    assert seen.wait(2 * FAST_MS / 1000 + 0.5)
+    assert {one.period for one in server.call(lambda model: list(model.subscriptions)) if one.name == "+STATE"} == {
+        FAST_MS
+    }
+    server.call(lambda model: (model.journal.clear(), model.car.unplug()))
+    wait_until(lambda: charger.snapshot.state == "A")
+    assert commands(server, "AT+STATE?") == []
 
 
 # --- who writes, and who forbids --------------------------------------------------------------------------------------
@@ -481,14 +478,14 @@ def test_a_car_that_leaves_is_seen_fast(server, charger):
 def test_writes_are_told_with_whose_they_are(charger):
     heard = []
     forget = charger.listen_to_writes(lambda *write: heard.append(write))
-    charger.set("CHCUR", 100, by="me").result(10)
-    charger.set("ENABLE", 0).result(10)
+    charger.set("CHCUR", 100, by="me").result(20)
+    charger.set("ENABLE", 0).result(20)
     assert heard == [("CHCUR", 100, "me"), ("ENABLE", 0, None)]
     with pytest.raises(UsageError):
-        charger.set("CHCUR", 1).result(10)  # nothing was written
+        charger.set("CHCUR", 1).result(20)  # nothing was written
     forget()
     forget()
-    charger.set("ENABLE", 1).result(10)
+    charger.set("ENABLE", 1).result(20)
     assert len(heard) == 2
 
 
@@ -500,8 +497,7 @@ def test_what_a_central_system_forbids_is_in_the_snapshot(charger):
 
 
 def test_the_energy_of_a_session_is_known_at_its_end(server, charger):
-    server.call(lambda model: model.car.unplug())
+    server.call(lambda model: (model.journal.clear(), model.car.unplug()))
     wait_until(lambda: charger.snapshot.state == "A")
-    ended = time.monotonic()
+    wait_until(lambda: commands(server, "AT+EMETERTOTCONSUM?") != [])
     wait_until(lambda: (charger.snapshot.total_energy,) == server.call(lambda model: model.value("EMETERTOTCONSUM")))
-    assert time.monotonic() - ended < 2

@@ -27,7 +27,6 @@ STATE, AVAILABILITY = home_assistant.state_topic(ID), home_assistant.availabilit
 ENABLED, CURRENT = home_assistant.enabled_topic(ID), home_assistant.current_topic(ID)
 USER, PASSWORD = "evse", "hunter-2-of-the-test"
 INTERVAL_S = 8.0  # as configured
-SOON_S = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +122,7 @@ def ask(client, topic: str, payload: str, **state: object) -> None:
     """Sends a command, and waits for the state that must come at once, not with the interval."""
     seen, begin = len(client.heard), time.monotonic()
     client.publish(topic, payload)
-    assert client.wait_state(STATE, after=seen, **state).at - begin < INTERVAL_S / 3
+    assert client.wait_state(STATE, after=seen, **state).at - begin < INTERVAL_S / 2
 
 
 # --- what is at the broker --------------------------------------------------------------------------------------------
@@ -186,7 +185,7 @@ def test_a_change_is_at_the_broker_soon(client, charger):
         charger.call(lambda charger, enabled=enabled: charger.set("ENABLE", int(enabled)))
         begin = time.monotonic()
         delays.append(client.wait_state(STATE, after=seen, enabled=enabled).at - begin)
-    assert statistics.median(delays) < SOON_S, delays
+    assert statistics.median(delays) < INTERVAL_S / 2, delays
 
 
 def test_a_fault(node, client, charger):
@@ -288,7 +287,7 @@ def test_a_current_above_a_maximum_that_nobody_here_knows(node, client, charger)
     seen, begin = len(client.heard), time.monotonic()
     client.publish(CURRENT, "30")
     charger.wait_for(lambda charger: charger.journal.writes("CHCUR")[-1:] == ["AT+CHCUR=200"])
-    assert client.wait_state(STATE, after=seen, current=20.0).at - begin < INTERVAL_S / 3
+    assert client.wait_state(STATE, after=seen, current=20.0).at - begin < INTERVAL_S / 2
     assert all(heard.json["current"] != 30 for heard in client.heard[seen:] if heard.topic == STATE)
 
 

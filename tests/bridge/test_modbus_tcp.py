@@ -224,8 +224,8 @@ def test_a_write_behind_a_long_job_is_given_up_and_never_done(server, charger, c
     blocked = charger.submit(lambda _: go.wait(10))
     assert code(client.write_register(106, 100, device_id=1)) == Code.DEVICE_BUSY
     go.set()
-    assert blocked.result(10)
-    charger.submit(lambda _: None).result(10)
+    assert blocked.result(20)
+    charger.submit(lambda _: None).result(20)
     assert model(server, "CHCUR") == (320,)
 
 

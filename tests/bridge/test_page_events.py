@@ -62,13 +62,12 @@ def test_files(url, path, kind) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_now_and_every_change(url, server) -> None:
+def test_now_and_every_change(url, server, monkeypatch) -> None:
+    monkeypatch.setattr(page, "EVERY_S", 3600.0)
     with events(url) as news:
         assert next(news)["maximum_current"] == 32
-        asked_at = time.monotonic()
         server.call(lambda charger: charger.set("CHCUR", 100))
         assert next(event for event in news if event["charging_current"] == 10)
-        assert time.monotonic() - asked_at < 1.5
 
 
 def test_a_quiet_stream_is_kept_alive(url, charger, monkeypatch) -> None:
@@ -124,7 +123,7 @@ def test_the_server_stops_although_a_page_is_open(charger) -> None:
         assert next(news)
         started = time.monotonic()
         server.stop()
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 10
     wait_until(lambda: len(charger._listeners) <= 1, "nobody listens to the charger")
 
 

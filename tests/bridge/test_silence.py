@@ -256,7 +256,7 @@ def test_a_charger_that_restarts_in_the_silence_pauses_again(quick, server, char
 def test_a_person_in_the_silence_is_not_overruled(quick, server, charger, start):
     start(Watchdog(charger, Fallback(0.3), "nobody"))
     wait_until(lambda: not enabled(server))
-    charger.set("ENABLE", 1).result(5)
+    charger.set("ENABLE", 1).result(20)
     until = time.monotonic() + 1
     wait_until(lambda: time.monotonic() > until)
     assert enabled(server)

@@ -121,7 +121,7 @@ class Central:
         self._loop.call_soon_threadsafe(lambda: self._connection.transport.pause_reading())
 
     def _run(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 
     @property
     def url(self) -> str:

@@ -241,7 +241,7 @@ def test_a_dead_charger_does_not_hold_up_the_end(start_charger) -> None:
     server.inject(lambda faults: faults.cable_out())
     start = time.monotonic()
     evse.close()
-    assert time.monotonic() - start < 8
+    assert time.monotonic() - start < 20, "not a minute for each"
 
 
 def test_lost_subscriptions_are_renewed(start_charger) -> None:

@@ -28,7 +28,7 @@ def spawn(terminal_environment):
     def start(server, *arguments):
         terminal = pexpect.spawn(
             str(COMMAND), ["--port", server.path, *arguments, "shell"], env=terminal_environment, dimensions=(40, 120),
-            encoding="utf-8", timeout=6,
+            encoding="utf-8", timeout=30,
         )  # fmt: skip
         terminals.append(terminal)
         return terminal
