@@ -10,7 +10,7 @@ import pytest
 from evse_host.simulator import Board, Car, Charger, Faults
 from tools.build import node as nodes
 from tools.run.clocked_node import ClockedNode
-from tools.soak.delivered import Delivered
+from tools.soak.oracle.delivered import Delivered
 
 HERE = Path(__file__).parent
 CONNECTED_WITHIN_S = 20

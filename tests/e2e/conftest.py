@@ -1,19 +1,54 @@
-"""Nodes and chargers on clocks of their own: ten seconds of them take a moment, and no test depends on the computer."""
+"""Nodes and chargers on clocks of their own: ten seconds of them take a moment, and no test depends on the computer.
+
+Whatever a test looks at, the oracle judges each byte that its node sends.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from evse_host.catalog import LIVE_SETTINGS
 from evse_host.simulator import Board, Car, Charger
 from tests.conftest import VARIANT
 from tools.build import node as nodes
 from tools.run.clocked_node import ClockedCharger, ClockedNode
+from tools.soak.oracle.sent import GRACE_S, WISH_EXPIRES_S, Sent
 
 HERE = Path(__file__).parent
+KEPT = {*LIVE_SETTINGS, "TIME"}  # what a node may write by itself after a start of the charger, if it is configured so
+
+
+@contextmanager
+def judged(node: ClockedNode) -> Iterator[ClockedNode]:
+    """The node, running; at its end, that it has sent nothing it must not, and written nothing unasked."""
+    findings: list[str] = []
+    lives_s = WISH_EXPIRES_S + GRACE_S
+
+    def on_write(name: str, line: str) -> None:
+        started = name in KEPT and any(node.now - boot <= 2 * lives_s for boot in (0.0, *sent.boots))
+        if not started and not any(node.now - moment <= lives_s for moment, _ in node.asked):
+            findings.append(f"{node.now:.3f} s: nobody has asked for {line}")
+
+    def complain(kind: str, line: str, text: str) -> None:
+        if not any(line in values for _, values in node.asked):  # a raw command
+            findings.append(f"{node.now:.3f} s: {kind}: {line} {text}")
+
+    def watch() -> None:
+        nonlocal seen
+        sent.look(node.now)
+        for moment, data in node.sent[seen:]:
+            sent.take(moment, data)
+        seen = len(node.sent)
+
+    sent, seen = Sent(node.charger, complain, on_write), 0
+    node.on_turn.append(watch)
+    with node:
+        yield node
+    assert not findings, "\n".join(findings)
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +70,7 @@ def charger(request):
 
 @pytest.fixture(scope="module")
 def node(full_node_program, charger, tmp_path_factory):
-    with charger.node(full_node_program, tmp_path_factory.mktemp("node")) as node:
+    with judged(charger.node(full_node_program, tmp_path_factory.mktemp("node"))) as node:
         node.connect()
         node.wait_for("binary_sensor.Connected", True)
         yield node
@@ -56,7 +91,7 @@ def start_node(tmp_path: Path) -> Iterator[Callable[..., ClockedNode]]:
     with ExitStack() as running:
 
         def start(program: Path, charger: ClockedCharger) -> ClockedNode:
-            node = running.enter_context(charger.node(program, next(homes)))
+            node = running.enter_context(judged(charger.node(program, next(homes))))
             node.connect()
             return node
 

@@ -8,8 +8,8 @@ import pytest
 
 from evse_host.simulator import Board, Car, Charger
 from tools.soak.fault_matrix.wishes import random_wish
-from tools.soak.history import History
-from tools.soak.shown import CHECKED, is_true
+from tools.soak.oracle.history import History
+from tools.soak.oracle.shown import CHECKED, is_true
 
 WRITES = 200
 MOST_WRONG = 2

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
-
 import pytest
 
 from evse_host import catalog
 from evse_host.catalog import ENTITIES
+from evse_host.simulator import Charger
 from tools.run.api import WAIT_TIMEOUT
-from tools.soak.shown import SECONDS_IN, digits
+from tools.soak.oracle.history import History
+from tools.soak.oracle.shown import digits, possible
 
 #: Commands whose values are not made up here: the link lives on the uptime, and a total that jumps back is a reset.
 REAL = ("UPTIME", "EMETERTOTCONSUM")
@@ -55,32 +55,15 @@ def wire(request, charger, node):
     charger.call(answer)
     node.command("button.Refresh")
     last = ENTITIES[[entity.key for entity in ENTITIES].index("aux_analog_inputs")]
-    node.wait_for(last, expected(last, values))
-    return values
+    node.wait_for(last, charger.call(lambda charger: expected(last, charger)))
+    return charger
 
 
-def expected(entity: catalog.Entity, values: dict):
-    """What a person must see, from the catalog's words alone."""
-    value = values[entity.command]
-    lines = value if isinstance(value, list) else [value]
-    field = lines[0][entity.field_index]
-    if entity.platform in ("binary_sensor", "switch"):
-        return bool(field >> entity.bit & 1) if entity.convert == "bit" else field != 0
-    if entity.convert == "name":
-        return entity.options[field] if isinstance(field, int) else field
-    if entity.convert == "join":
-        return ", ".join(" ".join(str(item) for item in line) for line in lines)
-    if entity.convert == "time":
-        return datetime.datetime.fromtimestamp(field, datetime.UTC).isoformat()
-    if entity.convert == "gated" and lines[0][0] == 0:
-        return None
-    if entity.platform == "sensor":
-        return float(field) / 10**entity.scale / SECONDS_IN[entity.shown_in]
-    if entity.platform == "number":
-        return float(field) / entity.multiplier
-    if entity.platform == "select":
-        return entity.options[field]
-    return str(field)
+def expected(entity: catalog.Entity, charger: Charger):
+    """What the oracle says a person must see now."""
+    history = History(charger)
+    history.sample(charger.now)
+    return next(possible(entity, history, charger.now, charger.now))
 
 
 BOUND = [e for e in ENTITIES if e.command in TURNS[0] and e.platform != "button" and e.convert != "lifetime"]
@@ -88,7 +71,7 @@ BOUND = [e for e in ENTITIES if e.command in TURNS[0] and e.platform != "button"
 
 @pytest.mark.parametrize("entity", BOUND, ids=lambda entity: f"{entity.platform}.{entity.key}")
 def test_shows_the_wire_value(node, wire, entity):
-    wanted = expected(entity, wire)
+    wanted = wire.call(lambda charger: expected(entity, charger))
     patience = WAIT_TIMEOUT + entity.cadence
     if not isinstance(wanted, float):
         node.wait_for(entity, wanted, patience)

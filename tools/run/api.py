@@ -53,6 +53,7 @@ class Client:
         self.values: dict[str, Any] = {}
         self.changes: list[Change] = []
         self.on_change: Callable[[Change], None] = lambda _: None
+        self.asked: list[tuple[float, tuple]] = []  # when somebody has set, pressed or called something, and the values
         self.dropped = False  # the client has broken off, as it does when a message cannot be decoded
         self._address, self._keepalive = (host, port), keepalive
         self._client: APIClient | None = None
@@ -137,6 +138,7 @@ class Client:
         entity = self.find(reference)
         send = getattr(self._client, f"{PLATFORM_OF[type(entity)]}_command")
         arguments = () if value is None else (value,)
+        self.asked.append((self.time, arguments))
         self._call(_awaitable(lambda: send(entity.key, *arguments, device_id=entity.device_id)), 5)
 
     def send_home_assistant_state(self, entity_id: str, state: str) -> None:
@@ -145,6 +147,7 @@ class Client:
 
     def call_service(self, name: str, **data: Any) -> None:
         """Run one of the node's API actions (`api: actions:`)."""
+        self.asked.append((self.time, tuple(data.values())))
         self._call(self._client.execute_service(self.services[name], data), 5)
 
     def stream_log(self, level: LogLevel, take: Callable[[str], None]) -> None:

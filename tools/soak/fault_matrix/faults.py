@@ -11,7 +11,7 @@ from evse_host.catalog import COMMAND
 from evse_host.simulator import Faults
 from evse_host.simulator.interpreter import Subscription
 from tools.soak.fault_matrix import wishes
-from tools.soak.history import History
+from tools.soak.oracle.history import History
 
 BOOT_S = 2.1  # until RDY, and the charging point behind it
 FLOOD_MS = 100

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from evse_host.catalog import COMMAND, WRITE_HOLDOFF_MS, Entity
+from evse_host.catalog import COMMAND, Entity
 from evse_host.simulator import Charger, journal
-from evse_host.simulator.charger import INPUT_BUFFER_BYTES, SERIAL_PORTS
-from evse_host.simulator.interpreter import LISTS
+from evse_host.simulator.charger import INPUT_BUFFER_BYTES
 from tools.run.clocked_node import ClockedNode
 from tools.soak.fault_matrix.wishes import RUN_ONCE, STORED, Wish
-from tools.soak.history import History
-from tools.soak.shown import CHECKED, is_true
+from tools.soak.oracle.history import History
+from tools.soak.oracle.sent import GRACE_S, RUN_EXPIRES_S, WISH_EXPIRES_S, Sent
+from tools.soak.oracle.shown import CHECKED, is_true
 
 FRESH_S = 5.0  # a shown value must have been true this recently
 API_DELAY_S = 0.15  # the API collects states for 100 ms, the node's loop takes 16 ms
 UNKNOWN_S = 10.0  # after the last fault; then every entity must show something again
-HOLDOFF_S = WRITE_HOLDOFF_MS / 1000
-WISH_EXPIRES_S = 30.0
-RUN_EXPIRES_S = 5.0
-GRACE_S = 1.2  # an answer that is waited for, and the rounding of the node's stamps
 MAX_SENDS = 3
 LATENCY_S = 0.05  # from the API to the wire
 UNCHANGED_S = 3.0
@@ -33,15 +28,10 @@ SAMPLE_S = 0.05  # the charger's control loop turns every 0.1 s
 CHECK_S = 0.1
 NOTICED_S = 8.0  # long enough for the node to ask the charger for its uptime, twice
 OUTAGES = {"hung", "cable out", "blocked loop"}  # restarts behind them are nobody's to count
-BYTE_S = 10 / 115200
 
 OLD = "older than 5 s"
 UNKNOWN = "unknown"
 OFFLINE = {"connected": False, "timeout_fault": True, "status": "Charger not responding"}
-HARMLESS = ("", "~", "ATE0", "AT", 'AT+UNSUB=""')
-READ = re.compile(r"AT\+([A-Z0-9]+)\?")
-SUBSCRIPTION = re.compile(r'AT\+(?:SUB="\+([A-Z0-9]+)",(\d+)|UNSUB="\+([A-Z0-9]+)")')
-WRITE = re.compile(r"AT\+([A-Z0-9]+)(?:=(.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -81,13 +71,11 @@ class Oracle:
         self.last_bad = 0.0  # when an entity was unknown or wrong for the last time
         self._seen: set[tuple[str, str]] = set()
         self._sent = self._changes = self._journal = 0
-        self._line = b""
-        self._lines: set[bytes] = set()
+        self._bytes = Sent(run.charger, self.complain, self._check_write, self._note_read)
         self._sends: Counter[Wish] = Counter()
         self._sent_at: dict[str, list[float]] = defaultdict(list)
         self._read_since: dict[str, bool] = defaultdict(lambda: True)
-        self._boots: list[float] = []
-        self._sampled = self._checked = self._ready = 0.0
+        self._sampled = self._checked = 0.0
 
     def complain(self, kind: str, what: str, text: str = "") -> None:
         if (kind, what) not in self._seen:
@@ -98,10 +86,7 @@ class Oracle:
 
     def watch(self) -> None:
         node, charger = self.run.node, self.run.charger
-        if not charger.ready:
-            self._ready = node.now
-        elif self._ready > max(self._boots, default=0.0):
-            self._boots.append(node.now)
+        self._bytes.look(node.now)
         entries = len(charger.journal.entries)
         if entries != self._journal or node.now >= self._sampled + SAMPLE_S:
             self._journal, self._sampled = entries, node.now
@@ -110,42 +95,17 @@ class Oracle:
             self._checked = node.now
             self._check_entities(node.now)
         for moment, data in node.sent[self._sent :]:
-            self._check_bytes(moment, data)
+            self._bytes.take(moment, data)
         for change in node.changes[self._changes :]:
             self._check_done(change.name, change.value)
         self._sent, self._changes = len(node.sent), len(node.changes)
 
     # --- what the node sends
 
-    def _check_bytes(self, moment: float, data: bytes) -> None:
-        *lines, self._line = (self._line + data).split(b"\n")
-        for line in lines:
-            self._lines.add(line)
-            arrives = moment + (len(line) + 1) * BYTE_S
-            self._check_line(line.decode("utf-8", "backslashreplace"), arrives)
-
-    def _check_line(self, line: str, arrives: float) -> None:
-        if line in HARMLESS:
-            return
-        if read := READ.fullmatch(line):
-            self._check_read(read[1], line)
-        elif subscription := SUBSCRIPTION.fullmatch(line):
-            name = subscription[1] or subscription[3]
-            if name not in COMMAND or name in LISTS or (subscription[2] and int(subscription[2]) < 100):
-                self.complain("forbidden subscription", line)
-        elif write := WRITE.fullmatch(line):
-            self._check_write(write[1], line, arrives)
-        else:
-            self.complain("garbage sent", line)
-
-    def _check_read(self, name: str, line: str) -> None:
-        if name not in COMMAND or "R" not in COMMAND[name].access or name in SERIAL_PORTS:
-            self.complain("read that nobody needs", line)
+    def _note_read(self, name: str) -> None:
         self._read_since[name] = True
 
-    def _check_write(self, name: str, line: str, arrives: float) -> None:
-        if "=" in line and self.run.charger.ready and arrives < self._ready + HOLDOFF_S:
-            self.complain("write within 1 s of RDY", line, f"{arrives - self._ready:.3f} s after it")
+    def _check_write(self, name: str, line: str) -> None:
         wish = self._cause(name, line)
         if wish is None:
             return
@@ -268,8 +228,8 @@ class Oracle:
 
     def _check_restarts(self) -> None:
         """Each that is followed by time enough to be noticed must have been counted."""
-        ends = [*self._boots[1:], self.run.node.now]
-        lasting = sum(end - begin >= NOTICED_S for begin, end in zip(self._boots, ends, strict=False))
+        ends = [*self._bytes.boots[1:], self.run.node.now]
+        lasting = sum(end - begin >= NOTICED_S for begin, end in zip(self._bytes.boots, ends, strict=False))
         counted = self.run.node.values["sensor.Restarts"]
         if counted is not None and counted < lasting and not OUTAGES & set(self.run.names):
             self.complain("restart not noticed", "charger", f"{lasting} of them, {counted:.0f} counted")
@@ -278,7 +238,7 @@ class Oracle:
         """Whether the node itself sent what the charger complains of; else the noise made it."""
         if violation.kind == journal.OVERRUN:
             return self._outstanding(violation.time) > INPUT_BUFFER_BYTES
-        return violation.line.rstrip(b"\n") in self._lines
+        return violation.line.rstrip(b"\n") in self._bytes.lines
 
     def _outstanding(self, moment: float) -> int:
         """How many bytes the node had sent without an answer."""

@@ -15,7 +15,7 @@ from tools.run.clocked_node import ClockedNode
 from tools.soak.fault_matrix.faults import BOOT_S, FAULT, FAULTS
 from tools.soak.fault_matrix.oracle import Oracle, Violation
 from tools.soak.fault_matrix.wishes import Wish, random_wish, someone_elses
-from tools.soak.history import History
+from tools.soak.oracle.history import History
 
 MIXED = "mixed"
 SETTLED_S = 8.0  # after the node's start everything has been read

@@ -12,8 +12,6 @@ from pathlib import Path
 from evse_host.catalog import CHARGING, CHARGING_STATES, COMMAND, LIVE_SETTINGS, PUSH
 from evse_host.simulator import Car, Charger, Faults
 from tools.run.clocked_node import EPOCH_S, ClockedNode
-from tools.soak.delivered import Delivered
-from tools.soak.history import History
 from tools.soak.long_life.orders import (
     HISTORY_S,
     PUSHED_S,
@@ -25,7 +23,10 @@ from tools.soak.long_life.orders import (
     Orders,
     bound,
 )
-from tools.soak.shown import is_true, possible
+from tools.soak.oracle.delivered import Delivered
+from tools.soak.oracle.history import History
+from tools.soak.oracle.sent import Sent
+from tools.soak.oracle.shown import is_true, possible
 
 DAY_S = 86_400
 CHECK_S = 60.0
@@ -73,6 +74,7 @@ class Life:
         self.gaps = Gaps(command.name for command in REPEATED)
         self.ledger = Ledger(self.charger, lambda: self.calm)
         self.delivered = Delivered(self.charger)
+        self._bytes = Sent(self.charger, self._complain, self._judge)
         self.findings: list[str] = []
         self.counts: Counter[str] = Counter()
         self.worst: defaultdict[str, float] = defaultdict(float)
@@ -81,7 +83,7 @@ class Life:
         self.reboots = 0
         self._restarts_found = 0
         self.clock_wrong_at = -DAY_S
-        self.spoilt_until = 0.0  # until then, lost bytes may make one command of another
+        self.spoilt_until = 0.0  # until then, lost bytes may make a dangerous command of a harmless one
         self._disturbed_until = RECOVERY_S
         self._checked_at = 0.0
         self._restores: list[tuple[float, float, dict[str, list]]] = []
@@ -130,6 +132,9 @@ class Life:
 
     def _listen(self) -> None:
         """What has arrived at the node, and what it says, is looked at once and forgotten."""
+        self._bytes.look(self.now)
+        for moment, data in self.node.sent:
+            self._bytes.take(moment, data)
         for moment, data in self.node.received:
             self.gaps.take(moment, data)
         self.node.received.clear()
@@ -345,38 +350,33 @@ class Life:
             self.find(f"subscriptions differ: {sorted(held.items() ^ wanted.items())}")
 
     def judge_journal(self) -> None:
-        """What has reached the charger since the last time, and whether somebody asked for it."""
+        """What the charger complains of since the last time; the line may have made it of something harmless."""
         journal = self.charger.journal
         for violation in journal.violations:
             if violation.time > self.spoilt_until:
                 self.find(f"violation: {violation}")
-        for entry in journal.entries:
-            command = entry.command or ""
-            self.counts["commands"] += 1
-            name = command.removeprefix("AT+").partition("=")[0]
-            if "=" in command and not command.startswith(("AT+SUB=", "AT+UNSUB=")):
-                self._judge(entry.time, command, name)
-            elif name in COMMAND and "X" in COMMAND[name].access and not self.orders.allows(entry.time, command):
-                self.find(f"nobody asked for {command}")
+        self.counts["commands"] += len(journal.entries)
         journal.clear()
 
-    def _judge(self, time: float, command: str, name: str) -> None:
-        self.counts["writes that reached the charger"] += 1
+    def _complain(self, kind: str, what: str, text: str) -> None:
+        self.find(f"{kind}: {what}  {text}".rstrip())
+
+    def _judge(self, name: str, command: str) -> None:
+        """A write or a run that is sent now."""
+        time, value = self.now, command.partition("=")[2]
+        self.counts["writes"] += 1
         if self.orders.allows(time, command):
             return
-        value = command.partition("=")[2]
         clock_set = name == "TIME" and value.isdigit() and abs(int(value) - (EPOCH_S + time)) <= CLOCK_SLACK_S
         if clock_set and self._clock_was_wrong(time):
             self.counts["clock set"] += 1
-        elif time < self.spoilt_until:
-            self.counts["writes that the line has spoilt"] += 1
         elif any(
             boot <= time <= max(boot, until) + 30 and value in [f"{number}" for (number,) in held.get(name, ())]
             for boot, until, held in self._restores[-2:]
         ):
             self.counts["settings restored"] += 1
         else:
-            self.find(f"nobody asked for {command} at {time:.3f} s")
+            self.find(f"nobody asked for {command}")
 
     # --- the end of a day
 

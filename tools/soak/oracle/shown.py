@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from evse_host.catalog import CHARGING_STATES, COMMAND, ENTITIES, FAULTS, SESSION_STATES, STATES, Entity
-from tools.soak.history import History, Row
+from tools.soak.oracle.history import History, Row
 
 ACTIVE_PHASE_MA = 500
 STATE_TEXTS = {
