@@ -240,10 +240,10 @@ class SharedCharger:
         with self._lock:
             jobs, self._evse = list(self._jobs), None
             self._jobs.clear()
+        self._show(online=False)
         if error and type(error) is not self._problem:  # once, not with every attempt
             self._log.warning("offline: %s", self._error)
             self._problem = type(error)
-        self._show(online=False)
         for job in jobs:
             job.fail(self._offline_error())
 
@@ -257,13 +257,13 @@ class SharedCharger:
         if values.pop(TOTAL, None):  # this firmware has it
             self._energy.begin(evse, str(values.get("WIFISTAMAC", (self.name,))[0]))
             values |= self._energy.shown
-        self._log.info("online: firmware %s", values.get("VER", ("?",))[0])
         self._failures, self._problem = 0, None
         with self._lock:
             self._evse = evse
         self._restarted = False
         evse.forget_silence()
         self._replace(self._make(True, values))
+        self._log.info("online: firmware %s", values.get("VER", ("?",))[0])  # now it answers
         self._subscribe(evse, [name for name in values if _is_pushed(_BY_NAME[name])])
 
     def _read_all(self, evse: Evse) -> dict[str, Fields]:
