@@ -500,8 +500,7 @@ def test_watch_on_a_terminal_is_a_live_table(charger) -> None:
     child.sendintr()
     child.expect_exact("\x1b[?25h")  # the cursor is back
     child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 130
+    assert child.wait() == 130
     wait_until(lambda: left_clean(charger))
 
 

@@ -114,8 +114,7 @@ def test_ctrl_c_leaves_nothing_behind(start_charger):
     server.wait_for(lambda charger: charger.subscriptions)
     terminal.kill(signal.SIGINT)
     terminal.expect(pexpect.EOF)
-    terminal.close()
-    assert terminal.exitstatus == 130
+    assert terminal.wait() == 130
     assert server.charger.subscriptions == []
 
 

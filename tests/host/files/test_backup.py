@@ -277,8 +277,7 @@ def test_it_asks_first(served, tmp_path, answer, code, name):
     assert writes(charger) == []
     terminal.send(answer if answer == "\x03" else answer + "\n")
     terminal.expect(pexpect.EOF)
-    terminal.close()
-    assert terminal.exitstatus == code
+    assert terminal.wait() == code
     assert charger.value("HOSTNAME") == (name,)
 
 

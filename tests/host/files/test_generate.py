@@ -335,8 +335,7 @@ def test_a_person_is_asked_for_what_is_missing(here):
     terminal.expect_exact("What does the meter measure")
     terminal.sendline("current")
     terminal.expect(pexpect.EOF)
-    terminal.close()
-    assert terminal.exitstatus == 0
+    assert terminal.wait() == 0
     assert "current_l1:" in (here / "evse.yaml").read_text()
 
 

@@ -35,7 +35,9 @@ def spawn(terminal_environment):
 
     yield start
     for terminal in terminals:
-        terminal.close(force=True)
+        terminal.kill(signal.SIGKILL)
+        terminal.wait()
+        terminal.close()
 
 
 def pipe(server, text, *arguments):
@@ -59,8 +61,7 @@ def end(terminal):
 
 def leave(terminal):
     end(terminal)
-    terminal.close()
-    return terminal.exitstatus
+    return terminal.wait()
 
 
 # --- in a terminal ----------------------------------------------------------------------------------------------------
@@ -172,8 +173,7 @@ def test_a_vanishing_port_ends_it_in_one_line(spawn):
         terminal.expect(PROMPT)
     terminal.expect(r"evse-host: port .*: lost")
     terminal.expect(pexpect.EOF)
-    terminal.close()
-    assert terminal.exitstatus == 3
+    assert terminal.wait() == 3
     assert "Traceback" not in (terminal.before or "")
 
 
