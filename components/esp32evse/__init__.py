@@ -87,8 +87,13 @@ def _update_interval():
 
 def _subscription_name(value):
     if value not in catalog.SUBSCRIBE_NAMES:
-        known = ", ".join(sorted(catalog.SUBSCRIBE_NAMES))
-        raise cv.Invalid(f"{CONF_SUBSCRIPTIONS}: '{value}' is unknown, it must be one of {known}")
+        near = mistakes.near_subscriptions(str(value))
+        known = (
+            f"perhaps {' or '.join(near)}"
+            if near
+            else f"it must be one of {', '.join(sorted(catalog.SUBSCRIBE_NAMES))}"
+        )
+        raise cv.Invalid(f"{CONF_SUBSCRIPTIONS}: '{value}' is unknown, {known}")
     return value
 
 

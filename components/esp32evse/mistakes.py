@@ -264,6 +264,13 @@ def _of_the_other_kind(name: str) -> list[str]:
     return []
 
 
+def near_subscriptions(wanted: str) -> list[str]:
+    """What shows the entity of that key, as `voltage` shows `voltage_l1`, or is spelt like it."""
+    commands = {entity.command for entity in catalog.ENTITIES if entity.key == wanted}
+    shown = [name for name, command in catalog.SUBSCRIBE_NAMES.items() if command in commands]
+    return shown or _close(wanted, catalog.SUBSCRIBE_NAMES)
+
+
 def _keys(part: Any) -> Iterator[str]:
     """Every key in a part of the configuration."""
     if isinstance(part, dict):

@@ -289,6 +289,7 @@ def test_a_current_above_a_maximum_that_nobody_here_knows(node, client, charger)
     charger.wait_for(lambda charger: charger.journal.writes("CHCUR")[-1:] == ["AT+CHCUR=200"])
     assert client.wait_state(STATE, after=seen, current=20.0).at - begin < INTERVAL_S / 2
     assert all(heard.json["current"] != 30 for heard in client.heard[seen:] if heard.topic == STATE)
+    assert "offline" not in [heard.payload for heard in client.heard[seen:] if heard.topic == AVAILABILITY]
 
 
 def test_two_writers_at_once(node, broker, client, charger):

@@ -257,6 +257,11 @@ def test_unknown_subscription() -> None:
     assert hub_error("subscriptions: {power: 1s}") == f"subscriptions: 'power' is unknown, it must be one of {known}."
 
 
+@pytest.mark.parametrize(("key", "near"), [("emeter_powr", "emeter_power"), ("voltage_l1", "voltage")])
+def test_subscription_that_is_misspelt_or_an_entity_of_several(key: str, near: str) -> None:
+    assert hub_error(f"subscriptions: {{{key}: 1s}}") == f"subscriptions: '{key}' is unknown, perhaps {near}."
+
+
 @pytest.mark.parametrize(
     ("platform", "key", "option", "expected"),
     [
