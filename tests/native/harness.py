@@ -21,6 +21,7 @@ from pathlib import Path
 
 from components.esp32evse import codegen
 from components.esp32evse.catalog import COMMAND
+from tools.build import node
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -33,6 +34,7 @@ SANITIZED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 # What was broken on purpose may leave a variable unused.
 WARNINGS = ["-w"] if "EVSE_COMPONENT" in os.environ else ["-Wall", "-Wextra", "-Werror"]
 FLAGS = ["-std=gnu++20", *WARNINGS, *SANITIZED]
+CACHED = ["ccache"] if shutil.which("ccache") else []
 SOURCES = (
     "at_client.cpp", "at_value.cpp", "cadence.cpp", "charging.cpp", "energy.cpp", "iso_time.cpp", "link.cpp",
     "schedule.cpp", "utf8.cpp", "wishes.cpp",
@@ -75,8 +77,8 @@ def _compile(directory: Path, program: Path) -> None:
     jobs = []
     for source, target in zip(sources, objects, strict=True):
         optimised = "-O0" if source.parent == HERE else "-O1"
-        command = ["g++", *FLAGS, optimised, f"-I{COMPONENT}", "-c", source, "-o", target]
-        jobs.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        command = [*CACHED, "g++", *FLAGS, optimised, f"-I{COMPONENT}", "-c", source, "-o", target]
+        jobs.append(subprocess.Popen(command, env=node.environment(CACHE), stderr=subprocess.PIPE, text=True))
     errors = [job.communicate()[1] for job in jobs]
     if any(job.returncode for job in jobs):
         raise BuildError("\n".join(errors)[:4000])

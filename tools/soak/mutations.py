@@ -10,11 +10,11 @@ fits the code. The fuzzer need not find all: it knows the contract, not what is 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,12 +67,20 @@ def read(component: str) -> list[Mutation]:
 
 @contextmanager
 def broken(component: str, mutation: Mutation | None) -> Iterator[Path]:
-    """A folder with a copy of ``component`` that has the mutation, or none. Raises MisfitError."""
-    with tempfile.TemporaryDirectory(prefix="evse-mutation-") as folder:
-        copy = Path(shutil.copytree(COMPONENTS / component, Path(folder, component)))
+    """A folder with a copy of ``component`` that has the mutation, or none. Raises MisfitError.
+
+    Always the same one, so that ccache knows what has not changed.
+    """
+    folder = node.CACHE / "mutations" / component
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        copy = folder / "components" / component
+        shutil.rmtree(copy.parent, ignore_errors=True)
+        shutil.copytree(COMPONENTS / component, copy)
         if mutation:
             mutation.apply(copy)
-        yield Path(folder)
+        yield copy.parent
 
 
 def judge(component: str, mutation: Mutation | None, tests: str) -> str:
