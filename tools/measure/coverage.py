@@ -23,6 +23,7 @@ from tools.measure.results import Table, show
 COMPONENT = "src/esphome/components/esp32evse/"
 COUNTERS = f"*/coverage/obj/{COMPONENT}*.gcda"
 OUT = node.CACHE / "coverage"
+AT_ONCE = ["-n", "auto", "--dist", "loadfile"]
 TESTS = {"component": ["tests/e2e"], "host": ["tests/host", "tests/bridge", "tests/simulator"]}
 HOST_SETTINGS = f"""
 [run]
@@ -39,7 +40,7 @@ Row = tuple[str, int, int]  # file, lines that can run, lines that were
 def component(tests: list[str]) -> list[Row]:
     for counters in (node.CACHE / "nodes").glob(COUNTERS):
         counters.unlink()
-    _run(["-m", "pytest", "-q", *tests], {"EVSE_VARIANT": "coverage", "EVSE_ORDERLY_END": "1"})
+    _run(["-m", "pytest", "-q", *AT_ONCE, *tests], {"EVSE_VARIANT": "coverage", "EVSE_ORDERLY_END": "1"})
     return read_counters()
 
 
@@ -63,7 +64,7 @@ def host(tests: list[str]) -> list[Row]:
     settings.write_text(HOST_SETTINGS)
     for old in OUT.glob("host.*.*"):
         old.unlink()
-    _run(["-m", "coverage", "run", f"--rcfile={settings}", "-m", "pytest", "-q", *tests], {})
+    _run(["-m", "coverage", "run", f"--rcfile={settings}", "-m", "pytest", "-q", *AT_ONCE, *tests], {})
     _run(["-m", "coverage", "combine", f"--rcfile={settings}", "-q"], {}, check=True)
     summary = OUT / "host.json"
     _run(["-m", "coverage", "json", f"--rcfile={settings}", "-q", "-o", str(summary)], {}, check=True)
@@ -101,11 +102,13 @@ def main() -> int:
     arguments = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     chosen = [arguments.only] if arguments.only else list(PARTS)
-    found = {name: PARTS[name](arguments.tests or TESTS[name]) for name in chosen}
+    found = {}
+    for name in chosen:
+        found[name] = PARTS[name](arguments.tests or TESTS[name])
+        if not arguments.json:
+            print(show(table(name, found[name])), flush=True)
     if arguments.json:
         print(json.dumps(found))
-    else:
-        print("\n\n".join(show(table(name, rows)) for name, rows in found.items()))
     return 0
 
 
