@@ -10,17 +10,12 @@ from evse_host.simulator import Board, Car, Charger
 from tests.conftest import VARIANT
 from tools.build import node as nodes
 
-HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="session")
-def program() -> Path:
-    return nodes.build(HERE / "accepted.yaml", VARIANT)
+AUTOMATIONS = nodes.ROOT / "tests/consumers/automations.yaml"  # `below_minimum: pause`
 
 
 @pytest.fixture(scope="session")
 def pausing_program() -> Path:
-    return nodes.build(HERE / "accepted_pause.yaml", VARIANT)
+    return nodes.build(AUTOMATIONS, VARIANT)
 
 
 @pytest.fixture
@@ -35,7 +30,7 @@ def start(start_node, charger):
     def connected(program: Path):
         node = start_node(program, charger)
         node.wait_for("binary_sensor.Connected", True)
-        for entity in ("switch.Pause", "switch.Free for all", "number.Default power limit"):
+        for entity in ("number.Charging current", "number.Default power limit"):
             node.wait_until(lambda entity=entity: node.value(entity) is not None)
         return node
 
@@ -43,8 +38,8 @@ def start(start_node, charger):
 
 
 @pytest.fixture
-def node(start, program):
-    return start(program)
+def node(start, actions_program):
+    return start(actions_program)
 
 
 def writes(charger, name: str) -> list[str]:
@@ -100,7 +95,7 @@ def test_toggle_of_an_inverted_switch(node, charger, action: str) -> None:
 
 
 def test_two_toggles_leave_an_inverted_switch_as_it_was(node, charger) -> None:
-    node.call_service("toggle_twice")
+    node.call_service("toggle_pause_twice")
     node.run(5)
     assert charger.call(lambda charger: charger.value("ENABLE")) == (1,)
     assert node.value("switch.Pause") is False
@@ -197,12 +192,12 @@ def test_less_than_the_minimum_is_a_pause(start, pausing_program, charger, amper
     clear(charger)
     node.command("number.Charging current", ampere)
     holds(charger, "ENABLE", 0)
-    node.wait_for("switch.Pause", True)
+    node.wait_for("switch.Enable", False)
     node.wait_for("number.Charging current", 16.0)  # what the charger holds
     node.command("number.Charging current", 10.0)
     holds(charger, "ENABLE", 1)
     holds(charger, "CHCUR", 100)
-    node.wait_for("switch.Pause", False)
+    node.wait_for("switch.Enable", True)
     assert writes(charger, "ENABLE") == ["AT+ENABLE=0", "AT+ENABLE=1"]
     assert writes(charger, "CHCUR") == ["AT+CHCUR=100"]
 
@@ -211,17 +206,17 @@ def test_whoever_decides_about_the_pause_decides(start, pausing_program, charger
     """A pause by a person is not ended by a current, one by a current is ended by a person."""
     node = start(pausing_program)
     for ampere in (10.0, 12.0):
-        node.command("switch.Pause", True)
+        node.command("switch.Enable", False)
         holds(charger, "ENABLE", 0)
         node.command("number.Charging current", ampere)
         holds(charger, "CHCUR", ampere * 10)
         node.run(5)
         assert charger.call(lambda charger: charger.value("ENABLE")) == (0,)
-        node.command("switch.Pause", False)
+        node.command("switch.Enable", True)
         holds(charger, "ENABLE", 1)
         node.command("number.Charging current", 0.0)
         holds(charger, "ENABLE", 0)
-        node.command("switch.Pause", False)
+        node.command("switch.Enable", True)
         holds(charger, "ENABLE", 1)
 
 

@@ -70,12 +70,12 @@ def test_relative_steps_build_on_what_is_wished(node, charger):
     node.call_service("set_charging_current", current=10.0)
     node.wait_for("number.Charging current", 10.0)
     node.call_service("ten_steps_up")
-    node.wait_for("number.Charging current", 11.0)
-    charger.wait_for(lambda charger: charger.value("CHCUR") == (110,))
-    charger.call(lambda charger: charger.set("MAXCHCUR", 11))
+    node.wait_for("number.Charging current", 20.0)
+    charger.wait_for(lambda charger: charger.value("CHCUR") == (200,))
+    charger.call(lambda charger: charger.set("MAXCHCUR", 20))
     node.call_service("ten_steps_up")  # in vain: the next steps begin at what the charger holds
     node.wait_for_log("Charger did not take CHCUR")
-    node.wait_for("number.Charging current", 11.0)
+    node.wait_for("number.Charging current", 20.0)
     charger.call(lambda charger: charger.set("MAXCHCUR", 32))
 
 
