@@ -21,6 +21,7 @@ LISTEN_S = 0.1  # how often to look for pushes while a line is typed
 WAIT_S = 0.03  # for the next line of a script
 MAX_WAITING_LINES = 100
 CHUNK = 4096
+MAX_LINE = 4096  # bytes; every command is shorter by far, so what is cut off there is refused
 
 
 def history_path() -> Path:
@@ -94,6 +95,7 @@ def _read_input(waiting: queue.Queue[str]) -> None:
     rest = b""
     while data := os.read(sys.stdin.fileno(), CHUNK):
         *lines, rest = (rest + data).split(b"\n")
+        rest = rest[:MAX_LINE]
         for line in lines:
             waiting.put(to_text(line) + "\n")
     if rest:

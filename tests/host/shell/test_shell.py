@@ -2,11 +2,12 @@
 
 import datetime
 import json
+import queue
 
 import pytest
 
 from evse_host.catalog import COMMANDS
-from evse_host.cli.shell import run_lines
+from evse_host.cli.shell import CHUNK, MAX_LINE, _read_input, run_lines
 from evse_host.errors import NoAnswerError, RefusedError, UsageError
 from evse_host.line.client import Evse
 from evse_host.shell.help import help_text, hint, suggestions, understand
@@ -337,3 +338,20 @@ def test_pushes_are_looked_for_while_there_is_no_line():
 def test_silence_ends_a_script():
     with pytest.raises(NoAnswerError):
         run_script("silent", "good")
+
+
+def test_a_line_without_an_end_takes_no_memory(monkeypatch):
+    """/dev/zero, or a file that is no script."""
+    pieces = [b"x" * CHUNK] * 1000 + [b"\nAT\n", b""]
+    monkeypatch.setattr("evse_host.cli.shell.os.read", lambda *_: pieces.pop(0))
+    monkeypatch.setattr("sys.stdin", Terminal())
+    lines = queue.Queue()
+    _read_input(lines)
+    first, *others = (lines.get_nowait() for _ in range(lines.qsize()))
+    assert MAX_LINE <= len(first) <= MAX_LINE + CHUNK + 1
+    assert others == ["AT\n", ""]
+
+
+class Terminal:
+    def fileno(self) -> int:
+        return 0
