@@ -132,50 +132,73 @@ bool AtClient::is_raw_line_(uint8_t row, const char *name) {
 
 void AtClient::on_row_values_(uint8_t row, char *text) {
   const CommandRow &command = this->schedule_.row(row);
-  const bool asked = this->asks_(row);
-  if (command.is_only_answered() && !asked)
+  const bool answers = this->asks_(row);
+  if (command.is_only_answered() && !answers)
     return;  // never pushed
   const uint16_t sum = digest(text);
-  if (asked)
+  if (answers)
     this->command_.digest = digest(text, this->command_.digest);
-  Wish *wish = this->wishes_.find(row);
-  const bool is_read_back = this->command_.task == Task::WISH_READ && asked;
-  const bool is_text = is_read_back && wish->is_text();
-  const bool text_matches = is_text && this->wishes_.matches_text(*wish, text);
-  const uint8_t fields = is_text ? count_fields(text) : 0;
+  const bool shows_text = answers && this->shows_text_(text);
   Values values;
-  RowState &state = this->schedule_.state(row);
   if (!values.parse(text, command.signature)) {
-    if (!state.is_lacking())  // else it is this firmware's form, and asking again tells nothing more
+    if (!this->schedule_.state(row)
+             .is_lacking())  // else it is this firmware's form, and asking again tells nothing more
       this->on_damage_();
     return;
   }
-  if (state.is_lacking() && !command.has(LINES)) {
-    if (!this->doubts_.confirm(row, sum)) {
-      state.due = this->work_ = true;  // noise does not bring a command into the firmware
-      return;
-    }
-    state.believed = sum;
-  }
+  if (!this->is_there_(row, sum))
+    return;
   this->schedule_.on_value(row);
-  if (asked && !command.has(LINES))
-    this->command_.answered = true;  // a whole line does not make up for a lost one
-  Kept *kept = this->find_kept_(row);
-  if (is_text) {
-    this->wishes_.leave_out_fields_behind(*wish, fields);
-    this->command_.matched = text_matches;
-  } else if (is_read_back) {
-    this->command_.matched = Wishes::matches_number(*wish, command, values, this->now_);
-  } else if (kept != nullptr && this->command_.task == Task::KEPT_READ && asked) {
-    this->command_.matched = kept->is_held_by(static_cast<uint32_t>(values[0].number));
-  }
+  // A push may come just before the answer.
+  const bool looks = answers && this->command_.job.kind == Schedule::Job::Kind::LOOK && !this->command_.answered;
+  if (answers)
+    this->on_answer_(values, shows_text);
   if (this->may_tell_(row, values, sum)) {
     if (!command.has(LINES))
-      state.believed = sum;
-    this->listener_->on_values(row, values);
+      this->schedule_.state(row).believed = sum;
+    this->listener_->on_values(row, values, !looks);
   }
-  if (row == UPTIME_ROW && asked)
+  if (answers && row == UPTIME_ROW)
     this->on_uptime_(static_cast<uint32_t>(values[0].number));
+}
+
+/// Whether a value, which is still in one piece, is the text that is read back.
+bool AtClient::shows_text_(const char *text) const {
+  if (this->command_.task != Task::WISH_READ)
+    return false;
+  const Wish *wish = this->wishes_.find(this->command_.row);
+  return wish->is_text() && this->wishes_.matches_text(*wish, text);
+}
+
+/// Noise does not bring a command into the firmware: what it lacks must say the same twice.
+bool AtClient::is_there_(uint8_t row, uint16_t digest) {
+  RowState &state = this->schedule_.state(row);
+  if (!state.is_lacking() || this->schedule_.row(row).has(LINES))
+    return true;
+  if (this->doubts_.confirm(row, digest)) {
+    state.believed = digest;
+    return true;
+  }
+  state.due = this->work_ = true;
+  return false;
+}
+
+/// What a value line of the command in flight says about it.
+void AtClient::on_answer_(const Values &values, bool shows_text) {
+  const CommandRow &command = this->schedule_.row(this->command_.row);
+  if (!command.has(LINES))
+    this->command_.answered = true;  // a whole line does not make up for a lost one
+  if (this->command_.task == Task::WISH_READ) {
+    Wish *wish = this->wishes_.find(this->command_.row);
+    if (wish->is_text()) {
+      this->wishes_.leave_out_fields_behind(*wish, values.size());
+      this->command_.matched = shows_text;
+    } else {
+      this->command_.matched = Wishes::matches_number(*wish, command, values, this->now_);
+    }
+  } else if (this->command_.task == Task::KEPT_READ) {
+    this->command_.matched = this->find_kept_(this->command_.row)->is_held_by(static_cast<uint32_t>(values[0].number));
+  }
 }
 
 /// Whether the listener hears of a value: not of an older one right after a wish, nor of one that may be noise.
@@ -385,7 +408,7 @@ bool AtClient::start_kept_() {
 
 void AtClient::start_job_(const Schedule::Job &job) {
   this->schedule_.begin(job);
-  if (job.kind == Schedule::Job::Kind::READ) {
+  if (job.is_read()) {
     this->read_(Task::SCHEDULED, job.row);
     this->command_.job = job;
     return;
@@ -441,7 +464,7 @@ void AtClient::finish_(Outcome outcome) {
     case Task::NONE:
       break;
     case Task::SCHEDULED:
-      if (command.job.kind == Schedule::Job::Kind::READ) {
+      if (command.job.is_read()) {
         this->finish_read_(command, outcome);
       } else {
         this->schedule_.finish_other(command.job, outcome);

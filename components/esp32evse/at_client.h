@@ -30,7 +30,8 @@ class AtClientListener {
   virtual void on_transmit(const char *data, size_t length) = 0;
   /// This turn of the loop has taken so long that the charger may have restarted: nothing more is sent in it.
   virtual bool is_late() const { return false; }
-  virtual void on_values(uint8_t row, const Values &values) = 0;
+  /// `asked`: the user wants to be shown them now; else only the hub wants to know.
+  virtual void on_values(uint8_t row, const Values &values, bool asked) = 0;
   /// The lines of a row with the trait LINES have been given to on_values(); all of them, if `complete`.
   virtual void on_lines_end(uint8_t row, bool complete) = 0;
   /// The charger's firmware answers the command with ERROR. It turns unknown; once it answers, on_values() comes.
@@ -132,6 +133,9 @@ class AtClient {
   void on_line_(char *line, size_t length);
   void on_value_line_(char *line, size_t length);
   void on_row_values_(uint8_t row, char *text);
+  bool shows_text_(const char *text) const;
+  bool is_there_(uint8_t row, uint16_t digest);
+  void on_answer_(const Values &values, bool shows_text);
   bool may_tell_(uint8_t row, const Values &values, uint16_t digest);
   bool is_believed_(uint8_t row, uint16_t digest);
   void on_uptime_(uint32_t uptime);

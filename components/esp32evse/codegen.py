@@ -27,6 +27,8 @@ EntityBlock = esp32evse_ns.struct("EntityBlock")  # a name in the YAML, nothing 
 
 _SIGNATURE = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i8": "b", "i32": "i", "str": "s"}
 _REPORTERS = {"STATE": "state_and_session", "ERROR": "error_and_report"}
+#: What energy and sessions are counted from: the hub looks at it however seldom it is shown.
+_WATCHED = ("STATE", "SESSION_TIME", "SESSION_ENERGY", "TOTAL_ENERGY")
 _OWN_FUNCTION = ("gated", "lifetime", "bit", "pending", "name", "join", "time", "counter")
 
 _CommandRow = esp32evse_ns.struct("CommandRow")
@@ -239,7 +241,7 @@ def writable_range(command: catalog.Command) -> tuple[int, int]:
     return max(low, 0), min(high, 2**32 - 1)
 
 
-def _traits(command: catalog.Command) -> str:
+def _traits(command: catalog.Command, counts: bool = False) -> str:
     traits = {
         "STORED": command.stored,
         "LINES": command.lines,
@@ -247,6 +249,7 @@ def _traits(command: catalog.Command) -> str:
         "UNPROVABLE": command.verify == 0,
         "LIVE": command.name in catalog.LIVE_SETTINGS,
         "CHARGING_CURRENT": bool(command.limited_by),
+        "WATCHED": counts and command.role in _WATCHED,
     }
     return " | ".join(f"esp32evse::{trait}" for trait, present in traits.items() if present) or "0"
 
@@ -271,7 +274,7 @@ def _command(hub: Hub, command: catalog.Command, first: int, count: int) -> cg.A
         RawExpression(f"{low}u"),
         RawExpression(f"{high}u"),
         getattr(_Refresh, command.refresh.upper()),
-        RawExpression(_traits(command)),
+        RawExpression(_traits(command, hub.counts_lifetime or "STATE" in hub.reports)),
         first,
         count,
     )

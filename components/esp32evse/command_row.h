@@ -24,6 +24,7 @@ enum Trait : uint8_t {
   UNPROVABLE = 1 << 3,        ///< a read-back cannot show what was written
   LIVE = 1 << 4,              ///< a restart of the charger sets it back
   CHARGING_CURRENT = 1 << 5,  ///< at most MAXCHCUR
+  WATCHED = 1 << 6,           ///< energy or sessions are counted from it
 };
 
 /// A command of the charger that this configuration uses. The tables are generated, const and in flash.

@@ -98,7 +98,12 @@ class ListTextSensor final : public text_sensor::TextSensor {
 class EvseSwitch final : public switch_::Switch, public WishingEntity {
  public:
   EvseSwitch(Esp32Evse *hub, uint8_t row) : WishingEntity(row), hub_(hub) {}
-  void show_again() override { this->state = this->shown_; }
+  void show_again() override {
+    // A client that has connected meanwhile was shown the wish: what the charger holds is news.
+    if (this->state != this->shown_)
+      this->publish_dedup_ = {};
+    this->state = this->shown_;
+  }
   void publish(bool state) {
     const bool wished = this->state;
     const BatchDelay none(BatchDelay::AT_ONCE);

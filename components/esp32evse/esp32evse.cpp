@@ -148,7 +148,7 @@ void Esp32Evse::write_number_(uint8_t row, uint32_t value, bool saturated) {
   if (this->manager_ != nullptr && this->manager_->on_wish(row, value)) {
     Values wish;
     wish.set_number(value);
-    this->take_values_(row, wish);
+    this->take_values_(row, wish, true);
     return;
   }
 #endif
@@ -299,19 +299,19 @@ void Esp32Evse::on_transmit(const char *data, size_t length) {
   this->write_array(reinterpret_cast<const uint8_t *>(data), length);
 }
 
-void Esp32Evse::on_values(uint8_t row, const Values &values) {
+void Esp32Evse::on_values(uint8_t row, const Values &values, bool asked) {
 #ifdef USE_ESP32EVSE_LOAD_MANAGER
   if (this->manager_ != nullptr) {
     Values shown = values;
     this->manager_->on_values(row, shown);
-    this->take_values_(row, shown);
+    this->take_values_(row, shown, asked);
     return;
   }
 #endif
-  this->take_values_(row, values);
+  this->take_values_(row, values, asked);
 }
 
-void Esp32Evse::take_values_(uint8_t row, const Values &values) {
+void Esp32Evse::take_values_(uint8_t row, const Values &values, bool asked) {
   const CommandRow &command = this->rows_[row];
   if (COUNTS_LIFETIME && row == AtClient::UPTIME_ROW)
     this->lifetime_.on_uptime(static_cast<uint32_t>(values[0].number));
@@ -319,7 +319,7 @@ void Esp32Evse::take_values_(uint8_t row, const Values &values) {
     command.follow(*this, values);
   // The heartbeat brings the counters along.
   this->derived_dirty_ |= command.follow != nullptr || row == AtClient::UPTIME_ROW;
-  if (!this->refused_.contains(row))
+  if (asked && !this->refused_.contains(row))
     this->publish_row_(row, &values);
 }
 

@@ -180,7 +180,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   // AtClientListener
   void on_transmit(const char *data, size_t length) override;
   bool is_late() const override;
-  void on_values(uint8_t row, const Values &values) override;
+  void on_values(uint8_t row, const Values &values, bool asked) override;
   void on_lines_end(uint8_t row, bool complete) override;
   void on_lacking(uint8_t row) override;
   void on_wish_end(uint8_t row, WishEnd end) override;
@@ -191,7 +191,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   void on_raw_result(bool success) override;
 
   void on_session_events_(uint8_t events);
-  void take_values_(uint8_t row, const Values &values);
+  void take_values_(uint8_t row, const Values &values, bool asked);
   void receive_(bool drops);
   uint32_t high_of_(uint8_t row) const;
   void write_number_(uint8_t row, uint32_t value, bool saturated);

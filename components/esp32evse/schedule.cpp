@@ -23,6 +23,11 @@ void Schedule::start(uint32_t now) {
 
 bool Schedule::tick(uint32_t now, bool heard) {
   bool changed = this->miss_();
+  if (this->look_ticks_-- == 0) {
+    this->look_ticks_ = this->charging_ ? LOOK_CHARGING_TICKS : LOOK_IDLE_TICKS;
+    this->watched_ = 0;
+    changed |= this->next().kind != Job::Kind::NONE;
+  }
   if (reached(this->next_heartbeat_, now + (heard ? EARLY_MS : 0))) {
     this->heartbeat_(now);
     changed = true;
@@ -97,11 +102,21 @@ Schedule::Job Schedule::next() const {
     if (this->states_[row].due && this->rows_[row].refresh != Refresh::NEVER)
       return {Job::Kind::READ, row};
   }
+  for (uint8_t row = this->watched_; row < this->count_; row++) {
+    if (this->needs_look_(row))
+      return {Job::Kind::LOOK, row};
+  }
   for (uint8_t row = 0; row < this->count_; row++) {
     if (this->needs_subscription_change_(row))
       return {this->period_of(row) > 0 ? Job::Kind::SUBSCRIBE : Job::Kind::UNSUBSCRIBE, row};
   }
   return {};
+}
+
+/// A restart of the charger takes the running session's energy away, so it must be known, however seldom it is shown.
+bool Schedule::needs_look_(uint8_t row) const {
+  const uint32_t period = this->period_of(row);
+  return this->rows_[row].has(WATCHED) && !this->states_[row].is_lacking() && (period == 0 || period > HEARTBEAT_MS);
 }
 
 bool Schedule::needs_subscription_change_(uint8_t row) const {
@@ -200,6 +215,8 @@ void Schedule::on_value(uint8_t row) {
 void Schedule::begin(const Job &job) {
   if (job.kind == Job::Kind::READ) {
     this->states_[job.row].due = false;
+  } else if (job.kind == Job::Kind::LOOK) {
+    this->watched_ = job.row + 1;
   } else if (job.row != NO_ROW) {
     this->states_[job.row].renew = false;
   }

@@ -41,9 +41,19 @@ class Schedule {
   static constexpr uint32_t REPAIR_DELAY_MS = 1000;  // until what was lost with a line is read again
 
   struct Job {
-    enum class Kind : uint8_t { NONE, ECHO_OFF, UNSUBSCRIBE_ALL, READ, UNSUBSCRIBE, SUBSCRIBE };
+    enum class Kind : uint8_t {
+      NONE,
+      ECHO_OFF,
+      UNSUBSCRIBE_ALL,
+      READ,
+      LOOK,  ///< a read for the hub alone: the user is shown the row's values less often
+      UNSUBSCRIBE,
+      SUBSCRIBE,
+    };
     Kind kind{Kind::NONE};
     uint8_t row{NO_ROW};
+
+    bool is_read() const { return this->kind == Kind::READ || this->kind == Kind::LOOK; }
   };
   /// What a read that has failed means.
   enum class Verdict : uint8_t {
@@ -94,7 +104,10 @@ class Schedule {
  protected:
   static constexpr uint8_t MAX_UNSUBSCRIBES = 3;
   static constexpr uint8_t DOUBTED = 1;  // failures
+  static constexpr uint8_t LOOK_CHARGING_TICKS = 1000 / TICK_MS;
+  static constexpr uint8_t LOOK_IDLE_TICKS = 4000 / TICK_MS;
 
+  bool needs_look_(uint8_t row) const;
   bool needs_subscription_change_(uint8_t row) const;
   uint8_t patience_for_(uint8_t row) const;
   void heartbeat_(uint32_t now);
@@ -104,6 +117,8 @@ class Schedule {
   RowState *states_{nullptr};
   uint8_t count_{0};
   uint8_t renewed_{UPTIME_ROW};  // whose subscription was repeated last
+  uint8_t watched_{0};           // the next row to look at
+  uint8_t look_ticks_{0};        // until all are looked at once more
   uint8_t unsubscribes_{0};      // how often all subscriptions may still be told to stop
   bool echo_{true};              // it may be on
   bool automatic_{true};         // subscribe without being asked

@@ -34,6 +34,29 @@ def test_a_refusal_is_a_change(house: House, refusing, name: str, wish, key: str
     assert any(f"on_write_failed {key}: " in line for line in house.node.log)
 
 
+def test_a_refused_switch_tells_what_the_charger_holds(house: House, refusing) -> None:
+    """A client that connects while the wish is pending is shown the wish: the end of it must be a message, too."""
+    refusing(house)
+    house.node.run(5)
+    seen = len(house.node.changes)
+    house.node.command("Charging enabled", False)
+    house.node.run(10)
+    assert since(house, "Charging enabled", seen) == [True]
+
+
+def test_a_switch_that_nobody_answered_tells_what_the_charger_holds(house: House) -> None:
+    house.node.run(5)
+    seen = len(house.node.changes)
+    house.faults.cable_out()
+    house.node.run(1)
+    house.node.command("Charging enabled", False)
+    house.node.run(60)
+    house.faults.cable_in()
+    house.node.run(20)
+    assert house.charger.value("ENABLE") == (1,)
+    assert since(house, "Charging enabled", seen)[-1:] == [True]
+
+
 def test_several_at_once(house: House, refusing) -> None:
     refusing(house)
     house.node.run(5)

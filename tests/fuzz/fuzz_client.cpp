@@ -82,7 +82,7 @@ class Session final : public AtClientListener {
     this->watch_.on_transmit(line, this->now_);
     this->charger_.receive(line);
   }
-  void on_values(uint8_t row, const Values &values) override {
+  void on_values(uint8_t row, const Values &values, bool /*asked*/) override {
     this->watch_.on_values(row, values);
     this->tell_("shows ", this->table_.rows[row]->name);
     this->react_(REACT_VALUES, row);

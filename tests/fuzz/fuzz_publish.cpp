@@ -134,7 +134,7 @@ void receive_line(uint8_t row, std::string text) {
   for (esp32evse::Pacer &pacer : evse__pacers)
     pacer.restart();  // time stands still here, and every value is wanted
   AtClientListener &hub = *evse;
-  hub.on_values(row, values);
+  hub.on_values(row, values, true);
   for (uint8_t i = 0; i < command.bindings; i++)
     check(evse__bindings[command.first_binding + i], *fields);
 }

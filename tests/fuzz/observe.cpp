@@ -69,7 +69,7 @@ class Observer final : public AtClientListener, private AtClient {
   std::string told;
 
   void on_transmit(const char *, size_t) override {}
-  void on_values(uint8_t row, const Values &values) override {
+  void on_values(uint8_t row, const Values &values, bool /*asked*/) override {
     this->told +=
         std::string("value ") + this->commands_[row].name + " " + show(values, this->commands_[row].signature) + "\n";
     this->keep_();

@@ -133,6 +133,7 @@ const std::map<std::string, Refresh> REFRESH = {
 const std::map<std::string, uint8_t> TRAITS = {
     {"STORED", STORED},         {"LINES", LINES}, {"CLOCK", CLOCK},
     {"UNPROVABLE", UNPROVABLE}, {"LIVE", LIVE},   {"CHARGING_CURRENT", CHARGING_CURRENT},
+    {"WATCHED", WATCHED},
 };
 
 /// An AT client with its clock and its rows.
@@ -144,8 +145,8 @@ class Session final : public AtClientListener {
     this->transmitted_ = true;
     this->say_("> " + escape(data, length));
   }
-  void on_values(uint8_t row, const Values &values) override {
-    this->say_("values " + this->names_[row] + " " + show(values, this->rows_[row].signature));
+  void on_values(uint8_t row, const Values &values, bool asked) override {
+    this->say_((asked ? "values " : "looked ") + this->names_[row] + " " + show(values, this->rows_[row].signature));
   }
   void on_lines_end(uint8_t row, bool complete) override {
     this->say_("lines_end " + this->names_[row] + " " + outcome(complete));

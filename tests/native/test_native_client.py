@@ -162,6 +162,30 @@ def test_wishes_for_one_command_are_merged_by_field(program: Program) -> None:
     assert bench.writes == ['WIFISTACFG=0,"other"']
 
 
+def test_a_text_with_fewer_fields_leaves_those_behind_it(program: Program) -> None:
+    bench = Bench(program, WIFI, WIFISTACFG=[0, "old", ""])
+    bench.ask(STATION)
+    bench.ask('text WIFISTACFG 0 "other')
+    bench.run(500)
+    assert bench.writes == ['WIFISTACFG=0,"other","password"']
+
+
+def test_a_password_is_not_proven_by_the_name_of_its_network(program: Program) -> None:
+    bench = Bench(program, WIFI, WIFISTACFG=[1, "ssid", ""])
+    bench.ask(STATION)
+    bench.run(500)
+    assert bench.writes == ['WIFISTACFG=1,"ssid","password"'] and bench.ends == ["WIFISTACFG held"]
+
+
+def test_after_a_restart_a_wish_is_looked_for_before_it_is_sent(program: Program) -> None:
+    bench = Bench(program, LIVE)
+    bench.charger.restart()
+    bench.run(1700)  # silent for so long that nothing is written before its uptime is known
+    bench.ask("write ENABLE 1")
+    bench.run(8000)
+    assert bench.writes == [] and bench.ends == ["ENABLE held"]
+
+
 def test_a_natural_script_is_carried_out_in_order(program: Program) -> None:
     bench = Bench(program, WIFI)
     bench.ask(STATION)
@@ -217,6 +241,16 @@ def test_a_wish_in_every_loop_does_not_starve_the_reads(program: Program) -> Non
     assert len(bench.shown("CHCUR")) > 100, "the charger's current is shown, even though ever newer ones are wished"
     bench.run(500)
     assert set(bench.ends) == {"CHCUR held"} and not bench.client.says("is_pending CHCUR")
+
+
+def test_wishes_for_two_commands_in_every_loop_do_not_starve_the_heartbeat(program: Program) -> None:
+    bench = Bench(program, ("STATE", "CHCUR", "CONSUMLIM"), push=0)
+    bench.forget()
+    for step in range(10_000):
+        bench.ask(f"write CHCUR {60 + step % 200}")
+        bench.ask(f"write CONSUMLIM {step}")
+        bench.run(1)
+    assert bench.count("AT+UPTIME?") >= 2
 
 
 def test_writes_to_flash_are_held_back(program: Program) -> None:
@@ -344,6 +378,46 @@ def test_stale_uptimes_are_no_restart(program: Program) -> None:
     bench.forget()
     bench.run(10_000)
     assert not bench.told("restart") and bench.writes == [] and bench.held("ENABLE") == 0
+
+
+def test_one_odd_uptime_is_no_restart(program: Program) -> None:
+    """A digit was lost: the settings must not be written again because of it."""
+    bench = paused(program)
+    bench.run(10_000)
+    odd = iter([b"+UPTIME=3\n"])
+    bench.spoil = lambda data: re.sub(rb"\+UPTIME=\d+\n", lambda found: next(odd, found[0]), data)
+    bench.forget()
+    bench.run(10_000)
+    assert next(odd, None) is None
+    assert not bench.told("restart") and bench.writes == []
+
+
+def test_a_barrier_needs_an_answer_that_names_itself(program: Program) -> None:
+    """Some OK may be that of a command long ago."""
+    bench = paused(program)
+    bench.spoil = lambda data: re.sub(rb"\+VER=[^\n]*\n", b"", data)
+    bench.block(1500)
+    bench.forget()
+    bench.run(4000)
+    assert "AT+VER?" in [text for _, text in bench.sent]
+    assert {text for _, text in bench.sent} <= {"~", "AT+VER?"}
+
+
+def test_what_waited_for_a_slow_loop_is_as_old_as_the_loop_before(program: Program) -> None:
+    """With RDY lost, only the silence tells that the charger has started again."""
+    bench = paused(program)
+    bench.block(950)
+    bench.run(1)
+    bench.charger.restart()
+    bench.spoil = lambda data: data.replace(b"RDY", b"")
+    bench.block(950)
+    bench.run(1)
+    bench.block(950)
+    bench.ask("write CHCUR 60")
+    bench.run(8000)
+    ready = bench.charger.booted_at
+    assert not [text for time, text in bench.sent if 0 <= time - ready < WRITE_HOLDOFF_MS and "=" in text]
+    assert not bench.charger.crashes
 
 
 def test_a_short_hiccup_changes_nothing(program: Program) -> None:
