@@ -204,8 +204,9 @@ Wish *Wishes::first() {
       wish.paused = true;
       continue;
     }
-    if (std::exchange(wish.paused, false))
+    if (wish.paused)
       wish.attempt.check_first();  // somebody else may have written it meanwhile
+    wish.paused = false;
     return &wish;
   }
   return nullptr;
@@ -256,7 +257,7 @@ Wish *Wishes::add_(uint8_t row, Wish::Kind kind, uint32_t now) {
   if (this->count_ == QUEUE)
     return nullptr;
   Wish *wish = &this->queue_[this->count_++];
-  *wish = {};
+  *wish = Wish();
   wish->row = row;
   wish->kind = kind;
   wish->asked_at = wish->pending_since = now;

@@ -55,11 +55,11 @@ class Attempt {
   bool on_nothing_read();
 
  protected:
-  Step step_;
-  uint8_t sends_{0};
-  bool acknowledged_{false};
-  bool refused_{false};
-  bool doubted_{false};
+  Step step_ : 3;
+  uint8_t sends_ : 2 {0};  // MAX_SENDS
+  bool acknowledged_ : 1 {false};
+  bool refused_ : 1 {false};
+  bool doubted_ : 1 {false};
 };
 
 /// What somebody has asked the charger for.
@@ -78,11 +78,11 @@ struct Wish {
   uint8_t text_length{0};
   uint8_t provable{0};  ///< so many bytes of the text can be read back
   uint8_t row{NO_ROW};
-  Kind kind{Kind::NUMBER};
-  bool saturated{false};
-  bool in_flight{false};
-  bool renewed{false};  ///< changed while it was in flight
-  bool paused{false};   ///< has waited since it was checked
+  Kind kind : 2 {Kind::NUMBER};
+  bool saturated : 1 {false};
+  bool in_flight : 1 {false};
+  bool renewed : 1 {false};  ///< changed while it was in flight
+  bool paused : 1 {false};   ///< has waited since it was checked
   Attempt attempt;
 
   bool is_write() const { return this->kind == Kind::NUMBER || this->kind == Kind::TEXT; }
@@ -192,9 +192,9 @@ class Kept {
   uint32_t value_{0};
   uint32_t heard_{0};
   uint8_t row_;
-  bool known_{false};
-  bool was_heard_{false};
-  bool lost_{false};
+  bool known_ : 1 {false};
+  bool was_heard_ : 1 {false};
+  bool lost_ : 1 {false};
 };
 
 }  // namespace esphome::esp32evse
