@@ -64,7 +64,7 @@ VOLTAGE = 230  # phases.h has it, too
 PHASES = ("L1", "L2", "L3")
 NO_PARENT = 0xFF
 MAX_CIRCUITS = MAX_CHARGERS = 4
-MAX_NAME = 40
+MAX_NAME = 40  # bytes
 
 #: A for one of the sensor's units, by what the meter's key promises.
 UNITS = {"power": {"W": 1 / VOLTAGE, "kW": 1000 / VOLTAGE}, "current": {"A": 1.0, "mA": 0.001}}
@@ -92,6 +92,13 @@ def _power(key: str, low: float, high: float):
     """W."""
     watts = cv.float_with_unit("power", "(W|w)")
     return teach(key, f"{low:g} W to {high / 1000:g} kW, such as 4.2kW", cv.All(watts, cv.Range(min=low, max=high)))
+
+
+def _name(value: str) -> str:
+    """What has room in the reason."""
+    if not 1 <= len(value.encode()) <= MAX_NAME:
+        raise cv.Invalid(f"{CONF_NAME}: '{value}' must have 1 to {MAX_NAME} bytes; a letter with an accent has two")
+    return value
 
 
 def _energy(key: str):
@@ -187,7 +194,7 @@ LEADER_SCHEMA = cv.Schema(
 CIRCUIT_SCHEMA = cv.Schema(
     {
         cv.GenerateID(): cv.declare_id(Circuit),
-        cv.Optional(CONF_NAME): cv.All(cv.string_strict, cv.Length(min=1, max=MAX_NAME)),
+        cv.Optional(CONF_NAME): cv.All(cv.string_strict, _name),
         cv.Required(CONF_LIMIT): _limit,
         cv.Optional(CONF_MARGIN, default="0.5A"): _quantity(CONF_MARGIN, cv.current, 0, 5, "A"),
         cv.Optional(CONF_PARENT): cv.use_id(Circuit),
@@ -699,6 +706,8 @@ async def to_code(config) -> None:
 
 
 async def _triggers_to_code(variable, config) -> None:
+    if any(trigger.name in config for trigger in catalog.TRIGGERS):
+        cg.add_define("USE_ESP32EVSE_LOAD_MANAGER_TRIGGERS")
     types = {"int": cg.int_, "string": cg.std_string}
     callbacks = tuple(
         automation.CallbackAutomation(

@@ -187,7 +187,8 @@ void LoadManager::step_(uint32_t now) {
     if (this->law_.order(i).valid)
       this->links_[i].apply(this->law_.order(i), now);
   }
-  this->report_changes_();
+  this->report_reasons_();
+  this->report_meters_();
   for (uint8_t i = 0; i < this->binding_count_; i++)
     this->bindings_[i].publish(this->bindings_[i], *this);
 }
@@ -198,28 +199,36 @@ const char *LoadManager::reason(uint8_t charger) {
   return this->reason_;
 }
 
-void LoadManager::report_changes_() {
+void LoadManager::report_reasons_() {
   for (uint8_t i = 0; i < this->charger_count_; i++) {
-    const Why &why = this->law_.order(i).why;
-    if (why.reason != this->reported_[i].reason || why.phase != this->reported_[i].phase ||
-        why.circuit != this->reported_[i].circuit || why.next != this->reported_[i].next) {
-      ESP_LOGI(TAG, "Charger %u: %s, %.1f A", i + 1, this->reason(i),
-               this->law_.order(i).run ? this->law_.order(i).ampere : 0.0f);
-      this->reason_callback_.call(i, StringRef(this->reason(i)));
-    }
+    Why why = this->law_.order(i).why;
+    why.seconds = 0;  // as they pass nothing else has happened
+    if (why == this->reported_[i])
+      continue;
     this->reported_[i] = why;
+    ESP_LOGI(TAG, "Charger %u: %s, %.1f A", i + 1, this->reason(i),
+             this->law_.order(i).run ? this->law_.order(i).ampere : 0.0f);
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_TRIGGERS
+    this->reason_callback_.call(i, StringRef(this->reason(i)));
+#endif
   }
+}
+
+void LoadManager::report_meters_() {
   uint8_t valid = 0;
   for (uint8_t i = 0; i < this->circuit_count_; i++)
     valid |= this->law_.circuit(i).is_valid() ? 1 << i : 0;
-  const uint8_t silent = this->valid_circuits_ & ~valid, heard = valid & ~this->valid_circuits_;
+  const uint8_t silent = this->valid_circuits_ & ~valid;
+  [[maybe_unused]] const uint8_t heard = valid & ~this->valid_circuits_;
   this->valid_circuits_ = valid;
-  if (silent != 0) {
+  if (silent != 0)
     ESP_LOGW(TAG, "A meter is silent");
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_TRIGGERS
+  if (silent != 0)
     this->silent_callback_.call();
-  }
   if (heard != 0)
     this->valid_callback_.call();
+#endif
 }
 
 }  // namespace esphome::esp32evse_load_manager

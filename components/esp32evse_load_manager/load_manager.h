@@ -87,9 +87,11 @@ class LoadManager final : public Component {
   /// Stays true until the next call.
   const char *reason(uint8_t charger);
 
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_TRIGGERS
   template<typename F> void add_on_reason_callback(F &&f) { this->reason_callback_.add(std::forward<F>(f)); }
   template<typename F> void add_on_meter_silent_callback(F &&f) { this->silent_callback_.add(std::forward<F>(f)); }
   template<typename F> void add_on_meter_valid_callback(F &&f) { this->valid_callback_.add(std::forward<F>(f)); }
+#endif
 
  protected:
   static constexpr uint32_t STEP_MS = 1000;
@@ -108,7 +110,8 @@ class LoadManager final : public Component {
   void step_(uint32_t now);
   void look_(uint32_t now);
   uint32_t epoch_() const;
-  void report_changes_();
+  void report_reasons_();
+  void report_meters_();
 
   const Binding *bindings_{nullptr};
   const char *names_[MAX_CIRCUITS]{};
@@ -137,9 +140,11 @@ class LoadManager final : public Component {
   bool share_came_{false};
   uint8_t valid_circuits_{0};
 
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_TRIGGERS
   LazyCallbackManager<void(int, StringRef)> reason_callback_;
   LazyCallbackManager<void()> silent_callback_;
   LazyCallbackManager<void()> valid_callback_;
+#endif
 };
 
 }  // namespace esphome::esp32evse_load_manager

@@ -1,7 +1,12 @@
-"""Two nodes at one fuse: one leads, with the meter, the other follows. The test carries what they say to each other."""
+"""Two nodes at one fuse: one leads, with the meter, the other follows. They speak packet_transport by UDP; the test is the
+network between them.
+"""
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -20,6 +25,37 @@ def programs() -> tuple[Path, Path]:
     return nodes.build(HERE / "leader.yaml"), nodes.build(HERE / "follower.yaml")
 
 
+class Way:
+    """One direction of the network: brings what one node has sent to the other, or loses it. Ports as in the YAML."""
+
+    def __init__(self, sent_to: int, listens_at: int) -> None:
+        self.works = True
+        self._listens_at = listens_at
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", sent_to))
+        self._socket.setblocking(False)
+
+    def carry(self) -> None:
+        """All that the node has sent while it ran waits here already."""
+        while True:
+            try:
+                packet = self._socket.recv(2000)
+            except BlockingIOError:
+                return
+            if self.works:
+                self._socket.sendto(packet, ("127.0.0.1", self._listens_at))
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def network() -> Iterator[tuple[Way, Way]]:
+    """To the follower, and to the leader."""
+    with closing(Way(48512, 48513)) as to_follower, closing(Way(48514, 48511)) as to_leader:
+        yield to_follower, to_leader
+
+
 class Side:
     """A node and its charger."""
 
@@ -35,6 +71,10 @@ class Side:
     def plug(self, plugged: bool) -> None:
         self.charger.call(lambda charger: setattr(charger.car, "plugged", plugged))
 
+    def run(self, seconds: float) -> None:
+        """The charger lives on without its node."""
+        (self.node if self.node.running else self.charger).run(seconds)
+
     def value(self, sensor: str):
         return self.node.value(f"sensor.{sensor}")
 
@@ -44,12 +84,12 @@ class Side:
 
 
 class Fuse:
-    """A house with two chargers; `to_follower` and `to_leader` are the directions of the link between the nodes."""
+    """A house with two chargers."""
 
-    def __init__(self, leader: Side, follower: Side) -> None:
+    def __init__(self, leader: Side, follower: Side, network: tuple[Way, Way]) -> None:
         self.leader, self.follower = leader, follower
+        self.to_follower, self.to_leader = network
         self.load = 2.0
-        self.to_follower = self.to_leader = True
         self.meter = self.beats = True
         self.seen = 0
         self.worst = 0.0
@@ -68,14 +108,11 @@ class Fuse:
 
     def live(self, seconds: int) -> None:
         for _ in range(seconds):
-            self.tell_home_assistants()
-            if self.to_leader and self.follower.value("Usable current") is not None:
-                self.leader.node.command("number.Far usable", self.follower.value("Usable current"))
-                self.leader.node.command("number.Far drawn", self.follower.value("Drawn L1"))
-            if self.to_follower and self.leader.value("Share") is not None:
-                self.follower.node.command("number.Share", self.leader.value("Share"))
-            for side in (self.leader, self.follower):
-                side.node.run(1.0)
+            if self.leader.node.running:
+                self.tell_home_assistants()
+            for side, way in ((self.leader, self.to_follower), (self.follower, self.to_leader)):
+                side.run(1.0)
+                way.carry()
             self.worst = max(self.worst, self.mains())
 
 
@@ -87,11 +124,10 @@ def charging(start_charger):  # noqa: F811
 
 
 @pytest.fixture
-def fuse(programs, start_charger, start_node):  # noqa: F811
+def fuse(programs, network, start_charger, start_node):  # noqa: F811
     chargers = [charging(start_charger) for _ in programs]
-    return Fuse(
-        *(Side(start_node(program, charger), charger) for program, charger in zip(programs, chargers, strict=True))
-    )
+    nodes_of = zip(programs, chargers, strict=True)
+    return Fuse(*(Side(start_node(program, charger), charger) for program, charger in nodes_of), network)
 
 
 @pytest.fixture
@@ -120,18 +156,18 @@ def test_what_the_one_does_not_use_goes_to_the_other(sharing):
 
 
 def test_a_follower_that_hears_nothing_falls_to_its_worst_case(sharing):
-    sharing.to_follower = False
+    sharing.to_follower.works = False
     sharing.live(20)
     assert sharing.follower.current() == pytest.approx(8, abs=0.1)
     assert sharing.follower.reason == "Leader silent"
-    sharing.to_follower = True
+    sharing.to_follower.works = True
     sharing.live(200)
     assert sharing.follower.reason == "Share of the leader"
 
 
 def test_a_leader_that_hears_nothing_keeps_the_worst_case_free(sharing):
     """The follower's charger is unplugged, unseen: what it may take at any moment is not given to the other."""
-    sharing.to_leader = False
+    sharing.to_leader.works = False
     sharing.follower.plug(False)
     sharing.live(300)
     assert sharing.leader.value("Share") == 8
@@ -142,7 +178,7 @@ def test_a_leader_that_hears_nothing_keeps_the_worst_case_free(sharing):
 
 
 def test_with_a_dead_link_a_load_lowers_the_leader_at_once(sharing):
-    sharing.to_leader = sharing.to_follower = False
+    sharing.to_leader = sharing.to_follower.works = False
     sharing.live(60)
     sharing.load = 9.0
     sharing.live(10)
@@ -171,17 +207,58 @@ def test_a_home_assistant_whose_link_to_the_meter_died_is_silent(sharing, again)
     assert sharing.follower.reason == "Share of the leader"
 
 
-def test_a_leader_that_restarts_pauses_no_follower(programs, start_charger, start_node, tmp_path):  # noqa: F811
+@pytest.fixture
+def mortal(programs, network, start_charger, start_node, tmp_path):  # noqa: F811
+    """A fuse whose leading node can be killed and started again."""
     leading, following = (charging(start_charger) for _ in range(2))
     follower = Side(start_node(programs[1], following), following)
-    with leading.node(programs[0], tmp_path / "leader") as node:
-        node.connect()
-        fuse = Fuse(Side(node, leading), follower)
-        fuse.live(200)
-        assert follower.current() > 10
-    with leading.node(programs[0], tmp_path / "leader") as node:
-        node.connect()
-        fuse.leader.node = node
-        for _ in range(60):
-            fuse.live(1)
-            assert follower.enabled()
+    home = tmp_path / "leader"
+
+    class Mortal(Fuse):
+        def start(self) -> None:
+            self.life = ExitStack()
+            self.leader.node = self.life.enter_context(leading.node(programs[0], home))
+            self.leader.node.connect()
+
+        def kill(self) -> None:
+            self.life.close()
+
+    fuse = Mortal(Side(None, leading), follower, network)
+    fuse.start()
+    fuse.live(200)
+    assert follower.current() > 10
+    yield fuse
+    fuse.kill()
+
+
+def test_a_leader_that_dies_leaves_the_worst_case_and_its_own_charge_ends(mortal):
+    mortal.kill()
+    mortal.load = 14.0  # nobody sees it
+    mortal.live(20)
+    assert mortal.follower.reason == "Leader silent"
+    assert mortal.follower.current() == pytest.approx(8, abs=0.1)
+    mortal.live(101)
+    assert mortal.leader.current() == 0, "the lease"
+    assert mortal.mains() <= FUSE
+
+
+def test_a_leader_that_restarts_pauses_no_follower(mortal):
+    mortal.kill()
+    mortal.start()
+    for _ in range(60):
+        mortal.live(1)
+        assert mortal.follower.enabled()
+    mortal.live(200)
+    assert mortal.follower.reason == "Share of the leader"
+    assert mortal.follower.current() == pytest.approx(11.2, abs=0.5)
+
+
+def test_a_follower_waits_for_its_leader_and_says_so(programs, network, start_charger, start_node):  # noqa: F811
+    charger = charging(start_charger)
+    follower = Side(start_node(programs[1], charger), charger)
+    follower.node.run(3)
+    assert follower.reason == "Waiting for the leader"
+    assert follower.current() > 15, "as it was found"
+    follower.node.run(20)
+    assert follower.reason == "Leader silent"
+    assert follower.current() == pytest.approx(8, abs=0.1)
