@@ -7,9 +7,9 @@ namespace esphome::esp32evse_load_manager {
 
 // --- the last time ----------------------------------------------------------------------------------------------------
 
-void LastingRoom::add(float room, uint32_t now) {
-  this->add_(static_cast<int16_t>(std::clamp(room, -300.0f, 300.0f) * 100.0f), now);
-}
+static int16_t to_raw(float ampere) { return static_cast<int16_t>(std::clamp(ampere, -300.0f, 300.0f) * 100.0f); }
+
+void LastingRoom::add(float room, uint32_t now) { this->add_(to_raw(room), now); }
 
 void LastingRoom::add_(int16_t raw, uint32_t now) {
   int16_t &newest = this->buckets_[this->newest_];
@@ -24,24 +24,25 @@ void LastingRoom::add_(int16_t raw, uint32_t now) {
   }
 }
 
-float LastingRoom::get(uint8_t buckets) const {
-  int16_t least = this->is_enough_() ? UNKNOWN : 0;
+int16_t LastingRoom::least_(uint8_t buckets) const {
+  int16_t least = this->at_(ENOUGH) == UNKNOWN ? SILENCE : UNKNOWN;
   for (uint8_t age = 0; age < buckets; age++)
     least = std::min(least, this->at_(age));
-  return least * 0.01f;
+  return least;
 }
 
 uint16_t LastingRoom::seconds_to(float ampere, uint8_t buckets, uint32_t now) const {
+  constexpr uint32_t BUCKET_S = BUCKET_MS / 1000;
+  const int16_t needed = to_raw(ampere);
   uint8_t turns = 0;
   for (uint8_t age = 0; age < buckets && turns == 0; age++) {
-    if (this->at_(age) * 0.01f < ampere) {
+    if (this->at_(age) < needed) {
       turns = buckets - age;
     } else if (age <= ENOUGH && this->at_(age) == UNKNOWN) {
       turns = ENOUGH + 1 - age;
     }
   }
-  const auto passed = static_cast<uint16_t>((now - this->started_) / 1000);
-  return turns == 0 ? 0 : turns * (BUCKET_MS / 1000) - std::min<uint16_t>(passed, BUCKET_MS / 1000 - 1);
+  return turns == 0 ? 0 : turns * BUCKET_S - std::min((now - this->started_) / 1000, BUCKET_S - 1);
 }
 
 // --- samples ----------------------------------------------------------------------------------------------------------
@@ -146,22 +147,16 @@ float Circuit::lasting_room(uint8_t phase) const {
   if (this->is_promised_())
     return this->room(phase) + SPARE;
   const LastingRoom &lasting = this->lasting_[phase];
-  return std::min({lasting.get() + HARMLESS * this->config_.limit, lasting.get(SHORT), this->room(phase)});
+  return std::min({lasting.get() + this->slack(), lasting.get(SHORT), this->room(phase)});
 }
 
-uint16_t Circuit::seconds_to_start(uint8_t phase, float ampere, uint32_t now) const {
-  if (this->is_promised_())
-    ampere -= SPARE;
-  if (this->room(phase) < ampere)
-    return Why::NOT_IN_SIGHT;
-  return this->is_promised_() ? 0 : this->lasting_[phase].seconds_to(ampere, LastingRoom::BUCKETS, now);
-}
-
-uint16_t Circuit::seconds_to_rise(uint8_t phase, float ampere, uint32_t now) const {
-  if (this->is_promised_() || this->room(phase) <= ampere)
-    return Why::NOT_IN_SIGHT;
+uint16_t Circuit::seconds_to(uint8_t phase, float ampere, float slack, uint32_t now) const {
   const LastingRoom &lasting = this->lasting_[phase];
-  return std::max(lasting.seconds_to(ampere - HARMLESS * this->config_.limit, LastingRoom::BUCKETS, now),
+  if (this->room(phase) + (this->is_promised_() ? SPARE : 0.0f) < ampere)
+    return Why::NOT_IN_SIGHT;
+  if (this->is_promised_())
+    return 0;
+  return std::max(lasting.seconds_to(ampere - slack, LastingRoom::BUCKETS, now),
                   lasting.seconds_to(ampere, SHORT, now));
 }
 

@@ -34,12 +34,12 @@ class LastingRoom {
   void add(float room, uint32_t now);
   /// The meter is silent: nothing lasts.
   void add_silence(uint32_t now) { this->add_(SILENCE, now); }
-  /// The least of the newest buckets, as far back as anything is known; 0 while that is not far enough.
-  float get(uint8_t buckets = BUCKETS) const;
+  /// The least of the newest buckets, as far back as anything is known.
+  float get(uint8_t buckets = BUCKETS) const { return this->least_(buckets) * 0.01f; }
   /// s until the newest buckets all have `ampere`, if it is there from now on.
   uint16_t seconds_to(float ampere, uint8_t buckets, uint32_t now) const;
   /// The meter was silent within this time, or the node has not seen enough since its start.
-  bool has_gap() const { return !this->is_enough_() || this->get() <= SILENCE * 0.01f; }
+  bool has_gap() const { return this->least_(BUCKETS) == SILENCE; }
 
  protected:
   static constexpr int16_t UNKNOWN = INT16_MAX;  // before the start of the node
@@ -47,7 +47,7 @@ class LastingRoom {
 
   void add_(int16_t raw, uint32_t now);
   int16_t at_(uint8_t age) const { return this->buckets_[(this->newest_ + BUCKETS - age) % BUCKETS]; }
-  bool is_enough_() const { return this->at_(ENOUGH) != UNKNOWN; }
+  int16_t least_(uint8_t buckets) const;
 
   int16_t buckets_[BUCKETS];  // 10 mA
   uint32_t started_{0};
@@ -95,11 +95,10 @@ class Circuit {
   float room(uint8_t phase) const;
   /// A that they could have taken all the last time: up to this they may rise.
   float lasting_room(uint8_t phase) const;
-  /// s until `ampere` was there in every one of the last minutes, which lets a charger start: 0, or NOT_IN_SIGHT while
-  /// it is not there.
-  uint16_t seconds_to_start(uint8_t phase, float ampere, uint32_t now) const;
-  /// s until the chargers may rise above the `ampere` that they have; 0 or NOT_IN_SIGHT as well.
-  uint16_t seconds_to_rise(uint8_t phase, float ampere, uint32_t now) const;
+  /// s until `ampere`, or `slack` less of it, was there in every one of the last minutes: 0, or NOT_IN_SIGHT while it
+  /// is not there.
+  uint16_t seconds_to(uint8_t phase, float ampere, float slack, uint32_t now) const;
+  float slack() const { return HARMLESS * this->config_.limit; }
   /// s that chargers may take `ampere`, although it is not there.
   float seconds_of_overload(uint8_t phase, float ampere) const {
     return this->breaker_[phase].allows_for((this->house_[phase] + ampere) / this->config_.limit);

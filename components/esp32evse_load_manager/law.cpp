@@ -257,7 +257,7 @@ Why Law::narrow_(const Charger &charger, uint32_t now) const {
     const uint8_t phase = pool % PHASES;
     if ((pools & pool_bit(pool)) == 0)
       continue;
-    const uint16_t seconds = circuit.seconds_to_start(phase, needed, now);
+    const uint16_t seconds = circuit.seconds_to(phase, needed, 0, now);
     const float room = circuit.room(phase);
     if (seconds < narrowest.seconds || seconds == 0 || (seconds == narrowest.seconds && room >= least))
       continue;
@@ -464,7 +464,7 @@ Why Law::why_limited_(uint8_t pool, uint32_t now) const {
     return why;
   const Circuit &circuit = this->circuits_[why.circuit];
   const float ordered = this->ordered_(pool);
-  why.seconds = circuit.seconds_to_rise(why.phase, ordered + 0.1f, now);
+  why.seconds = circuit.seconds_to(why.phase, ordered + 0.1f, circuit.slack(), now);
   if (why.seconds != 0 && why.seconds != Why::NOT_IN_SIGHT) {
     why.next = Next::RISES;
     if (circuit.has_gap(why.phase))

@@ -206,8 +206,7 @@ void LoadManager::report_reasons_() {
     if (why == this->reported_[i])
       continue;
     this->reported_[i] = why;
-    ESP_LOGI(TAG, "Charger %u: %s, %.1f A", i + 1, this->reason(i),
-             this->law_.order(i).run ? this->law_.order(i).ampere : 0.0f);
+    ESP_LOGI(TAG, "Charger %u: %s", i + 1, this->reason(i));
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_TRIGGERS
     this->reason_callback_.call(i, StringRef(this->reason(i)));
 #endif

@@ -308,6 +308,29 @@ def test_a_meter_that_comes_back_is_watched_before_a_start():
     assert house.order.run
 
 
+def test_a_start_waits_until_the_house_is_known():
+    house = House()
+    for second in range(30):
+        house.run(1)
+        assert not house.order.run
+        assert house.order.text == f"Watching the meter, starts in {-(-(30 - second) // 10) * 10} s"
+    house.run(2)
+    assert house.order.run and house.order.ampere <= 7
+
+
+def test_what_a_start_has_seen_counts():
+    """A load in the first 30 s is not forgotten after them."""
+    house = House()
+    house.load[1] = 22.0
+    house.run(5)
+    house.load[1] = 1.0
+    house.run(100)
+    assert not house.order.run
+    assert house.order.text.startswith("Main fuse L2, starts in ")
+    house.run(40)
+    assert house.order.run
+
+
 def test_before_the_first_sample_the_charger_is_left_alone():
     house = House()
     house.law.adopt(0, True, 13)
@@ -657,6 +680,26 @@ def test_a_circuit_below_another(load, ampere, circuit):
     assert law.order().circuit == circuit
 
 
+def test_two_that_were_found_running_below_a_circuit_without_a_meter():
+    law = Law()
+    law.circuit(limit=63)
+    law.circuit(limit=10, timeout=0, parent=0)
+    for charger in (0, 1):
+        law.charger(circuit=1)
+        law.mode(charger, FAST)
+        law.adopt(charger, True, 8)
+    for _ in range(60):
+        law.now += 1
+        orders = [law.order(charger) for charger in (0, 1)]
+        for charger, order in enumerate(orders):
+            law.view(charger)
+            law.own(*[order.ampere if order.run else 0] * 3, charger=charger)
+        law.sample(*[1 + sum(order.ampere for order in orders if order.run)] * 3)
+        law.step()
+    assert [law.order(charger).run for charger in (0, 1)].count(True) == 1
+    assert sum(law.order(charger).ampere for charger in (0, 1) if law.order(charger).run) <= 9.5
+
+
 # --- sun, grid, quarter -----------------------------------------------------------------------------------------------
 
 
@@ -676,6 +719,22 @@ def test_sun_starts_follows_and_stops_by_energy():
     house.run(400)
     assert not house.order.run
     assert house.order.text == "Waiting for sun"
+
+
+def test_a_cloud_on_a_good_day_stops_nothing_and_an_evening_does():
+    house = House(mode=SOLAR, law=Law(stop=150))
+    house.load = [-8.0, -8.0, -8.0]
+    house.run(3000)
+    house.load = [-3.0, -3.0, -3.0]
+    house.run(420)
+    assert house.order.run, "240 Wh are borrowed, but the last 20 minutes were good"
+    seconds = house.order.seconds
+    assert house.order.reason == "STOPS_SOON"
+    for passed in range(2000):
+        house.run(1)
+        if not house.order.run:
+            break
+    assert passed == pytest.approx(seconds, rel=0.15)
 
 
 def test_no_switching_for_the_sun_without_a_car():
@@ -890,6 +949,51 @@ def test_the_reason_never_contradicts_what_is_done(seed, mode):
             house.recent[phase] = [*house.recent[phase][1:], house.load[phase]]
         problem = contradiction(house, 0, before)
         assert not problem, f"{second} s: {house.order.text!r}, but the charger {problem}: {house.order}"
+
+
+def test_the_reason_tells_what_will_happen_next():
+    house = charging()
+    house.load = [1.0, 15.0, 1.0]
+    house.run(5)
+    assert house.order.text == "Main fuse L2"
+    house.load = [1.0, 1.0, 1.0]
+    house.run(5)
+    assert house.order.text == "Main fuse L2, rises in 20 s"
+    house.load = [21.5, 1.0, 1.0]
+    house.run(5)
+    assert (house.order.reason, house.order.next) == ("CIRCUIT_LIMIT", "PAUSES")
+    seconds = house.order.seconds
+    house.run(round(seconds * 0.9))
+    assert house.order.run
+    house.run(round(seconds * 0.2))
+    assert house.order.text == "Main fuse L1, waits for room"
+    house.load = [1.0, 1.0, 1.0]
+    house.run(1)
+    assert house.order.text == "Main fuse L1, starts in 3 min"
+
+
+def test_of_two_obstacles_the_longer_is_the_reason():
+    house = charging(law=Law(min_off=600))
+    house.load = [27.0, 1.0, 1.0]
+    house.run(100)
+    assert house.order.text == "Main fuse L1, waits for room"
+    house.load = [1.0, 1.0, 1.0]
+    house.run(1)
+    assert house.order.reason == "PAUSE_LASTS" and 400 < house.order.seconds < 600
+
+
+def test_a_charger_that_offers_nothing_itself_is_the_reason():
+    house = charging()
+    house.view[0] = {"holds": True}
+    house.draws[0] = False
+    house.run(20)
+    assert house.order.text == "Charger offers nothing: see its status"
+    house.view[0] = {"holds": True, "time_is_up": True}
+    house.run(1)
+    assert house.order.text == "Your time limit"
+    house.view[0] = {"holds": True, "vehicle": False}
+    house.run(1)
+    assert house.order.text == "Charger offers nothing: see its status"
 
 
 # --- lease ------------------------------------------------------------------------------------------------------------

@@ -178,7 +178,7 @@ def test_a_leader_that_hears_nothing_keeps_the_worst_case_free(sharing):
 
 
 def test_with_a_dead_link_a_load_lowers_the_leader_at_once(sharing):
-    sharing.to_leader = sharing.to_follower.works = False
+    sharing.to_leader.works = sharing.to_follower.works = False
     sharing.live(60)
     sharing.load = 9.0
     sharing.live(10)

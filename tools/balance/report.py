@@ -3,7 +3,7 @@
     python -m tools balance                six days of each kind, some minutes
     python -m tools balance --short        one day of each kind with our law, under a minute: for CI
     python -m tools balance --seeds 50-59  other days
-    python -m tools balance --save         ... and write what docs/load-management.md shows
+    python -m tools balance --save         ... and write docs/load-management.md with all its tables and plots
 
 Exits with 1 when our law misses a bound of ``BOUNDS``: they are what is reached on these days, not what is wished.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tools.balance import loop, scenarios
+from tools.balance import scenarios
 from tools.balance.scenarios import CASES, Case, Row
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,14 +85,12 @@ def run_all(seeds: list[int], only_ours: bool, say) -> dict[str, dict[str, Row]]
     return results
 
 
-def run_several(seeds: list[int]) -> dict[str, Row]:
-    """One to four cars at one fuse of 32 A."""
-    rows = {}
-    for count in (1, 2, 3, 4):
-        scenario = scenarios.several(seeds[0], count)
-        alone = loop.run("law", scenarios.replace(scenario, cars=(scenarios.NOBODY,)))
-        rows[str(count)] = scenarios.figures(scenario, loop.run("law", scenario), alone, 1000.0)
-    return rows
+def run_several(seeds: list[int]) -> dict[str, dict[str, Row]]:
+    """One to four cars at one fuse of 32 A, by law."""
+    return {
+        str(count): {law: scenarios.compare_several(count, law, seeds) for law in ("nothing", "law")}
+        for count in (1, 2, 3, 4)
+    }
 
 
 def missed(results: dict[str, dict[str, Row]]) -> list[str]:
@@ -113,17 +111,19 @@ def show(case: Case, laws: dict[str, Row], console: Console) -> None:
     console.print(table)
 
 
-def save(results: dict[str, dict[str, Row]], several: dict[str, Row], seeds: list[int]) -> None:
+def save(results: dict[str, dict[str, Row]], several: dict[str, dict[str, Row]], seeds: list[int]) -> None:
     from tools.balance import plots
+    from tools.docs import pages
 
     data = {
         "seeds": seeds,
         "cases": {case: {law: asdict(row) for law, row in laws.items()} for case, laws in results.items()},
-        "several": {count: asdict(row) for count, row in several.items()},
+        "several": {count: {law: asdict(row) for law, row in laws.items()} for count, laws in several.items()},
     }
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     plots.draw(RESULTS.parent)
+    pages.main([])
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -140,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--short", action="store_true", help="one day of each kind, our law only")
     parser.add_argument("--seeds", type=parse_seeds, default=[1, 2, 3, 4, 5, 6], help="days, such as 1-6 (the default)")
-    parser.add_argument("--save", action="store_true", help="write docs/load-management/: figures and plots")
+    parser.add_argument("--save", action="store_true", help="write docs/load-management.md, its figures and plots")
     parser.add_argument("--json", action="store_true", help="print the figures for machines")
     options = parser.parse_args(arguments)
     seeds = options.seeds[:1] if options.short else options.seeds

@@ -122,7 +122,20 @@ def several(seed: int, count: int) -> Scenario:
 
 def compare(case: Case, law: str, seeds: Iterable[int]) -> Row:
     """The mean of the days of these seeds."""
-    rows = [_figures(case, law, seed) for seed in seeds]
+    return _mean([_figures(case, law, seed) for seed in seeds])
+
+
+def compare_several(count: int, law: str, seeds: Iterable[int]) -> Row:
+    """The same for so many cars; what they could charge at most is not known, energy is in kWh."""
+    rows = []
+    for seed in seeds:
+        scenario = several(seed, count)
+        alone = loop.run("law", replace(scenario, cars=(NOBODY,)))
+        rows.append(figures(scenario, loop.run(law, scenario), alone, possible=100_000))
+    return _mean(rows)
+
+
+def _mean(rows: list[Row]) -> Row:
     return Row(*(sum(getattr(row, name) for row in rows) / len(rows) for name in Row.__dataclass_fields__))
 
 

@@ -19,7 +19,7 @@ import jinja2
 from evse_host import catalog
 from evse_host.bridge import registers
 from tools.balance import offers
-from tools.measure import results
+from tools.measure import manager_footprint, results
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = Path(__file__).with_name("templates")
@@ -203,6 +203,7 @@ def environment() -> jinja2.Environment:
     env.globals["registers"] = registers
     env.globals["load_manager"] = offers.catalog
     env.globals["law_names"] = LAW_NAMES
+    env.globals["footprint"] = manager_footprint.BUDGETS
     env.globals["balance"] = json.loads(BALANCE.read_text(encoding="utf-8"))
     return env
 
