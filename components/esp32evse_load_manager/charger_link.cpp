@@ -200,13 +200,14 @@ void ChargerLink::apply(const Order &order, uint32_t now) {
 }
 
 void ChargerLink::ensure_(Setting &setting, uint32_t wanted, uint32_t now) {
-  const bool again = setting.asked != wanted || now - setting.asked_at >= RETRY_MS;
-  if (setting.confirmed == UNKNOWN || setting.confirmed == wanted || !again) {
-    if (setting.confirmed == wanted)
-      setting.asked = wanted;
+  if (setting.confirmed == UNKNOWN)
     return;
-  }
+  const bool overtaken =
+      setting.asked != wanted && this->hub_->is_pending(setting.row);  // an older order is on its way
+  const bool again = setting.asked != wanted || now - setting.asked_at >= RETRY_MS;
   setting.asked = wanted;
+  if ((setting.confirmed == wanted && !overtaken) || !again)
+    return;
   setting.asked_at = now;
   this->hub_->write_managed(setting.row, wanted);
 }

@@ -346,11 +346,12 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
                : charger.view.holds      ? Reason::CHARGER_HOLDS
                                          : Reason::NO_VEHICLE};
   // Ready for a car, unless it would have to wait for the sun; its current is found when it has come.
+  if (order.run || !charger.view.vehicle)
+    charger.switched = now;
   order.run = charger.mode != Mode::OFF && charger.view.enabled && charger.mode != Mode::SOLAR &&
               this->narrow_(charger, now).reason == Reason::NONE;
   order.ampere = charger.minimum();
   charger.available = 0;
-  charger.switched = now;
 }
 
 const Circuit *Law::starting_(const Charger &charger) const {

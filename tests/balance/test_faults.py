@@ -144,28 +144,48 @@ def test_a_maximum_that_the_page_lowers_and_raises_is_kept(charging):
     assert charging.offer() == 13
 
 
-@pytest.mark.parametrize("moment", range(0, 60, 4))
-def test_a_current_that_the_charger_refuses_never_becomes_more_than_there_is_room_for(charging, moment):
-    """The page has lowered the maximum to 9 A; the manager asks for more, is refused, and then a load comes."""
+@pytest.fixture
+def about_to_rise(charging):
+    """At 6 A with room for 15 A; the next sample lets it rise by several A, as the last one is so old."""
     charging.live(40)
     charging.node.command("number.Charging current", 6.0)
     charging.live(5)
     charging.loads = [9.0, 9.0, 9.0]
     charging.live(5)
-    charging.set("MAXCHCUR", 9)
     charging.node.command("number.Charging current", 16.0)
-    for _ in range(3):  # samples that are rare let it rise by several A at once
-        charging.node.run(3.8)
-        charging.sample()
-    charging.node.run(moment / 1000)
-    charging.loads = [18.6, 18.6, 18.6]
-    charging.sample()
-    most = 0.0
-    for _ in range(100):
-        charging.node.run(0.01)
-        if _ > 8:  # 60 ms from the sample to the charger, and a read that was on its way
-            most = max(most, charging.offer())
-    assert most <= 6.01
+    return charging
+
+
+def load_comes(house) -> None:
+    """It leaves 6 A."""
+    house.loads = [18.6, 18.6, 18.6]
+    house.sample()
+    house.node.run(0.06)
+
+
+@pytest.mark.parametrize("moment", [0, 20, 50, 100, 150, 300, 600, 900])
+def test_a_current_that_the_charger_refuses_never_becomes_more_than_there_is_room_for(about_to_rise, moment):
+    """The page has lowered the maximum to 9 A; the manager asks for more, is refused, and then a load comes."""
+    about_to_rise.set("MAXCHCUR", 9)
+    about_to_rise.node.run(3.8)
+    about_to_rise.sample()
+    about_to_rise.node.run(moment / 1000)
+    load_comes(about_to_rise)
+    for _ in range(200):
+        assert about_to_rise.offer() <= 6.01
+        about_to_rise.node.run(0.01)
+
+
+@pytest.mark.parametrize("silence", [0.3, 1.0, 3.0])
+def test_a_rise_that_was_lost_is_not_made_up_for_when_a_load_has_come(about_to_rise, silence):
+    about_to_rise.node.run(3.8)
+    about_to_rise.charger.inject(lambda faults: faults.silence(silence))
+    about_to_rise.sample()
+    about_to_rise.node.run(0.1)
+    load_comes(about_to_rise)
+    for _ in range(600):
+        assert about_to_rise.offer() <= 6.01
+        about_to_rise.node.run(0.01)
 
 
 # --- a person ---------------------------------------------------------------------------------------------------------

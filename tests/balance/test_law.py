@@ -615,6 +615,20 @@ def test_a_persons_pause_stays():
     assert house.order.run
 
 
+def test_who_has_paused_for_long_does_not_wait_for_a_pause():
+    house = charging()
+    house.view[0] = {"enabled": False}
+    house.run(60)
+    house.view[0] = {}
+    house.run(1)
+    assert house.order.reason == "PAUSE_LASTS" and house.order.seconds <= 60
+    house.view[0] = {"enabled": False}
+    house.run(600)
+    house.view[0] = {}
+    house.run(1)
+    assert house.order.run
+
+
 def test_off_is_off():
     house = charging()
     house.law.mode(0, OFF)
