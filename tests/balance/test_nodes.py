@@ -1,5 +1,6 @@
-"""Two nodes at one fuse: one leads, with the meter, the other follows. They speak packet_transport by UDP; the test is the
-network between them.
+"""Two nodes at one fuse: one leads, with the meter, the other follows.
+
+They speak packet_transport by UDP; the test is the network between them.
 """
 
 from __future__ import annotations

@@ -41,12 +41,19 @@ class PlainLaw : public Controller {
   Offer offer_;
 };
 
-class Nothing final : public PlainLaw {
+class Nothing final : public Controller {
  public:
-  using PlainLaw::PlainLaw;
+  explicit Nothing(const Installation &installation) : most_(installation.most) {}
+
+  void on_sample(int, const Currents &) override {}
+  void step(int, const std::vector<Currents> &, const std::vector<bool> &connected,
+            std::vector<Offer> &offers) override {
+    for (size_t i = 0; i < offers.size(); i++)
+      offers[i] = connected[i] ? Offer{true, this->most_} : Offer{};
+  }
 
  protected:
-  void control(int) override { this->offer_ = {true, this->installation_.most}; }
+  double most_;
 };
 
 /// Every 2 s a quarter of the gap up or all of it down; three shortages stop for 60 s.
