@@ -67,6 +67,11 @@ def program() -> Path:
 
 
 @pytest.fixture
+def managed() -> tuple[str, ...]:
+    return "ENABLE", "CHCUR", "CHTIMELIM"
+
+
+@pytest.fixture
 def firmware() -> str:
     return "head"
 

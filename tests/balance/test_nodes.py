@@ -53,7 +53,7 @@ class Way:
 @pytest.fixture
 def network() -> Iterator[tuple[Way, Way]]:
     """To the follower, and to the leader."""
-    with closing(Way(48512, 48513)) as to_follower, closing(Way(48514, 48511)) as to_leader:
+    with closing(Way(18522, 18523)) as to_follower, closing(Way(18524, 18521)) as to_leader:
         yield to_follower, to_leader
 
 

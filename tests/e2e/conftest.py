@@ -5,7 +5,7 @@ Whatever a test looks at, the oracle judges each byte that its node sends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -23,14 +23,14 @@ KEPT = {*LIVE_SETTINGS, "TIME"}  # what a node may write by itself after a start
 
 
 @contextmanager
-def judged(node: ClockedNode) -> Iterator[ClockedNode]:
-    """The node, running; at its end, that it has sent nothing it must not, and written nothing unasked."""
+def judged(node: ClockedNode, managed: Collection[str] = ()) -> Iterator[ClockedNode]:
+    """The node, running; at its end, that it has sent nothing it must not, and written unasked only what it manages."""
     findings: list[str] = []
     lives_s = WISH_EXPIRES_S + GRACE_S
 
     def on_write(name: str, line: str) -> None:
         started = name in KEPT and any(node.now - boot <= 2 * lives_s for boot in (0.0, *sent.boots))
-        if not started and not any(node.now - moment <= lives_s for moment, _ in node.asked):
+        if not started and name not in managed and not any(node.now - moment <= lives_s for moment, _ in node.asked):
             findings.append(f"{node.now:.3f} s: nobody has asked for {line}")
 
     def complain(kind: str, line: str, text: str) -> None:
@@ -82,7 +82,13 @@ def start_charger() -> Callable[..., ClockedCharger]:
 
 
 @pytest.fixture
-def start_node(tmp_path: Path) -> Iterator[Callable[..., ClockedNode]]:
+def managed() -> Collection[str]:
+    """The commands that the node may write by itself."""
+    return ()
+
+
+@pytest.fixture
+def start_node(tmp_path: Path, managed: Collection[str]) -> Iterator[Callable[..., ClockedNode]]:
     """Starts a program on a charger's line: ``start_node(program, charger)``, each with a home of its own.
 
     The test fails if a node stopped by itself, be it only at its end.
@@ -91,7 +97,7 @@ def start_node(tmp_path: Path) -> Iterator[Callable[..., ClockedNode]]:
     with ExitStack() as running:
 
         def start(program: Path, charger: ClockedCharger) -> ClockedNode:
-            node = running.enter_context(judged(charger.node(program, next(homes))))
+            node = running.enter_context(judged(charger.node(program, next(homes)), managed))
             node.connect()
             return node
 
