@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from evse_host.simulator import Car, Charger
-from tests.e2e.conftest import start_charger, start_node  # noqa: F401  fixtures
+from tests.e2e.conftest import judged, start_charger, start_node  # noqa: F401  fixtures
 from tools.build import node as nodes
 
 HERE = Path(__file__).parent
 VOLTAGE = 230
+MANAGED = ("ENABLE", "CHCUR", "CHTIMELIM")
 
 
 class House:
@@ -68,7 +69,7 @@ def program() -> Path:
 
 @pytest.fixture
 def managed() -> tuple[str, ...]:
-    return "ENABLE", "CHCUR", "CHTIMELIM"
+    return MANAGED
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def house(program, start_node, charger):  # noqa: F811
 @contextmanager
 def living(program, charger, home) -> Iterator[House]:
     """A house whose node dies at the end."""
-    with charger.node(program, home) as node:
+    with judged(charger.node(program, home), MANAGED) as node:
         node.connect()
         house = House(node, charger)
         house.live(5)

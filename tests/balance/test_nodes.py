@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from evse_host.simulator import Car, Charger
-from tests.e2e.conftest import start_charger, start_node  # noqa: F401  fixtures
+from tests.balance.conftest import MANAGED
+from tests.e2e.conftest import judged, start_charger, start_node  # noqa: F401  fixtures
 from tools.build import node as nodes
 
 HERE = Path(__file__).parent
@@ -218,7 +219,7 @@ def mortal(programs, network, start_charger, start_node, tmp_path):  # noqa: F81
     class Mortal(Fuse):
         def start(self) -> None:
             self.life = ExitStack()
-            self.leader.node = self.life.enter_context(leading.node(programs[0], home))
+            self.leader.node = self.life.enter_context(judged(leading.node(programs[0], home), MANAGED))
             self.leader.node.connect()
 
         def kill(self) -> None:
