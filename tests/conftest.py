@@ -28,6 +28,8 @@ FULL_NODE = node.ROOT / "tools/run/demo.yaml"
 
 # What a shell starts in the background ignores Ctrl-C, and so would every program that the tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# Whoever ends a run ends what it has started: fixtures do it.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 # Hypothesis keeps its examples where every other cache is.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(node.CACHE / "hypothesis"))

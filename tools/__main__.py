@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import signal
 import sys
 from pathlib import Path
 
@@ -76,6 +77,7 @@ def main() -> int:
     if name not in MODULE:
         print(f"no command {command!r}; there are: {', '.join(MODULE)}", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what it has started ends with it
     sys.argv = [f"python -m tools {name}", *arguments]
     return importlib.import_module(MODULE[name]).main()
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evse_host.simulator import PtyServer
+from tools.build.node import MORTAL
 
 from .support import wait_until
 
@@ -29,7 +30,7 @@ class GatewayProcess:
     def __enter__(self) -> GatewayProcess:
         self._file = self._log.open("w")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "evse_host.cli", "gateway", str(self.config)],
+            [*MORTAL, sys.executable, "-m", "evse_host.cli", "gateway", str(self.config)],
             stdout=subprocess.PIPE, stderr=self._file, env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
         return self

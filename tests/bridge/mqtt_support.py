@@ -15,6 +15,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 
+from tools.build.node import MORTAL
 from tools.run.host_node import free_port
 
 from .support import wait_until
@@ -53,7 +54,7 @@ class Mosquitto:
 
     def start(self) -> None:
         with (self._folder / "mosquitto.log").open("a") as log:
-            self._process = subprocess.Popen([MOSQUITTO, "-c", self._config], stdout=log, stderr=log)
+            self._process = subprocess.Popen([*MORTAL, MOSQUITTO, "-c", self._config], stdout=log, stderr=log)
         wait_until(self._listens, "Mosquitto listens")
 
     def _listens(self) -> bool:

@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.build.node import MORTAL
+
 COMMAND = Path(sys.executable).with_name("evse-host")
 TIMEOUT_S = 60
 WAIT_S = 20.0
@@ -45,7 +47,7 @@ def run(*arguments: str, **options) -> Ran:
 def start(*arguments: str, **options) -> subprocess.Popen:
     """Starts `evse-host` with its outputs in pipes; use it in a ``with``."""
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen([COMMAND, *arguments], text=True, errors="replace", env=environment(), **streams)
+    return subprocess.Popen([*MORTAL, COMMAND, *arguments], text=True, errors="replace", env=environment(), **streams)
 
 
 class Command:

@@ -41,6 +41,9 @@ VARIANTS = {
 }
 
 
+#: In front of a command: it ends with whoever has started it, even if that is killed.
+MORTAL = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
+
 #: What nearly every source of a node includes.
 COMMON = "".join(f'#include "esphome/core/{name}.h"\n' for name in ("application", "automation", "helpers", "log"))
 
@@ -192,7 +195,7 @@ def run(command: list, log: Path, data_dir: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         result = subprocess.run(
-            list(map(str, command)), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            [*MORTAL, *map(str, command)], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             env=environment(data_dir), check=False,
         )  # fmt: skip
     if result.returncode:

@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.fuzz import targets
+from tools.build import node
 from tools.measure.results import Result, Table, save, show
 
 #: Executions of the long form: slow targets get fewer.
@@ -97,6 +98,7 @@ def _unpack(target: str, directory: Path) -> None:
 def _run(command: list, report: Callable[[str], None]) -> bytes:
     """The program's whole output; every now and then a line of it is reported."""
     lines, next_report = [], time.monotonic() + REPORT_S
+    command = [*node.MORTAL, *command]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=_environment()) as process:
         try:
             for line in process.stdout:

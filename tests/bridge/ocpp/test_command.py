@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from evse_host.simulator import Car, Charger, PtyServer
+from tools.build.node import MORTAL
 
 from ..gateway_support import GatewayProcess
 from ..support import wait_until
@@ -38,7 +39,7 @@ class Bridge:
     def start(self) -> None:
         with self._log.open("a") as log:
             self.process = subprocess.Popen(
-                self.arguments, stdout=log, stderr=log, env={**os.environ, **self._environment}
+                [*MORTAL, *self.arguments], stdout=log, stderr=log, env={**os.environ, **self._environment}
             )
 
     def kill(self) -> None:

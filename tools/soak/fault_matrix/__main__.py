@@ -10,7 +10,9 @@ The last line repeats one run exactly and shows it: the same seed is the same ru
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
+import signal
 import statistics
 import sys
 import tempfile
@@ -32,6 +34,7 @@ ALONE_RUNS = {"short": 1, "long": 5}
 MIXED_RUNS = {"short": 20, "long": 500}
 LENGTHS = {"short": SHORT, "long": LONG}
 EXPLAINED = 50  # runs
+PR_SET_PDEATHSIG = 1  # of <sys/prctl.h>
 AROUND_S = (6.0, 0.5)  # what --verbose shows before and after a violation
 TEXT = (
     "The real node, its charger simulated byte for byte at 115200 baud, both on one clock. Every "
@@ -59,8 +62,13 @@ def jobs(arguments: argparse.Namespace, form: str) -> list[Job]:
     return [(name, arguments.seed + number) for name in names for number in range(runs[name])]
 
 
+def end_with_parent() -> None:
+    """Even if that is killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def play_all(program: Path, work: list[Job], length: Length, processes: int) -> Iterator[Report]:
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(processes, initializer=end_with_parent) as pool:
         futures = [pool.submit(play, program, job, length) for job in work]
         try:
             for number, future in enumerate(futures, 1):
