@@ -421,8 +421,6 @@ void Law::pause_(Charger &charger, const Why &why, uint32_t now) {
   charger.order.run = false;
   charger.order.ampere = charger.minimum();
   charger.order.why = why;
-  if (why.reason == Reason::CIRCUIT_LIMIT)
-    charger.order.why.next = Next::WAITS_FOR_ROOM;
   charger.switched = now;
 }
 
@@ -445,7 +443,12 @@ Why Law::why_pool_(uint8_t pool) const {
 Why Law::why_nothing_(const Share &share) const {
   if (HAS_SEVERAL && share.crowded_out)
     return {Reason::OTHER_FIRST};
-  return HAS_SURPLUS && share.bound_by == SURPLUS_POOL ? Why{Reason::WAITING_FOR_SUN} : this->why_pool_(share.bound_by);
+  if (HAS_SURPLUS && share.bound_by == SURPLUS_POOL)
+    return {Reason::WAITING_FOR_SUN};
+  Why why = this->why_pool_(share.bound_by);
+  if (why.reason >= Reason::CIRCUIT_LIMIT && why.reason <= Reason::CAPACITY)
+    why.next = Next::WAITS_FOR_ROOM;
+  return why;
 }
 
 /// A that is ordered from a circuit's phase now.

@@ -985,6 +985,18 @@ def test_the_reason_tells_what_will_happen_next():
     assert house.order.text == "Main fuse L1, starts in 3 min"
 
 
+def test_a_quarter_that_is_used_up_tells_when_it_ends():
+    law = Law()
+    law.capacity(2500)
+    house = House(law=law, limit=63.0)
+    house.run(100, epoch=1_800_000_000)
+    assert house.order.text == "Quarter-hour limit, waits for room"
+    while house.law.now < 910:
+        house.run(1, epoch=1_800_000_000)
+    assert not house.order.run
+    assert house.order.text == "Quarter-hour limit, tries again in 15 min"
+
+
 def test_of_two_obstacles_the_longer_is_the_reason():
     house = charging(law=Law(min_off=600))
     house.load = [27.0, 1.0, 1.0]
