@@ -51,5 +51,7 @@ def _open_packets(config: dict) -> list[str]:
 
 
 def _ota_closed(way: dict) -> bool:
-    """The portal's upload is reached through the access point only."""
-    return bool(way.get("password")) or way["platform"] == "web_server"
+    """By a password, or since ESPHome 2026.9 by the API's key; the portal's upload is reached through the access point
+    only."""
+    has_key = bool((way.get("encryption") or {}).get("key"))
+    return bool(way.get("password")) or has_key or way["platform"] == "web_server"

@@ -501,7 +501,16 @@ def _explain(error: ErrorDetails) -> tuple[Place, str]:
         return (*place, "type"), f"{which}; {', '.join(BRIDGES)} are allowed"
     if error["type"] == "value_error":  # one of ours: it shows what may be shown
         return place, str(error["ctx"]["error"])
-    text = error["msg"].replace("Input should be", "must be").replace("a valid dictionary", "names with their values")
+    if error["type"] == "too_short":
+        return place, "must have one entry at least"
+    text = re.sub(" or (instance|object) .*", "", error["msg"]).replace("Input should be", "must be")
+    text = text.replace(
+        "a valid dictionary",
+        "lines of names with their values, such as `port: /dev/ttyUSB0`"
+        if place[:1] == ("chargers",)
+        else "lines of names with their values, such as `type: rest`",
+    )
+    text = text.replace("a valid list", "a list: lines that begin with `- `")
     if error["type"] == "string_type" and isinstance(value, int | float):
         text = "must be text: put it in quotes"
     may_be_said = isinstance(value, str | int | float) and not {"tokens", "password", "passwords"} & set(place)
