@@ -202,7 +202,8 @@ def test_this_project_has_one_address():
 
 def test_every_secret_has_an_example():
     named = {name for file in EVERY_TEXT for name in re.findall(r": !secret ([a-z_]+)", text(file))}
-    assert named <= set(yaml.safe_load(text("example_configs/secrets.example.yaml")))
+    offered = re.findall(r'^(?:# )?([a-z_]+): "', text("example_configs/secrets.example.yaml"), re.MULTILINE)
+    assert named <= set(offered)
 
 
 def test_what_tests_ask_for_is_installed_by_make_test():
