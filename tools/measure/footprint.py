@@ -12,9 +12,10 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from evse_host import catalog
 from tools.build import node
@@ -196,15 +197,20 @@ def main() -> int:
     except node.BuildError as error:
         print(error, file=sys.stderr)
         return 1
+    if not c_library.is_installed():
+        print(f"the C library is not measured: sudo apt-get install {c_library.PACKAGE}", file=sys.stderr)
+    return tell(footprints, report, arguments)
+
+
+def tell(measured: Sequence[Any], report: Callable[[Any], str], arguments: argparse.Namespace) -> int:
+    """Prints what was measured, as ``--json`` and ``--largest`` say; 1 if a budget is exceeded."""
     if arguments.json:
-        print(json.dumps([{**asdict(footprint), "flash": footprint.flash} for footprint in footprints], indent=1))
+        print(json.dumps([{**asdict(each), "flash": each.flash} for each in measured], indent=1))
     else:
-        if not c_library.is_installed():
-            print(f"the C library is not measured: sudo apt-get install {c_library.PACKAGE}", file=sys.stderr)
-        for footprint in footprints:
-            print(report(footprint))
-            print(*(f"{size:6} {part}\n" for part, size in footprint.largest[: arguments.largest]), sep="", end="")
-    exceeded = [line for footprint in footprints for line in footprint.exceeded()]
+        for each in measured:
+            print(report(each))
+            print(*(f"{size:6} {part}\n" for part, size in each.largest[: arguments.largest]), sep="", end="")
+    exceeded = [line for each in measured for line in each.exceeded()]
     print("\n".join(exceeded), end="\n" if exceeded else "", file=sys.stderr)
     return 1 if exceeded else 0
 

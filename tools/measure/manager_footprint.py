@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from tools.build import node
 from tools.measure import footprint, rv32
@@ -106,15 +106,7 @@ def main() -> int:
     except node.BuildError as error:
         print(error, file=sys.stderr)
         return 1
-    if arguments.json:
-        print(json.dumps([asdict(each) for each in measured], indent=1))
-    else:
-        for each in measured:
-            print(f"{each.name}: flash {each.flash} B, RAM {each.ram} B")
-            print(*(f"{size:6} {part}\n" for part, size in each.largest[: arguments.largest]), sep="", end="")
-    exceeded = [line for each in measured for line in each.exceeded()]
-    print("\n".join(exceeded), end="\n" if exceeded else "", file=sys.stderr)
-    return 1 if exceeded else 0
+    return footprint.tell(measured, lambda each: f"{each.name}: flash {each.flash} B, RAM {each.ram} B", arguments)
 
 
 if __name__ == "__main__":
