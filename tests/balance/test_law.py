@@ -300,11 +300,12 @@ def test_who_comes_when_the_meter_has_fallen_silent_does_not_rise_on_its_last_sa
 def test_a_meter_that_comes_back_is_watched_before_a_start():
     house = charging()
     house.silent = True
-    house.run(30)
+    house.run(300)  # its pause is over
     house.silent = False
     house.run(100)
     assert not house.order.run
-    house.run(120)
+    assert house.order.text.startswith("Watching the meter, starts in ")
+    house.run(50)
     assert house.order.run
 
 
