@@ -90,6 +90,10 @@ MISTAKES = {
     "power for current": (manager("limit: 25A", "meter: {current_l1: p1}"), ["current_l1", "A or mA", "'W'"]),
     "both": (manager("limit: 25A", "meter: {power_l1: p1, current_l2: i2}"), ["powers or currents", "not both"]),
     "export alone": (manager("limit: 25A", "meter: {export_l1: p1}"), ["export_l1", "power_l1"]),
+    "a name too long for the reason": (
+        manager(f"circuits: [{{id: a, limit: 25A, name: {21 * 'ä'}, {METER}}}]"),
+        ["name", 21 * "ä", "1 to 40 bytes"],
+    ),
     "sum": (manager("limit: 25A", "meter: {power: p1}"), ["phases", "L2, L3", "power_l1", "phases: [L1]"]),
     "a phase too few": (manager("limit: 25A", "meter: {power_l1: p1, power_l2: p2}"), ["uses L3", "does not show"]),
     "dead link": (
