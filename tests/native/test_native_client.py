@@ -217,6 +217,17 @@ def test_a_natural_script_is_carried_out_in_order(program: Program) -> None:
     assert bench.count("at+") == 2
 
 
+def test_an_old_authorization_is_not_given(program: Program) -> None:
+    bench = Bench(program, ("AUTH",))
+    bench.faults.cable_out()
+    bench.run(3000)
+    bench.ask("run AUTH")
+    bench.run(8000)
+    bench.faults.cable_in()
+    bench.run(9000)
+    assert "AUTH" not in bench.writes and len(bench.ends) == 1
+
+
 def test_the_queue_has_its_bounds(program: Program) -> None:
     bench = Bench(program, WIFI, run=0)
     for _ in range(21):
