@@ -278,8 +278,10 @@ void AtClient::on_restart_(Restart restart) {
   this->wishes_.on_restart();
   this->schedule_.on_restart();
   this->doubts_.forget();
-  for (Kept &kept : this->kept_)
-    kept.on_restart();
+  for (Kept &kept : this->kept_) {
+    if (kept.row() != NO_ROW)
+      kept.on_restart(this->schedule_.row(kept.row()).has(STARTS_ON) ? 1 : Kept::ANY);
+  }
   this->listener_->on_restart(restart);
 }
 

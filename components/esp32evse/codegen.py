@@ -249,6 +249,7 @@ def _traits(command: catalog.Command, counts: bool = False) -> str:
         "UNPROVABLE": command.verify == 0,
         "LIVE": command.name in catalog.LIVE_SETTINGS,
         "CHARGING_CURRENT": bool(command.limited_by),
+        "STARTS_ON": command.name in catalog.LIVE_SETTINGS and command.fields[0].maximum == 1,
         "WATCHED": counts and command.role in _WATCHED,
     }
     return " | ".join(f"esp32evse::{trait}" for trait, present in traits.items() if present) or "0"

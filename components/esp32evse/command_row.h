@@ -25,6 +25,7 @@ enum Trait : uint8_t {
   LIVE = 1 << 4,              ///< a restart of the charger sets it back
   CHARGING_CURRENT = 1 << 5,  ///< at most MAXCHCUR
   WATCHED = 1 << 6,           ///< energy or sessions are counted from it
+  STARTS_ON = 1 << 7,         ///< a restart of the charger sets it to 1
 };
 
 /// A command of the charger that this configuration uses. The tables are generated, const and in flash.

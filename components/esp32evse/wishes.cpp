@@ -335,9 +335,9 @@ bool Kept::is_held_by(uint32_t value) {
   return this->value_ == value;
 }
 
-void Kept::on_restart() {
+void Kept::on_restart(uint32_t start) {
   this->was_heard_ = false;
-  if (!this->known_)
+  if (!this->known_ || this->value_ == start)
     return;
   this->lost_ = true;
   this->attempt = Attempt(Attempt::Step::CHECK);

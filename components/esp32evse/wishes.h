@@ -171,6 +171,8 @@ class Wishes {
 /// never be written back; one that a wish has proven at once. It never expires.
 class Kept {
  public:
+  static constexpr uint32_t ANY = UINT32_MAX;  ///< the charger may begin with any value
+
   explicit Kept(uint8_t row = NO_ROW) : row_(row) {}
   uint8_t row() const { return this->row_; }
   uint32_t value() const { return this->value_; }
@@ -183,7 +185,9 @@ class Kept {
   void doubt(uint32_t value);
   /// Whether the charger's value needs no putting back: it is the kept one, or what was wished for last.
   bool is_held_by(uint32_t value);
-  void on_restart();
+  /// `start`: what the charger begins with. That need not be put back: somebody has changed it since, if it is
+  /// another.
+  void on_restart(uint32_t start);
   /// The charger will not have it.
   void give_up() { this->lost_ = this->known_ = false; }
   Attempt attempt;

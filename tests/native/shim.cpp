@@ -131,9 +131,9 @@ const std::map<std::string, Refresh> REFRESH = {
 };
 
 const std::map<std::string, uint8_t> TRAITS = {
-    {"STORED", STORED},         {"LINES", LINES}, {"CLOCK", CLOCK},
-    {"UNPROVABLE", UNPROVABLE}, {"LIVE", LIVE},   {"CHARGING_CURRENT", CHARGING_CURRENT},
-    {"WATCHED", WATCHED},
+    {"STORED", STORED},         {"LINES", LINES},         {"CLOCK", CLOCK},
+    {"UNPROVABLE", UNPROVABLE}, {"LIVE", LIVE},           {"CHARGING_CURRENT", CHARGING_CURRENT},
+    {"WATCHED", WATCHED},       {"STARTS_ON", STARTS_ON},
 };
 
 /// An AT client with its clock and its rows.

@@ -82,6 +82,23 @@ def test_what_somebody_has_set_at_the_charger_is_kept_too(program: Program) -> N
     assert bench.held("CHCUR") == 130
 
 
+@pytest.mark.parametrize("after_ms", [100, 500, 1000, 1200, 1300, 2000])
+def test_a_pause_at_the_charger_right_behind_its_start_is_not_undone(program: Program, after_ms: int) -> None:
+    """It starts with charging allowed: if it is not, somebody has just paused it."""
+    bench = Bench(program, LIVE, "keep_settings")
+    bench.ask("write ENABLE 1")
+    bench.ask("write CHCUR 100")
+    bench.run(1000)
+    bench.restart()
+    bench.run(2000 + after_ms)
+    bench.set("ENABLE", 0)
+    bench.run(8000)
+    assert bench.held("ENABLE") == 0 and bench.held("CHCUR") == 100
+    bench.restart()
+    bench.run(6000)
+    assert_put_back(bench)
+
+
 def test_a_wish_goes_before_what_is_kept(program: Program) -> None:
     bench = paused(program)
     bench.restart()
