@@ -237,7 +237,7 @@ def test_enabled(node, client, charger, payload):
     if wanted:  # the fixture has enabled it
         client.wait_state(STATE, after=seen, enabled=False)
     ask(client, ENABLED, payload, enabled=wanted)
-    assert charger.call(lambda charger: charger.journal.writes("ENABLE")) == [f"AT+ENABLE={int(wanted)}"]
+    charger.wait_for(lambda charger: charger.journal.writes("ENABLE") == [f"AT+ENABLE={int(wanted)}"])
 
 
 @pytest.mark.parametrize("payload", ["nonsense", "2", "on off", "yes"])
