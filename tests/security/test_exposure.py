@@ -54,16 +54,18 @@ RECEIVING = "udp:\n  on_receive:\n    then: [esp32evse.authorize: evse]\n"
     ],
 )  # fmt: skip
 def test_an_open_one_would_be_found(examples, spoilt, removed, added, complaint) -> None:
-    """An example whose text, or that of its package, lacks what keeps it closed."""
+    """An example whose text, or that of its package, lacks what keeps it closed. Without the API's key ESPHome itself
+    refuses it since 2026.9: the updates have none either."""
     file = examples / spoilt
     text = file.read_text()
     assert removed in text
     file.write_text(text.replace(removed, added, 1))
     try:
-        node = configs.resolved(examples / ("evse.yaml" if spoilt == NODE else spoilt))
+        valid, output = configs.validate(examples / ("evse.yaml" if spoilt == NODE else spoilt))
     finally:
         file.write_text(text)
-    assert any(each.startswith(complaint) for each in guarded(node))
+    refused = "'ota' encryption has no key" in output and complaint.startswith("api")
+    assert refused or (valid and any(each.startswith(complaint) for each in guarded(configs.load(output)))), output
 
 
 # --- generate ---------------------------------------------------------------------------------------------------------
