@@ -8,8 +8,8 @@ import base64
 HARMLESS = {
     "esphome", "esp32", "esp8266", "rp2040", "rp2", "host", "external_components", "substitutions", "logger",
     "packages", "uart", "spi", "rc522_spi", "esp32evse", "script", "globals", "time", "light", "output", "preferences",
-    "safe_mode", "sensor", "binary_sensor", "text_sensor", "switch", "button", "number", "select", "text", "event", "psram",
-    "network", "socket", "runtime", "async_tcp", "mdns", "interval", "json",
+    "safe_mode", "sensor", "binary_sensor", "text_sensor", "switch", "button", "number", "select", "text", "event",
+    "psram", "network", "socket", "runtime", "async_tcp", "mdns", "interval", "json",
     "modbus", "modbus_client", "modbus_server", "modbus_controller", "dsmr",  # on a wire, as the charger itself
     "esp32evse_load_manager",  # reads sensors of the node
 }  # fmt: skip
