@@ -115,8 +115,10 @@ Schedule::Job Schedule::next() const {
 
 /// A restart of the charger takes the running session's energy away, so it must be known, however seldom it is shown.
 bool Schedule::needs_look_(uint8_t row) const {
+  if (!this->rows_[row].has(WATCHED) || this->states_[row].is_lacking())
+    return false;
   const uint32_t period = this->period_of(row);
-  return this->rows_[row].has(WATCHED) && !this->states_[row].is_lacking() && (period == 0 || period > HEARTBEAT_MS);
+  return period == 0 || period > HEARTBEAT_MS;
 }
 
 bool Schedule::needs_subscription_change_(uint8_t row) const {
