@@ -207,13 +207,20 @@ class Protocol:
         elif self.state is State.CHECKING:
             self._on_uptime(ok, now)
         elif self.state is State.ECHO_OFF:
-            self._echo = not ok
-            self._enter(State.READY, NEVER)
-            self._next(now)
+            self._on_echo_result(ok, now)
         elif self.state is State.BUSY:
             self._on_answer(ok, now)
         elif self.state is State.READY:
             self._lose_step()
+
+    def _on_echo_result(self, ok: bool, now: float) -> None:
+        """Every firmware has the command: an ERROR is another's, or a second one follows."""
+        if not ok:
+            self._retry_barrier(now)
+            return
+        self._echo = False
+        self._enter(State.READY, NEVER)
+        self._next(now)
 
     def _saw(self, name: str) -> bool:
         return any(value.name == name for value in self._values)

@@ -144,6 +144,16 @@ def test_echo_is_switched_off_and_is_no_answer() -> None:
     assert bench.read("CHCUR").ok and not bench.charger.echo
 
 
+def test_an_echo_that_cannot_be_switched_off_confuses_no_answer() -> None:
+    bench = Bench()
+    check_read(bench, "CHCUR")
+    bench.faults.echo_on()
+    check_read(bench, "CHCUR")
+    bench.faults.double_error()
+    check_write(bench, "CHCUR", 60)
+    check_write(bench, "CHCUR", 70)
+
+
 def test_pushes_are_told_apart_from_the_result() -> None:
     bench = Bench()
     assert bench.ask('AT+SUB="+STATE",100').ok and bench.ask('AT+SUB="+ENABLE",100').ok
