@@ -37,6 +37,7 @@ soak: $(INSTALLED) ## faults, ten days, fuzzing, hostile texts and latency at le
 	@$(RUN) tools fuzz --long $(ARGS)
 	@$(RUN) tools mutations
 	@$(RUN) tools security $(ARGS)
+	@$(RUN) pytest -q --hypothesis-profile random tests/host tests/bridge/ocpp tests/bridge/test_lifetime_energy.py
 	@$(RUN) tools ocpp-cuts
 	@$(RUN) tools latency --long $(ARGS)
 	@$(RUN) tools cost $(ARGS)

@@ -33,8 +33,10 @@ signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 # Hypothesis keeps its examples where every other cache is.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(node.CACHE / "hypothesis"))
-settings.register_profile("any computer", deadline=None)  # a busy one is no defect
-settings.load_profile("any computer")
+# The same examples everywhere, and a busy computer is no defect; `--hypothesis-profile random` looks for new ones.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.load_profile("same")
 
 
 @pytest.hookimpl(optionalhook=True)
