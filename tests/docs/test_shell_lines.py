@@ -73,6 +73,7 @@ def world(tmp_path: Path) -> Iterator[dict[str, str]]:
         Mosquitto(tmp_path) as broker,
         Central() as central,
     ):
+        charger.wait_for(lambda charger: charger.point.state == "C2")
         web = f"127.0.0.1:{free_port()}"
         yield {
             r"/dev/ttyUSB0|/dev/serial/by-id/\S+": charger.path,
