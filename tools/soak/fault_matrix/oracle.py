@@ -23,6 +23,7 @@ MAX_SENDS = 3
 LATENCY_S = 0.05  # from the API to the wire
 UNCHANGED_S = 3.0
 REFUSED_S = 2.0  # what was refused is unknown for 1 s, then read
+WAITS_S = 8.0  # beside a newer wish nothing older is shown for 2 s, then with the next push
 WRITABLE = ("number", "select", "text")
 SAMPLE_S = 0.05  # the charger's control loop turns every 0.1 s
 CHECK_S = 0.1
@@ -263,10 +264,24 @@ class Oracle:
         return "refused" if any(text in line for line in self._log(wish.time, end + 10.0) for text in said) else "lost"
 
     def _was_refused(self, entity: Entity, now: float) -> bool:
-        """Just now: then it is unknown for a moment."""
+        """Just now: then it is unknown for a moment, or until a newer wish has waited long enough.
+
+        Of wishes above the charger's maximum that follow each other only the first is told.
+        """
+        if entity.platform not in WRITABLE or not entity.command:
+            return False
+        wishes = [wish for wish in self.run.wishes if wish.command == entity.command and wish.time <= now]
+        newest = wishes[-1] if wishes else None
+        if newest and newest.row and self._is_above_maximum(newest) and self._was_written(entity.command, now):
+            return True
+        waits = newest is not None and not self._held(newest, newest.time, now)
+        lately = self._log(now - (WAITS_S if waits else REFUSED_S), now)
         said = (f"did not take {entity.command}:", f"{entity.command} not sent:")
-        lately = self._log(now - REFUSED_S, now)
-        return entity.platform in WRITABLE and any(text in line for line in lately for text in said)
+        return any(text in line for line in lately for text in said)
+
+    def _was_written(self, command: str, now: float) -> bool:
+        start = f"AT+{command}=".encode()
+        return any(moment >= now - REFUSED_S and data.startswith(start) for moment, data in self.run.node.sent)
 
     def _ran(self, wish: Wish) -> bool:
         """A press while the same command is on its way counts as one with it."""

@@ -129,7 +129,7 @@ class Run:
         self._agenda.append((at, lambda: self._change(name, values)))
 
     def _change(self, name: str, values: tuple) -> None:
-        if not self.charger.ready:
+        if not (self.charger.ready and self.charger.device.awake):  # whoever writes so early crashes it himself
             return
         try:
             self.charger.set(name, *values)
