@@ -319,7 +319,7 @@ void Esp32Evse::take_values_(uint8_t row, const Values &values, bool asked) {
     command.follow(*this, values);
   // The heartbeat brings the counters along.
   this->derived_dirty_ |= command.follow != nullptr || row == AtClient::UPTIME_ROW;
-  if (asked && !this->refused_.contains(row))
+  if (asked && !this->refused_.contains(row) && !this->refused_later_.contains(row))
     this->publish_row_(row, &values);
 }
 
@@ -578,8 +578,9 @@ void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
   const char *reason = REASONS[static_cast<uint8_t>(end)];
   if (awaited) {
     this->publish_row_(row, nullptr);
-    this->refused_.add(row);
-    this->refused_at_ = millis();
+    const bool first = this->refused_.empty();
+    (first ? this->refused_ : this->refused_later_).add(row);
+    this->refused_at_ = first ? millis() : this->refused_at_;
   }
   if (end == WishEnd::SATURATED && row == this->saturated_row_)
     return;  // told already
@@ -603,6 +604,8 @@ void Esp32Evse::end_refusals_(uint32_t now) {
     if (this->refused_.remove(row))
       this->client_.schedule().read(row);
   }
+  std::swap(this->refused_, this->refused_later_);
+  this->refused_at_ = now;
 }
 
 void Esp32Evse::on_online(bool online) {

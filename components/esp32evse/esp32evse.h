@@ -254,7 +254,8 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   uint64_t saved_energy_{LifetimeEnergy::NONE};  // what is shown: only what is saved cannot fall
   RowSet chosen_;                                // the user chose the subscription
   RowSet awaited_;                               // somebody waits to see what becomes of the wish
-  RowSet refused_;                               // unknown for a moment
+  RowSet refused_;                               // unknown for a moment, since refused_at_
+  RowSet refused_later_;                         // and those since then: their moment comes after it
   ChargerState reported_state_{ChargerState::UNKNOWN};
   Situation situation_;
   SessionTracker session_;

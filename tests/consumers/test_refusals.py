@@ -70,6 +70,17 @@ def test_several_at_once(house: House, refusing) -> None:
         assert since(house, name, seen)[-2:] == [None, held[name]], name
 
 
+def test_one_refusal_after_the_other_leaves_nothing_unknown(house: House) -> None:
+    """As a loop does that asks for too much again and again."""
+    house.node.run(5)
+    held = house.node.value("Host name")
+    house.node.command("Host name", "x" * 31)
+    for _ in range(20):
+        house.node.command("Charging current", 40.0)
+        house.node.run(0.4)
+    assert house.node.value("Host name") == held
+
+
 def test_an_action_leaves_the_number_alone(house: House, refusing) -> None:
     """A control loop that asks every five seconds must not make it flicker."""
     refusing(house)

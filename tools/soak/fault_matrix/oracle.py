@@ -22,7 +22,7 @@ UNKNOWN_S = 10.0  # after the last fault; then every entity must show something 
 MAX_SENDS = 3
 LATENCY_S = 0.05  # from the API to the wire
 UNCHANGED_S = 3.0
-REFUSED_S = 2.0  # what was refused is unknown for 1 s, then read
+REFUSED_S = 3.5  # what was refused is unknown for 1 s, or 2 s behind another refusal, then read
 WAITS_S = 8.0  # beside a newer wish nothing older is shown for 2 s, then with the next push
 WRITABLE = ("number", "select", "text")
 SAMPLE_S = 0.05  # the charger's control loop turns every 0.1 s
@@ -73,7 +73,7 @@ class Oracle:
         self._seen: set[tuple[str, str]] = set()
         self._sent = self._changes = self._journal = 0
         self._bytes = Sent(run.charger, self.complain, self._check_write, self._note_read)
-        self._sends: Counter[Wish] = Counter()
+        self._sends: Counter[tuple[Wish, str]] = Counter()  # a current follows the charger's maximum: other lines
         self._sent_at: dict[str, list[float]] = defaultdict(list)
         self._read_since: dict[str, bool] = defaultdict(lambda: True)
         self._sampled = self._checked = 0.0
@@ -110,12 +110,12 @@ class Oracle:
         wish = self._cause(name, line)
         if wish is None:
             return
-        self._sends[wish] += 1
+        self._sends[wish, line] += 1
         pressed = sum(other.line == line and other.time <= self.run.node.now for other in self.run.wishes)
-        sent = sum(count for other, count in self._sends.items() if other.line == line)
+        sent = sum(count for (other, _), count in self._sends.items() if other.line == line)
         if name in RUN_ONCE and sent > pressed:
             self.complain("done more often than asked", line, f"{sent} instead of {pressed}")
-        if self._sends[wish] > MAX_SENDS or self._is_blind(name, line, wish):
+        if self._sends[wish, line] > MAX_SENDS or self._is_blind(name, line, wish):
             self.complain("repeated blindly", line)
         self._read_since[name] = False
         self._sent_at[line].append(self.run.node.now)
