@@ -23,7 +23,8 @@ MAX_SENDS = 3
 LATENCY_S = 0.05  # from the API to the wire
 UNCHANGED_S = 3.0
 REFUSED_S = 3.5  # what was refused is unknown for 1 s, or 2 s behind another refusal, then read
-WAITS_S = 8.0  # beside a newer wish nothing older is shown for 2 s, then with the next push
+STARVED_S = 2.0  # beside a wish nothing older is shown for so long ...
+WAITS_S = 8.0  # ... and then with the next push
 WRITABLE = ("number", "select", "text")
 SAMPLE_S = 0.05  # the charger's control loop turns every 0.1 s
 CHECK_S = 0.1
@@ -119,7 +120,7 @@ class Oracle:
             self.complain("repeated blindly", line)
         self._read_since[name] = False
         self._sent_at[line].append(self.run.node.now)
-        if name in STORED and name not in RUN_ONCE and wish.row:
+        if name in STORED and name not in RUN_ONCE and wish.row and line == wish.line:
             self._check_flash(name, wish, line)
 
     def _is_blind(self, name: str, line: str, wish: Wish) -> bool:
@@ -197,7 +198,8 @@ class Oracle:
         if calm < 0:
             return
         for entity in CHECKED:
-            begin = now - FRESH_S - API_DELAY_S - entity.cadence
+            fresh = FRESH_S + API_DELAY_S + entity.cadence + (STARVED_S if self._waits(entity.command, now) else 0.0)
+            begin = now - fresh
             name = f"{entity.platform}.{entity.name}"
             shown = self.run.node.values.get(name)
             if is_true(entity, shown, self.run.history, begin, now) or (
@@ -211,7 +213,7 @@ class Oracle:
                 kind = OLD
             else:
                 kind = UNKNOWN if shown is None or shown == OFFLINE.get(entity.key) else "never true"
-            if calm > (UNKNOWN_S if kind == UNKNOWN else FRESH_S + API_DELAY_S + entity.cadence):
+            if calm > (UNKNOWN_S if kind == UNKNOWN else fresh):
                 self.complain(kind, name, f"shows {shown!r}")
 
     # --- at the end
@@ -270,14 +272,21 @@ class Oracle:
         """
         if entity.platform not in WRITABLE or not entity.command:
             return False
-        wishes = [wish for wish in self.run.wishes if wish.command == entity.command and wish.time <= now]
-        newest = wishes[-1] if wishes else None
+        newest = self._newest(entity.command, now)
         if newest and newest.row and self._is_above_maximum(newest) and self._was_written(entity.command, now):
             return True
-        waits = newest is not None and not self._held(newest, newest.time, now)
-        lately = self._log(now - (WAITS_S if waits else REFUSED_S), now)
+        lately = self._log(now - (WAITS_S if self._waits(entity.command, now) else REFUSED_S), now)
         said = (f"did not take {entity.command}:", f"{entity.command} not sent:")
         return any(text in line for line in lately for text in said)
+
+    def _newest(self, command: str, now: float) -> Wish | None:
+        wishes = (wish for wish in reversed(self.run.wishes) if wish.command == command and wish.time <= now)
+        return next(wishes, None) if command else None
+
+    def _waits(self, command: str, now: float) -> bool:
+        """For the flash: beside a wish nothing older is shown at first."""
+        newest = self._newest(command, now)
+        return newest is not None and not self._held(newest, newest.time, now)
 
     def _was_written(self, command: str, now: float) -> bool:
         start = f"AT+{command}=".encode()
