@@ -103,6 +103,36 @@ def test_a_session_that_ended_before_the_restart_is_not_counted_twice(program: P
     assert shown(program, *steps)[-1] == 10_100
 
 
+def test_a_session_that_ended_is_not_counted_twice_when_the_next_one_is_read_late(program: Program) -> None:
+    """The session's energy is read a moment after the total: less seems to be stored than was read last."""
+    charger = Charger(stored=5_000)
+    steps = [charger.readings()]
+    charger.charge(5_000)
+    steps.append(charger.readings())
+    charger.unplug()
+    charger.restart()
+    charger.charge(100)
+    for _ in range(4):
+        charger.charge(3)
+        steps.append(f"uptime {charger.uptime} session {charger.session} total {charger.stored + charger.session - 3}")
+    steps[-4] = "power " + steps[-4]
+    assert shown(program, *steps)[-1] in range(10_100, 10_113)
+
+
+def test_what_is_heard_after_a_silence_waits_for_the_uptime(program: Program) -> None:
+    """Pushes of the energy come before the first heartbeat: whether the charger has restarted is not known then."""
+    charger = Charger(stored=5_000)
+    charger.charge(5_000)
+    steps = [charger.readings()]
+    charger.restart()
+    charger.charge(4_000)
+    pushes = f"session {charger.session} total {charger.stored + charger.session} " * 3
+    steps.append("forget " + pushes + charger.readings(4))
+    values = shown(program, *steps)
+    assert values[-1] == 14_000
+    assert [value for value in values if value is not None] == sorted(value for value in values if value is not None)
+
+
 def test_the_same_session_goes_on_while_the_node_is_off(program: Program) -> None:
     charger = Charger(stored=5_000)
     charger.charge(5_000)

@@ -46,6 +46,14 @@ def test_what_does_not_fit_ends_with_a_whole_character(program: Program) -> None
     assert utf8(program, b"\xff" * 128) == escape("\ufffd".encode() * 42)
 
 
+@pytest.mark.parametrize("character", ["a", "ü", "€", "😀"])
+def test_what_does_not_fit_is_left_out_whole(program: Program, character: str) -> None:
+    for before in range(116, 126):
+        text = "\ufffd" + "a" * before + character * 8
+        whole = max(count for count in range(len(text) + 1) if len(text[:count].encode()) <= 128)
+        assert utf8(program, b"\xff" + text[1:].encode()) == escape(text[:whole].encode())
+
+
 @pytest.mark.parametrize(
     "epoch",
     [0, 1, 951_782_399, 951_782_400, 951_868_800, 1_709_164_800, 1_709_251_199, 1_709_251_200, 4_107_542_400,
