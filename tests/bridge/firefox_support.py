@@ -23,6 +23,8 @@ from .support import wait_until
 
 ANSWER_S = 60
 READY = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
+#: Firefox says it of every page that is left while it listens.
+LEFT = re.compile(r"/events was interrupted while the page was loading")
 
 
 class Firefox:
@@ -45,8 +47,9 @@ class Firefox:
 
     def _note(self, event: dict[str, Any]) -> None:
         entry = event.get("params", {})
-        if event.get("method") == "log.entryAdded" and entry.get("level") == "error":
-            self.errors.append(str(entry.get("text")))
+        text = str(entry.get("text"))
+        if event.get("method") == "log.entryAdded" and entry.get("level") == "error" and not LEFT.search(text):
+            self.errors.append(text)
 
     def go(self, url: str) -> None:
         self.command("browsingContext.navigate", context=self._window, url=url, wait="complete")

@@ -13,7 +13,7 @@ import serial
 
 import evse_host
 from evse_host.simulator import Car, Charger, Faults, PtyServer, TcpServer
-from evse_host.simulator.server import Wire
+from evse_host.simulator.server import PtyPort, Wire
 
 READY = b"\n\nRDY\n\0"
 PATIENCE_S = 30  # s: a busy computer answers late
@@ -55,6 +55,26 @@ def test_a_client_may_come_and_go():
             with open_port(server.path) as port:
                 assert exchange(port, b"AT+STATE?\n") == b"\n+STATE=0\n\nOK\n"
             assert len(server.charger.journal.entries) == round_ + 1
+
+
+def test_a_command_that_comes_with_its_client_is_answered(monkeypatch):
+    """Between two looks whether somebody is there: a busy computer looks late."""
+    port = PtyPort(None)
+    clients = []
+
+    def come(*_):
+        clients.append(os.open(port.path, os.O_RDWR | os.O_NOCTTY))
+        os.write(clients[0], b"AT\n")
+        return [], [], []
+
+    monkeypatch.setattr(select, "select", come)
+    data, _ = port.poll(1.0, -1)
+    monkeypatch.undo()
+    port.write(b"\nOK\n")
+    assert data == b"AT\n" and select.select(clients, [], [], PATIENCE_S)[0]
+    assert os.read(clients[0], 10) == b"\nOK\n"
+    os.close(clients[0])
+    port.close()
 
 
 def test_what_a_client_left_unread_is_not_for_the_next():

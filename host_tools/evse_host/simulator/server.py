@@ -92,7 +92,7 @@ class PtyPort:
 
     def poll(self, timeout: float, wake_fd: int) -> tuple[bytes, float]:
         """Waits for input, for a wake-up or for ``timeout`` s; what came, and when."""
-        hung_up = any(event & select.POLLHUP for _, event in self._poller.poll(0))
+        hung_up = self._is_hung_up()
         if hung_up and self._connected:
             self._forget_unread()
         if hung_up:
@@ -100,7 +100,13 @@ class PtyPort:
         self._connected = not hung_up
         select.select([wake_fd] if hung_up else [wake_fd, self.fd], [], [], timeout)  # poll() knows only milliseconds
         woke_at = time.monotonic()
-        return self._read(), woke_at
+        data = self._read()
+        if data and hung_up:
+            self._connected = not self._is_hung_up()  # who sent it came meanwhile, and waits for an answer
+        return data, woke_at
+
+    def _is_hung_up(self) -> bool:
+        return any(event & select.POLLHUP for _, event in self._poller.poll(0))
 
     def _forget_unread(self) -> None:
         """What the last client left unread is not for the next one."""
