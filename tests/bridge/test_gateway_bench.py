@@ -17,7 +17,8 @@ def figures():
 
 @needs_mosquitto
 def test_it_measures(figures):
-    assert figures.chargers == 2 and 0 < figures.processor < 100 and figures.memory > 10
+    # In a second on a busy computer it may not have had a tick of the processor.
+    assert figures.chargers == 2 and 0 <= figures.processor < 100 and figures.memory > 10
     for times in (figures.change_to_broker, figures.change_to_rest, figures.change_to_modbus, figures.write_by_rest):
         assert 0 < times.median <= times.p95 <= times.worst < 5000
 
