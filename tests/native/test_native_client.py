@@ -204,14 +204,6 @@ def test_after_a_restart_a_wish_is_looked_for_before_it_is_sent(program: Program
     assert bench.writes == [] and bench.ends == ["ENABLE held"]
 
 
-def test_a_shorter_text_keeps_the_fields_behind_it(program: Program) -> None:
-    bench = Bench(program, WIFI)
-    bench.ask(STATION)
-    bench.ask('text WIFISTACFG 1 "other')
-    bench.run(500)
-    assert bench.writes == ['WIFISTACFG=1,"other","password"']
-
-
 def test_a_natural_script_is_carried_out_in_order(program: Program) -> None:
     bench = Bench(program, WIFI)
     bench.ask(STATION)

@@ -90,13 +90,19 @@ def test_restart_and_grown_past_the_old_mark_while_nobody_looked(program: Progra
     assert shown(program, *steps)[-1] == 5_000 + 11_000
 
 
-def test_a_session_that_ended_before_the_restart_is_not_counted_twice(program: Program) -> None:
+def ended_before_a_restart() -> tuple[Charger, list[str]]:
+    """The charger with what was read of it until its session of 5 kWh ended; then it restarted."""
     charger = Charger(stored=5_000)
     steps = [charger.readings()]
     charger.charge(5_000)
     steps.append(charger.readings())
     charger.unplug()
     charger.restart()
+    return charger, steps
+
+
+def test_a_session_that_ended_before_the_restart_is_not_counted_twice(program: Program) -> None:
+    charger, steps = ended_before_a_restart()
     steps.append("power " + charger.readings(4))
     charger.charge(100)
     steps.append(charger.readings())
@@ -105,12 +111,7 @@ def test_a_session_that_ended_before_the_restart_is_not_counted_twice(program: P
 
 def test_a_session_that_ended_is_not_counted_twice_when_the_next_one_is_read_late(program: Program) -> None:
     """The session's energy is read a moment after the total: less seems to be stored than was read last."""
-    charger = Charger(stored=5_000)
-    steps = [charger.readings()]
-    charger.charge(5_000)
-    steps.append(charger.readings())
-    charger.unplug()
-    charger.restart()
+    charger, steps = ended_before_a_restart()
     charger.charge(100)
     for _ in range(4):
         charger.charge(3)
