@@ -141,8 +141,8 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
   const bool shows_text = answers && this->shows_text_(text);
   Values values;
   if (!values.parse(text, command.signature)) {
-    if (!this->schedule_.state(row)
-             .is_lacking())  // else it is this firmware's form, and asking again tells nothing more
+    // What is lacking may have another form in this firmware, and asking again tells nothing more.
+    if (!this->schedule_.state(row).is_lacking())
       this->on_damage_();
     return;
   }
@@ -613,8 +613,13 @@ void AtClient::end_wish_(Wish *wish, WishEnd end) {
     this->listener_->on_raw_result(held);
     return;
   }
-  if (Kept *kept = this->find_kept_(row); kept != nullptr)
-    held ? kept->prove(number) : kept->doubt(number);
+  if (Kept *kept = this->find_kept_(row); kept != nullptr) {
+    if (held) {
+      kept->prove(number);
+    } else {
+      kept->doubt(number);
+    }
+  }
   if (held) {
     this->wishes_.pauses.after_success(row);
   } else if (end == WishEnd::REFUSED && kind != Wish::Kind::RUN) {

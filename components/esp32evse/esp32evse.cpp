@@ -578,9 +578,12 @@ void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
   const char *reason = REASONS[static_cast<uint8_t>(end)];
   if (awaited) {
     this->publish_row_(row, nullptr);
-    const bool first = this->refused_.empty();
-    (first ? this->refused_ : this->refused_later_).add(row);
-    this->refused_at_ = first ? millis() : this->refused_at_;
+    if (this->refused_.empty()) {
+      this->refused_at_ = millis();
+      this->refused_.add(row);
+    } else {
+      this->refused_later_.add(row);
+    }
   }
   if (end == WishEnd::SATURATED && row == this->saturated_row_)
     return;  // told already
