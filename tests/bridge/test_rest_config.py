@@ -143,6 +143,7 @@ def test_a_lower_maximum_beside_the_current_of_now_writes_nothing(server, client
 
 @pytest.mark.parametrize("path", ["state", "config/evse"])
 def test_what_get_gave_can_be_sent_back_when_the_maximum_was_lowered(server, client, path):
+    server.inject(lambda faults: faults.change_setting("DEFCHCUR", 320))  # one that was never set follows the maximum
     server.inject(lambda faults: faults.change_setting("MAXCHCUR", 20))
     wait_until(lambda: client.get(f"{API}/config/evse").json()["maxChargingCurrent"] == 20)
     before = client.get(f"{API}/{path}").json()
