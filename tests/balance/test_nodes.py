@@ -27,15 +27,23 @@ def programs() -> tuple[Path, Path]:
     return nodes.build(HERE / "leader.yaml"), nodes.build(HERE / "follower.yaml")
 
 
-class Way:
-    """One direction of the network: brings what one node has sent to the other, or loses it. Ports as in the YAML."""
+def datagrams() -> socket.socket:
+    """At a port that nobody else has."""
+    result = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    result.bind(("127.0.0.1", 0))
+    return result
 
-    def __init__(self, sent_to: int, listens_at: int) -> None:
+
+class Way:
+    """One direction of the network: brings what one node has sent to the other, or loses it."""
+
+    def __init__(self) -> None:
         self.works = True
-        self._listens_at = listens_at
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", sent_to))
+        self._socket = datagrams()
         self._socket.setblocking(False)
+        self.sent_to = self._socket.getsockname()[1]
+        with datagrams() as probe:
+            self.listens_at = probe.getsockname()[1]
 
     def carry(self) -> None:
         """All that the node has sent while it ran waits here already."""
@@ -45,16 +53,19 @@ class Way:
             except BlockingIOError:
                 return
             if self.works:
-                self._socket.sendto(packet, ("127.0.0.1", self._listens_at))
+                self._socket.sendto(packet, ("127.0.0.1", self.listens_at))
 
     def close(self) -> None:
         self._socket.close()
 
 
 @pytest.fixture
-def network() -> Iterator[tuple[Way, Way]]:
-    """To the follower, and to the leader."""
-    with closing(Way(18522, 18523)) as to_follower, closing(Way(18524, 18521)) as to_leader:
+def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Way, Way]]:
+    """To the follower, and to the leader; the nodes that are started learn their ports."""
+    with closing(Way()) as to_follower, closing(Way()) as to_leader:
+        for sender, receiver, way in (("LEADER", "FOLLOWER", to_follower), ("FOLLOWER", "LEADER", to_leader)):
+            monkeypatch.setenv(f"{sender}_SENDS_TO", str(way.sent_to))
+            monkeypatch.setenv(f"{receiver}_LISTENS_AT", str(way.listens_at))
         yield to_follower, to_leader
 
 
