@@ -57,6 +57,14 @@ def _hub_schema(keys=None):
     return cv.All(_one_hub_key, cv.Schema({cv.GenerateID(): cv.use_id(Esp32Evse), **(keys or {})}))
 
 
+def _short_form(keys, key: str):
+    """Keys of an action, of which `key` may stand alone behind its name. A misspelt key is said to be one."""
+    schema = _hub_schema(keys)
+    short = cv.maybe_simple_value(schema, key=key)
+    known = {CONF_ID, CONF_ESP32EVSE_ID, *(str(name) for name in keys)}
+    return lambda value: schema(value) if isinstance(value, dict) and set(value) - known else short(value)
+
+
 def _register(name: str, class_name: str, schema, make_arguments, part: str = ""):
     """Registers one action.
 
@@ -113,9 +121,8 @@ for _name, (_class, _arguments) in _SIMPLE.items():
 
 # --- subscriptions ----------------------------------------------------------------------------------------------------
 
-_SUBSCRIBE_SCHEMA = cv.maybe_simple_value(
-    _hub_schema({cv.Required(CONF_PERIOD): cv.templatable(subscription_period(CONF_PERIOD))}),
-    key=CONF_PERIOD,
+_SUBSCRIBE_SCHEMA = _short_form(
+    {cv.Required(CONF_PERIOD): cv.templatable(subscription_period(CONF_PERIOD))}, CONF_PERIOD
 )
 
 for _name, _command in catalog.SUBSCRIBE_NAMES.items():
@@ -146,7 +153,7 @@ def _address(key: str):
 _register(
     "set_charging_current",
     "SetChargingCurrentAction",
-    cv.maybe_simple_value(_hub_schema({cv.Required(CONF_CURRENT): cv.templatable(_ampere)}), key=CONF_CURRENT),
+    _short_form({cv.Required(CONF_CURRENT): cv.templatable(_ampere)}, CONF_CURRENT),
     lambda hub, _: (hub.row("CHCUR"),),
 )
 
@@ -207,14 +214,12 @@ _register(
 _register(
     "send_command",
     "SendCommandAction",
-    cv.maybe_simple_value(
-        _hub_schema(
-            {
-                cv.Required(CONF_COMMAND): cv.templatable(_raw_command),
-                cv.Optional(CONF_FORCE, default=False): cv.boolean,
-            }
-        ),
-        key=CONF_COMMAND,
+    _short_form(
+        {
+            cv.Required(CONF_COMMAND): cv.templatable(_raw_command),
+            cv.Optional(CONF_FORCE, default=False): cv.boolean,
+        },
+        CONF_COMMAND,
     ),
     lambda hub, config: (config[CONF_FORCE],),
     part="RAW_COMMANDS",

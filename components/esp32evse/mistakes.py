@@ -28,7 +28,10 @@ UART = "uart"
 _UART_KEYS = ("tx_pin", "rx_pin", "baud_rate", "rx_buffer_size", "data_bits", "parity", "stop_bits", "port")
 _HUB_KEYS = tuple(option.key for option in catalog.OPTIONS)
 
-#: What actions are called elsewhere.
+#: Keys below which a word alone is an action or a condition; so it is below every `on_...`.
+_WORD_HOLDERS = {"then", "else", "condition", "conditions", "all", "any", "and", "or", "xor", "not", "wait_until"}
+
+#: What actions, buttons and switches are called elsewhere.
 _OTHER_WORDS = {
     **dict.fromkeys(("start", "resume", "continue"), "enable"),
     **dict.fromkeys(("stop", "pause"), "disable"),
@@ -144,13 +147,14 @@ def _unknown(platform: str, key: str, others: set[str]) -> str:
 
 
 def _near(platform: str, key: str) -> list[str]:
-    """Keys that are spelt like it or have it in them, or whose name in Home Assistant is like it; three at most."""
+    """Keys that mean it, are spelt like it or have it in them, or whose name is like it; three at most."""
     entities = catalog.entities(platform)
     by_name = {entity.name.lower(): entity.key for entity in entities}
+    other_word = [entity.key for entity in entities if entity.key == _OTHER_WORDS.get(key)]
     named = [by_name[name] for name in _close(key.lower().replace("_", " "), by_name)]
     spelt = _close(key, [entity.key for entity in entities])
     within = [entity.key for entity in entities if key.lower() in entity.key]
-    return list(dict.fromkeys([*named, *spelt, *within]))[:3]
+    return list(dict.fromkeys([*other_word, *named, *spelt, *within]))[:3]
 
 
 def in_options(entity: catalog.Entity, schema: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -226,7 +230,7 @@ def _has_uart() -> bool:
 
 def _check_actions() -> None:
     """Actions and conditions that ESPHome will not find: it would not say which there are."""
-    for name in _keys({domain: part for domain, part in CORE.raw_config.items() if domain != "logger"}):  # log tags
+    for name in _names({domain: part for domain, part in CORE.raw_config.items() if domain != "logger"}):  # log tags
         kind, registry = ("condition", CONDITION_REGISTRY) if ".is_" in name else ("action", ACTION_REGISTRY)
         if re.fullmatch(rf"{DOMAIN}\.\w+(\.(un)?subscribe)?", name) and name not in registry:
             near = _near_actions(name, registry) or _of_the_other_kind(name)
@@ -271,9 +275,15 @@ def near_subscriptions(wanted: str) -> list[str]:
     return shown or _close(wanted, catalog.SUBSCRIBE_NAMES)
 
 
-def _keys(part: Any) -> Iterator[str]:
-    """Every key in a part of the configuration."""
+def _names(part: Any, holder: str = "") -> Iterator[str]:
+    """Every key below `holder`, and every word that stands where an action or a condition belongs."""
     if isinstance(part, dict):
-        yield from (key for key in part if isinstance(key, str))
-    for value in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
-        yield from _keys(value)
+        for key, value in part.items():
+            if isinstance(key, str):
+                yield key
+            yield from _names(value, str(key))
+    elif isinstance(part, list):
+        for item in part:
+            yield from _names(item, holder)
+    elif isinstance(part, str) and (holder in _WORD_HOLDERS or holder.startswith("on_")):
+        yield part

@@ -38,8 +38,19 @@ CONF_STOP_BITS = "stop_bits"
 
 MIN_RX_BUFFER_SIZE = 256
 
-#: Where the chip's ROM prints its boot messages, by ESP32 variant; other chips print at GPIO1.
-_CONSOLE_TX = {"ESP32": 1, "ESP32C3": 21, "ESP32C6": 16, "ESP32H2": 24, "ESP32S2": 43, "ESP32S3": 43}
+#: Where the chip's ROM prints its boot messages, by ESP32 variant; an ESP8266 prints at GPIO1.
+_CONSOLE_TX = {
+    "ESP32": 1,
+    "ESP32C2": 20,
+    "ESP32C3": 21,
+    "ESP32C5": 11,
+    "ESP32C6": 16,
+    "ESP32C61": 11,
+    "ESP32H2": 24,
+    "ESP32P4": 37,
+    "ESP32S2": 43,
+    "ESP32S3": 43,
+}
 
 #: What the charger's port is set to unless its owner has changed it.
 _CHARGER_DEFAULTS = {
@@ -80,11 +91,18 @@ def _check_sole_user(config: ConfigType) -> None:
         if uart_id.id == wanted.id and user != f"{DOMAIN} '{config[CONF_ID]}'"
     ]
     if others:
+        named = f"'{wanted}'" if _declared(wanted).is_manual else "the uart"
         raise cv.Invalid(
-            f"{CONF_UART_ID}: '{wanted}' is used by {' and '.join(sorted(set(others)))}, too; "
+            f"{CONF_UART_ID}: {named} is used by {' and '.join(sorted(set(others)))}, too; "
             "every charger needs a uart of its own",
             path=[CONF_UART_ID],
         )
+
+
+def _declared(uart_id: ID) -> ID:
+    """The id as the UART's own block has it, which tells whether a person wrote it."""
+    config = fv.full_config.get()
+    return config.get_config_for_path(config.get_path_for_id(uart_id)[:-1])[CONF_ID]
 
 
 def _warn_of_writers(uart_id: ID) -> None:

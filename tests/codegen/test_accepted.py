@@ -147,6 +147,11 @@ def test_second_user_of_the_uart(other: str, user: str) -> None:
     assert expected in nodes.errors(board(LINE, other))
 
 
+def test_second_user_of_a_uart_that_has_no_id() -> None:
+    expected = "uart_id: the uart is used by dfplayer, too; every charger needs a uart of its own."
+    assert nodes.error(board(LINE.replace("id: line, ", ""), "dfplayer:")) == expected
+
+
 @pytest.mark.parametrize("written", ["{id: line, data: 'AT+RST'}", "'AT+RST'"])
 def test_writing_between_the_commands(warnings, written: str) -> None:
     text = f"""
@@ -179,6 +184,9 @@ def test_a_second_uart_for_another_component(warnings) -> None:
         (ESP32, 17, False),
         ("esp32: {variant: esp32c3, framework: {type: esp-idf}}", 21, True),
         ("esp32: {variant: esp32c3, framework: {type: esp-idf}}", 1, False),
+        ("esp32: {variant: esp32c5, framework: {type: esp-idf}}", 11, True),
+        ("esp32: {variant: esp32c61, framework: {type: esp-idf}}", 11, True),
+        ("esp32: {variant: esp32c2, framework: {type: esp-idf}}", 20, True),
         ("esp8266: {board: d1_mini}", 1, True),
     ],
 )

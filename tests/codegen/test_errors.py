@@ -153,6 +153,8 @@ def test_unknown_hub() -> None:
         ("binary_sensor", "waiting_for_authorization", "perhaps pending_authorization"),
         ("number", "current", "perhaps charging_current or default_charging_current or maximum_charging_current"),
         ("sensor", "evse_id", "perhaps esp32evse_id"),
+        ("button", "reboot", "perhaps restart"),
+        ("switch", "start", "perhaps enable"),
         ("sensor", "moon_phase", "docs/entities.md lists what sensor.esp32evse has"),
     ],
 )
@@ -336,12 +338,30 @@ def test_wrong_option_of_the_hub(option: str, expected: str) -> None:
         ("if: {condition: {esp32evse.connected: }, then: []}", "action", "perhaps esp32evse.is_connected"),
         ("esp32evse.dance: ", "action", "docs/automations.md lists what there is"),
         ("if: {condition: {esp32evse.is_chargin: }, then: []}", "condition", "perhaps esp32evse.is_charging"),
+        ("esp32evse.authorise", "action", "perhaps esp32evse.authorize"),
+        ("if: {condition: {not: [esp32evse.is_chargin]}, then: []}", "condition", "perhaps esp32evse.is_charging"),
+        ("wait_until: esp32evse.is_conected", "condition", "perhaps esp32evse.is_connected"),
     ],
 )  # fmt: skip
 def test_unknown_action_or_condition(action: str, kind: str, hint: str) -> None:
-    name = action.split("condition: {")[-1].split(":")[0]
+    name = re.search(r"esp32evse[\w.]+", action)[0]
     message = action_error(action)
     assert re.fullmatch(rf"Unable to find {kind} with the name '{name}' in line \d+ of node.yaml; {hint}\.", message)
+
+
+@pytest.mark.parametrize(
+    ("action", "wrong", "right"),
+    [
+        ("esp32evse.set_charging_current", "curent: 16", "current"),
+        ("esp32evse.emeter_power.subscribe", "periode: 1s", "period"),
+        ("esp32evse.send_command", "comand: AT", "command"),
+    ],
+)
+def test_misspelt_key_of_an_action(action: str, wrong: str, right: str) -> None:
+    """ESPHome also says that the right one is missing."""
+    key = wrong.partition(":")[0]
+    expected = f"[{key}] is an invalid option for [{action}]. Did you mean [{right}]?"
+    assert expected in nodes.errors(node(hub=on_ready(f"{action}: {{{wrong}}}")))
 
 
 @pytest.mark.parametrize(
