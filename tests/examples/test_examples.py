@@ -148,8 +148,8 @@ COMMON = {"secured-node.yaml", "esphome-version.yaml", "evse-link.yaml"}
 
 #: How the packages of two chargers are told apart in Home Assistant: by names, or by devices.
 APART = {
-    "prefix": ("prefix: '{Name} ', action_prefix: {name}_", ""),
-    "device": ("device: {name}_device, action_prefix: {name}_", "{{id: {name}_device, name: {Name}}},"),
+    "prefix": ("prefix: '{Name} '", ""),
+    "device": ("device: {name}_device", "{{id: {name}_device, name: {Name}}},"),
 }
 
 
