@@ -12,7 +12,7 @@ from evse_host.simulator import PtyServer
 
 T = TypeVar("T")
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 def wait_until(condition: Callable[[], T], what: str = "", timeout: float = WAIT_S) -> T:

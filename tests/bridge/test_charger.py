@@ -52,8 +52,7 @@ def test_a_change_at_the_charger_reaches_the_listeners(server, charger):
     heard = []
     charger.listen(heard.append)
     server.inject(lambda faults: faults.change_setting("CHCUR", 100))
-    wait_until(lambda: heard and heard[-1].charging_current == 10)
-    assert charger.snapshot == heard[-1]
+    wait_until(lambda: heard and heard[-1].charging_current == 10 and charger.snapshot == heard[-1])
 
 
 def test_a_listener_that_has_gone_hears_no_more(server, charger):
@@ -297,6 +296,16 @@ def test_after_a_restart_everything_is_read_and_subscribed_again(server, share, 
     assert "the charger has restarted" in caplog.text
     wait_until(lambda: set(FAST) <= subscriptions(server))
     assert not server.call(lambda model: model.journal.violations), "nothing is written while it boots"
+
+
+def test_what_it_held_before_a_restart_is_never_shown_after_it(server, charger, monkeypatch):
+    """Not even for the moment in which the doubt ends."""
+    forget, shown = Evse.forget_silence, []
+    monkeypatch.setattr(Evse, "forget_silence", lambda evse: (forget(evse), shown.append(charger.snapshot)))
+    charger.set("CHCUR", 80).result(20)
+    server.inject(lambda faults: faults.reboot())
+    wait_until(lambda: shown)
+    assert shown[0].online and shown[0].charging_current == 32
 
 
 def test_a_restart_on_demand(server, charger):

@@ -42,7 +42,7 @@ def evcc(charger, full_node_program, start_node):
     node = start_node(full_node_program, charger.path)
     with WebServer(node) as web, Evcc(OURS, lambda uri: uri.replace("http://EVSE_NODE", web.url)) as running:
         asks = (running.status, running.power, running.energy, running.currents, running.voltages)
-        wait_until(lambda: all(map(answers, asks)) and running.enabled(), "the node knows the charger", timeout=30)
+        wait_until(lambda: all(map(answers, asks)) and running.enabled(), "the node knows the charger")
         yield running
 
 
@@ -61,7 +61,7 @@ def test_a_whole_session(charger, evcc):
     wait_until(lambda: evcc.status() == "C", "the car charges")
     evcc.max_current(6)
     charger.wait_for(lambda it: it.value("CHCUR") == (60,))
-    wait_until(lambda: evcc.currents() == [6, 0, 0], "the car follows", timeout=30)
+    wait_until(lambda: evcc.currents() == [6, 0, 0], "the car follows")
     wait_until(lambda: evcc.power() == pytest.approx(1380, rel=0.05))
     wait_until(lambda: evcc.voltages()[0] == pytest.approx(230, rel=0.05))
     for wrong in (0, 5, 64):
@@ -75,12 +75,12 @@ def test_a_whole_session(charger, evcc):
 @needs_jq
 def test_a_silent_charger_is_an_error_until_it_is_back(charger, evcc):
     charger.inject(lambda faults: faults.cable_out())
-    wait_until(lambda: not answers(evcc.status), "the state is unknown", timeout=30)
+    wait_until(lambda: not answers(evcc.status), "the state is unknown")
     for ask in (evcc.power, evcc.energy, evcc.currents, evcc.voltages):
         with pytest.raises(EvccError, match=r"no number: '<nil>'|null"):
             ask()
     charger.inject(lambda faults: faults.cable_in())
-    wait_until(lambda: answers(evcc.status) and answers(evcc.power), "the charger is back", timeout=30)
+    wait_until(lambda: answers(evcc.status) and answers(evcc.power), "the charger is back")
     assert evcc.status() == "A"
 
 

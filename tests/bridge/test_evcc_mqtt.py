@@ -87,14 +87,14 @@ def test_a_whole_session(server, evcc):
 
 def test_a_silent_charger_is_an_error_until_it_is_back(server, evcc):
     server.inject(lambda faults: faults.cable_out())
-    wait_until(lambda: not answers(evcc.status), "the state is unknown", timeout=30)
+    wait_until(lambda: not answers(evcc.status), "the state is unknown")
     for ask in (evcc.enabled, evcc.power):
         with pytest.raises(EvccError, match="'<nil>'"):
             ask()
     with pytest.raises(EvccError, match=r"invalid status: \?"):
         evcc.status()
     server.inject(lambda faults: faults.cable_in())
-    wait_until(lambda: answers(evcc.status), "the charger is back", timeout=30)
+    wait_until(lambda: answers(evcc.status), "the charger is back")
 
 
 def test_a_bridge_that_is_gone_is_an_error(evcc, bridge, plugin):

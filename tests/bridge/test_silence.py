@@ -181,8 +181,9 @@ def writes(server) -> list[str]:
 @needs_mosquitto
 def test_a_broker_that_is_away(quick, server, charger, broker, start, caplog):
     bridge = HomeAssistantBridge(charger, Broker.parse(broker.uri))
-    start(bridge, watch_connection(bridge, charger, Fallback(0.5), "the broker"))
+    start(bridge)
     wait_until(lambda: bridge.is_connected)
+    start(watch_connection(bridge, charger, Fallback(0.5), "the broker"))
     heard_until = time.monotonic() + 1.5
     wait_until(lambda: time.monotonic() > heard_until)
     assert enabled(server) and writes(server) == []
@@ -195,7 +196,8 @@ def test_a_broker_that_is_away(quick, server, charger, broker, start, caplog):
     with Client(broker) as client:
         client.wait_state(enabled=False)
         assert writes(server) == ["AT+ENABLE=0"], "nothing by itself"
-        assert "again: charging is paused until somebody sets it otherwise" in charger.snapshot.notes[0]
+        again = "again: charging is paused until somebody sets it otherwise"
+        wait_until(lambda: again in "".join(charger.snapshot.notes))
         client.publish("evse/enabled/set", "on")
         client.wait_state(enabled=True)
         wait_until(lambda: charger.snapshot.notes == ())
@@ -207,8 +209,9 @@ def test_a_frozen_broker(quick, server, charger, broker, start, monkeypatch):
     monkeypatch.setattr(mqtt_link, "KEEP_ALIVE_S", 1)
     monkeypatch.setattr(mqtt_link, "PING_S", 1)
     bridge = HomeAssistantBridge(charger, Broker.parse(broker.uri))
-    start(bridge, watch_connection(bridge, charger, Fallback(0.5, 6.0), "the broker"))
+    start(bridge)
     wait_until(lambda: bridge.is_connected)
+    start(watch_connection(bridge, charger, Fallback(0.5, 6.0), "the broker"))
     broker._process.send_signal(signal.SIGSTOP)
     try:
         wait_until(lambda: server.call(lambda model: model.value("CHCUR")) == (60,))
@@ -248,7 +251,7 @@ def test_a_person_at_the_page_in_the_silence_is_not_overruled_later(quick, serve
 
 def test_a_charger_that_restarts_in_the_silence_pauses_again(quick, server, charger, start):
     start(Watchdog(charger, Fallback(0.3), "nobody"))
-    wait_until(lambda: not enabled(server))
+    wait_until(lambda: charger.snapshot.flag("ENABLE") is False, "the pause is written and read back")
     server.inject(lambda faults: faults.reboot())
     wait_until(lambda: server.call(lambda model: model.journal.writes("ENABLE")) == ["AT+ENABLE=0"] * 2)
 
@@ -294,17 +297,17 @@ def test_evcc_that_is_silent(server, tmp_path):
         httpx.Client(auth=("me", "secret")) as evcc,
     ):
         command.wait_for("listening", err=True)
-        begin = time.monotonic()
-        while time.monotonic() - begin < 13:
+        begin = asked_at = time.monotonic()
+        while asked_at - begin < 13:
+            asked_at = time.monotonic()
             wait_until(lambda: evcc.get(f"{url}/api/v1/state").status_code == 200)
             time.sleep(0.5)
         assert server.call(lambda model: model.value("CHCUR")) == (320,)
-        silent_since = time.monotonic()
         while server.call(lambda model: model.value("CHCUR")) != (60,):
             first_event(evcc, url)
             assert httpx.get(f"{url}/api/v1/state").status_code == 401
-            assert time.monotonic() - silent_since < 20
-        assert time.monotonic() - silent_since > 9
+            assert time.monotonic() - asked_at < 60
+        assert time.monotonic() - asked_at > 10
         wait_until(lambda: "No word from the REST client for 10 s" in first_event(evcc, url), "the page says it")
         command.wait_for("no word from the REST client for 10 s: the charging current is 6 A at most", err=True)
         wait_until(lambda: evcc.get(f"{url}/api/v1/state").json()["chargingCurrent"] == 6)

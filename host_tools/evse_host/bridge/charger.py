@@ -260,9 +260,10 @@ class SharedCharger:
         self._failures, self._problem = 0, None
         with self._lock:
             self._evse = evse
+        before, self._snapshot = self._snapshot, self._make(True, values)  # while what was shown is still in doubt
         self._restarted = False
         evse.forget_silence()
-        self._replace(self._make(True, values))
+        self._tell_since(before)
         self._log.info("online: firmware %s", values.get("VER", ("?",))[0])  # now it answers
         self._subscribe(evse, [name for name in values if _is_pushed(_BY_NAME[name])])
 
@@ -391,18 +392,19 @@ class SharedCharger:
     # --- what is shown
 
     def _show(self, changed: dict[str, Fields] | None = None, *, online: bool = True) -> None:
-        before = self._snapshot.values
-        new = {name: fields for name, fields in (changed or {}).items() if before.get(name) != fields}
-        self._replace(self._make(online, {**before, **new} if new else before))
+        before = self._snapshot
+        new = {name: fields for name, fields in (changed or {}).items() if before.values.get(name) != fields}
+        self._snapshot = self._make(online, {**before.values, **new} if new else before.values)
+        self._tell_since(before)
 
     def _make(self, online: bool, values: Mapping[str, Fields]) -> Snapshot:
         return Snapshot(online, values, self._bound, tuple(text for text in self._notes.values() if text))
 
-    def _replace(self, snapshot: Snapshot) -> None:
+    def _tell_since(self, before: Snapshot) -> None:
         """Tells the listeners if anything is new."""
-        if snapshot == self._snapshot:
+        snapshot = self._snapshot
+        if snapshot == before:
             return
-        self._snapshot = snapshot
         with self._lock:
             listeners = list(self._listeners)
         for listener in listeners:

@@ -22,7 +22,7 @@ from ocpp.messages import Call, CallResult, _validate_payload, unpack
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from ..support import wait_until
+from ..support import WAIT_S, wait_until
 
 ACCEPTED = {"status": "Accepted"}
 
@@ -207,9 +207,9 @@ class Central:
 
     # --- for tests
 
-    def call(self, action: str, payload: dict, timeout: float = 10.0) -> dict:
+    def call(self, action: str, payload: dict) -> dict:
         """The payload of the answer; of an error `{"error": code}`."""
-        answer = self.call_later(action, payload).result(timeout)
+        answer = self.call_later(action, payload).result(WAIT_S)
         return answer[2] if answer[0] == 3 else {"error": answer[2]}
 
     def call_later(self, action: str, payload: dict) -> Future:
@@ -229,15 +229,13 @@ class Central:
     def on(self, action: str) -> list[Heard]:
         return [heard for heard in list(self.heard) if heard.action == action]
 
-    def wait(self, action: str, fits: Callable[[dict], bool] = lambda _: True, after: int = 0, timeout: float = 15.0):
+    def wait(self, action: str, fits: Callable[[dict], bool] = lambda _: True, after: int = 0):
         """The first call that fits, among those after the first ``after`` of all."""
 
         def find():
             return next((h for h in list(self.heard)[after:] if h.action == action and fits(h.payload)), None)
 
-        return wait_until(find, f"{action}; heard {[(h.action, h.payload) for h in self.heard[after:]][-6:]}", timeout)
+        return wait_until(find, f"{action}; heard {[(h.action, h.payload) for h in self.heard[after:]][-6:]}")
 
-    def wait_status(self, status: str, after: int = 0, connector: int = 1, timeout: float = 15.0) -> Heard:
-        return self.wait(
-            "StatusNotification", lambda p: p["status"] == status and p["connectorId"] == connector, after, timeout
-        )
+    def wait_status(self, status: str, after: int = 0, connector: int = 1) -> Heard:
+        return self.wait("StatusNotification", lambda p: p["status"] == status and p["connectorId"] == connector, after)

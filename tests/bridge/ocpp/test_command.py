@@ -66,21 +66,23 @@ def run(server: PtyServer, folder: Path, *arguments: str) -> subprocess.Complete
 
 def test_killed_in_every_phase_of_a_charge_and_nothing_is_lost(server, central, tmp_path):
     with Bridge(server, tmp_path, "--url", central.url, "--tag", "HOME") as bridge:
-        central.wait_status("Available", timeout=40)
+        central.wait_status("Available")
         bridge.kill()
         server.call(lambda model: model.car.plug())
         bridge.start()
-        central.wait("StartTransaction", timeout=40)
+        central.wait("StartTransaction")
         bridge.kill()
+        seen = len(central.heard)
         bridge.start()
-        central.wait_status("Charging", after=len(central.heard), timeout=40)
+        central.wait_status("Charging", after=seen)
         central.silent.add("StopTransaction")  # it is told, and killed before it knows
         server.call(lambda model: model.car.unplug())
-        central.wait("StopTransaction", timeout=40)
+        central.wait("StopTransaction")
         bridge.kill()
         central.silent.clear()
+        seen = len(central.heard)
         bridge.start()
-        end = central.wait("StopTransaction", after=len(central.heard), timeout=40)
+        end = central.wait("StopTransaction", after=seen)
         assert end.again
         for action in ("StartTransaction", "StopTransaction"):  # again as it was, if its answer was lost
             assert len({(heard.id, json.dumps(heard.payload)) for heard in central.on(action)}) == 1
@@ -93,7 +95,7 @@ def test_the_key_is_neither_in_the_log_nor_in_the_process_list(server, tmp_path)
         Central(keys={"GARAGE": KEY}) as central,
         Bridge(server, tmp_path, "--url", central.url, "--password-file", str(tmp_path / "key")) as bridge,
     ):
-        central.wait("BootNotification", timeout=40)
+        central.wait("BootNotification")
         command = Path(f"/proc/{bridge.process.pid}/cmdline").read_text()
         assert KEY not in command and KEY not in bridge.log and bridge.end() == 0
 
@@ -138,7 +140,7 @@ def test_wrong_usage(server, tmp_path, arguments, problem):
 
 def test_two_at_one_journal(server, central, tmp_path):
     with Bridge(server, tmp_path, "--url", central.url):
-        central.wait("BootNotification", timeout=40)
+        central.wait("BootNotification")
         done = run(server, tmp_path, "--url", central.url)
         assert done.returncode == 3 and done.stderr.count("\n") < 6
 
@@ -151,7 +153,7 @@ def test_the_gateway_serves_ocpp_beside_the_others(server, central, tmp_path, mo
         {"type": "ocpp", "url": central.url, "ids": {"carport": "CP-2"}, "tag": "HOME"},
     ]
     with second, GatewayProcess(tmp_path, {"garage": server, "carport": second}, bridges) as process:
-        wait_until(lambda: len(central.on("BootNotification")) >= 2, process.log, timeout=40)
+        wait_until(lambda: len(central.on("BootNotification")) >= 2, process.log)
         assert sorted(central.paths) == ["/ocpp/CP-2", "/ocpp/garage"]
         assert "ocpp 1.6: garage as garage, carport as CP-2" in process.log
         assert process.end() == 0

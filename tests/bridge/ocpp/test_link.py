@@ -238,7 +238,7 @@ def test_a_server_that_restarts_finds_us_again_and_gets_what_waited(start, centr
     server.call(lambda model: model.car.plug())
     wait_until(lambda: server.call(lambda model: model.value("STATE")) == (4,))
     central.start()
-    assert central.wait("StartTransaction", timeout=30).payload["idTag"] == "HOME"
+    assert central.wait("StartTransaction").payload["idTag"] == "HOME"
     assert len(central.on("BootNotification")) == 1
 
 

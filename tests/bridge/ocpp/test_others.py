@@ -92,7 +92,7 @@ class Strict:
                 (t["params"] for t in list(self.heard) if t.get("method") == method and fits(t["params"])), None
             )
 
-        return wait_until(find, f"{method}; heard {self.heard[-5:]}", timeout=30)
+        return wait_until(find, f"{method}; heard {self.heard[-5:]}")
 
     def call(self, method: str, params: dict) -> dict:
         self._process.stdin.write(json.dumps({"method": method, "params": params}) + "\n")
@@ -218,7 +218,7 @@ def test_ocpp_csms_sees_a_charge_and_starts_and_stops_it(start, server):
         server.call(lambda model: model.car.plug())
         wait_until(lambda: point.connectors[1].status == "Preparing")
         assert csms.do(point.async_remote_start_transaction("CARD", connector_id=1)) == "Accepted"
-        wait_until(lambda: point.connectors[1].status == "Charging", timeout=30)
+        wait_until(lambda: point.connectors[1].status == "Charging")
         transaction = wait_until(lambda: point.get_transaction(1))
         assert transaction.id_tag == "CARD"
         reading = wait_until(lambda: point.get_meter_reading(1, "Energy.Active.Import.Register"))
