@@ -43,6 +43,7 @@ COMMANDS = {
         "security": "tools.soak.security",
         "mutations": "tools.soak.mutations",
         "ocpp-cuts": "tools.soak.ocpp_cuts",
+        "unsteady": "tools.soak.unsteady",
     },
     "release": {
         "web-flasher": "tools.release.web_flasher",
