@@ -288,6 +288,25 @@ def test_slashes_that_a_proxy_has_doubled_change_nothing(bench, path):
     assert client.get(client.base_url.copy_with(raw_path=path.encode())).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://127.0.0.1/api/v1/state", 200),
+        ("HTTP://localhost:8080/api/v1/state/", 200),
+        ("http://127.0.0.1/api/v1/info?x=1", 200),
+        ("http://127.0.0.1/", 200),
+        ("http://127.0.0.1", 200),
+        ("http://127.0.0.1/api/v1/nothing", 404),
+        ("http://stranger.example/api/v1/state", 403),  # whatever the header Host says
+        ("http://127.0.0.1@stranger.example/api/v1/state", 403),
+        ("http:///api/v1/state", 403),
+    ],
+)
+def test_a_whole_address_is_asked_as_through_a_proxy(bench, target, status):
+    _, client = bench
+    assert client.get("/", extensions={"target": target.encode()}).status_code == status
+
+
 def test_settings_with_a_slash_lead_to_the_page_beside(bench):
     _, client = bench
     answer = client.get("/settings/")

@@ -1,6 +1,6 @@
-"""Addresses as browsers and other clients write them: an ASGI middleware.
+"""Addresses as browsers and other clients write them: two ASGI middlewares.
 
-HEAD is a GET without a body, `/api/v1/state/` and `//api/v1/state` are `/api/v1/state`, and `/garage` leads to
+`GET http://host/api/v1/state` asks the host for `/api/v1/state`, whatever the header `Host` says. HEAD is a GET without a body, `/api/v1/state/` and `//api/v1/state` are `/api/v1/state`, and `/garage` leads to
 `/garage/`.
 """
 
@@ -10,6 +10,23 @@ import re
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+WHOLE = re.compile(r"https?://([^/]*)(.*)", re.IGNORECASE | re.DOTALL)
+
+
+class WholeAddresses:
+    """Takes what a program that is set to a proxy sends; outermost, for a guard has to see the host that is meant."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if whole := WHOLE.fullmatch(scope.get("path", "")):
+            host, path = whole.groups()
+            headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
+            scope = {**scope, "path": path or "/", "headers": [*headers, (b"host", host.encode())]}
+        await self._app(scope, receive, send)
 
 
 class Addresses:

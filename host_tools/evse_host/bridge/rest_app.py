@@ -20,7 +20,7 @@ from ..line.client import Evse
 from . import rest, rest_config, rest_openapi
 from .charger import SharedCharger
 from .page import add_list, add_page
-from .rest_addresses import Addresses
+from .rest_addresses import Addresses, WholeAddresses
 from .rest_guard import Credentials, Guard, check_host
 from .snapshot import Snapshot
 
@@ -57,6 +57,7 @@ def make_app(
     app.add_middleware(
         Guard, credentials=Credentials(*credentials) if credentials else None, hosts=list(map(check_host, hosts))
     )
+    app.add_middleware(WholeAddresses)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
     for name, one in chargers.items():
