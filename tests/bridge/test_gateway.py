@@ -16,6 +16,7 @@ import httpx
 import pytest
 from pymodbus.client import ModbusTcpClient
 
+from evse_host.files.secret_file import NO_FILE
 from evse_host.installation import how_to_add
 from evse_host.simulator import Car, Charger, PtyServer
 from tools.run.host_node import free_port
@@ -327,7 +328,7 @@ def test_check_tells_every_problem_in_a_line(tmp_path):
 def test_a_file_that_is_missing_where_it_is_used(tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text("chargers: {a: {port: x}}\nbridges:\n- {type: mqtt, broker: mqtts://x, ca_file: ca.pem}\n")
-    assert check(config).stderr == f"evse-host: bridges.1: ca file {tmp_path}/ca.pem: no such file or directory\n"
+    assert check(config).stderr == f"evse-host: bridges.1: ca file: {NO_FILE}\n"
 
 
 @pytest.mark.parametrize("module", ["pydantic", "paho", "uvicorn", "pymodbus"])

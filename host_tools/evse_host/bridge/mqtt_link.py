@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as mqtt
 
 from ..errors import UsageError
+from ..files.secret_file import require_file
 from ..secrecy import shown
 
 BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
@@ -98,6 +99,7 @@ class Broker:
         """Raises UsageError when the CA file is missing or none."""
         if not self.tls:
             return None
+        require_file("ca file", self.ca_file)
         try:
             return ssl.create_default_context(cafile=self.ca_file or None)
         except (OSError, ValueError) as error:

@@ -1,7 +1,7 @@
 """Addresses as browsers and other clients write them: two ASGI middlewares.
 
-`GET http://host/api/v1/state` asks the host for `/api/v1/state`, whatever the header `Host` says. HEAD is a GET without a body, `/api/v1/state/` and `//api/v1/state` are `/api/v1/state`, and `/garage` leads to
-`/garage/`.
+`GET http://host/api/v1/state` asks the host for `/api/v1/state`, whatever the header `Host` says. HEAD is a GET without
+a body, `/api/v1/state/` and `//api/v1/state` are `/api/v1/state`, and `/garage` leads to `/garage/`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import re
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 
 WHOLE = re.compile(r"https?://([^/]*)(.*)", re.IGNORECASE | re.DOTALL)
 

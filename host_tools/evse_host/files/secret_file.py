@@ -33,6 +33,12 @@ def read_secret(file: Path) -> str:
     return secret
 
 
+def require_file(what: str, file: str) -> None:
+    """``what`` it is, such as a certificate; "" for ``file`` is none. Raises UsageError if there is no such file."""
+    if file and not _exists(Path(file)):
+        raise UsageError(f"{what}: {NO_FILE}")
+
+
 def _exists(file: Path) -> bool:
     try:
         return file.exists()

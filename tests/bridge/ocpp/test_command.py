@@ -132,6 +132,8 @@ def test_print_sends_nothing_and_needs_no_address(server, tmp_path):
     ((), "--url is missing"), (("--url", "http://x"), "must look like wss://"),
     (("--url", "ws://x", "--tag", "x" * 21), "at most 20"),
     (("--url", "ws://x", "--password-file", "/nowhere"), "--password-file: there is no such file"),
+    (("--url", "wss://x", "--ca-file", "hunter2"), "ca file: there is no such file"),
+    (("--url", "wss://x", "--cert-file", __file__, "--key-file", "hunter2"), "key file: there is no such file"),
 ])  # fmt: skip
 def test_wrong_usage(server, tmp_path, arguments, problem):
     done = run(server, tmp_path, *arguments)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlsplit
 
 from ...errors import UsageError
+from ...files.secret_file import require_file
 from ...secrecy import shown
 from .configuration import ACCEPTED, REJECTED
 from .journal import Journal
@@ -82,6 +83,8 @@ class Target:
         """Raises UsageError when a file is missing or none."""
         if not self.is_encrypted:
             return None
+        for what, file in (("ca", self.ca_file), ("cert", self.cert_file), ("key", self.key_file)):
+            require_file(f"{what} file", file)
         try:
             context = ssl.create_default_context(cafile=self.ca_file or None)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
