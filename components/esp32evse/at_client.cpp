@@ -205,7 +205,7 @@ void AtClient::on_answer_(const Values &values, bool shows_text) {
 bool AtClient::may_tell_(uint8_t row, const Values &values, uint16_t digest) {
   Kept *kept = this->find_kept_(row);
   const Wish *wish = this->wishes_.find(row);
-  const bool waits = wish != nullptr && this->now_ - wish->pending_since <= Wishes::STARVED_MS;
+  const bool waits = wish != nullptr && !wish->starved;
   // What is read after a write: its first field is what was wished; noise may be in the others.
   const bool proves = this->asks_(row) && this->command_.matched;
   if (proves && (wish == nullptr || this->command_.task == Task::WISH_READ))
@@ -316,6 +316,7 @@ void AtClient::tick_() {
   this->next_tick_ = this->now_ + TICK_MS;
   this->wishes_.pauses.tick();
   this->give_up_();
+  this->starve_();
   this->work_ |= !this->wishes_.empty();
   if (this->link_.state() == Link::State::READY)
     this->work_ |= this->schedule_.tick(this->now_, this->link_.was_heard_within(TICK_MS, this->now_));
@@ -325,6 +326,14 @@ void AtClient::tick_() {
 void AtClient::give_up_() {
   while (Wish *wish = this->wishes_.expired(this->now_))
     this->end_wish_(wish, wish->attempt.was_sent() ? WishEnd::UNANSWERED : WishEnd::EXPIRED);
+}
+
+/// A wish that waits for the flash reads nothing itself, and the next push or heartbeat may be seconds away.
+void AtClient::starve_() {
+  for (uint8_t row; (row = this->wishes_.starve(this->now_)) != NO_ROW;) {
+    if (this->wishes_.pauses.contains(row))
+      this->schedule_.read(row);
+  }
 }
 
 void AtClient::check_link_() {
@@ -616,7 +625,7 @@ void AtClient::end_wish_(Wish *wish, WishEnd end) {
   if (Kept *kept = this->find_kept_(row); kept != nullptr) {
     if (held) {
       kept->prove(number);
-    } else {
+    } else if (end == WishEnd::UNANSWERED || end == WishEnd::DIFFERENT) {
       kept->doubt(number);
     }
   }

@@ -153,6 +153,7 @@ class AtClient {
   bool is_ready_to_work_() const { return this->work_ && this->link_.state() >= Link::State::AGEING; }
   void tick_();
   void give_up_();
+  void starve_();
   void check_link_();
   void start_next_();
   bool start_wish_();

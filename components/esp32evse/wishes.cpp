@@ -229,6 +229,17 @@ Wish *Wishes::expired(uint32_t now) {
   return nullptr;
 }
 
+uint8_t Wishes::starve(uint32_t now) {
+  for (uint8_t i = 0; i < this->count_; i++) {
+    Wish &wish = this->queue_[i];
+    if (wish.is_write() && !wish.starved && now - wish.pending_since > STARVED_MS) {
+      wish.starved = true;
+      return wish.row;
+    }
+  }
+  return NO_ROW;
+}
+
 bool Wishes::matches_text(const Wish &wish, const char *text) const {
   const char *const wished = this->text_of(wish);
   const size_t length = std::min<size_t>(wish.provable, skip_fields(wished, count_fields(text)) - wished);
@@ -309,12 +320,13 @@ void Wishes::drop_text_(Wish *wish) {
 // --- kept settings ----------------------------------------------------------------------------------------------------
 
 bool Kept::hear(uint32_t value) {
-  const bool repeated = this->was_heard_ && this->heard_ == value;
-  this->was_heard_ = true;
+  if (this->heard_ != value)
+    this->times_ = 0;
   this->heard_ = value;
-  if (repeated)
+  this->times_ += this->times_ < BELIEVED_TIMES ? 1 : 0;
+  if (this->times_ == BELIEVED_TIMES)
     this->prove(value);
-  return repeated || (this->known_ && this->value_ == value);
+  return this->known_ && this->value_ == value;
 }
 
 void Kept::prove(uint32_t value) {
@@ -324,19 +336,19 @@ void Kept::prove(uint32_t value) {
 }
 
 void Kept::doubt(uint32_t value) {
-  this->was_heard_ = true;  // a wish and a read that shows it are two
+  this->times_ = BELIEVED_TIMES - 1;  // a wish and a read that shows it are enough
   this->heard_ = value;
   this->attempt.check_first();
 }
 
 bool Kept::is_held_by(uint32_t value) {
-  if (this->was_heard_ && this->heard_ == value)
+  if (this->times_ > 0 && this->heard_ == value)
     this->value_ = value;
   return this->value_ == value;
 }
 
 void Kept::on_restart(uint32_t start) {
-  this->was_heard_ = false;
+  this->times_ = 0;
   if (!this->known_ || this->value_ == start)
     return;
   this->lost_ = true;

@@ -73,7 +73,7 @@ struct Wish {
 
   uint32_t number{0};
   uint32_t asked_at{0};
-  uint32_t pending_since{0};  ///< asked_at of the first of those that it has replaced
+  uint32_t pending_since{0};  ///< when the first of those was asked for that it has replaced
   uint16_t text{0};           ///< where its text stands
   uint8_t text_length{0};
   uint8_t provable{0};  ///< so many bytes of the text can be read back
@@ -83,6 +83,7 @@ struct Wish {
   bool in_flight : 1 {false};
   bool renewed : 1 {false};  ///< changed while it was in flight
   bool paused : 1 {false};   ///< has waited since it was checked
+  bool starved : 1 {false};  ///< has waited for so long that what the charger holds is shown
   Attempt attempt;
 
   bool is_write() const { return this->kind == Kind::NUMBER || this->kind == Kind::TEXT; }
@@ -93,8 +94,9 @@ struct Wish {
 /// Rows that must wait before they are written again. Ticks are the client's, of 50 ms.
 class Pauses {
  public:
-  static constexpr uint8_t FLASH_TICKS = 200;        // 10 s: the charger's flash wears out
-  static constexpr uint8_t REFUSED_TICKS = 20;       // 1 s; doubles with every refusal in a row ...
+  static constexpr uint8_t FLASH_TICKS = 200;  // 10 s: the charger's flash wears out
+  // 0.5 s, before anything older is shown; doubles with every refusal in a row ...
+  static constexpr uint8_t REFUSED_TICKS = 10;
   static constexpr uint8_t MAX_REFUSED_TICKS = 160;  // ... but the next wish shall not expire because of it
 
   bool contains(uint8_t row) const;
@@ -126,7 +128,8 @@ class Wishes {
   static constexpr size_t TEXT = WRITES_TEXTS || SENDS_RAW_COMMANDS ? 4 * (AtText::MAX_ARGUMENT + 1) : 0;
   static constexpr uint32_t WRITE_EXPIRES_MS = 30000;  // a person has given up by then
   static constexpr uint32_t RUN_EXPIRES_MS = 5000;     // an old authorization must not unlock for somebody else
-  static constexpr uint32_t STARVED_MS = 2000;         // so long nothing older is shown
+  // So long nothing older is shown: with the heartbeat's period less than 5 s, for which a value may be old.
+  static constexpr uint32_t STARVED_MS = 700;
 
   /// False: no room.
   bool ask_number(const CommandRow &command, uint8_t row, uint32_t number, bool saturated, uint32_t now);
@@ -142,6 +145,8 @@ class Wishes {
   Wish *in_flight();
   /// One that has waited too long, or nullptr.
   Wish *expired(uint32_t now);
+  /// A row whose wish is starved from now on, or NO_ROW.
+  uint8_t starve(uint32_t now);
   const char *text_of(const Wish &wish) const { return this->text_.data() + wish.text; }
   /// Whether what stands behind the `=` of a value line is the text that is wished, as far as it goes.
   bool matches_text(const Wish &wish, const char *text) const;
@@ -167,10 +172,12 @@ class Wishes {
   std::array<char, TEXT> text_;
 };
 
-/// A setting that the charger loses when it restarts. A heard value is believed when it comes twice, because noise must
-/// never be written back; one that a wish has proven at once. It never expires.
+/// A setting that the charger loses when it restarts. A heard value is believed when it has come three times in a row,
+/// because noise must never be written back, and a digit is lost twice now and then; one that a wish has proven at
+/// once. It never expires.
 class Kept {
  public:
+  static constexpr uint8_t BELIEVED_TIMES = 3;
   static constexpr uint32_t ANY = UINT32_MAX;  ///< the charger may begin with any value
 
   explicit Kept(uint8_t row = NO_ROW) : row_(row) {}
@@ -196,8 +203,8 @@ class Kept {
   uint32_t value_{0};
   uint32_t heard_{0};
   uint8_t row_;
+  uint8_t times_ : 2 {0};  // heard_ was heard in a row: BELIEVED_TIMES and more
   bool known_ : 1 {false};
-  bool was_heard_ : 1 {false};
   bool lost_ : 1 {false};
 };
 

@@ -92,7 +92,7 @@ class Session final : public AtClientListener {
   void on_wish_end(uint8_t row, WishEnd end) override {
     const bool success = end == WishEnd::HELD || end == WishEnd::SATURATED;
     this->tell_(success ? "done " : "failed ", this->table_.rows[row]->name);
-    this->watch_.on_done(row, success);
+    this->watch_.on_done(row, end);
     this->react_(REACT_DONE, row);
   }
   void on_held_back(uint8_t /*row*/) override {}

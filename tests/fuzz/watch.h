@@ -27,7 +27,7 @@ class Watch {
   static constexpr uint32_t RUN_WAITS_MS = 5200;  // and the same command may have been in flight before
   static constexpr uint32_t RUN_ENDS_MS = 28000;
   static constexpr uint32_t LACKING_MS = 600000;
-  static constexpr uint32_t STARVED_MS = 2000;
+  static constexpr uint32_t STARVED_MS = 700;
   static constexpr uint32_t RAW_TIMEOUT_MS = 4000;
   static constexpr size_t MAX_COMMAND = 160;
   static constexpr uint8_t MAX_SENDS = 3;
@@ -85,7 +85,7 @@ class Watch {
   void on_unsupported(uint8_t row) {
     require(!std::exchange(this->states_[row].unsupported, true), "unsupported is said twice");
   }
-  void on_done(uint8_t row, bool success);
+  void on_done(uint8_t row, esphome::esp32evse::WishEnd end);
   void on_online(bool online) {
     require(!online || !this->online_, "online twice");
     this->online_ = online;
@@ -130,9 +130,10 @@ class Watch {
     std::optional<Wish> wish;
     std::string shown;              // what the client has told last
     std::string heard;              // of a setting that is kept
-    std::vector<std::string> kept;  // values that may be put back after a restart: heard twice, or proven
+    uint32_t times{0};              // in a row
+    std::vector<std::string> kept;  // values that may be put back after a restart: heard three times, or proven
     bool may_restore{false};
-    std::optional<std::string> failed;  // the last wish that did not hold, as far as anybody knows
+    std::optional<std::string> failed;  // the last wish of which nobody knows whether the charger holds it
     std::string read;                   // what the last read has shown
     bool unsupported{false};
     bool shown_since_read{false};  // the wish's value, in answer to the read in flight
@@ -438,9 +439,10 @@ inline void Watch::on_value_line_(std::string_view name, std::string_view text) 
   }
 }
 
-/// Noise comes once.
+/// Noise comes once, or the same twice.
 inline void Watch::keep_(State &state, std::string value) {
-  if (state.heard == value)
+  state.times = state.heard == value ? state.times + 1 : 1;
+  if (state.times >= 3)
     state.kept.push_back(value);
   state.heard = std::move(value);
 }
@@ -507,7 +509,9 @@ inline void Watch::on_values(uint8_t row, const esphome::esp32evse::Values &valu
   state.shown = this->line_.substr(this->line_.find('=') + 1);
 }
 
-inline void Watch::on_done(uint8_t row, bool success) {
+inline void Watch::on_done(uint8_t row, esphome::esp32evse::WishEnd end) {
+  using esphome::esp32evse::WishEnd;
+  const bool success = end == WishEnd::HELD || end == WishEnd::SATURATED;
   State &state = this->states_[row];
   if (state.run_waits) {
     if (!std::exchange(state.run_in_flight, false))
@@ -520,7 +524,7 @@ inline void Watch::on_done(uint8_t row, bool success) {
   state.failed.reset();
   if (!wish || success)
     state.may_restore = false;
-  else
+  else if (end == WishEnd::UNANSWERED || end == WishEnd::DIFFERENT)
     state.failed = wish->argument;
   if (!wish || !success)
     return;

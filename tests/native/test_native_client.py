@@ -62,10 +62,14 @@ def test_kept_settings_survive_many_flaps(program: Program) -> None:
 
 @pytest.mark.parametrize(("noise", "before", "name"), [("+CHCUR=60", 160, "CHCUR"), ("+ENABLE=1", 0, "ENABLE")])
 @pytest.mark.parametrize("later", [0, 3, 700, 3900])
-def test_noise_is_never_written_back(program: Program, noise: str, before: int, name: str, later: int) -> None:
+@pytest.mark.parametrize("times", [1, 2])
+def test_noise_is_never_written_back(
+    program: Program, noise: str, before: int, name: str, later: int, times: int
+) -> None:
     bench = Bench(program, LIVE, "keep_settings", push=0, run=0, **{name: before})
     bench.run(4000)
-    bench.hear(noise)
+    for _ in range(times):
+        bench.hear(noise)
     bench.run(later)
     bench.restart()
     bench.run(10_000)
@@ -145,6 +149,20 @@ def test_a_wish_that_never_left_does_not_cost_what_is_kept(program: Program) -> 
     bench.power_off(40_000)
     bench.run(8000)
     assert "CHCUR expired" in bench.ends
+    assert_put_back(bench)
+
+
+def test_a_wish_that_never_left_is_not_taken_for_what_the_charger_begins_with(program: Program) -> None:
+    bench = paused(program)
+    bench.set("DEFCHCUR", 60)
+    bench.restart()
+    bench.run(2500)
+    bench.spoil = lambda _: b""
+    bench.ask("write CHCUR 60")
+    bench.run(32_000)
+    assert bench.ends[0] == "CHCUR expired"
+    bench.spoil = lambda data: data
+    bench.run(8000)
     assert_put_back(bench)
 
 
@@ -292,6 +310,19 @@ def test_writes_to_flash_are_held_back(program: Program) -> None:
     assert bench.writes == ["DEFCHCUR=100", "DEFCHCUR=159"]
     first, second = (time for time, text in bench.sent if text.startswith("AT+DEFCHCUR="))
     assert 9_900 < second - first < 10_200
+
+
+@pytest.mark.parametrize("before_ms", [0, 100, 1000, 4000])
+def test_beside_a_wish_that_waits_for_the_flash_the_charger_is_shown(program: Program, before_ms: int) -> None:
+    """It is at most 5 s old, although nobody pushes it."""
+    bench = Bench(program, ("DEFCHCUR",), push=0)
+    bench.ask("write DEFCHCUR 100")
+    bench.run(4500 + before_ms)
+    bench.set("DEFCHCUR", 130)
+    bench.forget()
+    bench.ask("write DEFCHCUR 110")
+    bench.run(900)
+    assert not bench.writes and bench.shown("DEFCHCUR")[-1] == "130"
 
 
 def test_every_loop_another_wish_for_the_flash(program: Program) -> None:

@@ -22,9 +22,7 @@ UNKNOWN_S = 10.0  # after the last fault; then every entity must show something 
 MAX_SENDS = 3
 LATENCY_S = 0.05  # from the API to the wire
 UNCHANGED_S = 3.0
-REFUSED_S = 3.5  # what was refused is unknown for 1 s, or 2 s behind another refusal, then read
-STARVED_S = 2.0  # beside a wish nothing older is shown for so long ...
-WAITS_S = 8.0  # ... and then with the next push
+REFUSED_S = 3.5  # what was refused is unknown for 1 s, or 2 s behind another refusal, then read, 0.7 s beside a wish
 WRITABLE = ("number", "select", "text")
 SAMPLE_S = 0.05  # the charger's control loop turns every 0.1 s
 CHECK_S = 0.1
@@ -198,7 +196,7 @@ class Oracle:
         if calm < 0:
             return
         for entity in CHECKED:
-            fresh = FRESH_S + API_DELAY_S + entity.cadence + (STARVED_S if self._waits(entity.command, now) else 0.0)
+            fresh = FRESH_S + API_DELAY_S + entity.cadence
             begin = now - fresh
             name = f"{entity.platform}.{entity.name}"
             shown = self.run.node.values.get(name)
@@ -266,7 +264,7 @@ class Oracle:
         return "refused" if any(text in line for line in self._log(wish.time, end + 10.0) for text in said) else "lost"
 
     def _was_refused(self, entity: Entity, now: float) -> bool:
-        """Just now: then it is unknown for a moment, or until a newer wish has waited long enough.
+        """Just now: then it is unknown for a moment.
 
         Of wishes above the charger's maximum that follow each other only the first is told.
         """
@@ -275,18 +273,13 @@ class Oracle:
         newest = self._newest(entity.command, now)
         if newest and newest.row and self._is_above_maximum(newest) and self._was_written(entity.command, now):
             return True
-        lately = self._log(now - (WAITS_S if self._waits(entity.command, now) else REFUSED_S), now)
+        lately = self._log(now - REFUSED_S, now)
         said = (f"did not take {entity.command}:", f"{entity.command} not sent:")
         return any(text in line for line in lately for text in said)
 
     def _newest(self, command: str, now: float) -> Wish | None:
         wishes = (wish for wish in reversed(self.run.wishes) if wish.command == command and wish.time <= now)
         return next(wishes, None) if command else None
-
-    def _waits(self, command: str, now: float) -> bool:
-        """For the flash: beside a wish nothing older is shown at first."""
-        newest = self._newest(command, now)
-        return newest is not None and not self._held(newest, newest.time, now)
 
     def _was_written(self, command: str, now: float) -> bool:
         start = f"AT+{command}=".encode()
