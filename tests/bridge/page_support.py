@@ -15,7 +15,7 @@ NARROW = {"width": 320, "height": 568}
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 900}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-WAIT_MS = 15_000
+WAIT_MS = 60_000
 
 #: Colour contrast (WCAG) of every visible text against what is behind it, as [ratio, text] below ``least``.
 CONTRAST = """(least) => {

@@ -15,8 +15,8 @@ from pathlib import Path
 from tools.build.node import MORTAL
 
 COMMAND = Path(sys.executable).with_name("evse-host")
-TIMEOUT_S = 60
-WAIT_S = 20.0
+TIMEOUT_S = 120
+WAIT_S = 60.0
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from tests.host import rfc2217_server
 from tests.host.commands import COMMAND, environment, run, start
 
 
-def wait_until(condition, seconds: float = 15.0):
+def wait_until(condition, seconds: float = 60.0):
     end = time.monotonic() + seconds
     while not (result := condition()):
         assert time.monotonic() < end, "it did not happen in time"

@@ -16,16 +16,17 @@ from . import outbox as out
 from . import profiles as calc
 from .authorization import ACCEPTED, Authorization, TagInfo, same
 from .configuration import MEASURANDS, Configuration, Judge
+from .installed import InstalledProfiles
 from .journal import METER, UPDATE, Journal, Message, Transaction
 from .masters import INVALID, NAMES, RESERVED, STOPPED, Masters
 from .measurands import Sample, sample
 from .outbox import Outbox
 from .profiles import Profile, Supply
-from .status import Status, connector_status
+from .status import CONNECTOR, STATION, Status, connector_status
+from .told_status import ToldStatus
 
 VENDOR, MODEL = "ESP32-EVSE", "ESP32-EVSE"
 DEFAULT_TAG = "FREEVEND"
-STATION, CONNECTOR = 0, 1
 
 AUTH, RST = "AUTH", "RST"
 AUTH_RETRY_S, AUTH_TRIES = 10.0, 3
@@ -85,7 +86,7 @@ class ChargePoint:
         self.authorization = Authorization(journal.fact("authorization"))
         self.outbox = Outbox(journal, self.configuration)
         self.masters = Masters(journal.fact("masters"))
-        self.profiles = [Profile.of(saved) for saved in journal.fact("profiles", [])]
+        self.profiles = InstalledProfiles(journal)
         self.reservation: dict[str, Any] | None = journal.fact("reservation")
         self.transaction: Transaction | None = journal.running()
         self.snapshot = Snapshot()
@@ -100,12 +101,10 @@ class ChargePoint:
         self._reset: tuple[str, float] | None = None  # reason, until when it is expected
         self._reset_waits = False  # for the end of the transaction
         self._scheduled: set[int] = set(journal.fact("scheduled", []))
-        self._shown_status: dict[int, Status] = {}
-        self._status_since: tuple[Status, float] | None = None
+        self._told_status = ToldStatus(self.outbox, self.configuration)
         self._shown_phase = ""
         self._uptime: int | None = None
         self._next_sample = self._next_clock = self._next_heartbeat = self._next_note = 0.0
-        self._limit_due: float | None = 0.0
         self._last = 0.0
         self._base: int = journal.fact("meter_base", 0)  # Wh that resets by people have taken from the charger's total
         self._total: int | None = journal.fact("meter_total", None)  # the charger's total, as it was last
@@ -135,7 +134,7 @@ class ChargePoint:
         """At least once a second."""
         if now < self._last - CLOCK_JUMP_S:  # somebody has set the clock back
             self._next_sample = self._next_clock = self._next_heartbeat = self._next_note = 0.0
-            self._limit_due = 0.0
+            self.profiles.look_again()
         self._last = now
         if self.snapshot.online:
             self._follow_session(now)
@@ -346,11 +345,11 @@ class ChargePoint:
                 self._set_reservation(None)
         guest, self._guest = self._guest, None
         if guest and guest.profile:
-            self._keep_profiles(calc.install(self.profiles, guest.profile))
+            self.profiles.bring(guest.profile)
         self._shown_phase = payload["phase"]
         interval = self.configuration.number("MeterValueSampleInterval")
         self._next_sample, self._next_note = now + interval, now + NOTE_METER_S
-        self._limit_due = 0.0
+        self.profiles.look_again()
 
     def _end_transaction(self, reason: str, at: float, seen: bool = True, tag: str | None = None) -> None:
         """``seen`` False: it ended while we were away, so its meter is what the session that runs now began with."""
@@ -369,12 +368,12 @@ class ChargePoint:
             })  # fmt: skip
             self.journal.keep("last_stop", meter)
             self.journal.keep("meter_total", self._total)
-            self._keep_profiles(calc.clear(self.profiles, purpose=calc.TX))
+            self.profiles.clear(purpose=calc.TX)
             if self._scheduled:
                 self.masters.unavailable |= self._scheduled
                 self._set_scheduled(set())
         self.transaction, self._ending = None, None
-        self._limit_due = 0.0
+        self.profiles.look_again()
 
     def _transaction_data(self, transaction: Transaction, meter: int, at: float) -> list[dict[str, Any]]:
         data = []
@@ -524,38 +523,18 @@ class ChargePoint:
 
     def install_profile(self, profile: Profile, now: float) -> str | None:
         """Why not, or None: then it holds from now on."""
-        problem = calc.problem(profile)
-        if problem is None and len(calc.install(self.profiles, profile)) > calc.MAX_PROFILES:
-            problem = f"{calc.MAX_PROFILES} profiles are installed already"
-        if problem is None:
-            self._keep_profiles(calc.install(self.profiles, profile))
-            self._limit_due = 0.0
-            self._conclude(now)
+        problem = self.profiles.install(profile)
+        self._conclude(now)
         return problem
 
     def clear_profiles(self, now: float, **criteria: Any) -> bool:
         """Whether there was one."""
-        left = calc.clear(self.profiles, **criteria)
-        found = len(left) < len(self.profiles)
-        self._keep_profiles(left)
-        self._limit_due = 0.0
+        found = self.profiles.clear(**criteria)
         self._conclude(now)
         return found
 
-    def _keep_profiles(self, profiles: list[Profile]) -> None:
-        self.profiles = profiles
-        self.journal.keep("profiles", [profile.as_dict() for profile in profiles])
-
     def composite(self, duration: int, unit: str, now: float) -> list[calc.Period]:
-        return calc.composite(self._effective_profiles(), now, duration, unit, self._tx_start(), self.supply)
-
-    def _tx_start(self) -> float | None:
-        return self.transaction.began if self.transaction else None
-
-    def _effective_profiles(self) -> list[Profile]:
-        """A TxProfile that names another transaction than the one that runs is none of it."""
-        names = (None, self.transaction.remote, self.transaction.uuid) if self.transaction else (None,)
-        return [profile for profile in self.profiles if profile.transaction in names]
+        return self.profiles.composite(duration, unit, now, self.transaction, self.supply)
 
     def reserve(self, reservation: dict[str, Any], now: float) -> str:
         """``reservation``: id, tag, parent, expiry, connector. The answer in the words of 1.6."""
@@ -620,13 +599,13 @@ class ChargePoint:
             if 0 < interval <= 86400:
                 self.configure("HeartbeatInterval", str(interval), now)
             self._next_heartbeat = now + self.configuration.number("HeartbeatInterval")
-            self._shown_status.clear()
+            self._told_status.forget()
         self._conclude(now)
 
     def line_is_up(self, now: float) -> None:
         self.connected = True
         self.masters.heard()
-        self._shown_status.clear()
+        self._told_status.forget()
         self._conclude(now)
 
     def line_is_down(self) -> None:
@@ -723,7 +702,7 @@ class ChargePoint:
 
     def trigger_status(self, connector: int | None, now: float) -> None:
         for number in (STATION, CONNECTOR) if connector is None else (connector,):
-            self._tell_status(number, self.status(number), now, triggered=True)
+            self._told_status.tell(number, self.status(number), now, triggered=True)
 
     # === what follows from all that ===================================================================================
 
@@ -741,23 +720,21 @@ class ChargePoint:
 
     def _conclude(self, now: float) -> None:
         """Brings limit, holds and status up to date; saves what must be kept."""
-        if self._limit_due is not None and now >= self._limit_due:
-            profiles = self._effective_profiles()
-            limit = calc.limit_at(profiles, now, self._tx_start(), self.supply)
-            self.masters.limit = limit[0] if limit else None
-            self._limit_due = calc.next_change(profiles, now, self._tx_start())
+        if self.limit_due is not None and now >= self.limit_due:
+            self.masters.limit = self.profiles.limit(now, self.transaction, self.supply)
         waits = self.is_in_session and self.transaction is None and self._over is None
         refused = self.reservation and waits and self._guest is None
         (self.masters.holds.add if refused else self.masters.holds.discard)(RESERVED)
         self._save_masters()
-        self._follow_status(now)
+        for connector in (STATION, CONNECTOR):
+            self._told_status.follow(connector, self.status(connector), now)
         if self._updates and self.transaction and self._ending is None and self.snapshot.online:
             self._follow_phase(now)
 
     @property
     def limit_due(self) -> float | None:
         """When the limit may change next."""
-        return self._limit_due
+        return self.profiles.due
 
     def _save_masters(self) -> None:
         self.journal.keep("masters", self.masters.as_dict())
@@ -779,25 +756,3 @@ class ChargePoint:
         if connector == STATION and status.status not in ("Unavailable", "Faulted"):
             return Status("Available")
         return replace(status, info=status.info[:50])
-
-    def _follow_status(self, now: float) -> None:
-        for connector in (STATION, CONNECTOR):
-            status = self.status(connector)
-            if self._shown_status.get(connector) == status:
-                continue
-            if connector == CONNECTOR and connector in self._shown_status and not self._lasts(status, now):
-                continue
-            self._tell_status(connector, status, now)
-
-    def _lasts(self, status: Status, now: float) -> bool:
-        """A state that is over within MinimumStatusDuration is not told."""
-        if self._status_since is None or self._status_since[0] != status:
-            self._status_since = status, now
-        return now - self._status_since[1] >= self.configuration.number("MinimumStatusDuration")
-
-    def _tell_status(self, connector: int, status: Status, now: float, triggered: bool = False) -> None:
-        self._shown_status[connector] = status
-        self.outbox.ask(
-            out.STATUS, connector, triggered, connector=connector, status=status.status, error=status.error,
-            info=status.info, at=now,
-        )  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ...catalog import CHARGING_STATES, FAULTS, SESSION_STATES
 from ..snapshot import Snapshot
 
+STATION, CONNECTOR = 0, 1  # their numbers
 AVAILABLE, PREPARING, CHARGING, FINISHING = "Available", "Preparing", "Charging", "Finishing"
 SUSPENDED_EV, SUSPENDED_EVSE = "SuspendedEV", "SuspendedEVSE"
 RESERVED, UNAVAILABLE, FAULTED = "Reserved", "Unavailable", "Faulted"

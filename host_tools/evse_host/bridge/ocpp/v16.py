@@ -11,9 +11,10 @@ from .authorization import TagInfo
 from .journal import METER, START, STOP
 from .outbox import Outgoing
 from .rpc import moment, optional_moment, stamp
+from .status import CONNECTOR, STATION
 
 VERSION, SUBPROTOCOL = "1.6", "ocpp1.6"
-CONNECTORS = (m.STATION, m.CONNECTOR)
+CONNECTORS = (STATION, CONNECTOR)
 UNKNOWN_TRANSACTION = -1  # its begin was given up: the central system has no number for it
 
 #: Of the standard, and not for this charge point: no firmware and no files go over a serial line.
@@ -73,14 +74,14 @@ class V16:
         if kind == out.STATUS:
             return "StatusNotification", _status(data)
         if kind == out.METER_NOW:
-            return "MeterValues", {"connectorId": m.CONNECTOR, "meterValue": [_meter_value(data)]}
+            return "MeterValues", {"connectorId": CONNECTOR, "meterValue": [_meter_value(data)]}
         if kind == START:
             return "StartTransaction", rpc.without_none({
-                "connectorId": m.CONNECTOR, "idTag": data["tag"][:20], "meterStart": data["meter"],
+                "connectorId": CONNECTOR, "idTag": data["tag"][:20], "meterStart": data["meter"],
                 "timestamp": stamp(data["at"]), "reservationId": data["reservation"],
             })  # fmt: skip
         if kind == METER:
-            return "MeterValues", {"connectorId": m.CONNECTOR, "transactionId": self._number(outgoing),
+            return "MeterValues", {"connectorId": CONNECTOR, "transactionId": self._number(outgoing),
                                    "meterValue": [_meter_value(data)]}  # fmt: skip
         if kind == STOP:
             return "StopTransaction", rpc.without_none({
@@ -181,11 +182,11 @@ class V16:
         return {"listVersion": self.point.authorization.version if enabled else -1}
 
     def _remote_start(self, payload: rpc.Payload, now: float) -> rpc.Payload:
-        if payload.get("connectorId") == m.STATION:
+        if payload.get("connectorId") == STATION:
             return {"status": "Rejected"}
         profile = payload.get("chargingProfile")
         if profile is not None:
-            profile = _profile(profile, m.CONNECTOR, now)
+            profile = _profile(profile, CONNECTOR, now)
             if profile.purpose != calc.TX or profile.transaction is not None or calc.problem(profile):
                 return {"status": "Rejected"}
         return _accepted(self.point.remote_start(payload["idTag"], now, profile))
@@ -241,7 +242,7 @@ class V16:
         return {"status": "Accepted"}
 
     def _unlock_connector(self, payload: rpc.Payload, now: float) -> rpc.Payload:
-        if payload["connectorId"] == m.STATION:
+        if payload["connectorId"] == STATION:
             return {"status": "NotSupported"}
         has_socket = self.point.snapshot.get("SOCKETOUTLET") == 1
         return {"status": "UnlockFailed" if has_socket else "NotSupported"}

@@ -11,6 +11,7 @@ from .authorization import TagInfo
 from .journal import METER, START, STOP, UPDATE
 from .outbox import Outgoing
 from .rpc import moment, optional_moment, stamp
+from .status import CONNECTOR, STATION
 
 VERSION, SUBPROTOCOL = "2.0.1", "ocpp2.0.1"
 EVSE = {"id": 1, "connectorId": 1}
@@ -102,7 +103,7 @@ class V201:
         return {"reason": self._reason, "chargingStation": station}
 
     def _status(self, data: rpc.Payload) -> tuple[str, rpc.Payload] | None:
-        if data["connector"] != m.CONNECTOR:
+        if data["connector"] != CONNECTOR:
             return None
         return "StatusNotification", {
             "timestamp": stamp(data["at"]), "evseId": EVSE["id"], "connectorId": EVSE["connectorId"],
@@ -173,7 +174,7 @@ class V201:
         evse = payload.get("evse")
         if not _is_ours(evse):
             return {"status": "Rejected"}
-        connector = m.STATION if evse is None else m.CONNECTOR
+        connector = STATION if evse is None else CONNECTOR
         return {"status": self.point.set_availability(connector, payload["operationalStatus"] == "Operative", now)}
 
     def _clear_cache(self, payload: rpc.Payload, now: float) -> rpc.Payload:
@@ -280,7 +281,7 @@ class V201:
         if payload.get("evseId", EVSE["id"]) != EVSE["id"]:
             return {"status": "Rejected"}
         reservation = {
-            "id": payload["id"], "tag": self._know_token(payload["idToken"]), "connector": m.CONNECTOR,
+            "id": payload["id"], "tag": self._know_token(payload["idToken"]), "connector": CONNECTOR,
             "parent": payload.get("groupIdToken", {}).get("idToken"), "expiry": moment(payload["expiryDateTime"]),
         }  # fmt: skip
         return {"status": self.point.reserve(reservation, now)}
@@ -325,7 +326,7 @@ class V201:
         elif wanted == "Heartbeat":
             self.point.outbox.ask(out.HEARTBEAT, triggered=True)
         elif wanted == "StatusNotification":
-            self.point.trigger_status(m.CONNECTOR, now)
+            self.point.trigger_status(CONNECTOR, now)
         elif wanted in ("MeterValues", "TransactionEvent"):
             if not self.point.snapshot.online or (wanted == "TransactionEvent" and not self.point.transaction):
                 return {"status": "Rejected"}
