@@ -16,6 +16,8 @@ from tools.build.node import MORTAL
 
 from .support import wait_until
 
+END_S = 40.0
+
 
 class GatewayProcess:
     """A context manager; it is ended with SIGTERM. ``config`` is its file: JSON is YAML, and `"!file x"` a tag."""
@@ -29,9 +31,10 @@ class GatewayProcess:
 
     def __enter__(self) -> GatewayProcess:
         self._file = self._log.open("w")
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
         self.process = subprocess.Popen(
             [*MORTAL, sys.executable, "-m", "evse_host.cli", "gateway", str(self.config)],
-            stdout=subprocess.PIPE, stderr=self._file, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE, stderr=self._file, env=environment,
         )  # fmt: skip
         return self
 
@@ -44,7 +47,12 @@ class GatewayProcess:
     def end(self, number: int = signal.SIGTERM) -> int:
         """Its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(20)
+        try:
+            return self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # it says where it is
+            self.process.wait()
+            raise AssertionError(f"it does not end:\n{self.log}") from None
 
     @property
     def log(self) -> str:

@@ -15,7 +15,7 @@ from pymodbus.client import ModbusSerialClient, ModbusTcpClient
 from pymodbus.framer import FramerRTU
 
 BAUD_RATE = 9600
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 CHUNK = 4096
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from evse_host.bridge import modbus
 from evse_host.bridge.modbus import ModbusRtu
 from evse_host.bridge.modbus_frames import RtuRequests
 from evse_host.bridge.registers import Code
@@ -14,6 +15,12 @@ from .support import wait_until
 
 READ_CURRENT = read_request(106, 1)
 CURRENT = frame(1, 3, 2, 320 >> 8, 320 & 255)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """No write of a busy computer is given up."""
+    monkeypatch.setattr(modbus, "ANSWER_S", 60.0)
 
 
 @pytest.fixture

@@ -20,6 +20,12 @@ from .modbus_support import RawTcp, code, tcp_client, tcp_frame, words
 from .support import wait_until
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """No write of a busy computer is given up."""
+    monkeypatch.setattr(modbus, "ANSWER_S", 60.0)
+
+
 @pytest.fixture
 def bridge(charger):
     running = ModbusTcp({1: charger}, "127.0.0.1", 0)

@@ -3,8 +3,8 @@
     python -m tools unsteady --seed 7 tests/bridge/test_rest.py -k pause
 
 All arguments but ``--seed`` go to pytest, whose plugin this is. Every thread rests now and then, mostly when it has
-just woken up, programs that tests have started are stopped for a while, and the tests of a file come in another order.
-A test that fails only here waits for something else than what it asserts, or the product does.
+just woken up, and programs that tests have started are stopped for a while. A test that fails only here waits for
+something else than what it asserts, or the product does.
 """
 
 from __future__ import annotations
@@ -48,11 +48,13 @@ class Rests:
 
 
 def descendants(pid: int) -> list[int]:
+    """Those that run: a test may have stopped some."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(folder.name))
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state not in "TZ":
+                children.setdefault(int(parent), []).append(int(folder.name))
     found, waiting = [], [pid]
     while waiting:
         found += (more := children.get(waiting.pop(), []))
@@ -69,17 +71,6 @@ def stop_programs(seed: str, ended: threading.Event) -> None:
                 os.kill(program := dice.choice(programs), signal.SIGSTOP)
                 ended.wait(dice.uniform(0, STOP_S))
                 os.kill(program, signal.SIGCONT)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Other orders in each file, the same one in all workers."""
-    for path in dict.fromkeys(item.path for item in items):
-        places = [place for place, item in enumerate(items) if item.path == path]
-        mixed = [items[place] for place in places]
-        random.Random(os.environ[SEED]).shuffle(mixed)
-        for place, item in zip(places, mixed, strict=True):
-            items[place] = item
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,13 +1,12 @@
 """Any number of chargers and bridges in one process.
 
 gateway = Gateway(gateway_config.load("config.yaml"))
-gateway.run(ended)      # until the event is set
+gateway.run(ended)      # until it is told to end
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +16,7 @@ from ..errors import PortError, UsageError
 from ..files.secret_file import read_secret
 from ..line.client import Evse
 from .charger import SharedCharger
+from .ending import Ending
 from .energy_file import default_state_dir
 from .gateway_config import (
     BridgeConfig,
@@ -161,7 +161,7 @@ class Gateway:
 
     # --- life
 
-    def run(self, ended: threading.Event) -> None:
+    def run(self, ended: Ending) -> None:
         """Until ``ended``; then everything is left tidy."""
         for line in self.lines:
             log.info("%s", line)

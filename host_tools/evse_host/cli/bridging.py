@@ -130,8 +130,10 @@ def snapshot_now(session: Session) -> Snapshot:
 def run_bridge(session: Session, make: Callable[[SharedCharger], Any]) -> int:
     """``make(charger)`` gives what has start() and stop(), or several. Runs until Ctrl-C, or SIGTERM, which is no
     failure."""
+    from ..bridge.ending import Ending
+
     log_to_stderr(session.verbose)
-    ended = threading.Event()
+    ended = Ending()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     charger = shared_charger(session)
     made = make(charger)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 from pathlib import Path
 
 import click
@@ -25,6 +24,7 @@ def command(session: Session, config: str, check: bool) -> int:
     """
     try:
         from ..bridge import gateway, gateway_config
+        from ..bridge.ending import Ending
         from ..bridge.energy_file import default_state_dir
     except ImportError:
         raise needs("gateway", "the gateway") from None
@@ -40,7 +40,7 @@ def command(session: Session, config: str, check: bool) -> int:
         session.show({"chargers": names, "bridges": process.lines}, "\n".join([_count(names), *process.lines]))
         return 0
     log_to_stderr(session.verbose)
-    ended = threading.Event()
+    ended = Ending()
     for name in ("SIGTERM", "SIGHUP"):  # a new configuration needs a new start
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: ended.set())
