@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 from tools.build import node
+from tools.run import child
 
 ENVIRONMENT = node.CACHE / "newest-esphome"
 TESTS = ("tests/codegen", "tests/examples", "tests/compile")
@@ -73,7 +74,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     subprocess.run([newest, "-m", "esphome", "version"], check=True)
-    return subprocess.run([newest, "-m", "pytest", "-q", *TESTS], cwd=node.ROOT, check=False).returncode
+    return child.run([newest, "-m", "pytest", "-q", *TESTS], cwd=node.ROOT).returncode
 
 
 if __name__ == "__main__":

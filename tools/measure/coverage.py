@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tools.build import node
 from tools.measure.results import Table, show
+from tools.run import child
 
 COMPONENT = "src/esphome/components/esp32evse/"
 COUNTERS = f"*/coverage/obj/{COMPONENT}*.gcda"
@@ -81,8 +82,9 @@ def _relative(name: str, home: Path) -> str:
 
 
 def _run(arguments: list[str], variables: dict[str, str], check: bool = False) -> None:
-    subprocess.run([sys.executable, *arguments], cwd=node.ROOT, env={**os.environ, **variables}, stdout=sys.stderr,
-                   check=check)  # fmt: skip
+    done = child.run([sys.executable, *arguments], cwd=node.ROOT, env={**os.environ, **variables}, stdout=sys.stderr)
+    if check:
+        done.check_returncode()
 
 
 def table(title: str, rows: list[Row]) -> Table:

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from tests.fuzz import targets
 from tools.build import node
+from tools.run import child
 from tools.soak import fuzz
 
 COMPONENTS = node.ROOT / "components"
@@ -91,8 +92,8 @@ def judge(component: str, mutation: Mutation | None, tests: str) -> str:
                 **os.environ, "EVSE_COMPONENTS": str(components), "EVSE_COMPONENT": str(components / component),
             }  # fmt: skip
             command = [sys.executable, "-m", "pytest", "-q", "-x", "--tb=line", tests]
-            result = subprocess.run(
-                command, cwd=node.ROOT, env=environment, capture_output=True, text=True, check=False
+            result = child.run(
+                command, cwd=node.ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )
     except MisfitError as error:
         return str(error)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 from pathlib import Path
+
+from tools.run import child
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TEST = "tests/bridge/ocpp/test_cuts.py"
@@ -20,7 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cuts", type=int, default=1000)
     environment = {**os.environ, "EVSE_OCPP_CUTS": str(parser.parse_args().cuts)}
-    return subprocess.run([sys.executable, "-m", "pytest", "-q", TEST], cwd=ROOT, env=environment).returncode
+    return child.run([sys.executable, "-m", "pytest", "-q", TEST], cwd=ROOT, env=environment).returncode
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -23,6 +22,8 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
+
+from tools.run import child
 
 SEED = "EVSE_UNSTEADY_SEED"
 MEAN_BETWEEN_S = 0.4  # of one thread
@@ -94,4 +95,4 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     options, rest = parser.parse_known_args()
     command = [sys.executable, "-m", "pytest", "-p", "tools.soak.unsteady", *rest]
-    return subprocess.run(command, env={**os.environ, SEED: str(options.seed)}, check=False).returncode
+    return child.run(command, env={**os.environ, SEED: str(options.seed)}).returncode
