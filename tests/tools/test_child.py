@@ -1,0 +1,29 @@
+"""What a command of the workshop has started ends with it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tools.build import node
+
+PROGRAM = """
+import signal
+from tools.run import child
+signal.signal(signal.SIGTERM, signal.default_int_handler)  # as `python -m tools` does
+signal.signal(signal.SIGINT, signal.default_int_handler)
+child.run(["bash", "-c", "sleep 1000 & echo $!; wait"])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_command_leaves_no_grandchild(number):
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], cwd=node.ROOT, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True) as command:  # fmt: skip
+        grandchild = command.stdout.readline().strip()
+        command.send_signal(number)
+        assert command.wait(60) != 0
+    assert subprocess.run(["tail", f"--pid={grandchild}", "-f", "/dev/null"], timeout=60).returncode == 0
