@@ -310,11 +310,14 @@ def lookup(name: str) -> Setting:
 
 def likes(name: str) -> list[str]:
     """At most three names that may have been meant: those that end with the word, or are called so in Home Assistant,
-    before those that are written alike or hold it."""
+    before those that are written alike or hold it; of a word like none of them, those of the word that it is like."""
     word = name.lower().replace("-", "_").replace(" ", "_")
     keys = {key.lower(): key for key in reversed(SETTINGS)}  # where both are alike that of Home Assistant counts
     called = [key for key, setting in SETTINGS.items() if setting.doc.lower().replace(" ", "_") == word]
     ending = [key for low, key in keys.items() if low.endswith(f"_{word}")] if word else []
     alike = [keys[key] for key in difflib.get_close_matches(word, keys, 3, 0.6)]
     holding = sorted(key for low, key in keys.items() if word and word in low)
-    return list(dict.fromkeys(called + ending + alike or holding))[:3]
+    if found := called + ending + alike or holding:
+        return list(dict.fromkeys(found))[:3]
+    parts = sorted({part for key in keys for part in key.split("_")} - {word})
+    return [like for part in difflib.get_close_matches(word, parts, 1, 0.75) for like in likes(part)]

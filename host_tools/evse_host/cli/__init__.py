@@ -15,7 +15,7 @@ import click
 from ..errors import EvseError
 from ..secrecy import hide_in
 from .completion import VARIABLE, answer
-from .group import GLOBAL_OPTIONS, LazyGroup
+from .group import GLOBAL_OPTIONS, LazyGroup, option_hint
 from .session import Session
 
 #: Subcommand -> (module, what `--help` says). In the order of `--help`.
@@ -86,7 +86,7 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo(error.ctx.get_help())
         return 0
     except click.ClickException as error:
-        return _fail(_without_arguments(error.format_message()), error.exit_code)
+        return _fail(_in_our_words(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:
@@ -96,8 +96,14 @@ def run(arguments: list[str] | None = None) -> int:
         return _fail(f"{error.filename or 'output'}: {error.strerror}", 1)
 
 
-def _without_arguments(message: str) -> str:
-    """What click says of an argument too many: people type passwords there, behind a network's or a user's name."""
+def _in_our_words(error: click.ClickException) -> str:
+    """What click says, with what helps; without an argument too many, for people type passwords there, behind a
+    network's or a user's name."""
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    if isinstance(error, click.NoSuchOption) and context is not None:
+        return f"{error.option_name}: no such option; {option_hint(context, error.option_name)}"
+    if message == "Missing command." and context is not None:
+        return f"a command is missing; see {context.command_path} --help"
     many = re.match(r"Got unexpected extra arguments? \(", message)
     return f"{many[0][:-2]}; not repeated here, for it may be a secret. See --help" if many else message
 

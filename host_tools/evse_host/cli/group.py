@@ -77,6 +77,13 @@ class LazyGroup(CommandGroup):
             formatter.write_dl(list(self.help_lines(ctx).items()))
 
 
+def option_hint(ctx: click.Context, name: str) -> str:
+    """Options of the command that are written like ``name``; the dashes, which all have, make none alike."""
+    known = {opt.lstrip("-"): opt for param in ctx.command.params for opt in param.opts if opt.startswith("--")}
+    close = difflib.get_close_matches(name.lstrip("-").lower(), known, 2, 0.6)
+    return f"did you mean {' or '.join(map(known.__getitem__, close))}?" if close else f"see {ctx.command_path} --help"
+
+
 def accept_global_options(command: click.Command) -> click.Command:
     """Lets a command, and those beneath it, take the global options that it does not use for itself."""
     own = {option for parameter in command.params for option in parameter.opts}

@@ -87,7 +87,8 @@ def test_an_option_of_the_commands_own_stays_its_own() -> None:
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [("power", "emeter_power"), ("Power", "emeter_power"), ("curent", "current_l1"), ("chcurr", "CHCUR"),
-     ("session-energy", "energy_consumption"), ("Status", "state"), ("enabled", "enable"), ("ssid", "wifi_sta_ssid")],
+     ("session-energy", "energy_consumption"), ("Status", "state"), ("enabled", "enable"), ("ssid", "wifi_sta_ssid"),
+     ("powr", "emeter_power"), ("enrgy", "energy_consumption")],
 )  # fmt: skip
 def test_names_that_were_meant(typed, meant) -> None:
     assert meant in settings.likes(typed)
@@ -106,6 +107,21 @@ def test_commands_that_were_meant(capsys, typed, meant) -> None:
 
 def test_a_command_like_no_other(capsys) -> None:
     assert said(capsys, "xyzzy") == (2, "", "evse-host: xyzzy: no such command; `evse-host --help` lists all\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("watch --once", "--once: no such option; see evse-host watch --help"),  # not --json
+        ("raw --prt /x AT", "--prt: no such option; did you mean --port?"),
+        ("bridge mqtt --password x", "--password: no such option; did you mean --password-file?"),
+        ("--token x info", "--token: no such option; see evse-host --help"),
+        ("wifi --port x", "a command is missing; see evse-host wifi --help"),
+        ("--port x", "a command is missing; see evse-host --help"),
+    ],
+)
+def test_options_that_were_meant_and_a_command_that_is_missing(capsys, typed, hint) -> None:
+    assert said(capsys, *typed.split()) == (2, "", f"evse-host: {hint}\n")
 
 
 # --- completion -------------------------------------------------------------------------------------------------------
