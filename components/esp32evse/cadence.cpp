@@ -9,8 +9,10 @@ Pacer::Publication Pacer::put(float value, Cadence cadence, uint32_t now) {
   const bool untold = this->held_;
   const bool first = !this->started_;
   const bool turn = !first && (before == 0) != (value == 0);
-  // Twice, because a noisy meter makes single ones.
-  const bool step = cadence.steps && this->is_step_(before) && this->is_step_(value);
+  const bool due = this->is_due_(cadence, now);
+  // Twice, because a noisy meter makes single ones; and not soon again, because a noisier one makes double ones.
+  const bool step =
+      cadence.steps && this->in_turn_ == STEADY && !due && this->is_step_(before) && this->is_step_(value);
   this->started_ = true;
   this->latest_ = value;
   this->held_ = true;
@@ -19,8 +21,14 @@ Pacer::Publication Pacer::put(float value, Cadence cadence, uint32_t now) {
     this->held_ = this->lingers_ = true;
     return {1, {before, 0}};
   }
-  if (this->lingers_ || (!first && !turn && !step && !this->is_due_(cadence, now)))
+  if (this->lingers_ || (!first && !turn && !step && !due))
     return {0, {}};
+  if (first || turn)
+    this->in_turn_ = STEADY;
+  else if (step)
+    this->in_turn_ = 0;
+  else
+    this->count_in_turn_();
   this->publish_(value, now);
   return turn ? Publication{2, {before, value}} : Publication{1, {value, 0}};
 }
@@ -29,6 +37,7 @@ bool Pacer::take(Cadence cadence, uint32_t now, float *value) {
   if (!this->held_ || !this->is_due_(cadence, now))
     return false;
   *value = this->latest_;
+  this->count_in_turn_();
   this->publish_(this->latest_, now);
   return true;
 }
@@ -50,6 +59,11 @@ bool Pacer::is_due_(Cadence cadence, uint32_t now) const {
 
 bool Pacer::is_step_(float value) const {
   return std::fabs(value - this->published_) * 20 > std::fabs(this->published_);
+}
+
+void Pacer::count_in_turn_() {
+  if (this->in_turn_ < STEADY)
+    this->in_turn_++;
 }
 
 void Pacer::publish_(float value, uint32_t now) {

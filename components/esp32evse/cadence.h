@@ -7,7 +7,7 @@ namespace esphome::esp32evse {
 /// How often a kind of value is published, equal values too; from the catalog.
 struct Cadence {
   uint16_t seconds;  ///< 0: every value as it comes
-  bool steps;        ///< a change by more than a twentieth goes out at once
+  bool steps;        ///< a change by more than a twentieth goes out at once, if the last one is some time ago
   bool counts;       ///< a counter: what it had come to is seen before it begins anew
 };
 
@@ -18,6 +18,9 @@ class Pacer {
  public:
   /// Clients get the last one only of values that come quickly (`batch_delay` of ESPHome's API).
   static constexpr uint32_t LINGER_MS = 1000;
+  /// Publications in turn between two steps: however noisy a meter is, it makes a sixth more rows, and not as many as
+  /// it has values.
+  static constexpr uint8_t STEADY = 6;
 
   struct Publication {
     uint8_t count;
@@ -38,15 +41,17 @@ class Pacer {
  protected:
   bool is_due_(Cadence cadence, uint32_t now) const;
   bool is_step_(float value) const;
+  void count_in_turn_();
   void publish_(float value, uint32_t now);
 
   float latest_{0};
   float published_{0};
   uint32_t published_at_{0};
-  bool started_{false};
-  bool hurry_{false};
-  bool lingers_{false};  // at what the counter had come to
-  bool held_{false};     // the latest one
+  uint8_t in_turn_ : 3 {STEADY};  // publications since the last step
+  bool started_ : 1 {false};
+  bool hurry_ : 1 {false};
+  bool lingers_ : 1 {false};  // at what the counter had come to
+  bool held_ : 1 {false};     // the latest one
 };
 
 }  // namespace esphome::esp32evse

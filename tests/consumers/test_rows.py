@@ -40,7 +40,7 @@ def charger() -> Charger:
     return Charger(board=Board(proximity=True, socket_lock=True), car=Car())
 
 
-@pytest.mark.parametrize(("noise", "most"), [(0.0, 3000), (0.01, 3000)])
+@pytest.mark.parametrize(("noise", "most"), [(0.0, 3000), (0.01, 3000), (0.1, 3000)])
 def test_an_hour_of_charging(full_node_program, charger, noisy, tmp_path, noise: float, most: int) -> None:
     if noise:
         noisy(charger, noise)
