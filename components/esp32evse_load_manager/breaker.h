@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 namespace esphome::esp32evse_load_manager {
 
 /// How far a miniature circuit breaker (IEC 60898) may have come towards its thermal trip.
@@ -12,16 +14,16 @@ class Breaker {
   static constexpr float BUDGET = 0.01f;
   /// A breaker cools down within minutes; slower here, so that a day's overloads stay few.
   static constexpr float COOLING_S = 3600.0f;
-  static constexpr float FROM = 1.0f;  ///< x In: what is not more heats nothing beyond what the breaker is made for
+  static constexpr int32_t IN = 1000;  ///< permille: what is not more heats nothing beyond what the breaker is made for
 
-  /// Part of the way to the trip that one second at `ratio` x In takes.
-  static float heat_per_second(float ratio);
+  /// Part of the way to the trip that one second at so many permille of In takes.
+  static float heat_per_second(int32_t permille);
 
-  void add(float ratio, float seconds);
+  void add(int32_t permille, uint32_t passed_ms);
   float used() const { return this->used_ / BUDGET; }
   bool allows_overload() const { return this->used_ < BUDGET; }
-  /// s until it does not any more at `ratio` x In, without what it cools meanwhile; infinite where nothing heats.
-  float allows_for(float ratio) const { return (BUDGET - this->used_) / heat_per_second(ratio); }
+  /// s until it does not any more at so many permille of In, without what it cools meanwhile; UINT16_MAX: for ever.
+  uint16_t allows_for(int32_t permille) const;
 
  protected:
   float used_{0};

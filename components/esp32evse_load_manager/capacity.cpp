@@ -33,8 +33,8 @@ float CapacityQuarter::rest_() const {
 
 float CapacityQuarter::available() const {
   if (this->quarter_ == 0)
-    return std::max(this->limit_ - this->house_, 0.0f);
-  return std::max(this->rest_() * 3600.0f / std::max<uint16_t>(this->left_s_, LAST_S) - RESERVE, 0.0f);
+    return std::clamp(this->limit_ - this->house_, 0.0f, MOST);
+  return std::clamp(this->rest_() * 3600.0f / std::max<uint16_t>(this->left_s_, LAST_S) - RESERVE, 0.0f, MOST);
 }
 
 bool CapacityQuarter::is_exhausted() const {

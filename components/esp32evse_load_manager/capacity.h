@@ -16,6 +16,7 @@ class CapacityQuarter {
   static constexpr float SAFETY_WH = 5.0f;      ///< a car and a meter that react late
   static constexpr float SMOOTHING_S = 180.0f;  ///< of the house's use, which is expected to go on
   static constexpr float RESERVE = 2400.0f;     ///< W
+  static constexpr float MOST = 200000.0f;      ///< W, more than any chargers take
   static constexpr uint16_t LEAP_S = 20;        ///< a clock that is set by more knows nothing of the quarter
 
   void set_limit(float watt) { this->limit_ = watt; }

@@ -37,6 +37,12 @@ class Entity:
     minimum: float = 0
     maximum: float = 0
     step: float = 1
+    phase: int = 0  # from 0, of those that there are three of
+
+    @property
+    def function(self) -> str:
+        """The C++ function that publishes it; the three phases have one."""
+        return f"publish_{self.platform}_{self.key}".removesuffix(f"_l{self.phase + 1}")
 
 
 ENTITIES: tuple[Entity, ...] = (
@@ -48,12 +54,12 @@ ENTITIES: tuple[Entity, ...] = (
     Entity("sensor", "available_current", "Available current", "What the limits leave for this charger now", CHARGER, unit="A", device_class="current", state_class="measurement"),
     Entity("sensor", "usable_current", "Usable current", "What the charger could use, 0 without a car or while a person has paused it; for a leader", CHARGER, unit="A", device_class="current", state_class="measurement", category="diagnostic"),
     Entity("sensor", "drawn_current_l1", "Drawn current L1", "What the car takes, without delay; for a leader", CHARGER, unit="A", device_class="current", state_class="measurement", category="diagnostic"),
-    Entity("sensor", "drawn_current_l2", "Drawn current L2", "What the car takes, without delay; for a leader", CHARGER, unit="A", device_class="current", state_class="measurement", category="diagnostic"),
-    Entity("sensor", "drawn_current_l3", "Drawn current L3", "What the car takes, without delay; for a leader", CHARGER, unit="A", device_class="current", state_class="measurement", category="diagnostic"),
+    Entity("sensor", "drawn_current_l2", "Drawn current L2", "What the car takes, without delay; for a leader", CHARGER, unit="A", device_class="current", state_class="measurement", category="diagnostic", phase=1),
+    Entity("sensor", "drawn_current_l3", "Drawn current L3", "What the car takes, without delay; for a leader", CHARGER, unit="A", device_class="current", state_class="measurement", category="diagnostic", phase=2),
     Entity("sensor", "share", "Share", "What this node leaves to a follower, 0 to let it pause; to be sent to it", FOLLOWER, needs=FOLLOWERS, unit="A", device_class="current", state_class="measurement"),
     Entity("sensor", "house_current_l1", "House current L1", "Of the circuit without its chargers", CIRCUIT, unit="A", device_class="current", state_class="measurement"),
-    Entity("sensor", "house_current_l2", "House current L2", "Of the circuit without its chargers", CIRCUIT, unit="A", device_class="current", state_class="measurement"),
-    Entity("sensor", "house_current_l3", "House current L3", "Of the circuit without its chargers", CIRCUIT, unit="A", device_class="current", state_class="measurement"),
+    Entity("sensor", "house_current_l2", "House current L2", "Of the circuit without its chargers", CIRCUIT, unit="A", device_class="current", state_class="measurement", phase=1),
+    Entity("sensor", "house_current_l3", "House current L3", "Of the circuit without its chargers", CIRCUIT, unit="A", device_class="current", state_class="measurement", phase=2),
     Entity("sensor", "breaker_budget", "Breaker budget", "How much of the overload is left in which a charger stays at its minimum instead of pausing", CIRCUIT, unit="%", state_class="measurement", category="diagnostic", accuracy=0),
     Entity("sensor", "surplus", "Surplus", "Power that would flow into the grid without the chargers that follow the sun", needs=SURPLUS, unit="W", device_class="power", state_class="measurement", accuracy=0),
     Entity("sensor", "quarter_mean", "Quarter mean", "Mean power of the running quarter of an hour if nothing more were used", needs=CAPACITY, unit="W", device_class="power", state_class="measurement", accuracy=0),
@@ -160,8 +166,8 @@ OPTIONS: tuple[Option, ...] = (
     Option("chargers", "priority", "number", "1 is served first", "1"),
     Option("chargers", "min_current", "current", "6 A, or what the car needs to start", "6A"),
     Option("chargers", "mode", "word", "until a person chooses one: " + ", ".join(MODES), "fast"),
-    Option("surplus", "start_energy", "energy", "left over above the minimum before a start", "40Wh"),
-    Option("surplus", "stop_energy", "energy", "borrowed below the minimum at least before a stop; it goes on while the mean of about 20 min is above 90 % of the minimum", "150Wh"),
+    Option("surplus", "start_energy", "energy", "left over above the minimum before a start, for each phase that the car uses", "30Wh"),
+    Option("surplus", "stop_energy", "energy", "borrowed below the minimum at least before a stop; it goes on while the mean of about 20 min is above 95 % of the minimum", "150Wh"),
     Option("surplus", "grid_allowance", "power", "from the grid that counts as sun", "0W"),
     Option("dimming", "binary_sensor", "ID", "on: the grid operator dims"),
     Option("dimming", "limit", "power", "for all chargers together, at least 4.2 kW", "4.2kW"),

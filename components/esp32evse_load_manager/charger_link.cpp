@@ -91,7 +91,7 @@ void ChargerLink::on_values(uint8_t row, esp32evse::Values &values) {
   if (row == this->rows_.own) {
     this->own_known_ = true;
     for (uint8_t phase = 0; phase < PHASES; phase++)
-      this->own_[this->phase_map_[phase]] = static_cast<float>(values[phase].number) * 0.001f;
+      this->own_[this->phase_map_[phase]] = values[phase].number;
   } else if (row == this->rows_.state) {
     this->state_ = static_cast<uint8_t>(number);
     this->state_known_ = true;
@@ -173,8 +173,8 @@ ChargerView ChargerLink::view() const {
   view.time_is_up = this->wish_.time_limit != 0 && this->charging_time_ >= this->wish_.time_limit;
   view.enabled = this->wish_.enabled != 0;
   view.contested = this->is_contested_();
-  view.wish = (view.contested ? std::min(this->wish_.current, this->foreign_least_) : this->wish_.current) * 0.1f;
-  view.maximum = this->maximum_;
+  view.wish = (view.contested ? std::min(this->wish_.current, this->foreign_least_) : this->wish_.current) * DECIAMPERE;
+  view.maximum = this->maximum_ * 1_A;
   return view;
 }
 
@@ -188,7 +188,7 @@ void ChargerLink::apply(const Order &order, uint32_t now) {
   }
   if (!this->online_)
     return;
-  const auto current = static_cast<uint32_t>(order.ampere * 10.0f + 0.01f);  // 0.1 A, never rounded up
+  const auto current = static_cast<uint32_t>(order.current / DECIAMPERE);  // never rounded up
   this->ensure_(this->current_, current, now);
   if (this->lease_s_ != 0 && this->time_limit_.confirmed != UNKNOWN) {
     const Lease lease(this->lease_s_);

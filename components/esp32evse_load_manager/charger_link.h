@@ -49,14 +49,14 @@ class ChargerLink final : public esp32evse::ChargeManager {
   ChargerView view() const;
   bool is_own_known() const { return this->own_known_; }
   const Phases &own() const { return this->own_; }
-  /// The charger charges or would, at so many A:
-  /// what a node that has just started finds.
+  /// The charger charges or would, and at what: what a node that has just started finds.
   bool is_running() const { return this->enable_.confirmed == 1; }
-  float offered() const { return this->current_.confirmed * 0.1f; }
+  Milliampere offered() const { return static_cast<Milliampere>(this->current_.confirmed) * DECIAMPERE; }
   void apply(const Order &order, uint32_t now);
 
  protected:
   static constexpr uint32_t UNKNOWN = UINT32_MAX;
+  static constexpr Milliampere DECIAMPERE = 100;
 
   /// A value of the charger that the manager
   /// sets.

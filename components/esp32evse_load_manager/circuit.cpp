@@ -1,15 +1,14 @@
 #include "circuit.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace esphome::esp32evse_load_manager {
 
 // --- the last time ----------------------------------------------------------------------------------------------------
 
-static int16_t to_raw(float ampere) { return static_cast<int16_t>(std::clamp(ampere, -300.0f, 300.0f) * 100.0f); }
+static int16_t to_raw(Milliampere current) { return static_cast<int16_t>(std::clamp(current, -300_A, 300_A) / 10); }
 
-void LastingRoom::add(float room, uint32_t now) { this->add_(to_raw(room), now); }
+void LastingRoom::add(Milliampere room, uint32_t now) { this->add_(to_raw(room), now); }
 
 void LastingRoom::add_(int16_t raw, uint32_t now) {
   int16_t &newest = this->buckets_[this->newest_];
@@ -31,9 +30,9 @@ int16_t LastingRoom::least_(uint8_t buckets) const {
   return least;
 }
 
-uint16_t LastingRoom::seconds_to(float ampere, uint8_t buckets, uint32_t now) const {
+uint16_t LastingRoom::seconds_to(Milliampere current, uint8_t buckets, uint32_t now) const {
   constexpr uint32_t BUCKET_S = BUCKET_MS / 1000;
-  const int16_t needed = to_raw(ampere);
+  const int16_t needed = to_raw(current);
   uint8_t turns = 0;
   for (uint8_t age = 0; age < buckets && turns == 0; age++) {
     if (this->at_(age) < needed) {
@@ -55,8 +54,9 @@ void Circuit::configure(const CircuitConfig &config, uint32_t now) {
     this->known_ = config.phases;
 }
 
-bool Circuit::is_plausible_(float ampere) const {
-  return std::fabs(ampere) <= ABSURD * this->most_;  // false for NaN
+bool Circuit::is_plausible_(Milliampere current) const {
+  const Milliampere absurd = ABSURD * this->most_;
+  return current >= -absurd && current <= absurd;
 }
 
 /// The sample says only that the house lies between `mains - own_high` and `mains - own_low`. While a car ramps these
@@ -64,25 +64,23 @@ bool Circuit::is_plausible_(float ampere) const {
 bool Circuit::on_sample(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t now,
                         PhaseMask updated, bool unheard) {
   PhaseMask taken = 0;
-  const float since = (now - this->sensed_) * 0.001f;
   for (uint8_t phase = 0; phase < PHASES; phase++) {
     if (!has_phase(updated & this->config_.phases, phase) || !this->is_plausible_(mains[phase]))
       continue;
     taken |= 1 << phase;
     this->mains_[phase] = mains[phase];
-    const float most = mains[phase] - own_low[phase];
-    const float least = mains[phase] - own_high[phase];
-    const float seconds = std::min((now - this->updated_[phase]) * 0.001f, 15.0f);
+    const Milliampere most = mains[phase] - own_low[phase];
+    const Milliampere least = mains[phase] - own_high[phase];
     if (HAS_FOLLOWERS && unheard)  // what fell since then may be the charger's
       this->house_[phase] =
           std::max(this->house_[phase], this->config_.limit - this->config_.margin - this->lasting_[phase].get());
     this->house_[phase] = has_phase(this->known_, phase) ? std::clamp(this->house_[phase], least, most) : most;
-    this->breaker_[phase].add(mains[phase] / this->config_.limit, seconds);
+    this->breaker_[phase].add(this->load_of_(mains[phase]), std::min(now - this->updated_[phase], LONGEST_MS));
     this->updated_[phase] = now;
   }
   this->known_ |= taken;
   if (taken == this->config_.phases) {
-    this->sense_.add(this->mains_, own_low, own_high, std::min(since, 15.0f));
+    this->sense_.add(this->mains_, own_low, own_high, std::min(now - this->sensed_, LONGEST_MS));
     this->sensed_ = now;
   }
   if (taken != 0 && !this->is_starting())
@@ -94,11 +92,11 @@ bool Circuit::on_sample(const Phases &mains, const Phases &own_low, const Phases
   return true;
 }
 
-void Circuit::on_share(float ampere, uint32_t now) {
-  if (!(ampere >= 0 && ampere <= this->most_))
+void Circuit::on_share(Milliampere current, uint32_t now) {
+  if (current < 0 || current > this->most_)
     return;
   Phases taken;
-  std::fill_n(taken.value, PHASES, std::max(this->config_.limit - ampere, 0.0f));
+  std::fill_n(taken.value, PHASES, std::max(this->config_.limit - current, 0_A));
   this->on_sample(taken, {}, {}, now, ALL_PHASES);
 }
 
@@ -137,27 +135,27 @@ void Circuit::record_(uint32_t now) {
 
 // --- answers ----------------------------------------------------------------------------------------------------------
 
-float Circuit::room(uint8_t phase) const {
+Milliampere Circuit::room(uint8_t phase) const {
   if (this->silent_)
     return this->config_.fallback;
   return this->config_.limit - this->config_.margin - this->house_[phase];
 }
 
-float Circuit::lasting_room(uint8_t phase) const {
+Milliampere Circuit::lasting_room(uint8_t phase) const {
   if (this->is_promised_())
     return this->room(phase) + SPARE;
   const LastingRoom &lasting = this->lasting_[phase];
   return std::min({lasting.get() + this->slack(), lasting.get(SHORT), this->room(phase)});
 }
 
-uint16_t Circuit::seconds_to(uint8_t phase, float ampere, float slack, uint32_t now) const {
+uint16_t Circuit::seconds_to(uint8_t phase, Milliampere current, Milliampere slack, uint32_t now) const {
   const LastingRoom &lasting = this->lasting_[phase];
-  if (this->room(phase) + (this->is_promised_() ? SPARE : 0.0f) < ampere)
+  if (this->room(phase) + (this->is_promised_() ? SPARE : 0_A) < current)
     return Why::NOT_IN_SIGHT;
   if (this->is_promised_())
     return 0;
-  return std::max(lasting.seconds_to(ampere - slack, LastingRoom::BUCKETS, now),
-                  lasting.seconds_to(ampere, SHORT, now));
+  return std::max(lasting.seconds_to(current - slack, LastingRoom::BUCKETS, now),
+                  lasting.seconds_to(current, SHORT, now));
 }
 
 Reason Circuit::fault() const {
@@ -165,7 +163,9 @@ Reason Circuit::fault() const {
     return Reason::LEADER_SILENT;
   if (this->sense_.is_blind())
     return Reason::METER_BLIND;
-  return this->sense_.is_backwards() ? Reason::METER_BACKWARDS : Reason::METER_SILENT;
+  if (this->sense_.is_backwards())
+    return Reason::METER_BACKWARDS;
+  return this->sense_.is_frozen() ? Reason::METER_FROZEN : Reason::METER_SILENT;
 }
 
 float Circuit::breaker_used() const {

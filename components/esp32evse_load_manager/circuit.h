@@ -11,11 +11,11 @@
 namespace esphome::esp32evse_load_manager {
 
 struct CircuitConfig {
-  float limit;          ///< A per phase
-  float margin;         ///< A per phase, kept free
-  float fallback;       ///< A for all its chargers while its meter is silent; below the minimum they pause
-  uint32_t timeout_ms;  ///< a meter without a sample for so long is silent; 0: no meter, only its chargers count
-  uint32_t delay_ms;    ///< how old a sample is when it comes
+  Milliampere limit;     ///< per phase
+  Milliampere margin;    ///< per phase, kept free
+  Milliampere fallback;  ///< for all its chargers while its meter is silent; below the minimum they pause
+  uint32_t timeout_ms;   ///< a meter without a sample for so long is silent; 0: no meter, only its chargers count
+  uint32_t delay_ms;     ///< how old a sample is when it comes
   PhaseMask phases;
   uint8_t parent;   ///< NO_PARENT at the root
   bool led{false};  ///< another node says what its chargers may take
@@ -31,13 +31,13 @@ class LastingRoom {
   static constexpr uint8_t ENOUGH = 3;  ///< buckets that a node which has just started must have seen
 
   LastingRoom() { std::fill_n(this->buckets_, BUCKETS, UNKNOWN); }
-  void add(float room, uint32_t now);
+  void add(Milliampere room, uint32_t now);
   /// The meter is silent: nothing lasts.
   void add_silence(uint32_t now) { this->add_(SILENCE, now); }
   /// The least of the newest buckets, as far back as anything is known.
-  float get(uint8_t buckets = BUCKETS) const { return this->least_(buckets) * 0.01f; }
-  /// s until the newest buckets all have `ampere`, if it is there from now on.
-  uint16_t seconds_to(float ampere, uint8_t buckets, uint32_t now) const;
+  Milliampere get(uint8_t buckets = BUCKETS) const { return this->least_(buckets) * 10; }
+  /// s until the newest buckets all have `current`, if it is there from now on.
+  uint16_t seconds_to(Milliampere current, uint8_t buckets, uint32_t now) const;
   /// The meter was silent within this time, or the node has not seen enough since its start.
   bool has_gap() const { return this->least_(BUCKETS) == SILENCE; }
 
@@ -57,16 +57,18 @@ class LastingRoom {
 /// A fuse with the loads behind it: what its chargers may take.
 class Circuit {
  public:
-  /// x limit: a breaker holds 1.13 for an hour, so loads that come back may bring it so far until the charger follows.
-  static constexpr float HARMLESS = 0.1f;
-  static constexpr uint8_t SHORT = 2;    ///< buckets
-  static constexpr float ABSURD = 3.0f;  ///< x limit: no house draws it for a sample's time, a wrong unit shows it
-  static constexpr float SPARE = 0.5f;   ///< A that must be left over the minimum for a start
+  /// limit / this: a breaker holds 1.13 In for an hour, so loads that come back may bring it so far until the charger
+  /// follows.
+  static constexpr int32_t HARMLESS_DIVISOR = 10;
+  static constexpr uint8_t SHORT = 2;   ///< buckets
+  static constexpr int32_t ABSURD = 3;  ///< x limit: no house draws it for a sample's time, a wrong unit shows it
+  static constexpr Milliampere SPARE = 0.5_A;    ///< that must be left over the minimum for a start
+  static constexpr uint32_t LONGEST_MS = 15000;  ///< for which a sample counts
 
   void configure(const CircuitConfig &config, uint32_t now);
   /// Lowers the configured limit, or restores it.
-  void set_limit(float ampere) { this->config_.limit = std::min(ampere, this->most_); }
-  float most() const { return this->most_; }
+  void set_limit(Milliampere current) { this->config_.limit = std::min(current, this->most_); }
+  Milliampere most() const { return this->most_; }
   const CircuitConfig &config() const { return this->config_; }
 
   /// A sample of the meter; `own_low` and `own_high` bound what the circuit's chargers drew when it was taken.
@@ -75,8 +77,8 @@ class Circuit {
   /// `unheard`: a charger of another node is silent, and may have stopped before that was noticed.
   bool on_sample(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t now, PhaseMask updated,
                  bool unheard = false);
-  /// A that the leader leaves to all the circuit's chargers.
-  void on_share(float ampere, uint32_t now);
+  /// What the leader leaves to all the circuit's chargers.
+  void on_share(Milliampere current, uint32_t now);
   /// Once a step, before the questions below.
   void update(uint32_t now);
 
@@ -87,21 +89,20 @@ class Circuit {
   Reason fault() const;
   /// No sample has come yet, and there is still time for it.
   bool is_starting() const { return this->known_ != this->config_.phases && !this->silent_; }
-  float house(uint8_t phase) const { return this->house_[phase]; }
-  float mains(uint8_t phase) const { return this->mains_[phase]; }
-  float house_sum() const { return this->house_.sum(); }
-  float mains_sum() const { return this->mains_.sum(); }
-  /// A that the chargers may take now.
-  float room(uint8_t phase) const;
-  /// A that they could have taken all the last time: up to this they may rise.
-  float lasting_room(uint8_t phase) const;
-  /// s until `ampere`, or `slack` less of it, was there in every one of the last minutes: 0, or NOT_IN_SIGHT while it
+  Milliampere house(uint8_t phase) const { return this->house_[phase]; }
+  Milliampere house_sum() const { return this->house_.sum(); }
+  Milliampere mains_sum() const { return this->mains_.sum(); }
+  /// What the chargers may take now.
+  Milliampere room(uint8_t phase) const;
+  /// What they could have taken all the last time: up to this they may rise.
+  Milliampere lasting_room(uint8_t phase) const;
+  /// s until `current`, or `slack` less of it, was there in every one of the last minutes: 0, or NOT_IN_SIGHT while it
   /// is not there.
-  uint16_t seconds_to(uint8_t phase, float ampere, float slack, uint32_t now) const;
-  float slack() const { return HARMLESS * this->config_.limit; }
-  /// s that chargers may take `ampere`, although it is not there.
-  float seconds_of_overload(uint8_t phase, float ampere) const {
-    return this->breaker_[phase].allows_for((this->house_[phase] + ampere) / this->config_.limit);
+  uint16_t seconds_to(uint8_t phase, Milliampere current, Milliampere slack, uint32_t now) const;
+  Milliampere slack() const { return this->config_.limit / HARMLESS_DIVISOR; }
+  /// s that chargers may take `current`, although it is not there; UINT16_MAX: for ever.
+  uint16_t seconds_of_overload(uint8_t phase, Milliampere current) const {
+    return this->breaker_[phase].allows_for(this->load_of_(this->house_[phase] + current));
   }
   bool has_gap(uint8_t phase) const { return this->lasting_[phase].has_gap(); }
   bool allows_overload(uint8_t phase) const {
@@ -111,7 +112,9 @@ class Circuit {
   float breaker_used() const;
 
  protected:
-  bool is_plausible_(float ampere) const;
+  bool is_plausible_(Milliampere current) const;
+  /// Permille of the limit.
+  int32_t load_of_(Milliampere current) const { return current * 100 / (this->config_.limit / 10); }
   bool is_overdue_(uint32_t now) const;
   /// Its room is given, not measured: nothing in it comes and goes.
   bool is_promised_() const { return this->silent_ || this->is_led() || !this->has_meter(); }
@@ -119,7 +122,7 @@ class Circuit {
   void record_(uint32_t now);
 
   CircuitConfig config_{};
-  float most_{0};  // A, as configured
+  Milliampere most_{0};  // as configured
   Phases mains_, house_;
   LastingRoom lasting_[PHASES];
   Breaker breaker_[PHASES];

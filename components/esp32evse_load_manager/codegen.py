@@ -159,7 +159,7 @@ def need_safe_defaults(manager: MockObj, charger: int) -> None:
 
 def emit_bindings(manager: MockObj) -> None:
     lines = [
-        cg.ArrayInitializer(variable, getattr(load_manager_ns, f"publish_{entity.platform}_{entity.key}"), index)
+        cg.ArrayInitializer(variable, getattr(load_manager_ns, entity.function), index, entity.phase)
         for entity, variable, index in data().bindings
         if entity.platform != "button"  # they show nothing
     ]

@@ -26,7 +26,8 @@ static void publish(number::Number *number, float value) {
 }
 
 void publish_number_current_limit(const Binding &binding, LoadManager &manager) {
-  publish(static_cast<CurrentLimitNumber *>(binding.entity), manager.law().circuit(binding.index).config().limit);
+  publish(static_cast<CurrentLimitNumber *>(binding.entity),
+          to_ampere(manager.law().circuit(binding.index).config().limit));
 }
 
 void publish_number_capacity_limit(const Binding &binding, LoadManager &manager) {
@@ -45,7 +46,7 @@ static void publish(const Binding &binding, float value, float step = 0.1f) {
 
 void publish_sensor_target_current(const Binding &binding, LoadManager &manager) {
   const Order &order = manager.law().order(binding.index);
-  publish(binding, order.run ? order.ampere : 0.0f);
+  publish(binding, order.run ? to_ampere(order.current) : 0.0f);
 }
 
 /// Nothing before the follower was heard, lest it pauses while this node starts.
@@ -56,44 +57,20 @@ void publish_sensor_share(const Binding &binding, LoadManager &manager) {
 
 /// NAN tells a leader that this node knows nothing of its charger.
 void publish_sensor_usable_current(const Binding &binding, LoadManager &manager) {
-  publish(binding, manager.law().view(binding.index).online ? manager.law().usable(binding.index) : NAN);
+  publish(binding, manager.law().view(binding.index).online ? to_ampere(manager.law().usable(binding.index)) : NAN);
 }
 
-static void publish_drawn(const Binding &binding, const LoadManager &manager, uint8_t phase) {
-  publish(binding, manager.law().own(binding.index)[phase]);
-}
-
-void publish_sensor_drawn_current_l1(const Binding &binding, LoadManager &manager) {
-  publish_drawn(binding, manager, 0);
-}
-
-void publish_sensor_drawn_current_l2(const Binding &binding, LoadManager &manager) {
-  publish_drawn(binding, manager, 1);
-}
-
-void publish_sensor_drawn_current_l3(const Binding &binding, LoadManager &manager) {
-  publish_drawn(binding, manager, 2);
+void publish_sensor_drawn_current(const Binding &binding, LoadManager &manager) {
+  publish(binding, to_ampere(manager.law().own(binding.index)[binding.phase]));
 }
 
 void publish_sensor_available_current(const Binding &binding, LoadManager &manager) {
-  publish(binding, manager.law().available(binding.index));
+  publish(binding, to_ampere(manager.law().available(binding.index)));
 }
 
-static void publish_house(const Binding &binding, const LoadManager &manager, uint8_t phase) {
+void publish_sensor_house_current(const Binding &binding, LoadManager &manager) {
   const Circuit &circuit = manager.law().circuit(binding.index);
-  publish(binding, circuit.is_valid() ? circuit.house(phase) : NAN);
-}
-
-void publish_sensor_house_current_l1(const Binding &binding, LoadManager &manager) {
-  publish_house(binding, manager, 0);
-}
-
-void publish_sensor_house_current_l2(const Binding &binding, LoadManager &manager) {
-  publish_house(binding, manager, 1);
-}
-
-void publish_sensor_house_current_l3(const Binding &binding, LoadManager &manager) {
-  publish_house(binding, manager, 2);
+  publish(binding, circuit.is_valid() ? to_ampere(circuit.house(binding.phase)) : NAN);
 }
 
 void publish_sensor_breaker_budget(const Binding &binding, LoadManager &manager) {
@@ -101,7 +78,7 @@ void publish_sensor_breaker_budget(const Binding &binding, LoadManager &manager)
 }
 
 void publish_sensor_surplus(const Binding &binding, LoadManager &manager) {
-  publish(binding, manager.law().circuit(0).is_valid() ? manager.law().surplus() : NAN, 10.0f);
+  publish(binding, manager.law().circuit(0).is_valid() ? static_cast<float>(manager.law().surplus()) : NAN, 10.0f);
 }
 
 void publish_sensor_quarter_mean(const Binding &binding, LoadManager &manager) {

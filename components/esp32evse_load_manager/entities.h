@@ -72,7 +72,7 @@ class CapacityLimitNumber final : public number::Number {
 };
 #endif
 
-// One function for each row of the catalog, named after its platform and key.
+// One function for each row of the catalog, named after its platform and key; one for the three phases.
 #ifdef USE_SELECT
 void publish_select_mode(const Binding &binding, LoadManager &manager);
 #endif
@@ -83,14 +83,10 @@ void publish_number_capacity_limit(const Binding &binding, LoadManager &manager)
 #ifdef USE_SENSOR
 void publish_sensor_target_current(const Binding &binding, LoadManager &manager);
 void publish_sensor_usable_current(const Binding &binding, LoadManager &manager);
-void publish_sensor_drawn_current_l1(const Binding &binding, LoadManager &manager);
-void publish_sensor_drawn_current_l2(const Binding &binding, LoadManager &manager);
-void publish_sensor_drawn_current_l3(const Binding &binding, LoadManager &manager);
+void publish_sensor_drawn_current(const Binding &binding, LoadManager &manager);
 void publish_sensor_share(const Binding &binding, LoadManager &manager);
 void publish_sensor_available_current(const Binding &binding, LoadManager &manager);
-void publish_sensor_house_current_l1(const Binding &binding, LoadManager &manager);
-void publish_sensor_house_current_l2(const Binding &binding, LoadManager &manager);
-void publish_sensor_house_current_l3(const Binding &binding, LoadManager &manager);
+void publish_sensor_house_current(const Binding &binding, LoadManager &manager);
 void publish_sensor_breaker_budget(const Binding &binding, LoadManager &manager);
 void publish_sensor_surplus(const Binding &binding, LoadManager &manager);
 void publish_sensor_quarter_mean(const Binding &binding, LoadManager &manager);

@@ -2,6 +2,7 @@
 
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_FOLLOWERS
 
+#include <algorithm>
 #include <cmath>
 
 #include "esphome/core/hal.h"
@@ -29,7 +30,7 @@ ChargerView FollowerLink::view(uint32_t now) {
   ChargerView view;
   this->known_ &= now - this->heard_ < this->timeout_ms_;
   view.online = this->known_;
-  view.wish = std::fmin(std::fmax(this->usable_->state, 0.0f), 63.0f);
+  view.wish = std::clamp(to_milliampere(this->usable_->state), 0_A, 63_A);
   view.vehicle = view.wish >= LEAST_CURRENT;
   return view;
 }
@@ -44,7 +45,7 @@ Phases FollowerLink::own() const {
   Phases own;
   for (uint8_t phase = 0; phase < PHASES; phase++) {
     const sensor::Sensor *ampere = this->currents_[phase];
-    own[phase] = ampere != nullptr && std::isfinite(ampere->state) ? ampere->state : 0.0f;
+    own[phase] = ampere != nullptr ? to_milliampere(ampere->state) : 0;
   }
   return own;
 }

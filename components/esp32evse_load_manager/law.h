@@ -21,11 +21,12 @@ enum class Mode : uint8_t {
 };
 
 struct ChargerConfig {
-  float minimum;     ///< A, 6 or what the car needs to start
-  PhaseMask phases;  ///< to which it is wired
+  Milliampere minimum;  ///< 6 A or what the car needs to start
+  PhaseMask phases;     ///< to which it is wired
   uint8_t circuit;
-  uint8_t priority;      ///< 1 is served first
-  float worst_case{-1};  ///< A that a charger of another node takes when it hears nothing; negative: it is this node's
+  uint8_t priority;  ///< 1 is served first
+  Milliampere worst_case{
+      -1};  ///< that a charger of another node takes when it hears nothing; negative: it is this node's
 
   bool is_remote() const { return HAS_FOLLOWERS && this->worst_case >= 0; }
 };
@@ -33,28 +34,28 @@ struct ChargerConfig {
 /// What is known of a charger now.
 struct ChargerView {
   bool online{false};
-  bool vehicle{false};     ///< one is connected
-  bool holds{false};       ///< it offers nothing, although it may: an error, a limit of its own
-  bool time_is_up{false};  ///< a person's time limit has been reached
-  bool contested{false};   ///< something else sets its current, too
-  bool enabled{true};      ///< a person's word: false pauses until a person says otherwise
-  float wish{63.0f};       ///< A, a person's upper bound
-  float maximum{63.0f};    ///< A, the charger's own
+  bool vehicle{false};        ///< one is connected
+  bool holds{false};          ///< it offers nothing, although it may: an error, a limit of its own
+  bool time_is_up{false};     ///< a person's time limit has been reached
+  bool contested{false};      ///< something else sets its current, too
+  bool enabled{true};         ///< a person's word: false pauses until a person says otherwise
+  Milliampere wish{63_A};     ///< a person's upper bound
+  Milliampere maximum{63_A};  ///< the charger's own
 };
 
 /// What the charger shall do.
 struct Order {
   bool valid{false};  ///< false: nothing is known yet, leave the charger as it is
   bool run{false};
-  float ampere{0};  ///< the offer while it runs
+  Milliampere current{0};  ///< the offer while it runs
   Why why;
 };
 
 struct Settings {
   uint32_t min_off_ms{120000};  ///< a pause lasts at least so long
-  float dimming{0};             ///< W for all chargers while dimmed
-  float unbalance{0};           ///< A that one phase may carry more than another
-  SurplusConfig surplus{40, 150, 0};
+  int32_t dimming{0};           ///< W for all chargers while dimmed
+  Milliampere unbalance{0};     ///< that one phase may carry more than another
+  SurplusConfig surplus{30, 150, 0};
 };
 
 /// The load manager's law: samples, the chargers' own currents and the time in, an order for each charger out.
@@ -62,10 +63,10 @@ struct Settings {
 /// Pure logic; times are in ms and may wrap around. step() is called once a second and after every sample.
 class Law {
  public:
-  static constexpr float RISE_A_PER_S = 1.0f;  ///< slower than most cars, so that the meter sees what happens
-  static constexpr float SPARE = Circuit::SPARE;
-  static constexpr float ABOVE_DRAW = 4.0f;           ///< A: the offer is not more than this above what the car takes
-  static constexpr float DRAWS = 0.5f;                ///< A: a phase with more than this is used
+  static constexpr uint32_t RISE_A_PER_S = 1;  ///< slower than most cars, so that the meter sees what happens
+  static constexpr Milliampere SPARE = Circuit::SPARE;
+  static constexpr Milliampere ABOVE_DRAW = 4_A;      ///< the offer is not more than this above what the car takes
+  static constexpr Milliampere DRAWS = 0.5_A;         ///< a phase with more than this is used
   static constexpr uint32_t LONGEST_STEP_MS = 15000;  ///< after a longer gap nothing rises
   static constexpr uint32_t TURN_MS = 900000;         ///< where not all fit
   static constexpr uint32_t IDLE_MS = 120000;         ///< a car that takes nothing for so long lets others go first
@@ -82,7 +83,7 @@ class Law {
   void add_circuit(const CircuitConfig &config, uint32_t now);
   void add_charger(const ChargerConfig &config);
   /// What the charger does while nothing is known yet, after a restart of the node.
-  void adopt(uint8_t charger, bool running, float ampere);
+  void adopt(uint8_t charger, bool running, Milliampere current);
 
   void set_mode(uint8_t charger, Mode mode) { this->chargers_[charger].mode = mode; }
   Mode mode(uint8_t charger) const { return this->chargers_[charger].mode; }
@@ -96,13 +97,13 @@ class Law {
   CapacityQuarter &quarter() { return this->quarter_; }
   const CapacityQuarter &quarter() const { return this->quarter_; }
 
-  void on_own(uint8_t charger, const Phases &ampere, uint32_t now) {
-    this->chargers_[charger].own.add(ampere, now);
+  void on_own(uint8_t charger, const Phases &drawn, uint32_t now) {
+    this->chargers_[charger].own.add(drawn, now);
     this->chargers_[charger].told = now;
   }
   /// `updated` phases are new, the others as they were.
   void on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMask updated = ALL_PHASES);
-  void on_share(uint8_t circuit, float ampere, uint32_t now);
+  void on_share(uint8_t circuit, Milliampere current, uint32_t now);
   /// `epoch_s`: 0 while the clock is not known.
   void step(uint32_t now, uint32_t epoch_s);
 
@@ -110,12 +111,12 @@ class Law {
   uint8_t chargers() const { return MAX_CHARGERS == 1 ? 1 : this->charger_count_; }
   uint8_t circuits() const { return MAX_CIRCUITS == 1 ? 1 : this->circuit_count_; }
   const Order &order(uint8_t charger) const { return this->chargers_[charger].order; }
-  /// A that the charger could use, 0 without a car or against a person's word: what a leader wants to know.
-  float usable(uint8_t charger) const;
+  /// What the charger could use, 0 without a car or against a person's word: what a leader wants to know.
+  Milliampere usable(uint8_t charger) const;
   const Phases &own(uint8_t charger) const { return this->chargers_[charger].own.latest(); }
-  float available(uint8_t charger) const { return this->chargers_[charger].available; }
+  Milliampere available(uint8_t charger) const { return this->chargers_[charger].available; }
   /// W that would flow into the grid without the chargers that follow the sun.
-  float surplus() const { return this->surplus_; }
+  int32_t surplus() const { return this->surplus_; }
   bool is_limiting() const;
 
  protected:
@@ -125,21 +126,21 @@ class Law {
     OwnCurrent own;
     Order order;
     Mode mode{Mode::FAST};
-    float available{0};     // A, that the limits leave it
-    uint32_t switched{0};   // when it was started or paused
-    uint32_t rose{0};       // when it last could
-    uint32_t drawing{0};    // since when its car draws, or does not
-    uint32_t heard{0};      // when it was online last
-    uint32_t told{0};       // when it last said what it draws
-    uint32_t paused_in{0};  // clock quarter of the last pause for capacity
-    uint8_t fresh{0};       // bits of the circuits with a sample since then
-    uint8_t path{0};        // bits of the circuits up to the root
-    uint8_t starts{0};      // in this session
-    PhaseMask used{0};      // phases that the car was seen to use
+    Milliampere available{0};  // that the limits leave it
+    uint32_t switched{0};      // when it was started or paused
+    uint32_t rose{0};          // when it last could
+    uint32_t drawing{0};       // since when its car draws, or does not
+    uint32_t heard{0};         // when it was online last
+    uint32_t told{0};          // when it last said what it draws
+    uint32_t paused_in{0};     // clock quarter of the last pause for capacity
+    uint8_t fresh{0};          // bits of the circuits with a sample since then
+    uint8_t path{0};           // bits of the circuits up to the root
+    uint8_t starts{0};         // in this session
+    PhaseMask used{0};         // phases that the car was seen to use
     bool draws{false};
 
-    /// A: what its car needs, unless a person or the charger allows only less.
-    float minimum() const {
+    /// What its car needs, unless a person or the charger allows only less.
+    Milliampere minimum() const {
       return std::min(this->config.minimum, std::max(LEAST_CURRENT, std::min(this->view.wish, this->view.maximum)));
     }
     bool is_below(uint8_t circuit) const { return MAX_CIRCUITS == 1 || (this->path >> circuit & 1) != 0; }
@@ -152,13 +153,14 @@ class Law {
   PhaseMask phases_of_(const Charger &charger) const {
     return charger.used != 0 ? charger.used : charger.config.phases;
   }
-  float least_power_(const Charger &charger) const;
+  /// W.
+  int32_t least_power_(const Charger &charger) const;
 
   // what there is
   void update_circuits_(uint32_t now);
   void update_surplus_(float seconds);
   void update_quarter_(uint32_t epoch_s, float seconds);
-  void fill_rooms_(float *rooms, bool lasting) const;
+  void fill_rooms_(Milliampere *rooms, bool lasting) const;
 
   // what each asks for
   void observe_(Charger &charger, uint32_t now);
@@ -175,7 +177,7 @@ class Law {
     return charger.config.is_remote() && !charger.view.online && now - charger.heard >= GRACE_MS;
   }
   uint32_t rank_(const Charger &charger, uint32_t now) const;
-  float bound_of_(const Charger &charger) const;
+  Milliampere bound_of_(const Charger &charger) const;
 
   // what each gets
   /// A circuit above it whose meter has not spoken yet, or null.
@@ -186,20 +188,22 @@ class Law {
   void wait_(Charger &charger, const Share &lasting, uint32_t now);
   void start_(Charger &charger, uint32_t now);
   void pause_(Charger &charger, const Why &why, uint32_t now);
-  float rise_(Charger &charger, uint32_t now) const;
+  Milliampere rise_(Charger &charger, uint32_t now) const;
   Why why_running_(const Charger &charger, const Share &share, const Share &lasting, bool rising, uint32_t now) const;
   Why why_limited_(uint8_t pool, uint32_t now) const;
-  float ordered_(uint8_t pool) const;
+  Milliampere ordered_(uint8_t pool) const;
   Why why_pool_(uint8_t pool) const;
-  Why why_nothing_(const Share &share) const;
+  Why why_nothing_(const Charger &charger, const Share &share, uint32_t now) const;
+  Why why_crowded_out_(const Charger &charger, uint32_t now) const;
+  bool is_kept_for_silent_(uint8_t pool, uint32_t now) const;
 
   Settings settings_;
   Circuit circuits_[MAX_CIRCUITS];
   Charger chargers_[MAX_CHARGERS];
   SurplusAccount account_;
   CapacityQuarter quarter_;
-  float surplus_{0};
-  float to_spare_{0};  // W of the surplus above what the running chargers need
+  int32_t surplus_{0};   // W
+  int32_t to_spare_{0};  // W of it above what the running chargers and the next one need, for each phase of that one
   uint32_t stepped_{0};
   uint8_t circuit_count_{0};
   uint8_t charger_count_{0};

@@ -12,16 +12,16 @@ static const char *const TAG = "esp32evse.load_manager";
 
 // --- configuration ----------------------------------------------------------------------------------------------------
 
-void LoadManager::add_circuit(const char *name, const CircuitConfig &config) {
-  this->names_[this->circuit_count_] = name;
-  this->memory_.limits[this->circuit_count_++] = config.limit;
+void LoadManager::set_circuit(uint8_t circuit, const char *name, const CircuitConfig &config) {
+  this->names_[circuit] = name;
+  this->memory_.limits[circuit] = to_ampere(config.limit);
   this->law_.add_circuit(config, millis());
 }
 
-void LoadManager::add_charger(esp32evse::Esp32Evse *hub, const Rows &rows, const ChargerConfig &config, uint8_t l1,
-                              uint8_t l2, uint8_t l3, uint32_t lease_s, Mode mode) {
+void LoadManager::set_charger(uint8_t charger, esp32evse::Esp32Evse *hub, const Rows &rows, const ChargerConfig &config,
+                              uint8_t l1, uint8_t l2, uint8_t l3, uint32_t lease_s, Mode mode) {
   const uint8_t phase_map[PHASES] = {l1, l2, l3};
-  this->links_[this->charger_count_++].configure(hub, rows, phase_map, lease_s, mode);
+  this->links_[charger].configure(hub, rows, phase_map, lease_s, mode);
   this->law_.add_charger(config);
 }
 
@@ -37,14 +37,14 @@ FollowerLink *LoadManager::add_follower(const ChargerConfig &config, uint32_t ti
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_LEADER
 void LoadManager::set_share(uint8_t circuit, sensor::Sensor *ampere) {
   ampere->add_on_raw_state_callback([this, circuit](float share) {
-    this->law_.on_share(circuit, share, millis());
+    this->law_.on_share(circuit, to_milliampere(share), millis());
     this->share_came_ = true;
   });
 }
 #endif
 
 void LoadManager::setup() {
-  for (uint8_t i = 0; i < this->charger_count_; i++)
+  for (uint8_t i = 0; i < LOCAL; i++)
     this->memory_.wishes[i] = this->links_[i].wish();
   this->restore_();
   this->step_(millis());
@@ -55,7 +55,7 @@ void LoadManager::dump_config() {
                 "Load manager:\n"
                 "  Circuits: %u, the first: %.1f A\n"
                 "  Chargers: %u",
-                this->circuit_count_, this->law_.circuit(0).config().limit, this->charger_count_);
+                MAX_CIRCUITS, to_ampere(this->law_.circuit(0).config().limit), LOCAL);
 }
 
 // --- memory -----------------------------------------------------------------------------------------------------------
@@ -64,18 +64,18 @@ void LoadManager::restore_() {
   this->preference_ = global_preferences->make_preference<Memory>(this->key_, true);
   Memory memory;
   if (this->preference_.load(&memory)) {
-    for (uint8_t i = 0; i < this->circuit_count_; i++)
-      memory.limits[i] = std::clamp(memory.limits[i], LEAST_CURRENT, this->memory_.limits[i]);
+    for (uint8_t i = 0; i < MAX_CIRCUITS; i++)
+      memory.limits[i] = std::clamp(memory.limits[i], to_ampere(LEAST_CURRENT), this->memory_.limits[i]);
     this->memory_ = memory;
   }
-  for (uint8_t i = 0; i < this->circuit_count_; i++)
-    this->law_.circuit(i).set_limit(this->memory_.limits[i]);
-  for (uint8_t i = 0; i < this->charger_count_; i++)
+  for (uint8_t i = 0; i < MAX_CIRCUITS; i++)
+    this->law_.circuit(i).set_limit(to_milliampere(this->memory_.limits[i]));
+  for (uint8_t i = 0; i < LOCAL; i++)
     this->links_[i].restore(this->memory_.wishes[i]);
 }
 
 void LoadManager::save_() {
-  for (uint8_t i = 0; i < this->charger_count_; i++)
+  for (uint8_t i = 0; i < LOCAL; i++)
     this->memory_.wishes[i] = this->links_[i].wish();
   this->preference_.save(&this->memory_);
   global_preferences->sync();  // a person's word must outlive a loss of power
@@ -86,13 +86,14 @@ void LoadManager::save_() {
 void LoadManager::set_mode(uint8_t charger, Mode mode) { this->links_[charger].set_mode(mode); }
 
 void LoadManager::set_current_limit(uint8_t circuit, float ampere) {
-  const float most = this->law_.circuit(circuit).most();
-  if (!(ampere >= LEAST_CURRENT && ampere <= most)) {
-    ESP_LOGW(TAG, "Limit %.1f A not taken: it must be %.0f to %.0f A", ampere, LEAST_CURRENT, most);
+  const Milliampere most = this->law_.circuit(circuit).most();
+  const Milliampere limit = to_milliampere(ampere);
+  if (limit < LEAST_CURRENT || limit > most) {
+    ESP_LOGW(TAG, "Limit %.1f A not taken: it must be 6 to %.0f A", ampere, to_ampere(most));
     return;
   }
   this->memory_.limits[circuit] = ampere;
-  this->law_.circuit(circuit).set_limit(ampere);
+  this->law_.circuit(circuit).set_limit(limit);
   this->save_();
 }
 
@@ -111,7 +112,7 @@ void LoadManager::loop() {
   const uint32_t now = millis();
   const bool sampled = this->take_samples_(now);
   bool changed = false;
-  for (uint8_t i = 0; i < this->charger_count_; i++)
+  for (uint8_t i = 0; i < LOCAL; i++)
     changed |= this->links_[i].take_changed();
   if (changed)
     this->save_();
@@ -122,7 +123,7 @@ void LoadManager::loop() {
 /// A meter's sensors are published one after the other: together they are one sample.
 bool LoadManager::take_samples_(uint32_t now) {
   bool sampled = false;
-  for (uint8_t i = 0; i < this->circuit_count_; i++) {
+  for (uint8_t i = 0; i < MAX_CIRCUITS; i++) {
     const PhaseMask updated = this->meters_[i].take_updated();
     if (updated == 0)
       continue;
@@ -143,13 +144,14 @@ uint32_t LoadManager::epoch_() const {
 
 /// What the chargers are and do.
 void LoadManager::look_(uint32_t now) {
-  for (uint8_t i = 0; i < this->charger_count_; i++) {
+  for (uint8_t i = 0; i < LOCAL; i++) {
     ChargerLink &link = this->links_[i];
     this->law_.set_mode(i, link.wish().mode);
-    this->law_.set_view(i, link.view());
+    const ChargerView view = link.view();
+    this->law_.set_view(i, view);
     if (link.is_own_known())
       this->law_.on_own(i, link.own(), now);
-    if (!this->law_.order(i).valid && link.view().online)
+    if (!this->law_.order(i).valid && view.online)
       this->law_.adopt(i, link.is_running(), link.offered());
   }
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_FOLLOWERS
@@ -163,7 +165,7 @@ void LoadManager::look_(uint32_t now) {
     const Phases own = follower.own();
     this->law_.on_own(i, own, now);
     if (!this->law_.order(i).valid) {
-      const float most = std::max({own[0], own[1], own[2]});
+      const Milliampere most = std::max({own[0], own[1], own[2]});
       this->law_.adopt(i, most > Law::DRAWS, most);
     }
   }
@@ -183,7 +185,7 @@ void LoadManager::step_(uint32_t now) {
   this->law_.quarter().set_limit(peak > this->memory_.capacity ? peak : this->memory_.capacity);
 #endif
   this->law_.step(now, this->epoch_());
-  for (uint8_t i = 0; i < this->charger_count_; i++) {
+  for (uint8_t i = 0; i < LOCAL; i++) {
     if (this->law_.order(i).valid)
       this->links_[i].apply(this->law_.order(i), now);
   }
@@ -200,7 +202,7 @@ const char *LoadManager::reason(uint8_t charger) {
 }
 
 void LoadManager::report_reasons_() {
-  for (uint8_t i = 0; i < this->charger_count_; i++) {
+  for (uint8_t i = 0; i < LOCAL; i++) {
     Why why = this->law_.order(i).why;
     why.seconds = 0;  // as they pass nothing else has happened
     if (why == this->reported_[i])
@@ -215,13 +217,17 @@ void LoadManager::report_reasons_() {
 
 void LoadManager::report_meters_() {
   uint8_t valid = 0;
-  for (uint8_t i = 0; i < this->circuit_count_; i++)
-    valid |= this->law_.circuit(i).is_valid() ? 1 << i : 0;
-  const uint8_t silent = this->valid_circuits_ & ~valid;
+  for (uint8_t i = 0; i < MAX_CIRCUITS; i++) {
+    const uint8_t bit = 1 << i;
+    if (this->law_.circuit(i).is_valid()) {
+      valid |= bit;
+    } else if ((this->valid_circuits_ & bit) != 0) {
+      ESP_LOGW(TAG, "Meter of %s is silent", this->names_[i]);
+    }
+  }
+  [[maybe_unused]] const uint8_t silent = this->valid_circuits_ & ~valid;
   [[maybe_unused]] const uint8_t heard = valid & ~this->valid_circuits_;
   this->valid_circuits_ = valid;
-  if (silent != 0)
-    ESP_LOGW(TAG, "A meter is silent");
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_TRIGGERS
   if (silent != 0)
     this->silent_callback_.call();

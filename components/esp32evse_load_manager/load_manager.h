@@ -19,11 +19,13 @@ namespace esphome::esp32evse_load_manager {
 
 class LoadManager;
 
-/// An entity, the function that shows its value, and the charger or circuit that it belongs to. Generated, const.
+/// An entity, the function that shows its value, and the charger or circuit and its phase that it belongs to.
+/// Generated, const.
 struct Binding {
   void *entity;
   void (*publish)(const Binding &binding, LoadManager &manager);
   uint8_t index;
+  uint8_t phase;
 };
 
 /// The ESPHome shell of the law: meters and chargers in, orders and entities out.
@@ -40,9 +42,9 @@ class LoadManager final : public Component {
     this->bindings_ = bindings;
     this->binding_count_ = count;
   }
-  void add_circuit(const char *name, const CircuitConfig &config);
-  void add_charger(esp32evse::Esp32Evse *hub, const Rows &rows, const ChargerConfig &config, uint8_t l1, uint8_t l2,
-                   uint8_t l3, uint32_t lease_s, Mode mode);
+  void set_circuit(uint8_t circuit, const char *name, const CircuitConfig &config);
+  void set_charger(uint8_t charger, esp32evse::Esp32Evse *hub, const Rows &rows, const ChargerConfig &config,
+                   uint8_t l1, uint8_t l2, uint8_t l3, uint32_t lease_s, Mode mode);
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_FOLLOWERS
   /// After the chargers of this node. Returns it, for its sensors.
   FollowerLink *add_follower(const ChargerConfig &config, uint32_t timeout_ms, Mode mode);
@@ -95,7 +97,7 @@ class LoadManager final : public Component {
 
  protected:
   static constexpr uint32_t STEP_MS = 1000;
-  static constexpr uint8_t LOCAL = MAX_CHARGERS - MAX_FOLLOWERS;
+  static constexpr uint8_t LOCAL = MAX_CHARGERS - MAX_FOLLOWERS;  // chargers of this node
 
   /// Kept over restarts of the node.
   struct Memory {
@@ -135,8 +137,6 @@ class LoadManager final : public Component {
   Why reported_[LOCAL];
   char reason_[MAX_REASON];
   uint8_t binding_count_{0};
-  uint8_t circuit_count_{0};
-  uint8_t charger_count_{0};  // of this node
   bool share_came_{false};
   uint8_t valid_circuits_{0};
 

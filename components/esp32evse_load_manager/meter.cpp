@@ -23,10 +23,10 @@ PhaseMask Meter::take_updated() {
 }
 
 Phases Meter::read() const {
-  Phases phases;
+  float ampere[PHASES]{};
   for (uint8_t i = 0; i < this->count_; i++)
-    phases[this->sources_[i].phase] += this->sources_[i].sensor->state * this->sources_[i].factor;
-  return phases;
+    ampere[this->sources_[i].phase] += this->sources_[i].sensor->state * this->sources_[i].factor;
+  return {{to_milliampere(ampere[0]), to_milliampere(ampere[1]), to_milliampere(ampere[2])}};
 }
 
 }  // namespace esphome::esp32evse_load_manager

@@ -7,7 +7,7 @@
 
 namespace esphome::esp32evse_load_manager {
 
-/// The sensors of a circuit's meter, gathered to samples in A.
+/// The sensors of a circuit's meter, gathered to samples.
 class Meter {
  public:
   /// `factor`: A for one of the sensor's units. Sensors are added once, at setup.

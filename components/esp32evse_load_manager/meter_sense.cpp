@@ -1,41 +1,64 @@
 #include "meter_sense.h"
 
-#include <cmath>
+#include <algorithm>
+#include <cstdlib>
 
 namespace esphome::esp32evse_load_manager {
 
-void MeterSense::add(const Phases &mains, const Phases &own_low, const Phases &own_high, float seconds) {
+void MeterSense::add(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t passed) {
   PhaseMask drawing = 0;
   bool rests = true;
+  this->frozen_ = false;
   for (uint8_t phase = 0; phase < PHASES; phase++) {
     drawing |= own_low[phase] >= DRAWS ? 1 << phase : 0;
     rests &= own_high[phase] < RESTS;
-    this->sees_ |= std::fabs(mains[phase]) >= SEES;
+    this->sees_ |= std::abs(mains[phase]) >= SEES;
+    this->phases_[phase].look_for_change(mains[phase], own_low[phase], own_high[phase], passed);
+    this->frozen_ |= this->phases_[phase].frozen_ms >= FROZEN_MS;
   }
-  this->rested_s_ += seconds;
-  this->strike_s_ += seconds;
-  this->blind_s_ += drawing != 0 ? seconds : 0;
+  this->rested_ms_ = std::min(this->rested_ms_ + passed, START_MS);
+  this->strike_ms_ = std::min(this->strike_ms_ + passed, TRY_MS);
+  this->blind_ms_ = std::min(this->blind_ms_ + (drawing != 0 ? passed : 0), BLIND_MS);
   if (rests) {
-    this->resting_ = mains;
-    this->rested_s_ = 0;
+    for (uint8_t phase = 0; phase < PHASES; phase++)
+      this->phases_[phase].resting = mains[phase];
+    this->rested_ms_ = 0;
     this->starting_ = true;
   } else if (drawing != 0 && this->starting_) {
     this->judge_start_(mains, own_low, drawing);
   }
 }
 
+void MeterSense::Phase::look_for_change(Milliampere mains, Milliampere own_low, Milliampere own_high, uint32_t passed) {
+  if (mains != this->changed || std::abs(mains) < SEES) {
+    this->changed = mains;
+    this->then_low = own_low;
+    this->then_high = own_high;
+    this->same_ms = 0;
+  }
+  if (this->same_ms < SETTLE_MS) {
+    this->same_ms += static_cast<uint16_t>(passed);
+    this->then_low = std::min(this->then_low, own_low);
+    this->then_high = std::max(this->then_high, own_high);
+  }
+  const bool moved = own_low >= this->then_high + DRAWS || own_high <= this->then_low - DRAWS;
+  this->frozen_ms = moved ? static_cast<uint16_t>(std::min(this->frozen_ms + passed, FROZEN_MS)) : 0;
+}
+
 void MeterSense::judge_start_(const Phases &mains, const Phases &own, PhaseMask drawing) {
   this->starting_ = false;
-  if (this->rested_s_ > START_S)
+  if (this->rested_ms_ >= START_MS)
     return;
-  for (uint8_t phase = 0; phase < PHASES; phase++) {
-    if (has_phase(drawing, phase) && mains[phase] - this->resting_[phase] > -0.5f * own[phase]) {
-      this->strikes_ = 0;
-      return;
-    }
+  this->strikes_ = 0;
+  for (uint8_t i = 0; i < PHASES; i++) {
+    Phase &phase = this->phases_[i];
+    if (!has_phase(drawing, i))
+      continue;
+    phase.strikes = mains[i] - phase.resting <= -own[i] * 3 / 4 ? std::min<uint8_t>(phase.strikes + 1, TRIES) : 0;
+    if (phase.strikes > 0)
+      this->strike_ms_ = 0;
+    this->strikes_ = std::max(this->strikes_, phase.strikes);
   }
-  this->strikes_++;
-  this->strike_s_ = 0;
 }
 
 }  // namespace esphome::esp32evse_load_manager

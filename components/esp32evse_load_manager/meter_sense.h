@@ -5,34 +5,49 @@
 namespace esphome::esp32evse_load_manager {
 
 /// Finds a meter that cannot be right, by what the chargers draw: one that does not see them (a unit that is not what
-/// the sensor says, another house), and one that counts backwards.
+/// the sensor says, another house), one that counts a phase backwards, and one that says the same for ever.
 class MeterSense {
  public:
-  static constexpr float DRAWS = 5.0f;     ///< A: a phase with so much is seen by every meter
-  static constexpr float RESTS = 0.5f;     ///< A
-  static constexpr float SEES = 0.25f;     ///< A: 57 kW, if kW were taken for W
-  static constexpr float BLIND_S = 30.0f;  ///< that a charger draws, while the meter has never shown so much
-  static constexpr float START_S = 60.0f;  ///< a start that takes longer proves nothing
-  static constexpr float TRY_S = 300.0f;   ///< until a meter that counted backwards is tried again
-  static constexpr uint8_t TRIES = 3;      ///< one start may be a coincidence, so many in a row are not
+  static constexpr Milliampere DRAWS = 5_A;  ///< a phase with so much is seen by every meter
+  static constexpr Milliampere RESTS = 0.5_A;
+  static constexpr Milliampere SEES = 0.25_A;   ///< 57 kW, if kW were taken for W; a battery may hold the grid at less
+  static constexpr uint32_t BLIND_MS = 30000;   ///< that a charger draws, while the meter has never shown so much
+  static constexpr uint32_t START_MS = 60000;   ///< a start that takes longer proves nothing
+  static constexpr uint32_t TRY_MS = 300000;    ///< until a meter that counted backwards is tried again
+  static constexpr uint32_t FROZEN_MS = 30000;  ///< that a phase stands still after the chargers have changed by DRAWS
+  static constexpr uint32_t SETTLE_MS = 15000;  ///< in which what it says and what they draw may not be of one time
+  static constexpr uint8_t TRIES = 3;           ///< one start may be a coincidence, so many in a row are not
 
-  /// A sample, the least and the most that the chargers drew at its time, and s since the last one.
-  void add(const Phases &mains, const Phases &own_low, const Phases &own_high, float seconds);
+  /// A sample, the least and the most that the chargers drew at its time, and ms since the last one.
+  void add(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t passed);
 
-  bool is_blind() const { return !this->sees_ && this->blind_s_ >= BLIND_S; }
-  bool is_backwards() const { return this->strikes_ >= TRIES || (this->strikes_ > 0 && this->strike_s_ < TRY_S); }
-  bool is_wrong() const { return this->is_blind() || this->is_backwards(); }
+  bool is_blind() const { return !this->sees_ && this->blind_ms_ >= BLIND_MS; }
+  bool is_backwards() const { return this->strikes_ >= TRIES || (this->strikes_ > 0 && this->strike_ms_ < TRY_MS); }
+  bool is_frozen() const { return this->frozen_; }
+  bool is_wrong() const { return this->is_blind() || this->is_backwards() || this->is_frozen(); }
 
  protected:
+  struct Phase {
+    Milliampere resting{0};                 // the sample before a start
+    Milliampere changed{0};                 // the newest sample that was another than the one before
+    Milliampere then_low{0}, then_high{0};  // what the chargers drew then
+    uint16_t same_ms{0};                    // since then
+    uint16_t frozen_ms{0};                  // that it has not changed since they have
+    uint8_t strikes{0};                     // starts in a row that were seen backwards
+
+    void look_for_change(Milliampere mains, Milliampere own_low, Milliampere own_high, uint32_t passed);
+  };
+
   void judge_start_(const Phases &mains, const Phases &own, PhaseMask drawing);
 
-  Phases resting_;      // the sample before a start
-  float blind_s_{0};    // that something was drawn and not seen
-  float rested_s_{0};   // since then
-  float strike_s_{0};   // since a start was seen backwards
-  uint8_t strikes_{0};  // such starts in a row
+  Phase phases_[PHASES];
+  uint32_t blind_ms_{0};   // that something was drawn and not seen
+  uint32_t rested_ms_{0};  // since then
+  uint32_t strike_ms_{0};  // since a start was seen backwards
+  uint8_t strikes_{0};     // the most of any phase
   bool starting_{false};
-  bool sees_{false};  // it once has
+  bool frozen_{false};  // some phase is
+  bool sees_{false};    // it once has
 };
 
 }  // namespace esphome::esp32evse_load_manager

@@ -4,7 +4,7 @@
 
 namespace esphome::esp32evse_load_manager {
 
-static uint16_t to_raw(float ampere) { return static_cast<uint16_t>(std::clamp(ampere, 0.0f, 600.0f) * 100.0f + 0.5f); }
+static uint16_t to_raw(Milliampere current) { return static_cast<uint16_t>(current / 10); }
 
 void OwnCurrent::open_(Second &second) const {
   for (uint8_t phase = 0; phase < PHASES; phase++)
@@ -20,17 +20,19 @@ void OwnCurrent::advance(uint32_t now) {
   }
 }
 
-void OwnCurrent::add(const Phases &ampere, uint32_t now) {
+void OwnCurrent::add(const Phases &drawn, uint32_t now) {
+  if (this->known_)
+    this->advance(now);
+  for (uint8_t phase = 0; phase < PHASES; phase++)
+    this->latest_[phase] = std::clamp(drawn[phase], 0_A, MOST);
   if (!this->known_) {  // what came before is not known: it was the same
     this->known_ = true;
-    this->latest_ = ampere;
     this->started_ = now - SECONDS * 1000;
+    this->advance(now);
   }
-  this->advance(now);
-  this->latest_ = ampere;
   Second &second = this->seconds_[this->newest_];
   for (uint8_t phase = 0; phase < PHASES; phase++) {
-    const uint16_t raw = to_raw(ampere[phase]);
+    const uint16_t raw = to_raw(this->latest_[phase]);
     second.low[phase] = std::min(second.low[phase], raw);
     second.high[phase] = std::max(second.high[phase], raw);
   }
@@ -45,20 +47,20 @@ OwnCurrent::Range OwnCurrent::range(uint8_t phase, uint32_t youngest, uint32_t o
     low = std::min(low, second.low[phase]);
     high = std::max(high, second.high[phase]);
   }
-  return {low * 0.01f, high * 0.01f};
+  return {low * 10, high * 10};
 }
 
-float OwnCurrent::peak() const {
-  float peak = 0;
+Milliampere OwnCurrent::peak() const {
+  Milliampere peak = 0;
   for (uint8_t phase = 0; phase < PHASES; phase++)
     peak = std::max(peak, this->range(phase, 0, SECONDS * 1000).high);
   return peak;
 }
 
-PhaseMask OwnCurrent::carrying(float ampere) const {
+PhaseMask OwnCurrent::carrying(Milliampere current) const {
   PhaseMask mask = 0;
   for (uint8_t phase = 0; phase < PHASES; phase++)
-    mask |= this->range(phase, 0, SECONDS * 1000).high > ampere ? 1 << phase : 0;
+    mask |= this->range(phase, 0, SECONDS * 1000).high > current ? 1 << phase : 0;
   return mask;
 }
 

@@ -8,20 +8,21 @@ namespace esphome::esp32evse_load_manager {
 class OwnCurrent {
  public:
   static constexpr uint8_t SECONDS = 16;
+  static constexpr Milliampere MOST = 600_A;  ///< that is kept of what a charger says
 
   struct Range {
-    float low, high;
+    Milliampere low, high;
   };
 
-  void add(const Phases &ampere, uint32_t now);
+  void add(const Phases &drawn, uint32_t now);
   /// The latest stays true while no other comes.
   void advance(uint32_t now);
   /// Least and greatest value between `youngest` and `oldest` ms ago.
   Range range(uint8_t phase, uint32_t youngest, uint32_t oldest) const;
   /// Greatest value of the last 16 s on the phase that carries most.
-  float peak() const;
+  Milliampere peak() const;
   /// Phases that carried more than this within the last 16 s.
-  PhaseMask carrying(float ampere) const;
+  PhaseMask carrying(Milliampere current) const;
   bool is_known() const { return this->known_; }
   const Phases &latest() const { return this->latest_; }
 

@@ -1,14 +1,12 @@
 #include "reason.h"
 
-#include "parts.h"
-
 namespace esphome::esp32evse_load_manager {
 
 // In the order of Reason, each ended by a NUL; empty where a part is not configured. @ stands for the circuit and its
-// phase, # for the time.
+// phase, % for the circuit where there are several, # for the time.
 static constexpr char WORDS[] =
     "\0"
-    "Waiting for the meter\0"
+    "Waiting for the meter%\0"
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_LEADER
     "Waiting for the leader"
 #endif
@@ -20,9 +18,10 @@ static constexpr char WORDS[] =
     "Your time limit\0"
     "No vehicle\0"
     "Watching the meter\0"
-    "Meter silent\0"
-    "Meter does not see the car: check its unit\0"
-    "Meter counts backwards: check its sign\0"
+    "Meter% silent\0"
+    "Meter% does not see the car: check its unit\0"
+    "Meter% counts backwards: check its sign\0"
+    "Meter% stands still\0"
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_LEADER
     "Leader silent\0"
     "Share of the leader\0"
@@ -30,6 +29,7 @@ static constexpr char WORDS[] =
     "\0\0"
 #endif
     "@\0"
+    "@ is kept for a silent charger\0"
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_UNBALANCE
     "Unbalanced phases"
 #endif
@@ -123,6 +123,11 @@ void describe(const Why &why, const char *circuit, char *text, size_t size) {
         writer.put(circuit);
         writer.put(" L");
         writer.put(static_cast<char>('1' + why.phase));
+      } else if (*words == '%') {
+        if (MAX_CIRCUITS > 1) {
+          writer.put(" of ");
+          writer.put(circuit);
+        }
       } else {
         writer.put(*words);
       }

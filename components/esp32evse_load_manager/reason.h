@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "parts.h"
+
 namespace esphome::esp32evse_load_manager {
 
 /// Why a charger has the current that it has. The words are in reason.cpp, in this order.
@@ -20,9 +22,11 @@ enum class Reason : uint8_t {
   METER_SILENT,
   METER_BLIND,      ///< it does not see what the car takes
   METER_BACKWARDS,  ///< it counts what the car takes as if it came from the house
+  METER_FROZEN,     ///< it says the same whatever the car takes
   LEADER_SILENT,
   LEADERS_SHARE,
-  CIRCUIT_LIMIT,  ///< with the circuit and the phase
+  CIRCUIT_LIMIT,    ///< with the circuit and the phase
+  KEPT_FOR_SILENT,  ///< the same, and something of it is kept for a charger that is not heard
   UNBALANCE,
   DIMMED,
   CAPACITY,
@@ -48,7 +52,7 @@ struct Why {
   static constexpr uint16_t NOT_IN_SIGHT = UINT16_MAX;
 
   Reason reason{Reason::STARTING};
-  uint8_t circuit{0};
+  uint8_t circuit{0};  ///< that limits, or whose meter it is
   uint8_t phase{0};
   uint16_t seconds{0};  ///< until that happens
   Next next{Next::NOTHING};
@@ -57,9 +61,9 @@ struct Why {
 };
 
 /// Room for the longest text with its NUL.
-constexpr size_t MAX_REASON = 72;
+constexpr size_t MAX_REASON = MAX_CIRCUITS > 1 ? 96 : 72;
 
-/// Writes the reason in words. `circuit` is the name of the circuit that limits.
+/// Writes the reason in words. `circuit` is the name of its circuit.
 void describe(const Why &why, const char *circuit, char *text, size_t size);
 
 }  // namespace esphome::esp32evse_load_manager

@@ -7,7 +7,7 @@
 
 namespace esphome::esp32evse_load_manager {
 
-/// Everything that several chargers share is a pool of A: a circuit's phase, or the sum of the phases where power
+/// Everything that several chargers share is a pool of current: a circuit's phase, or the sum of the phases where power
 /// counts.
 using PoolMask = uint32_t;
 
@@ -26,25 +26,25 @@ constexpr bool counts_power(uint8_t pool) { return pool >= DIMMING_POOL; }
 
 /// What one charger asks for.
 struct Demand {
-  PoolMask pools{0};    ///< that it draws from
-  PoolMask lenders{0};  ///< of these, those that give it the minimum even if they do not have it
-  PhaseMask phases{0};  ///< that it uses
-  float minimum{0};     ///< A; less is nothing
-  float most{0};        ///< A
-  uint32_t rank{0};     ///< the smallest is served first
+  PoolMask pools{0};       ///< that it draws from
+  PoolMask lenders{0};     ///< of these, those that give it the minimum even if they do not have it
+  PhaseMask phases{0};     ///< that it uses
+  Milliampere minimum{0};  ///< less is nothing
+  Milliampere most{0};
+  uint32_t rank{0};  ///< the smallest is served first
   bool wants{false};
 
-  float weight(uint8_t pool) const { return counts_power(pool) ? count_phases(this->phases) : 1.0f; }
+  int32_t weight(uint8_t pool) const { return counts_power(pool) ? count_phases(this->phases) : 1; }
 };
 
 /// What it gets: 0, or at least its minimum.
 struct Share {
-  float ampere{0};
+  Milliampere current{0};
   uint8_t bound_by{NO_POOL};  ///< the pool that gives no more; NO_POOL: it gets all that it asked for
   bool crowded_out{false};    ///< nothing, because others took what would have been enough
 };
 
 /// The minimum to each by rank, as long as it fits; then the rest in equal parts, up to what each asks for.
-void share(const Demand *demands, Share *shares, uint8_t count, float *rooms);
+void share(const Demand *demands, Share *shares, uint8_t count, Milliampere *rooms);
 
 }  // namespace esphome::esp32evse_load_manager

@@ -5,7 +5,7 @@
 namespace esphome::esp32evse_load_manager {
 
 struct SurplusConfig {
-  float start_energy;    ///< Wh above the minimum that must have been left over before a start
+  float start_energy;    ///< Wh above the minimum that must have been left over for each phase before a start
   float stop_energy;     ///< Wh below the minimum that are borrowed at least before a stop
   float grid_allowance;  ///< W from the grid that count as sun
 };
@@ -15,12 +15,12 @@ struct SurplusConfig {
 class SurplusAccount {
  public:
   static constexpr float MEMORY_S = 1200.0f;  ///< of the sun
-  static constexpr float ENOUGH = 0.9f;       ///< x the minimum that the sun must have brought
+  static constexpr float ENOUGH = 0.95f;      ///< x the minimum that the sun must have brought
 
   void configure(const SurplusConfig &config) { this->config_ = config; }
   const SurplusConfig &config() const { return this->config_; }
 
-  /// `to_spare` W: the surplus without what the chargers need at least.
+  /// `to_spare` W: the surplus without what the chargers need at least, for each phase of the one that waits.
   void save(float to_spare, float seconds);
   /// W: the surplus, and what the running chargers need of it at least, 0 while none runs for it.
   void borrow(float surplus, float needed, float seconds);

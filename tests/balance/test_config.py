@@ -220,4 +220,4 @@ def test_every_row_has_its_function():
     for entity in catalog.ENTITIES:
         if entity.platform == "button":
             continue  # shows nothing
-        assert f"publish_{entity.platform}_{entity.key}(" in header
+        assert f"{entity.function}(" in header

@@ -82,6 +82,19 @@ def test_a_meter_that_counts_backwards_is_found_when_the_car_starts(program, cha
         assert house.node.value("binary_sensor.Meter valid") is False
 
 
+def test_a_phase_that_stands_still_while_the_car_changes_is_found(charging):
+    """The other two live on; it is believed again as soon as it moves."""
+    charging.node.command("number.Charging current", 8.0)
+    for _ in range(60):
+        for phase in (1, 2):
+            charging.node.command(f"number.Meter L{phase}", round((2 + charging.current()) * VOLTAGE))
+        charging.node.command("number.Meter L3", 18 * VOLTAGE)
+        charging.node.run(1.0)
+    assert not charging.enabled()
+    assert charging.reason == "Meter stands still"
+    charging.live_until(charging.enabled, 300)
+
+
 def test_the_triggers_tell(charging):
     charging.silent = True
     charging.live(18)

@@ -1,6 +1,5 @@
 // The load manager's law, on arbitrary samples, currents, cars, wishes and times: it may never order what is forbidden.
 
-#include <cmath>
 #include <cstring>
 
 #include "esp32evse_load_manager/law.h"
@@ -22,29 +21,29 @@ float anything(Script &script) {
   return value;
 }
 
-/// Mostly what a house draws, in A.
-float ampere(Script &script) {
+/// Mostly what a house draws.
+Milliampere current(Script &script) {
   const uint8_t byte = script.byte();
-  return byte == 0xFF ? anything(script) : (byte - 40) * 0.5f;
+  return byte == 0xFF ? to_milliampere(anything(script)) : (byte - 40) * 0.5_A;
 }
 
 class Trial {
  public:
   explicit Trial(Script &script) : script_(script) {
     Settings settings;
-    settings.dimming = script.flag() ? 4200.0f : 0.0f;
-    settings.unbalance = script.flag() ? 20.0f : 0.0f;
+    settings.dimming = script.flag() ? 4200 : 0;
+    settings.unbalance = script.flag() ? 20_A : 0_A;
     this->law_.configure(settings);
-    this->limit_ = 10.0f + script.below(60);
+    this->limit_ = 10_A + script.below(60) * 1_A;
     this->law_.add_circuit(
-        {this->limit_, 0.5f, script.flag() ? 6.0f : 0.0f, 15000, 1000, ALL_PHASES, CircuitConfig::NO_PARENT},
+        {this->limit_, 0.5_A, script.flag() ? 6_A : 0_A, 15000, 1000, ALL_PHASES, CircuitConfig::NO_PARENT},
         this->now_);
-    this->law_.add_circuit({16.0f, 0.0f, 0.0f, 0, 0, ALL_PHASES, 0}, this->now_);
+    this->law_.add_circuit({16_A, 0_A, 0_A, 0, 0, ALL_PHASES, 0}, this->now_);
     this->count_ = 1 + script.below(MAX_CHARGERS);
     for (uint8_t i = 0; i < this->count_; i++) {
       const PhaseMask phases = script.flag() ? ALL_PHASES : PhaseMask{1};
-      const float worst_case = i > 0 && script.flag() ? 6.0f : -1.0f;
-      this->law_.add_charger({6.0f, phases, script.below(2), 1, worst_case});
+      const Milliampere worst_case = i > 0 && script.flag() ? 6_A : -1_A;
+      this->law_.add_charger({6_A, phases, script.below(2), 1, worst_case});
     }
     this->law_.quarter().set_limit(script.flag() ? 5000.0f : 0.0f);
   }
@@ -63,8 +62,8 @@ class Trial {
         break;
       case 1: {
         Phases own;
-        for (float &value : own.value)
-          value = this->script_.byte() * 0.1f;
+        for (Milliampere &value : own.value)
+          value = this->script_.byte() * 0.1_A;
         this->law_.on_own(charger, own, this->now_);
         break;
       }
@@ -84,8 +83,8 @@ class Trial {
 
   void sample() {
     Phases mains;
-    for (float &value : mains.value)
-      value = ampere(this->script_);
+    for (Milliampere &value : mains.value)
+      value = current(this->script_);
     this->law_.on_sample(0, mains, this->now_, this->script_.flag() ? ALL_PHASES : this->script_.below(8));
     this->sampled_ = true;
   }
@@ -95,8 +94,8 @@ class Trial {
     view.online = !this->script_.flag() || this->script_.flag();
     view.vehicle = this->script_.flag();
     view.enabled = !this->script_.flag() || this->script_.flag();
-    view.wish = 6.0f + this->script_.below(58);
-    view.maximum = 6.0f + this->script_.below(58);
+    view.wish = 6_A + this->script_.below(58) * 1_A;
+    view.maximum = 6_A + this->script_.below(58) * 1_A;
     this->law_.set_view(charger, view);
   }
 
@@ -118,18 +117,18 @@ class Trial {
     require(order.why.reason != Reason::NONE && text[0] != '\0', "no reason");
     if (!order.valid || !view.online)
       return;
-    require(std::isfinite(order.ampere) && order.ampere >= 6.0f, "below the minimum");
-    require(order.ampere <= std::max(6.0f, std::min(view.wish, view.maximum)) + 0.01f, "above wish or maximum");
+    require(order.current >= 6_A, "below the minimum");
+    require(order.current <= std::max(6_A, std::min(view.wish, view.maximum)), "above wish or maximum");
     require(!order.run || (view.enabled && mode != Mode::OFF), "runs against a person's word");
-    const bool rose = order.run && before.run && before.valid && order.ampere > before.ampere + 0.01f;
+    const bool rose = order.run && before.run && before.valid && order.current > before.current;
     require(!rose || this->sampled_, "rises without a sample");
-    require(!rose || order.ampere <= before.ampere + Law::ABOVE_DRAW + 0.01f, "rises too fast");
+    require(!rose || order.current <= before.current + Law::ABOVE_DRAW, "rises too fast");
   }
 
   Script &script_;
   Law law_;
   ChargerView views_[MAX_CHARGERS];
-  float limit_{0};
+  Milliampere limit_{0};
   uint32_t now_{4294000000u};  // soon wraps around
   uint8_t count_{0};
   bool sampled_{false};

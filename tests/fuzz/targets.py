@@ -32,6 +32,8 @@ SOURCES = {
     "law": (
         *(
             "law.cpp",
+            "law_demand.cpp",
+            "law_why.cpp",
             "sharing.cpp",
             "circuit.cpp",
             "meter_sense.cpp",

@@ -23,9 +23,11 @@ REASONS = [
     "METER_SILENT",
     "METER_BLIND",
     "METER_BACKWARDS",
+    "METER_FROZEN",
     "LEADER_SILENT",
     "LEADERS_SHARE",
     "CIRCUIT_LIMIT",
+    "KEPT_FOR_SILENT",
     "UNBALANCE",
     "DIMMED",
     "CAPACITY",
@@ -73,7 +75,7 @@ class Order:
 class Law:
     """Times in s."""
 
-    def __init__(self, min_off=120, dimming=0.0, unbalance=0.0, start=40.0, stop=240.0, grid=0.0, boot=0.0) -> None:
+    def __init__(self, min_off=120, dimming=0.0, unbalance=0.0, start=30.0, stop=240.0, grid=0.0, boot=0.0) -> None:
         self._c = loop.library()
         self._c.law_new.restype = ctypes.c_void_p
         self._c.law_house.restype = ctypes.c_float
@@ -141,7 +143,7 @@ class Law:
     def order(self, charger=0) -> Order:
         flat = _Order()
         self._call("order", charger, ctypes.byref(flat))
-        text = ctypes.create_string_buffer(64)
+        text = ctypes.create_string_buffer(96)
         self._c.law_describe(flat.reason, flat.phase, flat.seconds, flat.next, b"Main fuse", text)
         return Order(
             bool(flat.valid), bool(flat.run), flat.ampere, REASONS[flat.reason], flat.circuit, flat.phase, flat.seconds,

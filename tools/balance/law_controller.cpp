@@ -17,8 +17,8 @@ class LawController final : public Controller {
     Settings settings;
     this->law_.configure(settings);
     CircuitConfig circuit{};
-    circuit.limit = static_cast<float>(installation.limit);
-    circuit.margin = 0.5f;
+    circuit.limit = to_current(installation.limit);
+    circuit.margin = 0.5_A;
     circuit.timeout_ms = 15000 + static_cast<uint32_t>(installation.meter_delay * 1000);
     circuit.delay_ms = static_cast<uint32_t>(installation.meter_delay * 1000);
     circuit.phases = ALL_PHASES;
@@ -27,7 +27,7 @@ class LawController final : public Controller {
     this->law_.quarter().set_limit(static_cast<float>(installation.capacity));
     for (int i = 0; i < installation.chargers; i++) {
       this->law_.add_charger(
-          {static_cast<float>(installation.min_current), static_cast<PhaseMask>(installation.phases[i]), 0, 1});
+          {to_current(installation.min_current), static_cast<PhaseMask>(installation.phases[i]), 0, 1});
       this->law_.set_mode(i, static_cast<Mode>(installation.mode));
     }
   }
@@ -40,7 +40,7 @@ class LawController final : public Controller {
       ChargerView view;
       view.online = true;
       view.vehicle = connected[i];
-      view.maximum = static_cast<float>(this->installation_.most);
+      view.maximum = to_current(this->installation_.most);
       this->law_.set_view(i, view);
       this->law_.on_own(i, to_phases(own[i]), now * 1000u);
     }
@@ -48,17 +48,18 @@ class LawController final : public Controller {
     for (size_t i = 0; i < own.size(); i++) {
       const Order &order = this->law_.order(i);
       if (order.valid)
-        offers[i] = {order.run, std::floor(order.ampere * 10.0) / 10.0};
+        offers[i] = {order.run, order.current / 100 / 10.0};
     }
   }
 
  protected:
   static constexpr uint32_t EPOCH = 1'800'000'000;  // a full quarter of an hour
 
+  static Milliampere to_current(double ampere) { return to_milliampere(static_cast<float>(ampere)); }
   static Phases to_phases(const Currents &currents) {
     Phases phases;
     for (int phase = 0; phase < balance::PHASES; phase++)
-      phases[phase] = static_cast<float>(currents[phase]);
+      phases[phase] = to_current(currents[phase]);
     return phases;
   }
 

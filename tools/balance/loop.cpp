@@ -16,6 +16,8 @@ constexpr double VOLTAGE = 230;
 /// Part of the way to a breaker's trip that one second at `ratio` x In takes: see breaker.h of the component.
 double heat(double ratio) { return ratio <= 1 ? 0 : std::pow(ratio / 1.13, 10.06) / 3600; }
 
+constexpr double COOLING_S = 3600;  // a breaker cools within minutes; slower here, to be safe
+
 std::unique_ptr<Controller> make(int kind, const Installation &installation) {
   using Maker = std::unique_ptr<Controller> (*)(const Installation &);
   static constexpr Maker MAKERS[] = {make_law, make_nothing, make_integrator, make_subtraction, make_thermal};
@@ -32,7 +34,8 @@ struct Charging {
 /// Energies in Wh.
 struct Figures {
   double above, above_113;  // s of the worst phase
-  double heat;              // of the worst phase
+  double heat;              // of the worst phase, the hottest moment
+  double heat_sum;          // of the worst phase, if it never cooled
   double energy, grid_energy;
   double writes;
   int32_t openings;
@@ -51,7 +54,7 @@ extern "C" void balance_run(int32_t kind, const Installation *installation, cons
   std::vector<Currents> own(chargers);
   std::vector<bool> connected(chargers);
   std::deque<std::pair<int, Currents>> samples;
-  double heats[PHASES]{}, quarter = 0;
+  double warmth[PHASES]{}, heats[PHASES]{}, quarter = 0;
   *figures = {};
   for (int now = 0; now < seconds; now++) {
     Currents mains{}, charging{};
@@ -66,7 +69,10 @@ extern "C" void balance_run(int32_t kind, const Installation *installation, cons
     for (int phase = 0; phase < PHASES; phase++) {
       mains[phase] = house[now * PHASES + phase] + charging[phase];
       worst = std::max(worst, mains[phase] / installation->limit);
-      heats[phase] += heat(mains[phase] / installation->limit);
+      const double heated = heat(mains[phase] / installation->limit);
+      heats[phase] += heated;
+      warmth[phase] += heated - warmth[phase] / COOLING_S;
+      figures->heat = std::max(figures->heat, warmth[phase]);
       grid += mains[phase];
       drawn += charging[phase];
       mains_trace[now * PHASES + phase] = static_cast<float>(mains[phase]);
@@ -94,7 +100,7 @@ extern "C" void balance_run(int32_t kind, const Installation *installation, cons
       own_trace[now * chargers + i] = static_cast<float>(*std::max_element(own[i].begin(), own[i].end()));
     }
   }
-  figures->heat = *std::max_element(heats, heats + PHASES);
+  figures->heat_sum = *std::max_element(heats, heats + PHASES);
   for (const Car &car : cars)
     figures->openings += car.openings();
 }

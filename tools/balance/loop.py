@@ -16,7 +16,10 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 COMPONENTS = Path(os.environ.get("EVSE_COMPONENTS", ROOT / "components"))  # elsewhere for experiments
 LAW = COMPONENTS / "esp32evse_load_manager"
-LAW_SOURCES = ("law", "sharing", "circuit", "meter_sense", "own_current", "breaker", "surplus", "capacity", "reason")
+LAW_SOURCES = (
+    "law", "law_demand", "law_why", "sharing", "circuit", "meter_sense", "own_current", "breaker", "surplus",
+    "capacity", "reason",
+)  # fmt: skip
 CACHE = ROOT / ".cache" / "balance"
 KEPT_BUILDS = 4
 # What was broken on purpose may leave a variable unused.
@@ -59,7 +62,10 @@ class _Installation(ctypes.Structure):
 
 class _Figures(ctypes.Structure):
     _fields_ = [
-        *((name, ctypes.c_double) for name in ("above", "above_113", "heat", "energy", "grid_energy", "writes")),
+        *(
+            (name, ctypes.c_double)
+            for name in ("above", "above_113", "heat", "heat_sum", "energy", "grid_energy", "writes")
+        ),
         ("openings", ctypes.c_int32),
         ("quarters_above", ctypes.c_int32),
     ]
@@ -114,6 +120,7 @@ class Run:
     above: float
     above_113: float
     heat: float
+    heat_sum: float
     energy: float
     grid_energy: float
     writes: float

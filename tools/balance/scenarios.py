@@ -20,7 +20,8 @@ class Row:
 
     above: float
     above_113: float
-    heat: float
+    heat: float  # at its hottest moment
+    heat_sum: float  # if it never cooled
     energy: float  # % of the possible
     solar: float  # % of the possible, from the sun
     grid_share: float  # % of what was charged
@@ -151,7 +152,8 @@ def figures(scenario: Scenario, run: loop.Run, alone: loop.Run, possible: float)
     return Row(
         above=(run.above - alone.above) / length,
         above_113=(run.above_113 - alone.above_113) / length,
-        heat=(run.heat - alone.heat) / length,
+        heat=run.heat - alone.heat,
+        heat_sum=(run.heat_sum - alone.heat_sum) / length,
         energy=100 * run.energy / possible,
         solar=100 * (run.energy - run.grid_energy) / possible,
         grid_share=100 * run.grid_energy / max(run.energy, 1),

@@ -1,0 +1,172 @@
+#include "law.h"
+
+#include <algorithm>
+
+// Why a charger has what it has: the reasons, and what will happen next.
+
+namespace esphome::esp32evse_load_manager {
+
+/// What forbids a start, whatever others take: of several obstacles the one that lasts longest.
+Why Law::obstacle_(const Charger &charger, uint32_t now) const {
+  Why last = this->narrow_(charger, now);
+  const auto lasts = [&last](Reason reason, uint16_t seconds, Next next = Next::NOTHING) {
+    if (seconds > last.seconds)
+      last = {reason, 0, 0, seconds, next};
+  };
+  const uint32_t since = now - charger.switched;
+  const uint32_t pause = this->settings_.min_off_ms;
+  if (charger.starts > 0 && since < pause)
+    lasts(Reason::PAUSE_LASTS, (pause - since + 999) / 1000, Next::TRIES);
+  if (HAS_CAPACITY && this->quarter_.quarter() != 0 && charger.paused_in == this->quarter_.quarter())
+    lasts(Reason::CAPACITY, this->quarter_.seconds_left(), Next::TRIES);
+  if (!HAS_SURPLUS || charger.mode != Mode::SOLAR)
+    return last;
+  if (charger.starts >= SOLAR_STARTS && since < NIGHT_MS) {
+    lasts(Reason::ENOUGH_STARTS, Why::NOT_IN_SIGHT);
+  } else if (!this->account_.may_start()) {
+    const uint16_t seconds = this->account_.starts_in(this->to_spare_);
+    seconds < 600 ? lasts(Reason::STARTS_SOON, std::max<uint16_t>(seconds, 1))
+                  : lasts(Reason::WAITING_FOR_SUN, Why::NOT_IN_SIGHT);
+  }
+  return last;
+}
+
+/// The circuit's phase that has not had room for a start for long enough, of several the one that will last.
+Why Law::narrow_(const Charger &charger, uint32_t now) const {
+  const PoolMask pools = this->pools_of_(charger);
+  const Milliampere needed = charger.minimum() + SPARE;
+  Why narrowest{Reason::NONE};
+  Milliampere least = 0;
+  for (uint8_t pool = 0; pool < this->circuits() * PHASES; pool++) {
+    const Circuit &circuit = this->circuits_[pool / PHASES];
+    const uint8_t phase = pool % PHASES;
+    if ((pools & pool_bit(pool)) == 0)
+      continue;
+    const uint16_t seconds = circuit.seconds_to(phase, needed, 0, now);
+    const Milliampere room = circuit.room(phase);
+    if (seconds < narrowest.seconds || seconds == 0 || (seconds == narrowest.seconds && room >= least))
+      continue;
+    least = room;
+    narrowest = this->why_pool_(pool);
+    narrowest.seconds = seconds;
+    if (narrowest.reason != Reason::CIRCUIT_LIMIT)
+      continue;
+    narrowest.next = seconds == Why::NOT_IN_SIGHT ? Next::WAITS_FOR_ROOM : Next::STARTS;
+    if (seconds != Why::NOT_IN_SIGHT && circuit.has_gap(phase))
+      narrowest.reason = Reason::WATCHING;
+  }
+  return narrowest;
+}
+
+Why Law::why_pool_(uint8_t pool) const {
+  if (pool < CIRCUIT_POOLS) {
+    const auto circuit = static_cast<uint8_t>(pool / PHASES);
+    const Circuit &found = this->circuits_[circuit];
+    const Reason limit = found.is_led() ? Reason::LEADERS_SHARE : Reason::CIRCUIT_LIMIT;
+    return {found.is_valid() ? limit : found.fault(), circuit, static_cast<uint8_t>(pool % PHASES)};
+  }
+  if (HAS_DIMMING && pool == DIMMING_POOL)
+    return {Reason::DIMMED};
+  if (HAS_CAPACITY && pool == CAPACITY_POOL)
+    return {Reason::CAPACITY};
+  return {HAS_SURPLUS && pool == SURPLUS_POOL ? Reason::FOLLOWS_SUN : Reason::UNBALANCE};
+}
+
+bool Law::is_kept_for_silent_(uint8_t pool, uint32_t now) const {
+  for (uint8_t i = 0; HAS_SEVERAL && i < this->chargers(); i++) {
+    const Charger &charger = this->chargers_[i];
+    if (!charger.view.online && (this->pools_of_(charger) & pool_bit(pool)) != 0 && this->demand_(charger, now).wants)
+      return true;
+  }
+  return false;
+}
+
+/// Another one of its priority goes when it had its turn; those that come first stay.
+Why Law::why_crowded_out_(const Charger &charger, uint32_t now) const {
+  uint32_t left = TURN_MS;
+  for (uint8_t i = 0; i < this->chargers(); i++) {
+    const Charger &other = this->chargers_[i];
+    if (&other != &charger && other.order.run && other.config.priority >= charger.config.priority)
+      left = std::min(left, TURN_MS - std::min(now - other.switched, TURN_MS));
+  }
+  const bool known = left > 0 && left < TURN_MS;
+  return {Reason::OTHER_FIRST, 0, 0, static_cast<uint16_t>(known ? left / 1000 : 0),
+          known ? Next::TRIES : Next::WAITS_FOR_ROOM};
+}
+
+Why Law::why_nothing_(const Charger &charger, const Share &share, uint32_t now) const {
+  if (HAS_SEVERAL && share.crowded_out && !this->is_kept_for_silent_(share.bound_by, now))
+    return this->why_crowded_out_(charger, now);
+  if (HAS_SURPLUS && share.bound_by == SURPLUS_POOL)
+    return {Reason::WAITING_FOR_SUN};
+  Why why = this->why_pool_(share.bound_by);
+  if (HAS_SEVERAL && share.crowded_out && why.reason == Reason::CIRCUIT_LIMIT)
+    why.reason = Reason::KEPT_FOR_SILENT;
+  if (why.reason >= Reason::CIRCUIT_LIMIT && why.reason <= Reason::CAPACITY)
+    why.next = Next::WAITS_FOR_ROOM;
+  return why;
+}
+
+/// What is ordered from a circuit's phase now.
+Milliampere Law::ordered_(uint8_t pool) const {
+  Milliampere current = 0;
+  for (uint8_t i = 0; i < this->chargers(); i++) {
+    if (this->chargers_[i].order.run && (this->pools_of_(this->chargers_[i]) & pool_bit(pool)) != 0)
+      current += this->chargers_[i].order.current;
+  }
+  return current;
+}
+
+/// Why it gets no more of this pool, and what will happen: it rises, or the breaker gets warm.
+Why Law::why_limited_(uint8_t pool, uint32_t now) const {
+  Why why = this->why_pool_(pool);
+  if (why.reason != Reason::CIRCUIT_LIMIT)
+    return why;
+  const Circuit &circuit = this->circuits_[why.circuit];
+  const Milliampere ordered = this->ordered_(pool);
+  why.seconds = circuit.seconds_to(why.phase, ordered + 0.1_A, circuit.slack(), now);
+  if (why.seconds != 0 && why.seconds != Why::NOT_IN_SIGHT) {
+    why.next = Next::RISES;
+    if (circuit.has_gap(why.phase))
+      why.reason = Reason::WATCHING;
+  } else if (const uint16_t seconds = circuit.seconds_of_overload(why.phase, ordered); seconds < 600) {
+    why.next = Next::PAUSES;
+    why.seconds = seconds;
+  }
+  if (why.reason == Reason::CIRCUIT_LIMIT && this->is_kept_for_silent_(pool, now))
+    why.reason = Reason::KEPT_FOR_SILENT;
+  return why;
+}
+
+Why Law::why_running_(const Charger &charger, const Share &share, const Share &lasting, bool rising,
+                      uint32_t now) const {
+  if (charger.view.holds && now - charger.switched >= READY_MS)
+    return {charger.view.time_is_up ? Reason::YOUR_TIME_LIMIT : Reason::CHARGER_HOLDS};
+  if (HAS_SURPLUS && charger.mode == Mode::SOLAR && this->surplus_ < this->least_power_(charger)) {
+    const uint16_t seconds = this->account_.stops_in(this->surplus_);
+    return seconds == Why::NOT_IN_SIGHT ? Why{Reason::FOLLOWS_SUN} : Why{Reason::STOPS_SOON, 0, 0, seconds};
+  }
+  if (rising && lasting.current > charger.order.current)
+    return {Reason::RISING};
+  const bool at_its_bound = charger.order.current > share.current - SPARE;
+  const uint8_t bound_by = at_its_bound ? share.bound_by : lasting.bound_by;
+  if (bound_by != NO_POOL)
+    return this->why_limited_(bound_by, now);
+  const Milliampere bound = std::min(charger.view.wish, charger.view.maximum);
+  if (charger.order.current < bound)
+    return {charger.draws ? Reason::CAR_TAKES_LESS : Reason::CAR_TAKES_NOTHING};
+  if (charger.view.contested)
+    return {Reason::SET_ELSEWHERE};
+  return {charger.view.wish < charger.view.maximum ? Reason::YOUR_LIMIT : Reason::CHARGER_MAXIMUM};
+}
+
+bool Law::is_limiting() const {
+  for (uint8_t i = 0; i < this->chargers(); i++) {
+    const Why &why = this->chargers_[i].order.why;
+    if (why.reason >= Reason::WATCHING && why.reason <= Reason::PAUSE_LASTS)
+      return true;
+  }
+  return false;
+}
+
+}  // namespace esphome::esp32evse_load_manager
