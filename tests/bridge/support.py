@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from evse_host.bridge.charger import SharedCharger
 from evse_host.line.client import Evse
-from evse_host.simulator import PtyServer
+from evse_host.simulator import Charger, PtyServer
 
 T = TypeVar("T")
 
@@ -27,3 +27,21 @@ def wait_until(condition: Callable[[], T], what: str = "", timeout: float = WAIT
 def shared(server: PtyServer, name: str = "charger", timeout: float = 1.0) -> SharedCharger:
     """A charger to share, not started; ``timeout`` (s) until a silent one is given up."""
     return SharedCharger(lambda: Evse.open(server.path, timeout=timeout), name)
+
+
+def lower_the_maximum_unseen(server: PtyServer, ampere: int) -> None:
+    """Somebody lowers it this moment: whoever reads it is shown the old one until the charger has been written to."""
+
+    def lower(charger: Charger) -> None:
+        shown, write = charger.value("MAXCHCUR"), charger.device.write
+
+        def write_and_show(name: str, values: tuple) -> bool:
+            charger.override("MAXCHCUR")
+            charger.device.write = write
+            return write(name, values)
+
+        charger.set("MAXCHCUR", ampere)
+        charger.override("MAXCHCUR", *shown)
+        charger.device.write = write_and_show
+
+    server.call(lower)

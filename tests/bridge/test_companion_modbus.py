@@ -16,7 +16,7 @@ from tools.build import node as nodes
 from tools.run.host_node import Node
 
 from .companion_support import Cable, truth
-from .support import wait_until
+from .support import lower_the_maximum_unseen, wait_until
 
 CONFIG = nodes.ROOT / "tests/bridge/companion_modbus.yaml"
 PACKAGE = configs.EXAMPLES / "packages/modbus-server.yaml"
@@ -268,7 +268,8 @@ def test_a_current_above_a_maximum_that_nobody_here_knows(master, server):
     Nobody answers while the refused current is unknown."""
     assert master.write(106, 90) == 0
     master.wait_for(106, 90)
-    server.call(lambda charger: (charger.set("MAXCHCUR", 20), charger.journal.clear()))
+    server.call(lambda charger: charger.journal.clear())
+    lower_the_maximum_unseen(server, 20)
     assert master.write(106, 300) == 0
     server.wait_for(lambda charger: charger.journal.writes("CHCUR")[-1:] == ["AT+CHCUR=200"])
     master.wait_for(304, 20)

@@ -18,7 +18,7 @@ from tools.run.host_node import HostProcess, Node
 from . import companion_components
 from .companion_support import truth
 from .mqtt_support import Client, Mosquitto, needs_mosquitto
-from .support import wait_until
+from .support import lower_the_maximum_unseen, wait_until
 
 pytestmark = needs_mosquitto
 
@@ -64,16 +64,24 @@ def node(program, server, broker, client, tmp_path_factory):
         patch.setenv("EVSE_MQTT_PASSWORD", PASSWORD)
         with Node(program, server.path, tmp_path_factory.mktemp("node")) as running:
             client.wait(AVAILABILITY, lambda heard: heard.payload == "online")
-            wait_until(lambda: hears_commands(client, running), "the node's subscription")
+            wait_for_its_subscription(client, running)
             client.heard[:] = [heard for heard in client.heard if heard.topic != CURRENT]
             yield running
 
 
-def hears_commands(client, node: Node) -> bool:
+def wait_for_its_subscription(client, node: Node) -> None:
     """ESPHome subscribes a moment after it has connected; what is sent before is lost to every client of MQTT."""
-    client.publish(CURRENT, "is anybody there")
-    time.sleep(0.05)
-    return any("is anybody there" in line for line in node.process.log)
+    asked = 0
+
+    def hears_commands() -> bool:
+        nonlocal asked
+        client.publish(CURRENT, "is anybody there")
+        asked += 1
+        time.sleep(0.05)
+        return any("is anybody there" in line for line in node.process.log)
+
+    wait_until(hears_commands)
+    wait_until(lambda: len(client.on(CURRENT)) == asked, "none of the questions is on its way")
 
 
 @pytest.fixture
@@ -288,7 +296,7 @@ def test_rejected_currents(node, client, idle):
 
 def test_a_current_above_a_maximum_that_nobody_here_knows(node, client, charger):
     """It was lowered a moment ago. What flows may be more than it allows, so the maximum is what is set."""
-    charger.call(lambda charger: (charger.set("MAXCHCUR", 20), charger.journal.clear()))
+    lower_the_maximum_unseen(charger, 20)
     seen, begin = len(client.heard), time.monotonic()
     client.publish(CURRENT, "30")
     charger.wait_for(lambda charger: charger.journal.writes("CHCUR")[-1:] == ["AT+CHCUR=200"])

@@ -17,7 +17,7 @@ from evse_host.errors import PortError
 from evse_host.simulator import Car, Charger, PtyServer
 
 from .modbus_support import RawTcp, code, tcp_client, tcp_frame, words
-from .support import wait_until
+from .support import lower_the_maximum_unseen, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -180,9 +180,8 @@ def test_a_write_that_is_not_allowed_changes_nothing(server, client, address, se
 
 def test_a_refused_write_is_exception_4(server, charger, client, caplog):
     """The installation's maximum has just been lowered, and the snapshot does not know it yet."""
-    server.inject(lambda faults: faults.change_setting("MAXCHCUR", 10))
     server.inject(lambda faults: faults.change_setting("CHCUR", 80))
-    assert charger.snapshot.maximum_current == 32
+    lower_the_maximum_unseen(server, 10)
     assert code(client.write_register(106, 200, device_id=1)) == Code.DEVICE_FAILURE
     assert model(server, "CHCUR") == (80,)
     assert "register 106: CHCUR: the charger refuses 200" in caplog.text

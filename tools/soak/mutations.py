@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,7 +86,7 @@ def broken(component: str, mutation: Mutation | None) -> Iterator[Path]:
 
 
 def judge(component: str, mutation: Mutation | None, tests: str) -> str:
-    """`found`, or what is wrong."""
+    """`found by` and the first test that failed, or what is wrong."""
     try:
         with broken(component, mutation) as components:
             environment = {
@@ -99,7 +100,10 @@ def judge(component: str, mutation: Mutation | None, tests: str) -> str:
         return str(error)
     if result.returncode > 1 or any(error in result.stdout for error in ("BuildError", "CalledProcessError")):
         return f"does not compile, or no test ran:\n{result.stdout[-2000:]}{result.stderr[-2000:]}"
-    return FOUND if result.returncode else SURVIVES
+    if not result.returncode:
+        return SURVIVES
+    test = re.search(r"^(?:FAILED|ERROR) (\S+)", result.stdout, re.MULTILINE)
+    return f"{FOUND} by {test[1] if test else tests}"
 
 
 def judge_by_fuzzer(mutation: Mutation) -> str:
@@ -134,7 +138,7 @@ def main() -> int:
             if name == FUZZ and mutation.file in NOT_FUZZED:
                 continue
             answer = judge_by_fuzzer(mutation) if name == FUZZ else judge(component, mutation, tests)
-            problems += name != FUZZ and answer != FOUND
+            problems += name != FUZZ and not answer.startswith(FOUND)
             print(f"{mutation.what}: {answer}", flush=True)
     return 1 if problems else 0
 
