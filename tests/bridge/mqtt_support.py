@@ -100,14 +100,18 @@ class Client:
         if ca_file:
             self._client.tls_set_context(ssl.create_default_context(cafile=ca_file))
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
-        self._subscribed = False
+        self.is_subscribed = False
+        self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
         self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", broker.port)
 
     def _on_subscribe(self, *_: object) -> None:
-        self._subscribed = True
+        self.is_subscribed = True
+
+    def _on_disconnect(self, *_: object) -> None:
+        self.is_subscribed = False
 
     def _on_message(self, _client, _userdata, message) -> None:
         self.heard.append(
@@ -116,7 +120,7 @@ class Client:
 
     def __enter__(self) -> Client:
         self._client.loop_start()
-        wait_until(lambda: self._subscribed, "the test's client has subscribed")
+        wait_until(lambda: self.is_subscribed, "the test's client has subscribed")
         return self
 
     def __exit__(self, *_: object) -> None:
