@@ -562,6 +562,29 @@ def test_a_silent_charger_is_a_fault_and_its_transaction_goes_on(world):
     assert world.server.statuses()[-1] == "Charging" and not world.server.actions("StopTransaction")
 
 
+def test_a_state_that_is_soon_over_is_not_told(world):
+    world.call("ChangeConfiguration", {"key": "MinimumStatusDuration", "value": "10"})
+    charging(world)
+    told = len(world.server.statuses())
+    world.serial = False
+    world.run(5)
+    world.serial = True
+    world.run(20)
+    assert len(world.server.statuses()) == told
+    world.serial = False
+    world.run(20)
+    assert world.server.statuses()[told:] == ["Faulted"]
+
+
+def test_states_are_told_again_when_the_line_is_back(world):
+    told = len(world.server.statuses())
+    world.line = False
+    world.run(5)
+    world.line = True
+    world.run(5)
+    assert world.server.statuses()[told:] == ["Available"]
+
+
 # --- smart charging -----------------------------------------------------------------------------------
 
 
