@@ -194,7 +194,10 @@ async def to_code(config) -> None:
     _number_all(config)
     cg.add_define("USE_ESP32EVSE_LOAD_MANAGER")
     followers = config.get(CONF_FOLLOWERS, ())
-    cg.add_define("ESP32EVSE_LOAD_MANAGER_CHARGERS", len(config[CONF_CHARGERS]) + len(followers))
+    chargers = len(config[CONF_CHARGERS]) + len(followers)
+    cg.add_define("ESP32EVSE_LOAD_MANAGER_CHARGERS", chargers)
+    if chargers > 1:
+        cg.add_define("USE_ESP32EVSE_LOAD_MANAGER_SEVERAL")
     cg.add_define("ESP32EVSE_LOAD_MANAGER_FOLLOWERS", len(followers))
     cg.add_define("ESP32EVSE_LOAD_MANAGER_CIRCUITS", len(config[CONF_CIRCUITS]))
     for feature in catalog.FEATURES:

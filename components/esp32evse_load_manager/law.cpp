@@ -168,7 +168,8 @@ void Law::step(uint32_t now, uint32_t epoch_s) {
 
 void Law::decide_(Charger &charger, const Share &share, const Share &lasting, uint32_t now) {
   Order &order = charger.order;
-  if (!charger.view.online || !order.run || !this->takes_part_(charger))
+  const bool takes_part = this->takes_part_(charger);
+  if (!charger.view.online || !order.run || !takes_part)
     charger.fresh = 0;  // samples from before do not count
   if (!charger.view.online) {
     order.why = {Reason::CHARGER_SILENT};
@@ -177,14 +178,13 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
     return;
   }
   order.valid = true;
-  const Circuit *starting = this->starting_(charger);
-  if (this->takes_part_(charger) && starting != nullptr) {  // goes on as it was found, but never higher
-    order.why = {starting->is_led() ? Reason::WAITING_FOR_LEADER : Reason::STARTING,
-                 static_cast<uint8_t>(starting - this->circuits_)};
+  const uint8_t starting = this->starting_(charger);
+  if (takes_part && starting != NO_CIRCUIT) {  // goes on as it was found, but never higher
+    order.why = {this->circuits_[starting].is_led() ? Reason::WAITING_FOR_LEADER : Reason::STARTING, starting};
     order.current = std::max(charger.draws ? std::min(order.current, this->bound_of_(charger)) : 0, charger.minimum());
     return;
   }
-  if (this->takes_part_(charger)) {
+  if (takes_part) {
     order.run ? this->run_(charger, share, lasting, now) : this->wait_(charger, lasting, now);
     return;
   }
@@ -201,12 +201,12 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
   charger.available = 0;
 }
 
-const Circuit *Law::starting_(const Charger &charger) const {
+uint8_t Law::starting_(const Charger &charger) const {
   for (uint8_t i = 0; i < this->circuits(); i++) {
     if (charger.is_below(i) && this->circuits_[i].is_starting())
-      return &this->circuits_[i];
+      return i;
   }
-  return nullptr;
+  return NO_CIRCUIT;
 }
 
 void Law::run_(Charger &charger, const Share &share, const Share &lasting, uint32_t now) {

@@ -63,6 +63,7 @@ struct Settings {
 /// Pure logic; times are in ms and may wrap around. step() is called once a second and after every sample.
 class Law {
  public:
+  static constexpr uint8_t NO_CIRCUIT = CircuitConfig::NO_PARENT;
   static constexpr uint32_t RISE_A_PER_S = 1;  ///< slower than most cars, so that the meter sees what happens
   static constexpr Milliampere SPARE = Circuit::SPARE;
   static constexpr Milliampere ABOVE_DRAW = 4_A;      ///< the offer is not more than this above what the car takes
@@ -180,8 +181,8 @@ class Law {
   Milliampere bound_of_(const Charger &charger) const;
 
   // what each gets
-  /// A circuit above it whose meter has not spoken yet, or null.
-  const Circuit *starting_(const Charger &charger) const;
+  /// A circuit above it whose meter has not spoken yet, or NO_CIRCUIT.
+  uint8_t starting_(const Charger &charger) const;
   Why narrow_(const Charger &charger, uint32_t now) const;
   void decide_(Charger &charger, const Share &share, const Share &lasting, uint32_t now);
   void run_(Charger &charger, const Share &share, const Share &lasting, uint32_t now);

@@ -11,7 +11,7 @@ Why Law::obstacle_(const Charger &charger, uint32_t now) const {
   Why last = this->narrow_(charger, now);
   const auto lasts = [&last](Reason reason, uint16_t seconds, Next next = Next::NOTHING) {
     if (seconds > last.seconds)
-      last = {reason, 0, 0, seconds, next};
+      last = {reason, 0, 0, next, seconds};
   };
   const uint32_t since = now - charger.switched;
   const uint32_t pause = this->settings_.min_off_ms;
@@ -90,8 +90,8 @@ Why Law::why_crowded_out_(const Charger &charger, uint32_t now) const {
       left = std::min(left, TURN_MS - std::min(now - other.switched, TURN_MS));
   }
   const bool known = left > 0 && left < TURN_MS;
-  return {Reason::OTHER_FIRST, 0, 0, static_cast<uint16_t>(known ? left / 1000 : 0),
-          known ? Next::TRIES : Next::WAITS_FOR_ROOM};
+  return {Reason::OTHER_FIRST, 0, 0, known ? Next::TRIES : Next::WAITS_FOR_ROOM,
+          static_cast<uint16_t>(known ? left / 1000 : 0)};
 }
 
 Why Law::why_nothing_(const Charger &charger, const Share &share, uint32_t now) const {
@@ -144,7 +144,8 @@ Why Law::why_running_(const Charger &charger, const Share &share, const Share &l
     return {charger.view.time_is_up ? Reason::YOUR_TIME_LIMIT : Reason::CHARGER_HOLDS};
   if (HAS_SURPLUS && charger.mode == Mode::SOLAR && this->surplus_ < this->least_power_(charger)) {
     const uint16_t seconds = this->account_.stops_in(this->surplus_);
-    return seconds == Why::NOT_IN_SIGHT ? Why{Reason::FOLLOWS_SUN} : Why{Reason::STOPS_SOON, 0, 0, seconds};
+    return seconds == Why::NOT_IN_SIGHT ? Why{Reason::FOLLOWS_SUN}
+                                        : Why{Reason::STOPS_SOON, 0, 0, Next::NOTHING, seconds};
   }
   if (rising && lasting.current > charger.order.current)
     return {Reason::RISING};

@@ -29,7 +29,10 @@ static constexpr char WORDS[] =
     "\0\0"
 #endif
     "@\0"
-    "@ is kept for a silent charger\0"
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_SEVERAL
+    "@ is kept for a silent charger"
+#endif
+    "\0"
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_UNBALANCE
     "Unbalanced phases"
 #endif
@@ -51,7 +54,10 @@ static constexpr char WORDS[] =
 #else
     "\0\0\0\0\0"
 #endif
-    "Another charger first\0"
+#ifdef USE_ESP32EVSE_LOAD_MANAGER_SEVERAL
+    "Another charger first"
+#endif
+    "\0"
     "Pause\0"
     "Car takes less\0"
     "Car takes nothing\0"

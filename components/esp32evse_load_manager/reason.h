@@ -48,14 +48,14 @@ enum class Reason : uint8_t {
 /// What will happen if everything stays as it is.
 enum class Next : uint8_t { NOTHING, WAITS_FOR_ROOM, STARTS, TRIES, RISES, PAUSES };
 
-struct Why {
+struct alignas(uint32_t) Why {
   static constexpr uint16_t NOT_IN_SIGHT = UINT16_MAX;
 
   Reason reason{Reason::STARTING};
   uint8_t circuit{0};  ///< that limits, or whose meter it is
   uint8_t phase{0};
-  uint16_t seconds{0};  ///< until that happens
   Next next{Next::NOTHING};
+  uint16_t seconds{0};  ///< until that happens
 
   bool operator==(const Why &) const = default;
 };

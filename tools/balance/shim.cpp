@@ -94,7 +94,7 @@ void law_order(Law *law, uint8_t charger, FlatOrder *flat) {
 uint8_t law_is_limiting(Law *law) { return law->is_limiting() ? 1 : 0; }
 float law_house(Law *law, uint8_t circuit, uint8_t phase) { return to_ampere(law->circuit(circuit).house(phase)); }
 void law_describe(uint8_t reason, uint8_t phase, uint16_t seconds, uint8_t next, const char *circuit, char *text) {
-  describe({static_cast<Reason>(reason), 0, phase, seconds, static_cast<Next>(next)}, circuit, text, MAX_REASON);
+  describe({static_cast<Reason>(reason), 0, phase, static_cast<Next>(next), seconds}, circuit, text, MAX_REASON);
 }
 uint32_t lease_wanted(uint32_t length, uint32_t current, uint32_t charging_time, uint32_t person) {
   return Lease(length).wanted(current, charging_time, person);
