@@ -1,19 +1,16 @@
 #include "cadence.h"
 
-#include <cmath>
-
 namespace esphome::esp32evse {
 
 Pacer::Publication Pacer::put(float value, Cadence cadence, uint32_t now) {
   const float before = this->latest_;
   const bool untold = this->held_;
-  const bool first = !this->started_;
+  const bool first = std::isnan(this->published_);
   const bool turn = !first && (before == 0) != (value == 0);
   const bool due = this->is_due_(cadence, now);
   // Twice, because a noisy meter makes single ones; and not soon again, because a noisier one makes double ones.
   const bool step =
       cadence.steps && this->in_turn_ == STEADY && !due && this->is_step_(before) && this->is_step_(value);
-  this->started_ = true;
   this->latest_ = value;
   this->held_ = true;
   if (turn && untold && cadence.counts && value == 0) {
@@ -43,8 +40,7 @@ bool Pacer::take(Cadence cadence, uint32_t now, float *value) {
 }
 
 bool Pacer::pass(Cadence cadence, uint32_t now) {
-  const bool first = !this->started_;
-  this->started_ = true;
+  const bool first = std::isnan(this->published_);
   if (!first && !this->is_due_(cadence, now))
     return false;
   this->publish_(0, now);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 namespace esphome::esp32evse {
@@ -45,13 +46,12 @@ class Pacer {
   void publish_(float value, uint32_t now);
 
   float latest_{0};
-  float published_{0};
+  float published_{NAN};  // nothing yet
   uint32_t published_at_{0};
-  uint8_t in_turn_ : 3 {STEADY};  // publications since the last step
-  bool started_ : 1 {false};
-  bool hurry_ : 1 {false};
-  bool lingers_ : 1 {false};  // at what the counter had come to
-  bool held_ : 1 {false};     // the latest one
+  uint8_t in_turn_{STEADY};  // publications since the last step
+  bool hurry_{false};
+  bool lingers_{false};  // at what the counter had come to
+  bool held_{false};     // the latest one
 };
 
 }  // namespace esphome::esp32evse
