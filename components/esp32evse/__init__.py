@@ -16,7 +16,7 @@ from esphome.helpers import fnv1a_32bit_hash
 from esphome.types import ConfigType
 
 from . import catalog, mistakes, serial_port
-from .codegen import DOMAIN, emit_tables, emit_wish_names, esp32evse_ns, hub_of, teach, use_part
+from .codegen import DOMAIN, define_traits, emit_tables, emit_wish_names, esp32evse_ns, hub_of, teach, use_part
 
 # What it depends on is checked in mistakes.py: ESPHome's DEPENDENCIES would not say what to write.
 MULTI_CONF = True
@@ -208,6 +208,7 @@ async def _finish(hub_id, variable) -> None:
         use_part("LIFETIME")
         cg.add(variable.set_lifetime_key(fnv1a_32bit_hash(f"{DOMAIN}.{hub_id}.energy")))
     emit_tables(hub, variable)
+    define_traits()
     if hub.tells_failures:
         emit_wish_names(hub, variable)
 

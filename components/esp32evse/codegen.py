@@ -54,6 +54,7 @@ class Hub:
     fast: bool = False  # the user chose how often the meter is pushed, and wants every value
     tells_failures: bool = False
     reports: set[str] = field(default_factory=set)  # commands whose changes are events
+    traits: set[str] | None = None  # of its rows, once they are emitted
 
     def follower(self, command: catalog.Command) -> str:
         """The hub's own function for the command's values, "" if only entities are interested."""
@@ -241,7 +242,7 @@ def writable_range(command: catalog.Command) -> tuple[int, int]:
     return max(low, 0), min(high, 2**32 - 1)
 
 
-def _traits(command: catalog.Command, counts: bool = False) -> str:
+def _traits(command: catalog.Command, counts: bool = False) -> list[str]:
     traits = {
         "STORED": command.stored,
         "LINES": command.lines,
@@ -252,7 +253,7 @@ def _traits(command: catalog.Command, counts: bool = False) -> str:
         "STARTS_ON": command.name in catalog.LIVE_SETTINGS and command.fields[0].maximum == 1,
         "WATCHED": counts and command.role in _WATCHED,
     }
-    return " | ".join(f"esp32evse::{trait}" for trait, present in traits.items() if present) or "0"
+    return [trait for trait, present in traits.items() if present]
 
 
 def _publish(entity: catalog.Entity) -> MockObj:
@@ -267,6 +268,8 @@ def _publish(entity: catalog.Entity) -> MockObj:
 def _command(hub: Hub, command: catalog.Command, first: int, count: int) -> cg.ArrayInitializer:
     low, high = writable_range(command)
     follower = hub.follower(command)
+    traits = _traits(command, hub.counts_lifetime or "STATE" in hub.reports)
+    hub.traits.update(traits)
     return cg.ArrayInitializer(
         command.name,
         command.answer_name,
@@ -275,7 +278,7 @@ def _command(hub: Hub, command: catalog.Command, first: int, count: int) -> cg.A
         RawExpression(f"{low}u"),
         RawExpression(f"{high}u"),
         getattr(_Refresh, command.refresh.upper()),
-        RawExpression(_traits(command, hub.counts_lifetime or "STATE" in hub.reports)),
+        RawExpression(" | ".join(f"esp32evse::{trait}" for trait in traits) or "0"),
         first,
         count,
     )
@@ -313,6 +316,7 @@ def emit_tables(hub: Hub, variable: MockObj) -> None:
     commands: list = []
     bindings: list = []
     pacers = 0
+    hub.traits = set()
 
     def bind(bound: list[tuple[catalog.Entity, MockObj, bool]]) -> None:
         nonlocal pacers
@@ -340,6 +344,13 @@ def emit_tables(hub: Hub, variable: MockObj) -> None:
     )
     for name, period in hub.explicit.items():
         cg.add(variable.subscribe(hub.row(name), period))
+
+
+def define_traits() -> None:
+    """Brings what the traits of the tables ask for into the program, when all hubs have theirs."""
+    traits = [hub.traits for hub in CORE.data[DOMAIN].values()]
+    if None not in traits:
+        cg.add_define("ESP32EVSE_TRAITS", RawExpression(" | ".join(sorted(set().union(*traits))) or "0"))
 
 
 def emit_wish_names(hub: Hub, variable: MockObj) -> None:

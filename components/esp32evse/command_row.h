@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "parts.h"
+
 namespace esphome::esp32evse {
 
 class Esp32Evse;
@@ -28,6 +30,13 @@ enum Trait : uint8_t {
   STARTS_ON = 1 << 7,         ///< a restart of the charger sets it to 1
 };
 
+/// Those that some row has. What the others ask for is left out of the program.
+#ifdef ESP32EVSE_TRAITS
+constexpr uint8_t CONFIGURED_TRAITS = ESP32EVSE_TRAITS;
+#else
+constexpr uint8_t CONFIGURED_TRAITS = 0xFF;
+#endif
+
 /// A command of the charger that this configuration uses. The tables are generated, const and in flash.
 struct CommandRow {
   const char *name;
@@ -41,7 +50,7 @@ struct CommandRow {
   uint8_t first_binding;  ///< for the hub
   uint8_t bindings;       ///< for the hub
 
-  bool has(Trait trait) const { return (this->traits & trait) != 0; }
+  bool has(Trait trait) const { return (this->traits & trait & CONFIGURED_TRAITS) != 0; }
   /// Never pushed: only an answer tells it.
   bool is_only_answered() const { return this->refresh == Refresh::ONCE || this->refresh == Refresh::NEVER; }
 };

@@ -50,10 +50,10 @@ class LifetimeEnergy {
   void forget_readings();
 
  protected:
-  bool agree_(const Reading &first, const Reading &second) const;
-  bool was_reset_(const Reading &now) const;
-  bool was_restarted_(const Reading &now) const;
-  void believe_(const Reading &now);
+  inline bool agree_(const Reading &first, const Reading &second) const;
+  inline bool was_reset_(const Reading &now) const;
+  inline bool was_restarted_(const Reading &now) const;
+  inline void believe_(const Reading &now);
 
   Memory memory_;
   Reading candidate_;  // believed when the next one agrees: there is no checksum

@@ -107,11 +107,11 @@ class Schedule {
   static constexpr uint8_t LOOK_CHARGING_TICKS = 1000 / TICK_MS;
   static constexpr uint8_t LOOK_IDLE_TICKS = 4000 / TICK_MS;
 
-  bool needs_look_(uint8_t row) const;
-  bool needs_subscription_change_(uint8_t row) const;
-  uint8_t patience_for_(uint8_t row) const;
-  void heartbeat_(uint32_t now);
-  bool miss_();
+  inline bool needs_look_(uint8_t row) const;
+  inline bool needs_subscription_change_(uint8_t row) const;
+  inline uint8_t patience_for_(uint8_t row) const;
+  inline void heartbeat_(uint32_t now);
+  inline bool miss_();
 
   const CommandRow *rows_{nullptr};
   RowState *states_{nullptr};

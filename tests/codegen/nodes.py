@@ -172,11 +172,12 @@ class Tables:
 
 @dataclass(frozen=True)
 class Code:
-    """The generated C++: what stands before setup(), and in it; `parts` of parts.h that are brought in."""
+    """The generated C++: what stands before setup(), and in it; `parts` of parts.h and `traits` that are brought in."""
 
     globals: str
     main: str
     parts: frozenset[str]
+    traits: frozenset[str]
 
     def statements(self, pattern: str) -> list[str]:
         """The lines of setup() that `pattern` matches as a whole."""
@@ -250,7 +251,14 @@ def code(text: str) -> Code:
             assert any(order[int(number) : int(number) + 1] == [name] for order in orders), f"{number} is not {name}"
         prefix = "USE_ESP32EVSE_"
         parts = frozenset(define.name.removeprefix(prefix) for define in CORE.defines if define.name.startswith(prefix))
-        return Code(CORE.cpp_global_section, re.sub(r"\b\d+ /\* (\w+) \*/", r"\1", main), parts)
+        traits = [str(define.value) for define in CORE.defines if define.name == "ESP32EVSE_TRAITS"]
+        assert len(traits) == 1, f"one definition for all hubs, not {traits}"
+        return Code(
+            CORE.cpp_global_section,
+            re.sub(r"\b\d+ /\* (\w+) \*/", r"\1", main),
+            parts,
+            frozenset(traits[0].split(" | ")) - {"0"},
+        )
 
 
 def sources(text: str, directory: Path) -> tuple[Path, list[str]]:

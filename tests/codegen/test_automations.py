@@ -413,3 +413,17 @@ def entity_of(platform: str, key: str) -> str:
 )
 def test_parts_come_with_what_needs_them(options: str, text: str, parts: set[str]) -> None:
     assert hub(options, text).parts == parts
+
+
+def test_traits_that_no_row_has_are_left_out_of_the_program() -> None:
+    assert hub("").traits == set()
+    assert hub("", entity_of("number", "charging_current")).traits == {"CHARGING_CURRENT", "LIVE", "STORED"}
+
+
+def test_traits_of_all_hubs_are_in_the_program() -> None:
+    entities = (
+        "text_sensor: [{platform: esp32evse, esp32evse_id: left, serial_ports: {name: It}},"
+        " {platform: esp32evse, esp32evse_id: right, device_time: {name: Other}}]"
+    )
+    code = nodes.code(node(entities, hub=nodes.TWO_HUBS, uart=nodes.TWO_UARTS))
+    assert code.traits == {"LINES", "CLOCK"}

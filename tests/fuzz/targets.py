@@ -99,7 +99,7 @@ def sample(command: Command, second: bool) -> str:
 
 
 def _row(command: Command) -> str:
-    traits = codegen._traits(command).replace("esp32evse::", "esphome::esp32evse::")
+    traits = " | ".join(f"esphome::esp32evse::{trait}" for trait in codegen._traits(command)) or "0"
     low, high = command.fields[0].range if command.fields and command.fields[0].type != "str" else (0, 0)
     hides = any(item.access == "W" for item in command.fields)
     access = ", ".join(str(letter in command.access).lower() for letter in "RWX")

@@ -119,9 +119,8 @@ class Program:
 def row_request(name: str) -> str:
     """The request that gives the client a row, made from the catalog as the generated tables are."""
     command = COMMAND[name]
-    traits = codegen._traits(command).replace("esp32evse::", "").replace("|", "").split()
     words = ["row", name, command.answer_name, codegen._signature(command) or "-", command.refresh.upper()]
-    return " ".join(words + [trait for trait in traits if trait != "0"])
+    return " ".join(words + codegen._traits(command))
 
 
 def escape(data: bytes) -> str:
