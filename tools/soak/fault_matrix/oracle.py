@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from evse_host.catalog import COMMAND, Entity
+from evse_host.catalog import COMMAND, ENTITY, Entity
 from evse_host.simulator import Charger, journal
 from evse_host.simulator.charger import INPUT_BUFFER_BYTES
 from tools.run.clocked_node import ClockedNode
@@ -145,9 +145,14 @@ class Oracle:
         return newest
 
     def _is_above_maximum(self, wish: Wish) -> bool:
+        """Or above one that was wished for before, whatever has become of that."""
         limit = COMMAND[wish.command].limited_by if wish.command else ""
-        now = self.run.node.now
-        return bool(limit) and any(wish.row[0] > row[0] * 10 for row in self.run.history.rows(limit, wish.time, now))
+        if not limit:
+            return False
+        held = self.run.history.rows(limit, wish.time, self.run.node.now)
+        pending = wish.time - WISH_EXPIRES_S - GRACE_S
+        wished = [w.row for w in self.run.wishes if w.command == limit and w.row and pending <= w.time <= wish.time]
+        return any(wish.row[0] > row[0] * 10 for row in (*held, *wished))
 
     def _is_saturated(self, wish: Wish, line: str) -> bool:
         """A current above the charger's maximum becomes the maximum."""
@@ -228,9 +233,11 @@ class Oracle:
                 self.complain(f"charger: {violation.kind}", repr(violation.line), f"at {violation.time:.3f} s")
 
     def _check_restarts(self) -> None:
-        """Each that is followed by time enough to be noticed must have been counted."""
-        ends = [*self._bytes.boots[1:], self.run.node.now]
-        lasting = sum(end - begin >= NOTICED_S for begin, end in zip(self._bytes.boots, ends, strict=False))
+        """Each that is followed by time enough to be noticed, and to be published, must have been counted."""
+        now = self.run.node.now
+        boots = zip(self._bytes.boots, [*self._bytes.boots[1:], now], strict=False)
+        told = now - NOTICED_S - ENTITY["sensor", "charger_reboots"].cadence
+        lasting = sum(end - begin >= NOTICED_S and begin <= told for begin, end in boots)
         counted = self.run.node.values["sensor.Restarts"]
         if counted is not None and counted < lasting and not OUTAGES & set(self.run.names):
             self.complain("restart not noticed", "charger", f"{lasting} of them, {counted:.0f} counted")
