@@ -163,6 +163,8 @@ async def to_code(config: ConfigType) -> None:
     cg.add(variable.set_push_interval(config[CONF_PUSH_INTERVAL]))
     hub.fast = config[CONF_PUSH_INTERVAL] != DEFAULT_PUSH_INTERVAL_MS
     hub.tells_failures = "on_write_failed" in config
+    if CONF_SUBSCRIPTIONS in config:
+        use_part("SUBSCRIPTIONS")
     for name, period in config.get(CONF_SUBSCRIPTIONS, {}).items():
         command = catalog.SUBSCRIBE_NAMES[name]
         hub.commands.add(command)

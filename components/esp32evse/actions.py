@@ -127,7 +127,11 @@ _SUBSCRIBE_SCHEMA = _short_form(
 
 for _name, _command in catalog.SUBSCRIBE_NAMES.items():
     _register(
-        f"{_name}.subscribe", "SubscribeAction", _SUBSCRIBE_SCHEMA, lambda hub, _, command=_command: (hub.row(command),)
+        f"{_name}.subscribe",
+        "SubscribeAction",
+        _SUBSCRIBE_SCHEMA,
+        lambda hub, _, command=_command: (hub.row(command),),
+        part="SUBSCRIPTIONS",
     )
 
 # --- with keys --------------------------------------------------------------------------------------------------------

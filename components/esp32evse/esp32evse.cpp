@@ -277,6 +277,10 @@ void Esp32Evse::send_command(const std::string &command, bool force) {
 }
 
 void Esp32Evse::subscribe(uint8_t row, uint32_t period_ms) {
+  if (!HAS_CHOSEN_PERIODS) {
+    ESP_LOGW(TAG, "Not subscribed: %s", LEFT_OUT);
+    return;
+  }
   if (period_ms != 0)
     period_ms = std::clamp<uint32_t>(period_ms, 100, 42949671);  // larger ones wrap to 0 in the charger
   if (period_ms != 0) {
@@ -326,7 +330,7 @@ void Esp32Evse::take_values_(uint8_t row, const Values &values, bool asked) {
 /// Without values: unknown.
 void Esp32Evse::publish_row_(uint8_t row, const Values *values) {
   const CommandRow &command = this->rows_[row];
-  this->unpaced_ = this->chosen_.contains(row);
+  this->unpaced_ = HAS_CHOSEN_PERIODS && this->chosen_.contains(row);
   const Binding *binding = &this->bindings_[command.first_binding];
   for (uint8_t count = command.bindings; count > 0; count--, binding++)
     binding->publish(*binding, *this, values);
@@ -342,7 +346,7 @@ void Esp32Evse::publish_from_(uint8_t first) {
 void Esp32Evse::on_lines_end([[maybe_unused]] uint8_t row, [[maybe_unused]] bool complete) {
 #ifdef USE_TEXT_SENSOR
   const CommandRow &command = this->rows_[row];
-  if (command.bindings > 0)
+  if (command.has(LINES) && command.bindings > 0)
     static_cast<ListTextSensor *>(this->bindings_[command.first_binding].entity)->finish(complete);
 #endif
 }

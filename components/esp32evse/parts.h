@@ -11,6 +11,7 @@
 #define USE_ESP32EVSE_TEXTS
 #define USE_ESP32EVSE_SESSIONS
 #define USE_ESP32EVSE_LIFETIME
+#define USE_ESP32EVSE_SUBSCRIPTIONS
 #endif
 
 namespace esphome::esp32evse {
@@ -46,6 +47,12 @@ constexpr bool FOLLOWS_SESSIONS = false;
 constexpr bool COUNTS_LIFETIME = true;
 #else
 constexpr bool COUNTS_LIFETIME = false;
+#endif
+/// Periods that the user has chosen, by the option `subscriptions` or by actions.
+#ifdef USE_ESP32EVSE_SUBSCRIPTIONS
+constexpr bool HAS_CHOSEN_PERIODS = true;
+#else
+constexpr bool HAS_CHOSEN_PERIODS = false;
 #endif
 
 }  // namespace esphome::esp32evse

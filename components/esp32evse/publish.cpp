@@ -182,13 +182,14 @@ void publish_fault(const Binding &binding, Esp32Evse &hub, const Values * /*valu
 // --- text sensor ------------------------------------------------------------------------------------------------------
 
 #if defined(USE_TEXT) || defined(USE_TEXT_SENSOR)
-static bool holds(const std::string &string, const Utf8Text &text) {
-  return string.size() == text.length() && memcmp(string.data(), text.data(), text.length()) == 0;
+static bool holds(const std::string &string, const char *text, size_t length) {
+  return string.size() == length && memcmp(string.data(), text, length) == 0;
 }
 #endif
 
 #ifdef USE_TEXT_SENSOR
-/// `text` nullptr: unknown, an empty text and then no state. Else published on a change.
+/// `text` nullptr: unknown, an empty text and then no state. Else published on a change; what the charger has said
+/// comes from a Utf8Text.
 static void send(text_sensor::TextSensor *sensor, bool every, const char *text, size_t length) {
   if (text == nullptr) {
     if (!sensor->has_state())
@@ -198,9 +199,8 @@ static void send(text_sensor::TextSensor *sensor, bool every, const char *text, 
     sensor->set_has_state(false);
     return;
   }
-  const Utf8Text valid(text, length);
-  if (every || !sensor->has_state() || !holds(sensor->get_raw_state(), valid))
-    sensor->publish_state(valid.data(), valid.length());
+  if (every || !sensor->has_state() || !holds(sensor->get_raw_state(), text, length))
+    sensor->publish_state(text, length);
 }
 
 static void send(const Binding &binding, const char *text, size_t length) {
@@ -226,7 +226,8 @@ void publish_text_sensor(const Binding &binding, Esp32Evse & /*hub*/, const Valu
   if (field == nullptr) {
     send(binding, nullptr, 0);
   } else {
-    send(binding, field->text, field->length);
+    const Utf8Text valid(field->text, field->length);
+    send(binding, valid.data(), valid.length());
   }
 }
 
@@ -238,9 +239,13 @@ void publish_text_sensor_name(const Binding &binding, Esp32Evse & /*hub*/, const
 }
 
 void publish_text_sensor_join(const Binding &binding, Esp32Evse & /*hub*/, const Values *values) {
+  if (values == nullptr) {
+    send(binding, nullptr, 0);
+    return;
+  }
   char buffer[LineFramer::MAX_LINE];
-  const size_t length = values == nullptr ? 0 : join(*values, "", buffer, sizeof(buffer));
-  send(binding, values == nullptr ? nullptr : buffer, length);
+  const Utf8Text valid(buffer, join(*values, "", buffer, sizeof(buffer)));
+  send(binding, valid.data(), valid.length());
 }
 
 void publish_text_sensor_list(const Binding &binding, Esp32Evse & /*hub*/, const Values *values) {
@@ -298,8 +303,10 @@ void ListTextSensor::add(const Values &values) {
 }
 
 void ListTextSensor::finish(bool complete) {
-  if (complete)
-    send(this, false, this->text_, this->length_);
+  if (complete) {
+    const Utf8Text valid(this->text_, this->length_);
+    send(this, false, valid.data(), valid.length());
+  }
   this->length_ = 0;
 }
 #endif
@@ -363,7 +370,7 @@ void publish_text(const Binding &binding, Esp32Evse & /*hub*/, const Values *val
     return;
   }
   const Utf8Text valid((*values)[0].text, (*values)[0].length);
-  if (!text->has_state() || !holds(text->state, valid))
+  if (!text->has_state() || !holds(text->state, valid.data(), valid.length()))
     text->publish_state(valid.data(), valid.length());
 }
 #endif

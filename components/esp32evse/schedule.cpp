@@ -153,7 +153,7 @@ void Schedule::subscribe(uint8_t row, uint32_t period_ms) {
   if (this->rows_[row].is_only_answered())
     return;  // there is never anything new
   RowState &state = this->states_[row];
-  state.period = period_ms == 0 ? RowState::NO_SUBSCRIPTION : period_ms;
+  state.choose(period_ms == 0 ? RowState::NO_SUBSCRIPTION : period_ms);
   state.renew = true;
   state.refused_subscription = false;
 }
@@ -162,7 +162,7 @@ void Schedule::unsubscribe_all() {
   this->automatic_ = false;
   this->unsubscribes_ = MAX_UNSUBSCRIBES;
   for (uint8_t row = 0; row < this->count_; row++) {
-    this->states_[row].period = RowState::AUTOMATIC;
+    this->states_[row].choose(RowState::AUTOMATIC);
     this->states_[row].renew = false;
   }
 }

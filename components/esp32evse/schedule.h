@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "command_row.h"
+#include "parts.h"
 
 namespace esphome::esp32evse {
 
@@ -14,10 +15,14 @@ struct RowState {
   static constexpr uint8_t UNWATCHED = 0xFF;
   static constexpr uint8_t LACKING = 7;  ///< so many failures: this firmware does not know the command
 
+#ifdef USE_ESP32EVSE_SUBSCRIPTIONS
   uint32_t period{AUTOMATIC};  ///< ms of the subscription that the user chose
-  uint16_t believed{0};        ///< digest of the value that was told last; 0: none
-  uint8_t patience{0};         ///< ticks until a subscription that says nothing is taken for lost
-  bool due : 1 {false};        ///< to be read
+#else
+  static constexpr uint32_t period = AUTOMATIC;
+#endif
+  uint16_t believed{0};  ///< digest of the value that was told last; 0: none
+  uint8_t patience{0};   ///< ticks until a subscription that says nothing is taken for lost
+  bool due : 1 {false};  ///< to be read
   bool subscribed : 1 {false};
   bool renew : 1 {false};  ///< subscribe again, whether the charger pushes it or not
   bool refused_subscription : 1 {false};
@@ -25,6 +30,11 @@ struct RowState {
   uint8_t failures : 3 {0};  ///< reads that have failed in a row
 
   bool is_lacking() const { return this->failures == LACKING; }
+  void choose([[maybe_unused]] uint32_t period_ms) {
+#ifdef USE_ESP32EVSE_SUBSCRIPTIONS
+    this->period = period_ms;
+#endif
+  }
 };
 
 /// What to ask the charger next: what is due, the subscriptions, the heartbeat, and how long not to ask in vain.

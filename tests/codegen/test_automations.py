@@ -408,6 +408,9 @@ def entity_of(platform: str, key: str) -> str:
             "",
             {"TEXTS"},
         ),
+        ("subscriptions: {temperature: 1s}", "", {"SUBSCRIPTIONS"}),
+        ("on_ready: [esp32evse.temperature.subscribe: 1s]", "", {"SUBSCRIPTIONS"}),
+        ("on_ready: [esp32evse.unsubscribe_all]", "", set()),
         ("on_ready: [esp32evse.authorize, esp32evse.set_charging_current: 16]", "", set()),
     ],
 )
