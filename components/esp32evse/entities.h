@@ -101,7 +101,7 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
   void show_again() override {
     // A client that has connected meanwhile was shown the wish: what the charger holds is news.
     if (this->state != this->shown_)
-      this->publish_dedup_ = {};
+      this->publish_dedup_.next_unknown();
     this->state = this->shown_;
   }
   void publish(bool state) {
