@@ -164,10 +164,8 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
 
 /// Whether a value, which is still in one piece, is the text that is read back.
 bool AtClient::shows_text_(const char *text) const {
-  if (this->command_.task != Task::WISH_READ)
-    return false;
   const Wish *wish = this->wishes_.find(this->command_.row);
-  return wish->is_text() && this->wishes_.matches_text(*wish, text);
+  return wish != nullptr && wish->is_text() && this->wishes_.matches_text(*wish, text);
 }
 
 /// Noise does not bring a command into the firmware: what it lacks must say the same twice.
@@ -188,14 +186,18 @@ void AtClient::on_answer_(const Values &values, bool shows_text) {
   const CommandRow &command = this->schedule_.row(this->command_.row);
   if (!command.has(LINES))
     this->command_.answered = true;  // a whole line does not make up for a lost one
+  Wish *wish = this->wishes_.find(this->command_.row);
   if (this->command_.task == Task::WISH_READ) {
-    Wish *wish = this->wishes_.find(this->command_.row);
     if (wish->is_text()) {
       this->wishes_.leave_out_fields_behind(*wish, values.size());
       this->command_.matched = shows_text;
     } else {
       this->command_.matched = Wishes::matches_number(*wish, command, values, this->now_);
     }
+  } else if (this->command_.task == Task::SCHEDULED) {
+    const bool shown = shows_text || (wish != nullptr && Wishes::matches_number(*wish, command, values, this->now_));
+    if (shown && Wishes::is_checked(command))
+      wish->attempt.check_first();  // the flash may hold it after all
   } else if (this->command_.task == Task::KEPT_READ) {
     this->command_.matched = this->find_kept_(this->command_.row)->is_held_by(static_cast<uint32_t>(values[0].number));
   }

@@ -179,9 +179,7 @@ void Wishes::replace_(Wish *wish, const CommandRow &command, uint32_t now) {
 }
 
 void Wishes::begin_anew(Wish &wish, const CommandRow &command) {
-  // The flash may hold it already.
-  const bool checks = command.has(STORED) && !command.has(UNPROVABLE);
-  wish.attempt = checks ? Attempt::Step::CHECK : Attempt::Step::SEND;
+  wish.attempt = is_checked(command) ? Attempt::Step::CHECK : Attempt::Step::SEND;
 }
 
 const Wish *Wishes::find(uint8_t row) const {

@@ -152,6 +152,8 @@ class Wishes {
   bool matches_text(const Wish &wish, const char *text) const;
   /// An older firmware has fewer fields, as its answer shows.
   void leave_out_fields_behind(Wish &wish, uint8_t count);
+  /// The flash may hold what is wished already: it is read before it is written.
+  static bool is_checked(const CommandRow &command) { return command.has(STORED) && !command.has(UNPROVABLE); }
   static bool matches_number(const Wish &wish, const CommandRow &command, const Values &values, uint32_t now);
   void begin_anew(Wish &wish, const CommandRow &command);
   void end(Wish *wish);

@@ -325,6 +325,24 @@ def test_beside_a_wish_that_waits_for_the_flash_the_charger_is_shown(program: Pr
     assert not bench.writes and bench.shown("DEFCHCUR")[-1] == "130"
 
 
+def test_what_another_read_has_shown_is_not_written_to_the_flash(program: Program) -> None:
+    """Noise has made an ERROR of both reads of the wish; then all is read again."""
+    bench = Bench(program, ("DEFCHCUR",), push=0, DEFCHCUR=130)
+    spoilt = []
+
+    def spoil(data: bytes) -> bytes:
+        if b"DEFCHCUR" not in data or len(spoilt) == 2:
+            return data
+        spoilt.append(data)
+        return b"\nERROR\n"
+
+    bench.spoil = spoil
+    bench.ask("write DEFCHCUR 130")
+    bench.ask("refresh")
+    bench.run(1000)
+    assert len(spoilt) == 2 and bench.ends == ["DEFCHCUR held"] and not bench.writes
+
+
 def test_every_loop_another_wish_for_the_flash(program: Program) -> None:
     bench = Bench(program, ("DEFCHCUR",))
     for step in range(1900):
