@@ -465,9 +465,9 @@ def test_a_sun_that_comes_with_the_car_is_no_wrong_sign():
 
 def test_a_battery_that_holds_the_grid_at_nothing_is_no_blind_meter():
     house = charging()
-    for _ in range(750):
+    for _ in range(620):
         house.law.now += 1
-        house.law.view(wish=7.0 if house.law.now % 300 < 150 else 16.0)
+        house.law.view(wish=7.0 if house.law.now % 300 > 150 else 16.0)
         house.law.own(*house.own(0))
         house.law.sample(0.0, 0.0, 0.0)
         house.law.step()
@@ -748,7 +748,7 @@ def test_who_comes_after_a_more_important_car_is_told_to_wait():
     for charger in (0, 1):
         law.charger(priority=1 + charger)
         law.mode(charger, FAST)
-    for _ in range(1500):
+    for _ in range(600):  # less than a turn
         law.now += 1
         own = law.order(0).ampere if law.order(0).run else 0.0
         for charger in (0, 1):
