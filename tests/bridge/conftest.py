@@ -42,10 +42,10 @@ def charger(server: PtyServer, share: Callable[..., SharedCharger]) -> SharedCha
 
 @pytest.fixture
 def share() -> Iterator[Callable[..., SharedCharger]]:
-    """``share(server, name="charger", timeout=1.0)`` starts an owner, waits until it is online, stops it at the end."""
+    """``share(server, name="charger", timeout=3.0)`` starts an owner, waits until it is online, stops it at the end."""
     with ExitStack() as running:
 
-        def start(server: PtyServer, name: str = "charger", timeout: float = 1.0) -> SharedCharger:
+        def start(server: PtyServer, name: str = "charger", timeout: float = 3.0) -> SharedCharger:
             owner = shared(server, name, timeout)
             owner.start()
             running.callback(owner.stop)

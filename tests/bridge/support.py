@@ -24,7 +24,7 @@ def wait_until(condition: Callable[[], T], what: str = "", timeout: float = WAIT
     return result
 
 
-def shared(server: PtyServer, name: str = "charger", timeout: float = 1.0) -> SharedCharger:
+def shared(server: PtyServer, name: str = "charger", timeout: float = 3.0) -> SharedCharger:
     """A charger to share, not started; ``timeout`` (s) until a silent one is given up."""
     return SharedCharger(lambda: Evse.open(server.path, timeout=timeout), name)
 
