@@ -145,6 +145,7 @@ def test_writers_of_two_bridges_at_once_are_both_told_the_truth(tmp_path, broker
     with GatewayProcess(tmp_path, servers, places.bridges), Client(broker) as client:
         online(client, "garage")
         wait_until(lambda: places.current("garage") is not None)
+        wait_until(lambda: len(servers["garage"].call(lambda model: list(model.subscriptions))) > 30, "it is idle")
         told = []
 
         def by_rest() -> None:
