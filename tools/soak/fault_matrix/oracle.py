@@ -278,11 +278,13 @@ class Oracle:
         if entity.platform not in WRITABLE or not entity.command:
             return False
         newest = self._newest(entity.command, now)
-        if newest and newest.row and self._is_above_maximum(newest) and self._was_written(entity.command, now):
-            return True
-        lately = self._log(now - REFUSED_S, now)
+        if newest and newest.row and self._is_above_maximum(newest):
+            lately = now - newest.time <= REFUSED_S  # nothing is written when the flash holds the maximum already
+            if lately or self._was_written(entity.command, now):
+                return True
+        log = self._log(now - REFUSED_S, now)
         said = (f"did not take {entity.command}:", f"{entity.command} not sent:")
-        return any(text in line for line in lately for text in said)
+        return any(text in line for line in log for text in said)
 
     def _newest(self, command: str, now: float) -> Wish | None:
         wishes = (wish for wish in reversed(self.run.wishes) if wish.command == command and wish.time <= now)
