@@ -8,9 +8,9 @@ Pacer::Publication Pacer::put(float value, Cadence cadence, uint32_t now) {
   const bool first = std::isnan(this->published_);
   const bool turn = !first && (before == 0) != (value == 0);
   const bool due = this->is_due_(cadence, now);
-  // Twice, because a noisy meter makes single ones; and not soon again, because a noisier one makes double ones.
+  // Twice, because a noisy meter makes single ones; and not all the time, because a noisier one makes double ones.
   const bool step =
-      cadence.steps && this->in_turn_ == STEADY && !due && this->is_step_(before) && this->is_step_(value);
+      cadence.steps && this->turns_ >= TURNS_PER_STEP && !due && this->is_step_(before) && this->is_step_(value);
   this->latest_ = value;
   this->held_ = true;
   if (turn && untold && cadence.counts && value == 0) {
@@ -21,11 +21,11 @@ Pacer::Publication Pacer::put(float value, Cadence cadence, uint32_t now) {
   if (this->lingers_ || (!first && !turn && !step && !due))
     return {0, {}};
   if (first || turn)
-    this->in_turn_ = STEADY;
+    this->turns_ = MAX_TURNS;
   else if (step)
-    this->in_turn_ = 0;
+    this->turns_ -= TURNS_PER_STEP;
   else
-    this->count_in_turn_();
+    this->count_turn_();
   this->publish_(value, now);
   return turn ? Publication{2, {before, value}} : Publication{1, {value, 0}};
 }
@@ -34,7 +34,7 @@ bool Pacer::take(Cadence cadence, uint32_t now, float *value) {
   if (!this->held_ || !this->is_due_(cadence, now))
     return false;
   *value = this->latest_;
-  this->count_in_turn_();
+  this->count_turn_();
   this->publish_(this->latest_, now);
   return true;
 }
@@ -57,9 +57,9 @@ bool Pacer::is_step_(float value) const {
   return std::fabs(value - this->published_) * 20 > std::fabs(this->published_);
 }
 
-void Pacer::count_in_turn_() {
-  if (this->in_turn_ < STEADY)
-    this->in_turn_++;
+void Pacer::count_turn_() {
+  if (this->turns_ < MAX_TURNS)
+    this->turns_++;
 }
 
 void Pacer::publish_(float value, uint32_t now) {

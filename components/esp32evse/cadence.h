@@ -8,7 +8,7 @@ namespace esphome::esp32evse {
 /// How often a kind of value is published, equal values too; from the catalog.
 struct Cadence {
   uint16_t seconds;  ///< 0: every value as it comes
-  bool steps;        ///< a change by more than a twentieth goes out at once, if the last one is some time ago
+  bool steps;        ///< a change by more than a twentieth goes out at once, if such are not the rule
   bool counts;       ///< a counter: what it had come to is seen before it begins anew
 };
 
@@ -19,9 +19,10 @@ class Pacer {
  public:
   /// Clients get the last one only of values that come quickly (`batch_delay` of ESPHome's API).
   static constexpr uint32_t LINGER_MS = 1000;
-  /// Publications in turn between two steps: however noisy a meter is, it makes a sixth more rows, and not as many as
-  /// it has values.
-  static constexpr uint8_t STEADY = 6;
+  /// Publications in turn that earn a step: however noisy a meter is, it makes a sixth more rows, and not as many as it
+  /// has values. A few are saved, for a load manager's steps come in a row.
+  static constexpr uint8_t TURNS_PER_STEP = 6;
+  static constexpr uint8_t MAX_TURNS = 3 * TURNS_PER_STEP;
 
   struct Publication {
     uint8_t count;
@@ -42,13 +43,13 @@ class Pacer {
  protected:
   bool is_due_(Cadence cadence, uint32_t now) const;
   bool is_step_(float value) const;
-  void count_in_turn_();
+  void count_turn_();
   void publish_(float value, uint32_t now);
 
   float latest_{0};
   float published_{NAN};  // nothing yet
   uint32_t published_at_{0};
-  uint8_t in_turn_{STEADY};  // publications since the last step
+  uint8_t turns_{MAX_TURNS};  // publications in turn that no step has used up
   bool hurry_{false};
   bool lingers_{false};  // at what the counter had come to
   bool held_{false};     // the latest one

@@ -42,21 +42,22 @@ def test_a_step_goes_out_when_the_next_value_agrees(program: Program) -> None:
     assert pace(program, "5 0 0", *steps) == [[11000], [], [], [], [], []]
 
 
-def test_a_second_step_waits_until_it_has_been_steady(program: Program) -> None:
+def test_three_steps_go_out_in_a_row_and_the_next_when_six_values_have_come_in_turn(program: Program) -> None:
     step, back = ["put 9000", "put 9000"], ["put 11000", "put 11000"]
     in_turn = ["wait 5000 put 11000"] * 6
-    assert pace(program, "5 1 0", "put 11000", *step, *back) == [[11000], [], [9000], [], []]
-    assert pace(program, "5 1 0", "put 11000", *step, *in_turn[:5], *step) == [
-        [11000], [], [9000], *[[11000]] * 5, [], [],
-    ]  # fmt: skip
-    assert pace(program, "5 1 0", "put 11000", *step, *in_turn, *step) == [
-        [11000], [], [9000], *[[11000]] * 6, [], [9000],
+    three, shown = [*step, *back, *step], [[11000], [], [9000], [], [11000], [], [9000]]
+    assert pace(program, "5 1 0", "put 11000", *three, *back) == [*shown, [], []]
+    assert pace(program, "5 1 0", "put 11000", *three, *in_turn[:5], *step) == [*shown, *[[11000]] * 5, [], []]
+    assert pace(program, "5 1 0", "put 11000", *three, *in_turn, *step, *back) == [
+        *shown, *[[11000]] * 6, [], [9000], [], [],
     ]  # fmt: skip
 
 
 def test_after_zero_a_step_goes_out_whatever_was_before(program: Program) -> None:
-    steps = ["put 11000", "put 9000", "put 9000", "put 0", "put 1400", "put 11000", "put 11000"]
-    assert pace(program, "5 1 0", *steps) == [[11000], [], [9000], [9000, 0], [0, 1400], [], [11000]]
+    three = ["put 9000", "put 9000", "put 11000", "put 11000", "put 9000", "put 9000"]
+    assert pace(program, "5 1 0", "put 11000", *three, "put 0", "put 1400", "put 11000", "put 11000") == [
+        [11000], [], [9000], [], [11000], [], [9000], [9000, 0], [0, 1400], [], [11000],
+    ]  # fmt: skip
 
 
 def test_exactly_a_twentieth_is_no_step(program: Program) -> None:
