@@ -25,8 +25,8 @@ struct ChargerConfig {
   PhaseMask phases;     ///< to which it is wired
   uint8_t circuit;
   uint8_t priority;  ///< 1 is served first
-  Milliampere worst_case{
-      -1};  ///< that a charger of another node takes when it hears nothing; negative: it is this node's
+  /// That a charger of another node takes when it hears nothing; negative: it is this node's.
+  Milliampere worst_case{-1};
 
   bool is_remote() const { return HAS_FOLLOWERS && this->worst_case >= 0; }
 };
