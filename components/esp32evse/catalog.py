@@ -285,7 +285,7 @@ class Entity:
         derived   computed by the hub from what ``needs`` lists
     ``cadence`` is the time in s between two publications of a value that comes faster, equal ones too; 0: a sensor
         publishes every value as it comes, the rest every change.
-    ``steps`` goes out at once when it changes by more than 5 %, but not soon again; to and from 0 every sensor does.
+    ``steps`` goes out at once when it changes by more than 5 %, but not all the time; to and from 0 every sensor does.
     ``minimum``, ``maximum`` and ``step`` are in the entity's unit.
     ``package`` is the ready-made one that it belongs to; the full one has all. There an entity that is ``disabled`` is
     disabled in Home Assistant until somebody enables it, because hardly anybody needs it, and seconds are ``shown_in`` a
