@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -22,6 +24,17 @@ def wait_until(condition: Callable[[], T], what: str = "", timeout: float = WAIT
         assert time.monotonic() < deadline, f"not within {timeout} s: {what or condition}"
         time.sleep(0.005)
     return result
+
+
+def end_of(connection: socket.socket, last: bytes) -> None:
+    """Sends its last bytes and waits until the other side has closed it, which may come before they are all sent."""
+    connection.settimeout(WAIT_S)
+    with contextlib.suppress(ConnectionError):
+        connection.sendall(last)
+        with contextlib.suppress(OSError):  # no connection any more
+            connection.shutdown(socket.SHUT_WR)
+        while connection.recv(4096):
+            pass
 
 
 def shared(server: PtyServer, name: str = "charger", timeout: float = 3.0) -> SharedCharger:

@@ -21,7 +21,7 @@ from evse_host.simulator import Charger
 
 from . import home_assistant_model as model
 from .mqtt_support import Client, Mosquitto, needs_mosquitto
-from .support import wait_until
+from .support import end_of, wait_until
 
 pytestmark = needs_mosquitto
 
@@ -490,10 +490,7 @@ def test_a_broker_that_talks_nonsense_is_tried_again(start, monkeypatch, lines):
             line.settimeout(10)
             with line:
                 line.recv(1000)
-                line.sendall(nonsense)
-                line.shutdown(socket.SHUT_WR)
-                while line.recv(1000):
-                    pass
+                end_of(line, nonsense)
         listener.accept()[0].close()
         bridge.stop()
     assert not lines("should not happen")

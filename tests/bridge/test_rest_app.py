@@ -17,7 +17,7 @@ from evse_host.errors import PortError, UsageError
 from evse_host.simulator import Car, Charger, PtyServer
 
 from .rest_support import API, JSON, kept_charger, orders, post, serving, state, value
-from .support import wait_until
+from .support import end_of, wait_until
 
 USER = ("owner", "corréct:horse")
 EVERY_WRITE = ("", "enabled", "available", "charging-current", "consumption-limit", "charging-time-limit",
@@ -486,10 +486,7 @@ def test_a_broken_request_harms_nobody(bench, caplog, data, host):
     server, client = bench
     data = data.replace(b"evse", host)
     with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
-        connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
-        while connection.recv(4096):
-            pass
+        end_of(connection, data)
     assert state(client)["enabled"] is True
     assert orders(server) == []
     assert "Traceback" not in caplog.text
