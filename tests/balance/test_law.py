@@ -980,17 +980,17 @@ def test_while_the_clock_is_unknown_every_moment_keeps_the_capacity_limit():
 
 @pytest.mark.parametrize("leap", [-1800, 420, 86400])
 def test_a_clock_that_leaps_grants_no_second_quarter(leap):
-    """Whatever the quarter was, no quarter by the new clock goes above the limit."""
+    """No quarter by the new clock goes above the limit; where its quarters are the old ones, not with what was used
+    before the leap either."""
     law = Law()
     law.capacity(5000)
     house = House(law=law, limit=63.0)
-    house.run(1500, epoch=1_800_000_000)
-    epoch = 1_800_000_000 + leap
-    used, quarter = 0.0, 0
-    for _ in range(3000):
-        now = epoch + int(law.now) + 1
-        if now // 900 != quarter:
-            quarter, used = now // 900, 0.0
+    used = 0.0
+    for second in range(4500):
+        leaps = second == 1500
+        epoch = 1_800_000_000 + (leap if second >= 1500 else 0)
+        if (epoch + int(law.now) + 1) % 900 == 0 or (leaps and leap % 900):
+            used = 0.0
         house.run(1, epoch=epoch)
         used += 690 * (1 + (house.order.ampere if house.order.run else 0)) / 3600
         assert used * 4 <= 5000
