@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -24,7 +25,7 @@ from evse_host.errors import UsageError
 from tests.host.commands import Command, environment, run
 
 from .mqtt_support import Client, Mosquitto, needs_mosquitto
-from .support import wait_until
+from .support import WAIT_S, wait_until
 
 VALUES = {
     "STATE": (4,), "ENABLE": (1,), "AVAILABLE": (1,), "ERROR": (0,), "EMETERPOWER": (7360,), "CHCUR": (165,),
@@ -234,11 +235,13 @@ def test_telemetry_stops_with_the_charger_and_comes_back_with_it(start, client, 
 
 @needs_mosquitto
 def test_a_broker_that_was_away(start, broker, client, caplog, monkeypatch):
+    heard_again = threading.Event()
+
     class Patient(tuple):
         """Waits of a back-off: the test's client is back first."""
 
         def __getitem__(self, _: int) -> float:
-            wait_until(lambda: client.is_subscribed)
+            assert heard_again.wait(WAIT_S)
             return 0.05
 
     monkeypatch.setattr(mqtt_link, "BACK_OFF_S", Patient((0.05,)))
@@ -248,6 +251,8 @@ def test_a_broker_that_was_away(start, broker, client, caplog, monkeypatch):
     wait_until(lambda: not bridge.is_connected and not client.is_subscribed)
     before = len(client.heard)
     broker.start()
+    wait_until(lambda: client.is_subscribed)
+    heard_again.set()
     client.wait(TELEMETRY, after=before)
     client.publish("v1/devices/me/rpc/request/1", '{"method": "getEnabled"}')
     assert client.wait("v1/devices/me/rpc/response/1", after=before).json == {"value": True}
