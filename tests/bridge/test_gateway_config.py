@@ -11,10 +11,9 @@ from evse_host.bridge.gateway_config import (
     ConfigError,
     ModbusConfig,
     full_address,
-    load,
-    parse,
     parse_address,
 )
+from evse_host.bridge.gateway_file import load, parse
 
 GOOD = """\
 chargers:

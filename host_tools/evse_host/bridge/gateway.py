@@ -1,6 +1,6 @@
 """Any number of chargers and bridges in one process.
 
-gateway = Gateway(gateway_config.load("config.yaml"))
+gateway = Gateway(gateway_file.load("config.yaml"))
 gateway.run(ended)      # until it is told to end
 """
 
@@ -35,7 +35,7 @@ from .modbus import ModbusRtu, ModbusTcp
 from .mqtt import HomeAssistantBridge, ThingsBoardBridge
 from .mqtt_link import Broker
 from .ocpp.bridge import OcppBridge, journal_file
-from .ocpp.model import Settings
+from .ocpp.situation import Settings
 from .ocpp.target import Target
 from .rest_app import make_app
 from .rest_hearing import watch_clients

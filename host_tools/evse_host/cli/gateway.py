@@ -23,14 +23,14 @@ def command(session: Session, config: str, check: bool) -> int:
     The ports are those of the file; --port and --baud are not used.
     """
     try:
-        from ..bridge import gateway, gateway_config
+        from ..bridge import gateway, gateway_config, gateway_file
         from ..bridge.ending import Ending
         from ..bridge.energy_file import default_state_dir
     except ImportError:
         raise needs("gateway", "the gateway") from None
     try:
         state_dir = session.state_dir or default_state_dir()
-        process = gateway.Gateway(gateway_config.load(config), Path(config).parent, state_dir)
+        process = gateway.Gateway(gateway_file.load(config), Path(config).parent, state_dir)
     except gateway_config.ConfigError as error:
         for problem in error.problems:
             click.echo(f"evse-host: {problem}", err=True)

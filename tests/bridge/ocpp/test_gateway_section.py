@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evse_host.bridge.gateway_config import ConfigError, parse
+from evse_host.bridge.gateway_config import ConfigError
+from evse_host.bridge.gateway_file import parse
 from evse_host.bridge.ocpp.bridge import journal_file
 from evse_host.bridge.ocpp.target import Target
 
