@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from ..catalog import BAUD_RATE
 from ..errors import UsageError
@@ -51,9 +51,26 @@ def _secret(value: object) -> object:
     return value
 
 
-def _address(value: object) -> object:
+def parse_address(text: str) -> tuple[str, int]:
+    """`[HOST:]PORT`; without a host only this computer is served. Raises ValueError."""
+    host, _, port = text.rpartition(":")
+    if not port.isascii() or not port.isdecimal() or int(port[:6]) > 65535:
+        raise ValueError(f"{text!r}: must be [HOST:]PORT, with a port from 0 to 65535")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _bare_port(value: object) -> object:
     """A port alone is a number for YAML."""
     return str(value) if type(value) is int else value
+
+
+def _address(value: str) -> str:
+    parse_address(value)
+    return value
+
+
+#: Where a bridge listens.
+Address = Annotated[str, BeforeValidator(_bare_port), AfterValidator(_address)]
 
 
 def _checked(check: Callable[[V], T], value: V) -> T:
@@ -142,7 +159,7 @@ class ThingsBoardConfig(_Mqtt):
 
 class RestConfig(_Bridge):
     type: Literal["rest"]
-    listen: str = "127.0.0.1:8080"
+    listen: Address = "127.0.0.1:8080"
     energies: Literal["Wh", "Ws"] = "Wh"
     allow_hosts: list[str] = Field(default_factory=list)
     user: str = ""
@@ -150,13 +167,6 @@ class RestConfig(_Bridge):
     password_file: str = ""
 
     _no_plain_password = field_validator("password", mode="before")(_secret)
-    _bare_port = field_validator("listen", mode="before")(_address)
-
-    @field_validator("listen")
-    @classmethod
-    def _is_an_address(cls, value: str) -> str:
-        parse_address(value)
-        return value
 
     @model_validator(mode="after")
     def _strangers_need_a_password(self) -> RestConfig:
@@ -178,17 +188,9 @@ class ModbusConfig(_Silent):
 
     type: Literal["modbus"]
     units: dict[str, Annotated[int, Field(ge=1, le=247)]] = Field(min_length=1)
-    tcp: str = ""
+    tcp: Address = ""
     rtu: str = ""
     baud_rate: int = Field(9600, ge=300, le=4_000_000)
-
-    _bare_port = field_validator("tcp", mode="before")(_address)
-
-    @field_validator("tcp")
-    @classmethod
-    def _is_an_address(cls, value: str) -> str:
-        parse_address(value)
-        return value
 
     @field_validator("units")
     @classmethod
@@ -274,14 +276,6 @@ class GatewayConfig(_Part):
         if isinstance(bridge, ThingsBoardConfig) and bridge.chargers is None:
             return list(bridge.tokens)
         return list(self.chargers) if bridge.chargers is None else list(bridge.chargers)
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """`[HOST:]PORT`; without a host only this computer is served. Raises ValueError."""
-    host, _, port = text.rpartition(":")
-    if not port.isascii() or not port.isdecimal() or int(port[:6]) > 65535:
-        raise ValueError(f"{text!r}: must be [HOST:]PORT, with a port from 0 to 65535")
-    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def full_address(address: str) -> str:
