@@ -61,7 +61,7 @@ def ocpp(session: Session, /, only_print: bool, check: bool, **options: Any) -> 
         from ..bridge.energy_file import default_state_dir
         from ..bridge.ocpp import preview
         from ..bridge.ocpp.bridge import OcppBridge, check_tag, journal_file
-        from ..bridge.ocpp.model import Settings
+        from ..bridge.ocpp.situation import Settings
         from ..bridge.ocpp.target import Target
     except ImportError:
         raise needs("ocpp", "OCPP") from None

@@ -10,7 +10,7 @@ import pytest
 
 from evse_host.bridge.charger import SharedCharger
 from evse_host.bridge.ocpp.bridge import OcppBridge
-from evse_host.bridge.ocpp.model import Settings
+from evse_host.bridge.ocpp.situation import Settings
 from evse_host.bridge.ocpp.target import Target
 from evse_host.simulator import Car, Charger, PtyServer
 

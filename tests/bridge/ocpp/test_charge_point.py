@@ -256,7 +256,7 @@ def test_a_refusal_that_comes_when_the_car_is_gone_holds_nobody_else(world):
     world.car.plug()
     world.run(20)
     world.car.unplug()
-    assert world.run(5, lambda: world.point._ending)
+    assert world.run(5, lambda: world.point.transactions.is_ending)
     world.line = True  # within the second in which the session's last energy is waited for
     world.run(5)
     del world.server.answers["StartTransaction"]

@@ -18,7 +18,8 @@ from ocpp.messages import Call, CallResult
 from evse_host.bridge.lifetime_energy import LifetimeEnergy, Reading
 from evse_host.bridge.ocpp import rpc
 from evse_host.bridge.ocpp.journal import Journal
-from evse_host.bridge.ocpp.model import ChargePoint, Settings
+from evse_host.bridge.ocpp.model import ChargePoint
+from evse_host.bridge.ocpp.situation import Settings
 from evse_host.bridge.ocpp.station import DIALECTS, take_answer
 from evse_host.bridge.snapshot import Snapshot
 from evse_host.catalog import COMMANDS

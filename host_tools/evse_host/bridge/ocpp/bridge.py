@@ -14,7 +14,7 @@ from ...errors import UsageError
 from ...secrecy import shown
 from ..charger import SharedCharger
 from .journal import Journal
-from .model import Settings
+from .situation import Settings
 from .station import DIALECTS, Station, Watcher
 from .target import Target
 

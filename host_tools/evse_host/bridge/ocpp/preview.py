@@ -13,8 +13,9 @@ from . import outbox as out
 from . import rpc
 from .journal import Journal
 from .link import Link, words_of
-from .model import ChargePoint, Settings
+from .model import ChargePoint
 from .outbox import Outgoing
+from .situation import Settings
 from .station import DIALECTS
 from .target import Credentials, Target
 

@@ -18,8 +18,9 @@ from ..snapshot import Snapshot
 from . import rpc
 from .journal import Journal
 from .link import Link
-from .model import ChargePoint, Order, Settings
+from .model import ChargePoint
 from .outbox import Outgoing
+from .situation import Order, Settings
 from .target import Credentials, Target
 from .v16 import V16
 from .v201 import V201

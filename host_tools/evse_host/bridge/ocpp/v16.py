@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from . import configuration as conf
-from . import model as m
 from . import outbox as out
 from . import profiles as calc
 from . import rpc
 from .authorization import TagInfo
 from .journal import METER, START, STOP
+from .model import ChargePoint
 from .outbox import Outgoing
 from .rpc import moment, optional_moment, stamp
+from .shared_words import MAX_SCHEDULE_S, SharedWords, accepted
+from .situation import MODEL, VENDOR
 from .status import CONNECTOR, STATION
 
 VERSION, SUBPROTOCOL = "1.6", "ocpp1.6"
@@ -30,7 +32,7 @@ NOT_SUPPORTED = (
 _NO_CONNECTOR = {"ClearChargingProfile": "Unknown", "UnlockConnector": "NotSupported"}
 
 
-class V16:
+class V16(SharedWords):
     """``say(outgoing)`` gives action and payload; ``answered`` and ``called`` bring what the central system sends."""
 
     version, subprotocol = VERSION, SUBPROTOCOL
@@ -38,8 +40,8 @@ class V16:
     updates = False  # 1.6 tells no change within a transaction but by status
     unknown_id = ""  # of the answer to what shows no id: 1.6 has none
 
-    def __init__(self, point: m.ChargePoint) -> None:
-        self.point = point
+    def __init__(self, point: ChargePoint) -> None:
+        super().__init__(point)
         self._actions: dict[str, rpc.Action] = {
             "CancelReservation": self._cancel_reservation,
             "ChangeAvailability": self._change_availability,
@@ -94,7 +96,7 @@ class V16:
     def _boot(self) -> rpc.Payload:
         identity = self.point.identity
         return rpc.without_none({
-            "chargePointVendor": identity.get("vendor", m.VENDOR), "chargePointModel": identity.get("model", m.MODEL),
+            "chargePointVendor": identity.get("vendor", VENDOR), "chargePointModel": identity.get("model", MODEL),
             "chargePointSerialNumber": identity.get("serial"), "firmwareVersion": identity.get("firmware"),
         })  # fmt: skip
 
@@ -128,22 +130,12 @@ class V16:
             return {"status": _NO_CONNECTOR.get(call.action, "Rejected")}
         return action(payload, now)
 
-    def _cancel_reservation(self, payload: rpc.Payload, now: float) -> rpc.Payload:
-        return _accepted(self.point.cancel_reservation(payload["reservationId"], now))
-
     def _change_availability(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         operative = payload["type"] == "Operative"
         return {"status": self.point.set_availability(payload["connectorId"], operative, now)}
 
     def _change_configuration(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         return {"status": self.point.configure(payload["key"], payload["value"], now)}
-
-    def _clear_cache(self, payload: rpc.Payload, now: float) -> rpc.Payload:
-        if not self.point.configuration.flag("AuthorizationCacheEnabled"):
-            return {"status": "Rejected"}
-        self.point.authorization.clear_cache()
-        self.point.save_authorization()
-        return {"status": "Accepted"}
 
     def _clear_charging_profile(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         found = self.point.clear_profiles(
@@ -152,21 +144,15 @@ class V16:
         )  # fmt: skip
         return {"status": "Accepted" if found else "Unknown"}
 
-    def _data_transfer(self, payload: rpc.Payload, now: float) -> rpc.Payload:
-        return {"status": "UnknownVendorId"}
-
     def _get_composite_schedule(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         unit, duration = payload.get("chargingRateUnit", calc.AMPERE), payload["duration"]
-        if not 0 < duration <= 7 * 86400:
+        if not 0 < duration <= MAX_SCHEDULE_S:
             return {"status": "Rejected"}
-        periods = self.point.composite(duration, unit, now)
         return {
             "status": "Accepted", "connectorId": payload["connectorId"], "scheduleStart": stamp(now),
             "chargingSchedule": {
                 "duration": duration, "startSchedule": stamp(now), "chargingRateUnit": unit,
-                "chargingSchedulePeriod": [rpc.without_none({
-                    "startPeriod": period.start, "limit": period.limit, "numberPhases": period.phases,
-                }) for period in periods],
+                "chargingSchedulePeriod": self._periods(duration, unit, now),
             },
         }  # fmt: skip
 
@@ -189,10 +175,10 @@ class V16:
             profile = _profile(profile, CONNECTOR, now)
             if profile.purpose != calc.TX or profile.transaction is not None or calc.problem(profile):
                 return {"status": "Rejected"}
-        return _accepted(self.point.remote_start(payload["idTag"], now, profile))
+        return accepted(self.point.remote_start(payload["idTag"], now, profile))
 
     def _remote_stop(self, payload: rpc.Payload, now: float) -> rpc.Payload:
-        return _accepted(self.point.remote_stop(str(payload["transactionId"]), now))
+        return accepted(self.point.remote_stop(str(payload["transactionId"]), now))
 
     def _reserve_now(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         reservation = {
@@ -202,7 +188,7 @@ class V16:
         return {"status": self.point.reserve(reservation, now)}
 
     def _reset(self, payload: rpc.Payload, now: float) -> rpc.Payload:
-        return _accepted(self.point.reset(f"{payload['type']}Reset", now))
+        return accepted(self.point.reset(f"{payload['type']}Reset", now))
 
     def _send_local_list(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         if not self.point.configuration.flag("LocalAuthListEnabled"):
@@ -223,7 +209,7 @@ class V16:
             transaction is None or profile.transaction not in (None, transaction.remote)
         ):
             return {"status": "Rejected"}
-        return _accepted(self.point.install_profile(profile, now) is None)
+        return accepted(self.point.install_profile(profile, now) is None)
 
     def _trigger_message(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         wanted, connector = payload["requestedMessage"], payload.get("connectorId")
@@ -249,10 +235,6 @@ class V16:
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
-
-
-def _accepted(done: bool) -> rpc.Payload:
-    return {"status": "Accepted" if done else "Rejected"}
 
 
 def _tag_info(info: rpc.Payload) -> TagInfo:

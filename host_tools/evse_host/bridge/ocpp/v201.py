@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from . import configuration as conf
-from . import model as m
 from . import outbox as out
 from . import profiles as calc
 from . import rpc
 from .authorization import TagInfo
+from .guests import DEFAULT_TAG
 from .journal import METER, START, STOP, UPDATE
+from .model import DEAUTHORIZED, REMOTE, ChargePoint
 from .outbox import Outgoing
 from .rpc import moment, optional_moment, stamp
+from .shared_words import MAX_SCHEDULE_S, SharedWords, accepted
+from .situation import MODEL, VENDOR
 from .status import CONNECTOR, STATION
+from .transactions import BEGIN, END, EV_DISCONNECTED, LOCAL, POWER_LOSS
+from .values import CLOCK, PERIODIC, TRIGGER
 
 VERSION, SUBPROTOCOL = "2.0.1", "ocpp2.0.1"
 EVSE = {"id": 1, "connectorId": 1}
@@ -32,26 +37,26 @@ _CONNECTOR_STATUS = {"Preparing": "Occupied", "Charging": "Occupied", "Suspended
                      "SuspendedEVSE": "Occupied", "Finishing": "Occupied"}  # fmt: skip
 #: What ended a transaction: (trigger, reason of the stop).
 _ENDS = {
-    m.EV_DISCONNECTED: ("EVDeparted", "EVDisconnected"), m.REMOTE: ("RemoteStop", "Remote"),
-    m.POWER_LOSS: ("AbnormalCondition", "PowerLoss"), m.DEAUTHORIZED: ("Deauthorized", "DeAuthorized"),
-    m.LOCAL: ("StopAuthorized", "Local"), "ImmediateReset": ("ResetCommand", "ImmediateReset"),
+    EV_DISCONNECTED: ("EVDeparted", "EVDisconnected"), REMOTE: ("RemoteStop", "Remote"),
+    POWER_LOSS: ("AbnormalCondition", "PowerLoss"), DEAUTHORIZED: ("Deauthorized", "DeAuthorized"),
+    LOCAL: ("StopAuthorized", "Local"), "ImmediateReset": ("ResetCommand", "ImmediateReset"),
 }  # fmt: skip
-_SAMPLES = {m.PERIODIC: "MeterValuePeriodic", m.CLOCK: "MeterValueClock", m.TRIGGER: "Trigger"}
+_SAMPLES = {PERIODIC: "MeterValuePeriodic", CLOCK: "MeterValueClock", TRIGGER: "Trigger"}
 _PURPOSES = {"ChargingStationMaxProfile": calc.STATION_MAX, calc.TX_DEFAULT: calc.TX_DEFAULT, calc.TX: calc.TX}
 _STATUSES = ("Accepted", "Blocked", "ConcurrentTx", "Expired", "Invalid")
 _DATA_TYPES = {conf.FLAG: "boolean", conf.NUMBER: "integer", conf.LIST: "MemberList", conf.TEXT: "string"}
 _MUTABILITY = {conf.READ: "ReadOnly", conf.WRITE: "ReadWrite", conf.SECRET: "WriteOnly"}
 
 
-class V201:
+class V201(SharedWords):
     """As V16: ``say``, ``answered`` and ``called``."""
 
     version, subprotocol, updates = VERSION, SUBPROTOCOL, True
     measurands = tuple(name for name in conf.MEASURANDS if name != "Temperature")  # 2.0.1 has it elsewhere
     unknown_id = "-1"
 
-    def __init__(self, point: m.ChargePoint) -> None:
-        self.point = point
+    def __init__(self, point: ChargePoint) -> None:
+        super().__init__(point)
         self._reason = "PowerUp"  # of the next boot
         self._actions: dict[str, rpc.Action] = {
             "CancelReservation": self._cancel_reservation,
@@ -97,7 +102,7 @@ class V201:
     def _boot(self) -> rpc.Payload:
         identity = self.point.identity
         station = rpc.without_none({
-            "vendorName": identity.get("vendor", m.VENDOR), "model": identity.get("model", m.MODEL),
+            "vendorName": identity.get("vendor", VENDOR), "model": identity.get("model", MODEL),
             "serialNumber": identity.get("serial"), "firmwareVersion": identity.get("firmware"),
         })  # fmt: skip
         return {"reason": self._reason, "chargingStation": station}
@@ -126,7 +131,7 @@ class V201:
         })  # fmt: skip
 
     def _token(self, tag: str) -> rpc.Payload:
-        if tag == m.DEFAULT_TAG:
+        if tag == DEFAULT_TAG:
             return {"idToken": "", "type": "NoAuthorization"}
         types: dict[str, str] = self.point.journal.fact("token_types", {})
         return {"idToken": tag, "type": types.get(tag.casefold(), "Central")}
@@ -167,22 +172,12 @@ class V201:
         action = rpc.action_of(call, self._actions, NOT_SUPPORTED)
         return action(rpc.check_call(call, VERSION), now)
 
-    def _cancel_reservation(self, payload: rpc.Payload, now: float) -> rpc.Payload:
-        return _accepted(self.point.cancel_reservation(payload["reservationId"], now))
-
     def _change_availability(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         evse = payload.get("evse")
         if not _is_ours(evse):
             return {"status": "Rejected"}
         connector = STATION if evse is None else CONNECTOR
         return {"status": self.point.set_availability(connector, payload["operationalStatus"] == "Operative", now)}
-
-    def _clear_cache(self, payload: rpc.Payload, now: float) -> rpc.Payload:
-        if not self.point.configuration.flag("AuthorizationCacheEnabled"):
-            return {"status": "Rejected"}
-        self.point.authorization.clear_cache()
-        self.point.save_authorization()
-        return {"status": "Accepted"}
 
     def _clear_charging_profile(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         criteria = payload.get("chargingProfileCriteria", {})
@@ -192,9 +187,6 @@ class V201:
             purpose=_PURPOSES.get(purpose, purpose), stack_level=criteria.get("stackLevel"),
         )  # fmt: skip
         return {"status": "Accepted" if found else "Unknown"}
-
-    def _data_transfer(self, payload: rpc.Payload, now: float) -> rpc.Payload:
-        return {"status": "UnknownVendorId"}
 
     def _get_base_report(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         if payload["reportBase"] == "SummaryInventory":
@@ -210,14 +202,11 @@ class V201:
 
     def _get_composite_schedule(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         unit, duration = payload.get("chargingRateUnit", calc.AMPERE), payload["duration"]
-        if payload["evseId"] not in (0, 1) or not 0 < duration <= 7 * 86400:
+        if payload["evseId"] not in (0, 1) or not 0 < duration <= MAX_SCHEDULE_S:
             return {"status": "Rejected"}
-        periods = self.point.composite(duration, unit, now)
         return {"status": "Accepted", "schedule": {
             "evseId": payload["evseId"], "duration": duration, "scheduleStart": stamp(now), "chargingRateUnit": unit,
-            "chargingSchedulePeriod": [rpc.without_none({
-                "startPeriod": period.start, "limit": period.limit, "numberPhases": period.phases,
-            }) for period in periods],
+            "chargingSchedulePeriod": self._periods(duration, unit, now),
         }}  # fmt: skip
 
     def _get_local_list_version(self, payload: rpc.Payload, now: float) -> rpc.Payload:
@@ -275,7 +264,7 @@ class V201:
         )
 
     def _request_stop(self, payload: rpc.Payload, now: float) -> rpc.Payload:
-        return _accepted(self.point.remote_stop(payload["transactionId"], now))
+        return accepted(self.point.remote_stop(payload["transactionId"], now))
 
     def _reserve_now(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         if payload.get("evseId", EVSE["id"]) != EVSE["id"]:
@@ -292,7 +281,7 @@ class V201:
         if payload["type"] == "OnIdle" and self.point.transaction:
             self.point.reset_when_idle()
             return {"status": "Scheduled"}
-        return _accepted(self.point.reset("ImmediateReset", now))
+        return accepted(self.point.reset("ImmediateReset", now))
 
     def _send_local_list(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         if not self.point.configuration.flag("LocalAuthListEnabled"):
@@ -314,7 +303,7 @@ class V201:
             return {"status": "Rejected"}
         if profile.purpose == calc.TX and (transaction is None or profile.transaction != transaction.uuid):
             return {"status": "Rejected"}
-        return _accepted(self.point.install_profile(profile, now) is None)
+        return accepted(self.point.install_profile(profile, now) is None)
 
     def _trigger_message(self, payload: rpc.Payload, now: float) -> rpc.Payload:
         wanted = payload["requestedMessage"]
@@ -349,7 +338,7 @@ Event = tuple[str, str, rpc.Payload, list[rpc.Payload]]
 
 def _started(data: rpc.Payload) -> Event:
     remote = data.get("remote_start")
-    register = {"at": data["at"], "context": m.BEGIN, "sample": [_register(data["meter"])]}
+    register = {"at": data["at"], "context": BEGIN, "sample": [_register(data["meter"])]}
     return "Started", "RemoteStart" if remote is not None else "CablePluggedIn", {"remoteStartId": remote}, [register]
 
 
@@ -363,11 +352,11 @@ def _changed(data: rpc.Payload) -> Event:
 
 def _ended(data: rpc.Payload) -> Event:
     trigger, reason = _ENDS.get(data["reason"], ("AbnormalCondition", "Other"))
-    values = [value for value in data["data"] if value["context"] != m.END]
-    last: list[rpc.Payload] = next((value["sample"] for value in data["data"] if value["context"] == m.END), [])
+    values = [value for value in data["data"] if value["context"] != END]
+    last: list[rpc.Payload] = next((value["sample"] for value in data["data"] if value["context"] == END), [])
     if not any(value["measurand"] == conf.ENERGY for value in last):
         last = [*last, _register(data["meter"])]
-    return "Ended", trigger, {"stoppedReason": reason}, [*values, {"at": data["at"], "context": m.END, "sample": last}]
+    return "Ended", trigger, {"stoppedReason": reason}, [*values, {"at": data["at"], "context": END, "sample": last}]
 
 
 _EVENTS = {START: _started, METER: _measured, UPDATE: _changed, STOP: _ended}
@@ -378,10 +367,6 @@ def _register(meter: int) -> rpc.Payload:
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
-
-
-def _accepted(done: bool) -> rpc.Payload:
-    return {"status": "Accepted" if done else "Rejected"}
 
 
 def _is_ours(evse: rpc.Payload | None) -> bool:
