@@ -16,7 +16,17 @@ from esphome.helpers import fnv1a_32bit_hash
 from esphome.types import ConfigType
 
 from . import catalog, mistakes, serial_port
-from .codegen import DOMAIN, define_traits, emit_tables, emit_wish_names, esp32evse_ns, hub_of, teach, use_part
+from .codegen import (
+    DOMAIN,
+    build_triggers,
+    define_traits,
+    emit_tables,
+    emit_wish_names,
+    esp32evse_ns,
+    hub_of,
+    teach,
+    use_part,
+)
 
 # What it depends on is checked in mistakes.py: ESPHome's DEPENDENCIES would not say what to write.
 MULTI_CONF = True
@@ -33,8 +43,6 @@ Esp32Evse = esp32evse_ns.class_("Esp32Evse", cg.PollingComponent, uart.UARTDevic
 BelowMinimum = esp32evse_ns.enum("BelowMinimum", is_class=True)
 
 _LOGGER = logging.getLogger(__name__)
-
-_TYPES = {"string": cg.std_string, "float": cg.float_, "uint32_t": cg.uint32, "int": cg.int_, "bool": cg.bool_}
 
 
 def _time_within(low_ms: int, high_ms: int):
@@ -187,15 +195,7 @@ async def _triggers_to_code(variable, config: ConfigType, hub) -> None:
         if trigger.name in config:
             hub.commands.update(trigger.needs)
             hub.reports.update(trigger.needs)
-    callbacks = tuple(
-        automation.CallbackAutomation(
-            trigger.name,
-            f"add_{trigger.name}_callback",
-            [(_TYPES[argument.type], argument.key) for argument in trigger.arguments],
-        )
-        for trigger in catalog.TRIGGERS
-    )
-    await automation.build_callback_automations(variable, config, callbacks)
+    await build_triggers(variable, config, catalog.TRIGGERS)
 
 
 @coroutine_with_priority(CoroPriority.FINAL)

@@ -7,11 +7,13 @@ only what is configured is in them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import esphome.codegen as cg
 import esphome.config_validation as cv
+from esphome import automation
 from esphome.const import CONF_FILTERS, CONF_FORCE_UPDATE, CONF_ID, CONF_MQTT_ID, CONF_PLATFORM
 from esphome.core import CORE, ID
 from esphome.cpp_generator import Expression, MockObj, RawExpression, RawStatement, StaticConstAssignmentExpression
@@ -26,6 +28,8 @@ esp32evse_ns = cg.esphome_ns.namespace(DOMAIN)
 EntityBlock = esp32evse_ns.struct("EntityBlock")  # a name in the YAML, nothing in the program
 
 _SIGNATURE = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i8": "b", "i32": "i", "str": "s"}
+#: Of what a trigger hands over.
+_TYPES = {"string": cg.std_string, "float": cg.float_, "uint32_t": cg.uint32, "int": cg.int_, "bool": cg.bool_}
 _REPORTERS = {"STATE": "state_and_session", "ERROR": "error_and_report"}
 #: What energy and sessions are counted from: the hub looks at it however seldom it is shown.
 _WATCHED = ("STATE", "SESSION_TIME", "SESSION_ENERGY", "TOTAL_ENERGY")
@@ -109,6 +113,19 @@ def hub_of(hub_id: ID) -> Hub:
 def use_part(name: str) -> None:
     """Bring one of the parts in parts.h into the program."""
     cg.add_define(f"USE_ESP32EVSE_{name}")
+
+
+async def build_triggers(variable: MockObj, config: ConfigType, triggers: Iterable[catalog.Automation]) -> None:
+    """Each of ``triggers`` that is configured, with a callback that C++ takes by `add_NAME_callback`."""
+    callbacks = tuple(
+        automation.CallbackAutomation(
+            trigger.name,
+            f"add_{trigger.name}_callback",
+            [(_TYPES[argument.type], argument.key) for argument in trigger.arguments],
+        )
+        for trigger in triggers
+    )
+    await automation.build_callback_automations(variable, config, callbacks)
 
 
 # --- schemas ----------------------------------------------------------------------------------------------------------

@@ -1,8 +1,7 @@
 """Load management beside the charger's hub: protects fuses, follows the sun, shares among chargers, says why."""
 
 import esphome.codegen as cg
-from esphome import automation
-from esphome.components.esp32evse.codegen import CONF_ESP32EVSE_ID, hub_of
+from esphome.components.esp32evse.codegen import CONF_ESP32EVSE_ID, build_triggers, hub_of
 from esphome.const import (
     CONF_BINARY_SENSOR,
     CONF_DELAY,
@@ -220,16 +219,7 @@ async def to_code(config) -> None:
 async def _triggers_to_code(variable, config) -> None:
     if any(trigger.name in config for trigger in catalog.TRIGGERS):
         cg.add_define("USE_ESP32EVSE_LOAD_MANAGER_TRIGGERS")
-    types = {"int": cg.int_, "string": cg.std_string}
-    callbacks = tuple(
-        automation.CallbackAutomation(
-            trigger.name,
-            f"add_{trigger.name}_callback",
-            [(types[argument.type], argument.name) for argument in trigger.arguments],
-        )
-        for trigger in catalog.TRIGGERS
-    )
-    await automation.build_callback_automations(variable, config, callbacks)
+    await build_triggers(variable, config, catalog.TRIGGERS)
 
 
 @coroutine_with_priority(CoroPriority.FINAL)

@@ -25,10 +25,10 @@ def _class_name(name: str, kind: str) -> str:
 def _schema(row: catalog.Automation):
     keys = {cv.GenerateID(): cv.use_id(LoadManager), **belongs_to(row.of)}
     for argument in row.arguments:
-        validator, _ = _ARGUMENTS[argument.name]
-        keys[cv.Required(argument.name)] = cv.templatable(validator)
+        validator, _ = _ARGUMENTS[argument.key]
+        keys[cv.Required(argument.key)] = cv.templatable(validator)
     if row.arguments:
-        return cv.maybe_simple_value(cv.Schema(keys), key=row.arguments[0].name)
+        return cv.maybe_simple_value(cv.Schema(keys), key=row.arguments[0].key)
     return automation.maybe_simple_id(cv.Schema(keys))
 
 
@@ -42,10 +42,10 @@ def _register_action(row: catalog.Automation) -> None:
         if row.name == "write_safe_defaults":
             need_safe_defaults(manager, index_of(row.of, config))
         for argument in row.arguments:
-            _, type_ = _ARGUMENTS[argument.name]
-            names = _MODES if argument.name == CONF_MODE else None
-            value = await cg.templatable(config[argument.name], args, type_, names)
-            cg.add(getattr(variable, f"set_{argument.name}")(value))
+            _, type_ = _ARGUMENTS[argument.key]
+            names = _MODES if argument.key == CONF_MODE else None
+            value = await cg.templatable(config[argument.key], args, type_, names)
+            cg.add(getattr(variable, f"set_{argument.key}")(value))
         return variable
 
 

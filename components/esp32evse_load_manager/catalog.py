@@ -77,7 +77,7 @@ def entities(platform: str) -> tuple[Entity, ...]:
 
 @dataclass(frozen=True)
 class Argument:
-    name: str
+    key: str
     type: str
     doc: str
 

@@ -2,10 +2,7 @@
 
 #include <cstdint>
 
-// The generated code says what is configured. Built natively, without ESPHome, the law has everything.
-#if __has_include("esphome/core/defines.h")
-#include "esphome/core/defines.h"
-#endif
+#include "../esp32evse/configured.h"
 
 namespace esphome::esp32evse_load_manager {
 
@@ -13,7 +10,7 @@ namespace esphome::esp32evse_load_manager {
 constexpr uint8_t MAX_CHARGERS = ESP32EVSE_LOAD_MANAGER_CHARGERS;
 constexpr uint8_t MAX_FOLLOWERS = ESP32EVSE_LOAD_MANAGER_FOLLOWERS;  // they are the last of the chargers
 constexpr uint8_t MAX_CIRCUITS = ESP32EVSE_LOAD_MANAGER_CIRCUITS;
-#else
+#else  // Built natively, the law has everything.
 #define USE_ESP32EVSE_LOAD_MANAGER_SURPLUS
 #define USE_ESP32EVSE_LOAD_MANAGER_CAPACITY
 #define USE_ESP32EVSE_LOAD_MANAGER_DIMMING
@@ -29,35 +26,11 @@ constexpr uint8_t MAX_CIRCUITS = 4;
 constexpr bool HAS_SEVERAL = MAX_CHARGERS > 1;
 
 // What is not configured costs nothing: the law asks these with `if constexpr`.
-#ifdef USE_ESP32EVSE_LOAD_MANAGER_SURPLUS
-constexpr bool HAS_SURPLUS = true;
-#else
-constexpr bool HAS_SURPLUS = false;
-#endif
-#ifdef USE_ESP32EVSE_LOAD_MANAGER_CAPACITY
-constexpr bool HAS_CAPACITY = true;
-#else
-constexpr bool HAS_CAPACITY = false;
-#endif
-#ifdef USE_ESP32EVSE_LOAD_MANAGER_DIMMING
-constexpr bool HAS_DIMMING = true;
-#else
-constexpr bool HAS_DIMMING = false;
-#endif
-#ifdef USE_ESP32EVSE_LOAD_MANAGER_UNBALANCE
-constexpr bool HAS_UNBALANCE = true;
-#else
-constexpr bool HAS_UNBALANCE = false;
-#endif
-#ifdef USE_ESP32EVSE_LOAD_MANAGER_FOLLOWERS
-constexpr bool HAS_FOLLOWERS = true;
-#else
-constexpr bool HAS_FOLLOWERS = false;
-#endif
-#ifdef USE_ESP32EVSE_LOAD_MANAGER_LEADER
-constexpr bool HAS_LEADER = true;
-#else
-constexpr bool HAS_LEADER = false;
-#endif
+constexpr bool HAS_SURPLUS = ESP32EVSE_HAS(USE_ESP32EVSE_LOAD_MANAGER_SURPLUS);
+constexpr bool HAS_CAPACITY = ESP32EVSE_HAS(USE_ESP32EVSE_LOAD_MANAGER_CAPACITY);
+constexpr bool HAS_DIMMING = ESP32EVSE_HAS(USE_ESP32EVSE_LOAD_MANAGER_DIMMING);
+constexpr bool HAS_UNBALANCE = ESP32EVSE_HAS(USE_ESP32EVSE_LOAD_MANAGER_UNBALANCE);
+constexpr bool HAS_FOLLOWERS = ESP32EVSE_HAS(USE_ESP32EVSE_LOAD_MANAGER_FOLLOWERS);
+constexpr bool HAS_LEADER = ESP32EVSE_HAS(USE_ESP32EVSE_LOAD_MANAGER_LEADER);
 
 }  // namespace esphome::esp32evse_load_manager

@@ -122,7 +122,7 @@ class Session final : public AtClientListener {
 
   void tell_(const char *what, std::string_view text) const {
     if (TELLS)
-      std::fprintf(stderr, "%8u %s%s\n", this->passed_, what, shown(text).c_str());
+      std::fprintf(stderr, "%8u %s%s\n", this->passed_, what, escaped(text).c_str());
   }
 
   uint8_t row_count_() const { return static_cast<uint8_t>(this->table_.rows.size()); }

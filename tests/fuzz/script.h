@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "../support/escaped.h"
+
 namespace fuzz {
 
 /// What the fuzzer invents, read from the front. Behind its end come zeros.
@@ -49,22 +51,6 @@ class Script {
 
 /// With EVSE_STORY in the environment everything that happens is told on stderr.
 inline const bool TELLS = std::getenv("EVSE_STORY") != nullptr;
-
-inline std::string shown(std::string_view text) {
-  static const char *const DIGITS = "0123456789abcdef";
-  std::string out;
-  for (const char character : text) {
-    const auto byte = static_cast<uint8_t>(character);
-    if (byte == '\n') {
-      out += "\\n";
-    } else if (byte < 0x20 || byte >= 0x7F) {
-      out += {'\\', 'x', DIGITS[byte >> 4], DIGITS[byte & 15]};
-    } else {
-      out += character;
-    }
-  }
-  return out;
-}
 
 /// A finding: the fuzzer keeps the input.
 [[noreturn]] inline void fail(const char *what) {

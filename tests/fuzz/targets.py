@@ -6,8 +6,6 @@ Everything that they know about the charger's commands is written from the catal
 from __future__ import annotations
 
 import base64
-import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
@@ -16,14 +14,12 @@ from pathlib import Path
 
 from components.esp32evse import codegen
 from components.esp32evse.catalog import COMMANDS, Command
-from tools.build import node
+from tools.build import kept, node
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 COMPONENT = Path(os.environ.get("EVSE_COMPONENT", ROOT / "components" / "esp32evse"))
 CACHE = ROOT / ".cache" / "fuzz"
-KEPT_BUILDS = 4
-
 LOAD_MANAGER = ROOT / "components" / "esp32evse_load_manager"
 #: What each one runs of its component.
 SOURCES = {
@@ -145,29 +141,17 @@ def build(target: str) -> Path:
     has changed. Raises BuildError."""
     if shutil.which(COMPILER) is None:
         raise BuildError(f"{COMPILER} is missing: sudo apt-get install clang-19 libclang-rt-19-dev")
-    directory = CACHE / "build" / f"{target}-{_digest(target)}"
-    directory.mkdir(parents=True, exist_ok=True)
-    program = directory / target
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not program.is_file():
-            (directory / "rows.inc").write_text(rows())
-            (directory / "dictionary").write_text(dictionary())
-            _link(directory, program, _node_objects(directory) if target == NODE else _objects(target, directory))
-        os.utime(directory)
-        builds = sorted((CACHE / "build").glob(f"{target}-*/"), key=lambda path: path.stat().st_mtime)
-        for old in builds[:-KEPT_BUILDS]:
-            shutil.rmtree(old)
-    return program
-
-
-def _digest(target: str) -> str:
-    digest = hashlib.sha256(repr((FLAGS, rows(), dictionary())).encode())
     components = [path for place in (COMPONENT, LOAD_MANAGER) for path in (*place.glob("*.h"), *place.glob("*.cpp"))]
-    paths = [*components, *HERE.glob("*.h"), HERE / f"fuzz_{target}.cpp"]
-    for path in sorted(paths):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    sources = sorted([*components, *HERE.glob("*.h"), *HERE.glob("../support/*.h"), HERE / f"fuzz_{target}.cpp"])
+    words = (FLAGS, rows(), dictionary())
+    return kept.build(CACHE / "build" / target, sources, words, lambda directory: _make(target, directory)) / target
+
+
+def _make(target: str, directory: Path) -> None:
+    (directory / "rows.inc").write_text(rows())
+    (directory / "dictionary").write_text(dictionary())
+    objects = _node_objects(directory) if target == NODE else _objects(target, directory)
+    _run(COMPILER, *FLAGS, "-fsanitize=fuzzer", *objects, "-o", directory / target)
 
 
 def _objects(target: str, directory: Path) -> list[Path]:
@@ -202,11 +186,6 @@ def _node_objects(directory: Path) -> list[Path]:
             return [*objects, *(path for path in rest if path.parent.name != component.name)]
     except node.BuildError as error:
         raise BuildError(str(error)) from error
-
-
-def _link(directory: Path, program: Path, objects: list[Path]) -> None:
-    _run(COMPILER, *FLAGS, "-fsanitize=fuzzer", *objects, "-o", directory / "linking")
-    (directory / "linking").rename(program)
 
 
 def _run(*command: str | Path) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +16,7 @@ from evse_host.wire import codec
 from evse_host.wire.codec import Damaged, Decoder, Other, Ready, Result, Value
 from tests.fuzz import targets
 from tests.support.text import shown_text
+from tools.build import kept
 
 Observe = Callable[[list[bytes]], list[str]]
 
@@ -28,24 +28,20 @@ SETTINGS = settings(max_examples=500, deadline=None, suppress_health_check=[Heal
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory) -> ctypes.CDLL:
+def library() -> ctypes.CDLL:
     """observe.cpp with the component, compiled only if something has changed."""
     names = (*targets.SOURCES["client"], "utf8.cpp")
     sources = [targets.HERE / "observe.cpp", *(targets.COMPONENT / name for name in names)]
-    digest = hashlib.sha256(targets.rows().encode())
-    for path in (*sources, *sorted(targets.COMPONENT.glob("*.h")), targets.HERE / "rows.h"):
-        digest.update(path.read_bytes())
-    path = targets.CACHE / "observe" / f"{digest.hexdigest()[:16]}.so"
-    if not path.is_file():
-        work = tmp_path_factory.mktemp("observe")
-        (work / "rows.inc").write_text(targets.rows())
+    headers = [*sorted(targets.COMPONENT.glob("*.h")), targets.HERE / "rows.h"]
+
+    def make(directory: Path) -> None:
+        (directory / "rows.inc").write_text(targets.rows())
         flags = ["-std=gnu++20", "-Wall", "-Wextra", "-Werror", "-O1", "-fPIC", "-shared"]
-        includes = [f"-I{directory}" for directory in (work, targets.COMPONENT, targets.HERE)]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        linking = path.with_suffix(f".{os.getpid()}")
-        subprocess.run(["g++", *flags, *includes, *sources, "-o", linking], check=True)
-        linking.rename(path)
-    loaded = ctypes.CDLL(str(path))
+        includes = [f"-I{path}" for path in (directory, targets.COMPONENT, targets.HERE)]
+        subprocess.run(["g++", *flags, *includes, *sources, "-o", directory / "observe.so"], check=True)
+
+    built = kept.build(targets.CACHE / "observe", [*sources, *headers], targets.rows(), make)
+    loaded = ctypes.CDLL(str(built / "observe.so"))
     for name in ("observe", "format_string", "refuse"):
         getattr(loaded, name).restype = ctypes.c_char_p
     return loaded

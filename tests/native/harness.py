@@ -10,8 +10,6 @@ EVSE_COMPONENT names another directory with the component's C++ files, for exper
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
@@ -21,13 +19,12 @@ from pathlib import Path
 
 from components.esp32evse import codegen
 from components.esp32evse.catalog import COMMAND
-from tools.build import node
+from tools.build import kept, node
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 COMPONENT = Path(os.environ.get("EVSE_COMPONENT", ROOT / "components" / "esp32evse"))
 CACHE = ROOT / ".cache" / "native"
-KEPT_BUILDS = 3
 
 # Stops at the first wrong memory access or undefined behaviour.
 SANITIZED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -40,8 +37,8 @@ SOURCES = (
     "schedule.cpp", "utf8.cpp", "wishes.cpp",
 )  # fmt: skip
 HEADERS = (
-    "at_client.h", "at_value.h", "cadence.h", "charging.h", "charging_current.h", "command_row.h", "energy.h",
-    "iso_time.h", "line_framer.h", "link.h", "parts.h", "schedule.h", "trust.h", "utf8.h", "wishes.h",
+    "at_client.h", "at_value.h", "cadence.h", "charging.h", "charging_current.h", "command_row.h", "configured.h",
+    "energy.h", "iso_time.h", "line_framer.h", "link.h", "parts.h", "schedule.h", "trust.h", "utf8.h", "wishes.h",
 )  # fmt: skip
 
 
@@ -51,27 +48,12 @@ class BuildError(Exception):
 
 def build() -> Path:
     """The program for the present sources, compiled only if they have changed; the newest few builds are kept."""
-    directory = CACHE / _digest()
-    directory.mkdir(parents=True, exist_ok=True)
-    program = directory / "shim"
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not program.is_file():
-            _compile(directory, program)
-        os.utime(directory)
-        for old in sorted(CACHE.glob("*/"), key=lambda path: path.stat().st_mtime)[:-KEPT_BUILDS]:
-            shutil.rmtree(old)
-    return program
+    support = HERE.parent / "support" / "escaped.h"
+    sources = [*(COMPONENT / name for name in (*HEADERS, *SOURCES)), HERE / "shim.cpp", support]
+    return kept.build(CACHE, sources, FLAGS, _compile) / "shim"
 
 
-def _digest() -> str:
-    digest = hashlib.sha256(" ".join(FLAGS).encode())
-    for path in (*(COMPONENT / name for name in (*HEADERS, *SOURCES)), HERE / "shim.cpp"):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _compile(directory: Path, program: Path) -> None:
+def _compile(directory: Path) -> None:
     sources = [*(COMPONENT / name for name in SOURCES), HERE / "shim.cpp"]
     objects = [directory / f"{source.stem}.o" for source in sources]
     jobs = []
@@ -82,8 +64,7 @@ def _compile(directory: Path, program: Path) -> None:
     errors = [job.communicate()[1] for job in jobs]
     if any(job.returncode for job in jobs):
         raise BuildError("\n".join(errors)[:4000])
-    subprocess.run(["g++", *FLAGS, *objects, "-o", directory / "linking"], check=True)
-    (directory / "linking").rename(program)
+    subprocess.run(["g++", *FLAGS, *objects, "-o", directory / "shim"], check=True)
 
 
 class Program:

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "../support/escaped.h"
 #include "at_client.h"
 #include "at_value.h"
 #include "cadence.h"
@@ -27,24 +28,6 @@ using namespace esphome::esp32evse;
 namespace {
 
 // --- text -------------------------------------------------------------------------------------------------------------
-
-std::string escape(const char *data, size_t length) {
-  static const char *const DIGITS = "0123456789abcdef";
-  std::string out;
-  for (size_t i = 0; i < length; i++) {
-    const auto byte = static_cast<uint8_t>(data[i]);
-    if (byte == '\n') {
-      out += "\\n";
-    } else if (byte == '\\') {
-      out += "\\\\";
-    } else if (byte < 0x20 || byte >= 0x7F) {
-      out += {'\\', 'x', DIGITS[byte >> 4], DIGITS[byte & 15]};
-    } else {
-      out += data[i];
-    }
-  }
-  return out;
-}
 
 std::string unescape(const std::string &text) {
   std::string out;
@@ -115,7 +98,7 @@ std::string show(const Values &values, std::string signature) {
     const char letter = signature.at(i);
     out += i == 0 ? "" : ",";
     if (letter == 's') {
-      out += '"' + escape(field.text, field.length) + '"';
+      out += '"' + escaped({field.text, field.length}) + '"';
     } else {
       out += letter == 'b' || letter == 'i' ? std::to_string(field.as_signed()) : std::to_string(field.number);
     }
@@ -143,7 +126,7 @@ class Session final : public AtClientListener {
 
   void on_transmit(const char *data, size_t length) override {
     this->transmitted_ = true;
-    this->say_("> " + escape(data, length));
+    this->say_("> " + escaped({data, length}));
   }
   void on_values(uint8_t row, const Values &values, bool asked) override {
     this->say_((asked ? "values " : "looked ") + this->names_[row] + " " + show(values, this->rows_[row].signature));
@@ -163,7 +146,7 @@ class Session final : public AtClientListener {
     static const char *const RESTARTS[] = {"first_ready", "ready", "missed"};
     this->say_(std::string("restart ") + RESTARTS[static_cast<int>(restart)]);
   }
-  void on_raw_line(const char *line, size_t length) override { this->say_("raw_line " + escape(line, length)); }
+  void on_raw_line(const char *line, size_t length) override { this->say_("raw_line " + escaped({line, length})); }
   void on_raw_result(bool success) override { this->say_(std::string("raw_result ") + outcome(success)); }
 
  private:
@@ -348,7 +331,7 @@ void frame(const std::string &bytes) {
       case LineFramer::Event::LINE:
         if (framer.line()[framer.length()] != '\0')
           throw std::runtime_error("the line has no NUL behind it");
-        std::cout << "line " << escape(framer.line(), framer.length()) << "\n";
+        std::cout << "line " << escaped({framer.line(), framer.length()}) << "\n";
         break;
       case LineFramer::Event::DAMAGED:
         std::cout << "damaged\n";
@@ -372,7 +355,7 @@ void make_argument(std::istream &in) {
   uint8_t provable;
   const AtText argument = read_argument(in, &provable);
   if (argument.ok()) {
-    std::cout << "argument " << escape(argument.data(), argument.length()) << "\n";
+    std::cout << "argument " << escaped({argument.data(), argument.length()}) << "\n";
   } else {
     std::cout << "refused\n";
   }
@@ -487,7 +470,7 @@ void make_utf8(std::istream &in) {
   // A copy of just that size, so that the sanitizer sees a byte read behind it.
   const std::vector<char> exact(text.begin(), text.end());
   const Utf8Text valid(exact.data(), exact.size());
-  std::cout << escape(valid.data(), valid.length()) << "\n";
+  std::cout << escaped({valid.data(), valid.length()}) << "\n";
 }
 
 void write_time(std::istream &in) {

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
-import hashlib
 import os
 import subprocess
 from array import array
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+
+from tools.build import kept
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -21,7 +21,7 @@ LAW_SOURCES = (
     "capacity", "reason",
 )  # fmt: skip
 CACHE = ROOT / ".cache" / "balance"
-KEPT_BUILDS = 4
+LIBRARY = "loop.so"
 # What was broken on purpose may leave a variable unused.
 WARNINGS = ["-w"] if "EVSE_COMPONENTS" in os.environ else ["-Wall", "-Wextra", "-Werror"]
 FLAGS = ["-std=gnu++20", "-O2", *WARNINGS, "-shared", "-fPIC"]
@@ -135,18 +135,12 @@ class Run:
 def library() -> ctypes.CDLL:
     """The loop for the present sources, compiled if they have changed."""
     sources = [*sorted(HERE.glob("*.cpp")), *(LAW / f"{name}.cpp" for name in LAW_SOURCES)]
-    digest = hashlib.sha256(" ".join(FLAGS).encode())
-    for path in (*sources, *sorted(HERE.glob("*.h")), *sorted(LAW.glob("*.h"))):
-        digest.update(path.read_bytes())
-    CACHE.mkdir(parents=True, exist_ok=True)
-    program = CACHE / f"loop-{digest.hexdigest()[:16]}.so"
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not program.is_file():
-            for old in sorted(CACHE.glob("loop-*.so"), key=lambda path: path.stat().st_mtime)[:-KEPT_BUILDS]:
-                old.unlink()
-            subprocess.run(["g++", *FLAGS, "-I", COMPONENTS, *sources, "-o", program], check=True)
-    return ctypes.CDLL(str(program))
+    headers = [*sorted(HERE.glob("*.h")), *sorted(LAW.glob("*.h")), COMPONENTS / "esp32evse" / "configured.h"]
+
+    def make(directory: Path) -> None:
+        subprocess.run(["g++", *FLAGS, "-I", COMPONENTS, *sources, "-o", directory / LIBRARY], check=True)
+
+    return ctypes.CDLL(str(kept.build(CACHE, [*sources, *headers], FLAGS, make) / LIBRARY))
 
 
 def run(law: str, scenario: Scenario) -> Run:

@@ -69,7 +69,7 @@ def read(component: str) -> list[Mutation]:
 
 @contextmanager
 def broken(component: str, mutation: Mutation | None) -> Iterator[Path]:
-    """A folder with a copy of ``component`` that has the mutation, or none. Raises MisfitError.
+    """A folder with a copy of ``component`` that has the mutation, or none, beside the others. Raises MisfitError.
 
     Always the same one, so that ccache knows what has not changed.
     """
@@ -80,6 +80,9 @@ def broken(component: str, mutation: Mutation | None) -> Iterator[Path]:
         copy = folder / "components" / component
         shutil.rmtree(copy.parent, ignore_errors=True)
         shutil.copytree(COMPONENTS / component, copy)
+        for other in COMPONENTS.iterdir():
+            if other.name != component:
+                (copy.parent / other.name).symlink_to(other)
         if mutation:
             mutation.apply(copy)
         yield copy.parent
