@@ -17,6 +17,7 @@ from tests.conftest import VARIANT
 from tools.build import node as nodes
 from tools.run.clocked_node import ClockedCharger, ClockedNode
 from tools.soak.oracle.sent import GRACE_S, WISH_EXPIRES_S, Sent
+from tools.soak.oracle.world import Unread
 
 HERE = Path(__file__).parent
 KEPT = {*LIVE_SETTINGS, "TIME"}  # what a node may write by itself after a start of the charger, if it is configured so
@@ -38,13 +39,11 @@ def judged(node: ClockedNode, managed: Collection[str] = ()) -> Iterator[Clocked
             findings.append(f"{node.now:.3f} s: {kind}: {line} {text}")
 
     def watch() -> None:
-        nonlocal seen
         sent.look(node.now)
-        for moment, data in node.sent[seen:]:
+        for moment, data in unread.take():
             sent.take(moment, data)
-        seen = len(node.sent)
 
-    sent, seen = Sent(node.charger, complain, on_write), 0
+    sent, unread = Sent(node.charger, complain, on_write), Unread(node.sent)
     node.on_turn.append(watch)
     with node:
         yield node

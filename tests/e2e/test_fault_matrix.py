@@ -15,7 +15,7 @@ JOBS = [*((fault, 1) for fault in FAULT), *((MIXED, seed) for seed in range(1, 2
 
 
 def check(report: Report) -> None:
-    assert not report.violations, "\n".join(explain(report, "short"))
+    assert not report.findings, "\n".join(explain(report, "short"))
     assert report.fates.total() >= SHORT.writes and report.fates["held"] > SHORT.writes / 4
 
 

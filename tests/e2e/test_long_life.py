@@ -25,7 +25,7 @@ def test_a_night(program: Path, tmp_path: Path) -> None:
     """A car charges, people change settings, things go wrong, and the charger restarts."""
     life = Life(story.plan, program, tmp_path, days=1, seed=1, hours=4)
     life.run(lambda _: None)
-    assert not life.findings, "\n".join(life.findings)
+    assert not life.findings, "\n".join(map(str, life.findings))
     counts = life.counts  # looked at closely
     assert counts["wishes proven"] >= 3 and counts["checks of all entities"] > 180 and counts["sessions"] >= 1
     assert counts["settings restored"]

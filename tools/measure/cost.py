@@ -263,11 +263,9 @@ TEXT = (
 
 def main(command_line: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Measure what the component costs on the chip.")
-    parser.add_argument("--short", action="store_true", help="each scene of the hour once, a shorter flood")
+    results.add_options(parser, short="each scene of the hour once, a shorter flood")
     parser.add_argument("--only", choices=PARTS, action="append", help="this part, may be repeated")
     parser.add_argument("--set-budgets", action="store_true", help="the counted instructions become the budgets")
-    parser.add_argument("--save", action="store_true", help="write docs/reliability/cost.json")
-    parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(command_line)
     begin = time.monotonic()
     try:
@@ -284,7 +282,7 @@ def main(command_line: list[str] | None = None) -> int:
 
 
 def _run(name: str, arguments: argparse.Namespace) -> Part:
-    print(f"{name} ...", file=sys.stderr)
+    results.report(f"{name} ...")
     return PARTS[name](arguments)
 
 

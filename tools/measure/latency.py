@@ -276,18 +276,15 @@ def result(measured: Measured, plan: Plan, seed: int, seconds: float) -> results
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    extent = parser.add_mutually_exclusive_group()
-    extent.add_argument("--short", action="store_true", help="few samples; 60 of each if neither")
-    extent.add_argument("--long", action="store_true", help="200 samples of each")
-    parser.add_argument("--seed", type=int, default=1, help="of the random moments (default 1)")
-    parser.add_argument("--save", action="store_true", help="write docs/reliability/latency.json")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    results.add_options(
+        parser, short="few samples; 60 of each if neither", long="200 samples of each", seed="of the random moments"
+    )
     arguments = parser.parse_args()
     plan = SHORT if arguments.short else LONG if arguments.long else BENCH
     start = time.monotonic()
 
     def progress(text: str) -> None:
-        print(f"{time.monotonic() - start:5.0f} s  {text}", file=sys.stderr)
+        results.report(f"{time.monotonic() - start:5.0f} s  {text}")
 
     try:
         measured = measure(plan, arguments.seed, progress)

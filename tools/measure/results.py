@@ -1,11 +1,13 @@
 """What the measurements found: one JSON file each in docs/reliability, from which `make docs` writes
 docs/reliability.md. No figure there is written by hand.
 
-A measuring command ends with ``tell``: it prints, and saves if it is called with --save.
+A measuring command takes the options of ``add_options``, says on its way what it does with ``report``, and ends with
+``tell``: it prints, and saves if it is called with --save.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
 import subprocess
@@ -44,6 +46,23 @@ class Result:
     missed: list[str] = field(default_factory=list)
     date: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+
+
+def add_options(parser: argparse.ArgumentParser, *, short: str, long: str = "", seed: str = "") -> None:
+    """--short, --long, --seed, --save and --json; each text says what it means, without one there is no such option."""
+    extent = parser.add_mutually_exclusive_group()
+    extent.add_argument("--short", action="store_true", help=short)
+    if long:
+        extent.add_argument("--long", action="store_true", help=long)
+    if seed:
+        parser.add_argument("--seed", type=int, default=1, metavar="N", help=f"{seed} (default 1)")
+    parser.add_argument("--save", action="store_true", help="write the result to docs/reliability")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def report(line: str) -> None:
+    """What happens now, on stderr."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def versions() -> dict[str, str]:
@@ -96,5 +115,5 @@ def tell(result: Result, to_file: bool, as_json: bool) -> int:
         save(result)
     print(json.dumps(asdict(result)) if as_json else "\n\n".join(map(show, result.tables)))
     for line in result.missed:
-        print(f"missed: {line}", file=sys.stderr)
+        report(f"missed: {line}")
     return 1 if result.missed else 0

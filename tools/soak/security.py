@@ -101,12 +101,10 @@ def result(counter: Counter, extent: str, seed: int, seconds: float) -> results.
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    extent = parser.add_mutually_exclusive_group()
-    extent.add_argument("--short", action="store_true", help="as CI does, some minutes")
-    extent.add_argument("--long", action="store_true", help="20 times as many random texts (default)")
-    parser.add_argument("--seed", type=int, default=1, help="of what hypothesis makes up (default 1)")
-    parser.add_argument("--save", action="store_true", help="write docs/reliability/security.json")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    results.add_options(
+        parser, short="as CI does, some minutes", long="20 times as many random texts, the default",
+        seed="of what hypothesis makes up",
+    )  # fmt: skip
     arguments = parser.parse_args()
     chosen = "short" if arguments.short else "long"
     start = time.monotonic()

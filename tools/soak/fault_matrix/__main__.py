@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import json
 import signal
 import statistics
 import sys
@@ -20,11 +19,11 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 
 from tools.build import node
-from tools.measure.results import Result, Table, save, show
+from tools.measure import results
+from tools.measure.results import Result, Table
 from tools.run import clocked_node
 from tools.soak.fault_matrix.faults import FAULT, FAULTS
 from tools.soak.fault_matrix.run import LONG, MIXED, SHORT, Length, Report, Run
@@ -35,7 +34,7 @@ MIXED_RUNS = {"short": 20, "long": 500}
 LENGTHS = {"short": SHORT, "long": LONG}
 EXPLAINED = 50  # runs
 PR_SET_PDEATHSIG = 1  # of <sys/prctl.h>
-AROUND_S = (6.0, 0.5)  # what --verbose shows before and after a violation
+AROUND_S = (6.0, 0.5)  # what --verbose shows before and after a finding
 TEXT = (
     "The real node, its charger simulated byte for byte at 115200 baud, both on one clock. Every "
     "run: {writes} random writes through the API, a car that comes and goes, another party that changes settings, and "
@@ -73,8 +72,8 @@ def play_all(program: Path, work: list[Job], length: Length, processes: int) -> 
         try:
             for number, future in enumerate(futures, 1):
                 report = future.result()
-                found = f", {len(report.violations)} findings" if report.violations else ""
-                print(f"{number}/{len(work)} {report.fault} {report.seed}{found}", file=sys.stderr)
+                found = f", {len(report.findings)} findings" if report.findings else ""
+                results.report(f"{number}/{len(work)} {report.fault} {report.seed}{found}")
                 yield report
         finally:
             pool.shutdown(cancel_futures=True)
@@ -97,12 +96,12 @@ def _row(name: str, reports: list[Report]) -> list[str]:
     times = [report.recovered for report in reports]
     held = fates["held"] + fates["run"]
     counts = (len(reports), fates.total(), held, fates["superseded"], fates["refused"])
-    findings = sum(len(report.violations) for report in reports)
+    findings = sum(len(report.findings) for report in reports)
     return [name, *map(str, counts), f"{statistics.median(times):.1f} s", f"{max(times):.1f} s", str(findings)]
 
 
 def _findings(reports: list[Report]) -> list[Table]:
-    found = Counter((violation.kind, violation.what) for report in reports for violation in report.violations)
+    found = Counter((finding.kind, finding.what) for report in reports for finding in report.findings)
     if not found:
         return []
     rows = [[kind, what, str(count)] for (kind, what), count in found.most_common()]
@@ -113,15 +112,15 @@ def missed(reports: list[Report]) -> list[str]:
     """One line for each rule that was broken."""
     kinds: dict[str, set[Job]] = defaultdict(set)
     for report in reports:
-        for violation in report.violations:
-            kinds[violation.kind].add((report.fault, report.seed))
+        for finding in report.findings:
+            kinds[finding.kind].add((report.fault, report.seed))
     return [f"{kind}: in {len(where)} of {len(reports)} runs" for kind, where in kinds.items()]
 
 
 def explain(report: Report, form: str) -> Iterator[str]:
     """What a run has found, and how to see it again."""
     yield f'python -m tools fault-matrix --{form} --fault "{report.fault}" --runs 1 --seed {report.seed} --verbose'
-    yield from (f"    {violation}" for violation in report.violations)
+    yield from (f"    {finding}" for finding in report.findings)
 
 
 def show_run(program: Path, job: Job, length: Length) -> Report:
@@ -130,9 +129,9 @@ def show_run(program: Path, job: Job, length: Length) -> Report:
     report = run.play(program)
     for moment, text in sorted(run.story):
         print(f"{moment:9.3f} {text}")
-    for violation in report.violations:
-        print(f"\n=== {violation}")
-        print("\n".join(run.transcript(violation.time - AROUND_S[0], violation.time + AROUND_S[1])))
+    for finding in report.findings:
+        print(f"\n=== {finding}")
+        print("\n".join(run.transcript(finding.time - AROUND_S[0], finding.time + AROUND_S[1])))
     return report
 
 
@@ -158,19 +157,16 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="faults:\n" + "\n".join(f"  {fault.name:20} {fault.doc}" for fault in FAULTS),
     )  # fmt: skip
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--short", action="store_true", help="brief runs (the default)")
-    form.add_argument("--long", action="store_true", help="runs of 200 writes, 500 mixtures")
+    results.add_options(
+        parser, short="brief runs, the default", long="runs of 200 writes, 500 mixtures", seed="of the first run"
+    )
     names = [*FAULT, MIXED]
     parser.add_argument("--fault", action="append", choices=names, metavar="NAME", help="only this one, or several")
     parser.add_argument("--runs", type=int, metavar="N", help="how many mixtures, or runs of each --fault")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the first run (1)")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at the same time (1)")
     parser.add_argument("--variant", choices=("plain", "sanitized"), default="plain", help="how the node is built")
     parser.add_argument("--program", type=Path, help="a node that is built already, instead of tools/run/demo.yaml")
     parser.add_argument("--verbose", action="store_true", help="tell each run, and show the bytes around each finding")
-    parser.add_argument("--json", action="store_true", help="print the reports as JSON")
-    parser.add_argument("--save", action="store_true", help="write docs/reliability/faults.json, too")
     return parser.parse_args()
 
 
@@ -186,15 +182,10 @@ def main() -> int:
         else:
             reports = list(play_all(program, work, length, arguments.jobs))
     result = as_result(reports, length, arguments, time.monotonic() - started)
-    if arguments.json:
-        print(json.dumps([asdict(report) for report in reports], indent=1))
-    else:
-        print("\n\n".join(show(table) for table in result.tables))
-        bad = [report for report in reports if report.violations]
-        print("\n".join(line for report in bad[:EXPLAINED] for line in explain(report, form)))
-    if arguments.save:
-        print(save(result), file=sys.stderr)
-    return 1 if result.missed else 0
+    for report in [report for report in reports if report.findings][:EXPLAINED]:
+        for line in explain(report, form):
+            results.report(line)
+    return results.tell(result, arguments.save, arguments.json)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from typing import Protocol
 from evse_host.catalog import COMMAND
 from evse_host.simulator import Faults
 from evse_host.simulator.interpreter import Subscription
-from tools.soak.fault_matrix import wishes
 from tools.soak.oracle.history import History
+from tools.soak.oracle.wish import Wish, press
 
 BOOT_S = 2.1  # until RDY, and the charging point behind it
 FLOOD_MS = 100
@@ -25,7 +25,7 @@ class Stage(Protocol):
     clock_zero_at: float
 
     def inject(self, at: float, act: Callable[[Faults], object]) -> None: ...
-    def wish(self, wish: wishes.Wish) -> None: ...
+    def wish(self, wish: Wish) -> None: ...
     def someone_else(self, at: float, dice: random.Random) -> None: ...
     def restart(self, rdy_seen: bool) -> None: ...
     def restart_in_answer(self) -> None: ...
@@ -162,7 +162,7 @@ def _other_party(run: Stage, dice: random.Random, at: float) -> float:
 
 
 def _scan(run: Stage, _dice: random.Random, at: float) -> float:
-    run.wish(wishes.press(at, "wifi_scan"))
+    run.wish(press(at, "wifi_scan"))
     return at + 3.0
 
 

@@ -13,9 +13,12 @@ from evse_host.simulator import Board, Car, Charger, Faults
 from tools.run.api import NodeError
 from tools.run.clocked_node import ClockedNode
 from tools.soak.fault_matrix.faults import BOOT_S, FAULT, FAULTS
-from tools.soak.fault_matrix.oracle import Oracle, Violation
-from tools.soak.fault_matrix.wishes import Wish, random_wish, someone_elses
+from tools.soak.fault_matrix.wishes import random_wish, someone_elses
+from tools.soak.oracle.findings import Finding
 from tools.soak.oracle.history import History
+from tools.soak.oracle.oracle import Oracle
+from tools.soak.oracle.restarts import judge_noticed
+from tools.soak.oracle.wish import Wish
 
 MIXED = "mixed"
 SETTLED_S = 8.0  # after the node's start everything has been read
@@ -23,6 +26,9 @@ QUIET_S = 40.0  # after the last fault, longer than a wish lives
 TAIL_CHANGES = (9.0, 17.0, 25.0)  # s after the last fault: somebody changes settings while nothing is wrong
 CAR_S = 25.0
 SCAN_S = 2.1  # the charger is deaf, whoever wished for it
+SAMPLE_S = 0.05  # the charger's control loop turns every 0.1 s
+CHECK_S = 0.1
+OUTAGES = {"hung", "cable out", "blocked loop"}  # restarts behind them are nobody's to count
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Report:
     recovered: float
     seconds: float
     by_noise: int
-    violations: list[Violation]
+    findings: list[Finding]
 
 
 class Run:
@@ -70,6 +76,9 @@ class Run:
         self.blocked: list[tuple[float, float]] = []  # when the node stood still
         self._in_answer = False
         self._in_write: float | None = None
+        self._by_noise = 0
+        self._entries = 0  # of the charger's journal
+        self._sampled = self._checked = 0.0
         self.charger = self._new_charger()
         self.faults = Faults(self.charger, seed)
         self.history = History(self.charger)
@@ -199,10 +208,14 @@ class Run:
         now = self.node.now
         return any(begin - 0.1 <= now and end + seconds >= now for begin, end in self._lies)
 
+    def writes_unasked(self, name: str, line: str) -> bool:
+        """This node has no `keep_settings`, and no clock."""
+        return False
+
     # --- the run
 
     def play(self, program: Path) -> Report:
-        """Lives through it; a node that stops, or is stuck, is a violation, too."""
+        """Lives through it; a node that stops, or is stuck, is a finding, too."""
         with tempfile.TemporaryDirectory(prefix="evse-faults-") as home:
             self.node = ClockedNode(program, self.charger, Path(home), self.faults, self.clock_zero_at)
             self.oracle = Oracle(self)
@@ -210,14 +223,14 @@ class Run:
                 with self.node:
                     self.node.connect()
                     self._live()
-                    self.oracle.finish()
+                    self._judge_all()
             except NodeError as error:
-                self.oracle.complain("node stopped", str(error))
+                self.oracle.findings.complain("node stopped", str(error))
         return self._report()
 
     def _live(self) -> None:
         node = self.node
-        node.on_turn += [self._watch_wire, self.oracle.watch]
+        node.on_turn += [self._watch_wire, self._look]
         node.on_event.append(self.history.sample)  # what it tells while the current rises is true for a moment only
         for at, act in self._agenda:
             node.at(at, act)
@@ -233,17 +246,34 @@ class Run:
         while node.now < (end := max(self.last_fault, self.planned_until) + QUIET_S):
             node.run_until(end)
 
+    def _look(self) -> None:
+        now, entries = self.node.now, len(self.charger.journal.entries)
+        if entries != self._entries or now >= self._sampled + SAMPLE_S:
+            self._entries, self._sampled = entries, now
+            self.history.sample(now)
+        if now >= self._checked + CHECK_S:
+            self._checked = now
+            self.oracle.truth.judge(now, self.last_fault, self.next_change)
+        self.oracle.look()
+
+    def _judge_all(self) -> None:
+        complain = self.oracle.findings.complain
+        if self.node.dropped:
+            complain("API message that no client can read", "the client has broken off")
+        if not OUTAGES & set(self.names):
+            judge_noticed(self.node, self.oracle.sent.boots, complain)
+        self.oracle.fates.judge()
+        self._by_noise = len(self.oracle.judge_journal())
+
     def _report(self) -> Report:
-        fates = Counter(self.oracle.fate(wish) for wish in self.wishes)
-        theirs = sum(violation.kind.startswith("charger:") for violation in self.oracle.violations)
         return Report(
             fault=self.fault,
             seed=self.seed,
-            fates=fates,
-            recovered=max(self.oracle.last_bad - self.last_fault, 0.0),
+            fates=Counter(self.oracle.fates.of(wish) for wish in self.wishes),
+            recovered=max(self.oracle.truth.last_bad - self.last_fault, 0.0),
             seconds=self.node.now,
-            by_noise=len(self.charger.journal.violations) - theirs,
-            violations=self.oracle.violations,
+            by_noise=self._by_noise,
+            findings=list(self.oracle.findings),
         )
 
     def transcript(self, begin: float, end: float) -> Iterator[str]:

@@ -15,8 +15,12 @@ import time
 from pathlib import Path
 
 from tools.measure import cost, results
-from tools.soak.long_life import orders, story
-from tools.soak.long_life.life import CLOCK_SLACK_S, DAY_S, LIFETIME_SLACK_WH, SESSION_SLACK_WH, Life
+from tools.soak.long_life import story
+from tools.soak.long_life.life import DAY_S, Life
+from tools.soak.oracle.delivered import SAVED_WH
+from tools.soak.oracle.sessions import SLACK_WH
+from tools.soak.oracle.truth import PUSHED_S, SLOW_S
+from tools.soak.oracle.unasked import CLOCK_SLACK_S
 
 RX_BUFFER_B = 1024  # of the example configurations
 # The states of some entities are strings, on the heap if they are long: it breathes by that much, and must not grow.
@@ -32,7 +36,7 @@ TEXT = (
     "lost Wi-Fi and a wrong clock of the charger, and a restart at night (with RDY, by the button, without RDY, by a "
     "power cut of half a minute). "
     f"From 5 s after each fault on all entities are compared with the charger every minute: values that are pushed may "
-    f"be {orders.PUSHED_S:g} s old, the others {orders.SLOW_S:g} s."
+    f"be {PUSHED_S:g} s old, the others {SLOW_S:g} s."
 )
 
 
@@ -49,17 +53,17 @@ def measured(life: Life) -> results.Table:
         ["findings (untrue values, unasked or lost writes, falls, ...)", "0", f"{len(life.findings)}", "0"],
         ["comparisons of an entity with the charger", "", f"{counts['comparisons of an entity']}", ""],
         ["wishes proven 3 s later, of those outside of faults", "all", f"{counts['wishes proven']}", "all"],
-        _row("longest time without a pushed value", orders.PUSHED_S, worst["pushed values"], 0.26),
-        _row("longest time without a meter value", orders.SLOW_S, worst["meter values"], 4.2),
-        _row("longest time without a setting", orders.SLOW_S, worst["settings"], 4.2),
-        _row("longest time without UPTIME", orders.SLOW_S, worst["uptime"], 4.2),
+        _row("longest time without a pushed value", PUSHED_S, worst["pushed values"], 0.26),
+        _row("longest time without a meter value", SLOW_S, worst["meter values"], 4.2),
+        _row("longest time without a setting", SLOW_S, worst["settings"], 4.2),
+        _row("longest time without UPTIME", SLOW_S, worst["uptime"], 4.2),
         *_latencies(life),
         ["sessions shown as the charger counted them", "all", f"{counts['sessions']}", "all"],
         [energy, "", f"{counts[f'{energy} as shown, Wh']} of {counts[f'{energy}, Wh']} Wh", ""],
         *_sessions(worst),
-        _row("lifetime energy behind the charger's", LIFETIME_SLACK_WH, worst["total energy"], 0, "Wh"),
+        _row("lifetime energy behind the charger's", SAVED_WH, worst["total energy"], 0, "Wh"),
         _row("charger's clock off", CLOCK_SLACK_S, worst["clock"], 1),
-        ["restarts counted", f"{life.reboots}", f"{life.restarts_shown}", f"{life.reboots}"],
+        ["restarts counted", f"{life.reboots}", f"{life.counters.reboots}", f"{life.reboots}"],
         ["wrap-around of the 32-bit millisecond clock", "", f"on day {life.wrap_at / DAY_S:.2f}", ""],
     ]
     return results.Table(["figure", "target", "measured", "ideal"], rows, "What was measured")
@@ -71,7 +75,7 @@ def _row(what: str, target: float, value: float, ideal: float, unit: str = "s") 
 
 def _latencies(life: Life) -> list[list[str]]:
     rows = []
-    for kind, limit in (("pushed values", orders.PUSHED_S), ("settings", orders.SLOW_S)):
+    for kind, limit in (("pushed values", PUSHED_S), ("settings", SLOW_S)):
         seconds = life.latencies[kind]
         if seconds:
             middle = f"{statistics.median(seconds):.2f} / {max(seconds):.2f} s"
@@ -82,8 +86,8 @@ def _latencies(life: Life) -> list[list[str]]:
 def _sessions(worst: dict[str, float]) -> list[list[str]]:
     rows = []
     for charging, kind in ((True, "charging to its end"), (False, "not charging at its end")):
-        seconds = orders.PUSHED_S if charging else orders.SLOW_S
-        rows.append(_row(f"session energy off, {kind}", SESSION_SLACK_WH, worst[f"session energy, {kind}"], 0, "Wh"))
+        seconds = PUSHED_S if charging else SLOW_S
+        rows.append(_row(f"session energy off, {kind}", SLACK_WH, worst[f"session energy, {kind}"], 0, "Wh"))
         rows.append(_row(f"session duration off, {kind}", seconds, worst[f"session duration, {kind}"], 0))
     return rows
 
@@ -101,7 +105,7 @@ def growth(life: Life) -> results.Table:
 
 def missed(life: Life) -> list[str]:
     """Everything that was not as it must be."""
-    found = list(life.findings)
+    found = list(map(str, life.findings))
     first, last = life.growth[0], life.growth[-1]
     for key, slack in (("bytes", HEAP_BREATH_B), ("resident", RESIDENT_SLACK_KIB * 1024)):
         if last[key] - first[key] > slack:
@@ -115,7 +119,7 @@ def live(days: int, seed: int) -> results.Result:
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as home:
         life = Life(story.plan, cost.build(), Path(home), days, seed)
-        life.run(lambda line: print(line, file=sys.stderr, flush=True))
+        life.run(results.report)
     command = f"python -m tools long-life --days {days} --seed {seed}"
     tables = [measured(life), growth(life), happened(life)]
     seconds = time.monotonic() - start
@@ -125,11 +129,7 @@ def live(days: int, seed: int) -> results.Result:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--days", type=int, help="1 to 60, default 10 (--short: 1)")
-    parser.add_argument("--short", action="store_true", help="one day")
-    parser.add_argument("--long", action="store_true", help="ten days, the default")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--save", action="store_true", help="write docs/reliability/long_life.json")
-    parser.add_argument("--json", action="store_true")
+    results.add_options(parser, short="one day", long="ten days, the default", seed="of what happens")
     arguments = parser.parse_args()
     days = arguments.days or (1 if arguments.short else 10)
     if not 1 <= days <= 60:

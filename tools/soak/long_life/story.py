@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from evse_host.catalog import COMMAND, ENTITY
 from tools.soak.long_life.life import Life
-from tools.soak.long_life.orders import bound
+from tools.soak.oracle import wish as wishes
+from tools.soak.oracle.truth import bound
 
 HOUR = 3600
 MINUTE = 60
@@ -96,15 +97,13 @@ def wish(life: Life, setting: Setting, value: int | str, typed: int | str | None
     """Somebody sets an entity to what is ``value`` on the wire, or ``typed``, which becomes it; looked after later."""
     entity, command = setting.entity, COMMAND[setting.entity.command]
     held = life.charger.value(command.name)[entity.field_index]
-    escaped = value if isinstance(value, int) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    asked = life.orders.ask(life.now, f"AT+{command.name}={escaped}")
+    asked = wishes.setting(life.now, entity, _as_typed(entity, value if typed is None else typed), value)
+    sends = 0 if command.stored and held == value else 1
     calm = life.calm
-    life.sample()
     life.counts["wishes"] += 1
-    life.node.command(entity, _as_typed(entity, value if typed is None else typed))
+    life.wish(asked)
     life.at(life.now + 1, life.sample)
-    life.at(life.now + ANSWER_S, lambda: look_after(life, setting, value, asked, calm))
-    asked.sends = 0 if command.stored and held == value else 1
+    life.at(life.now + ANSWER_S, lambda: look_after(life, asked, sends, calm))
 
 
 def _as_typed(entity, value: int | str) -> float | bool | str:
@@ -115,19 +114,14 @@ def _as_typed(entity, value: int | str) -> float | bool | str:
     return entity.options[value] if isinstance(value, int) else value
 
 
-def look_after(life: Life, setting: Setting, value: int | str, asked, was_calm: bool) -> None:
-    """The charger holds what was wished, the entity shows it, and it was sent just once."""
+def look_after(life: Life, wish: wishes.Wish, sends: int, was_calm: bool) -> None:
+    """The charger holds what was wished, the entity shows it, and it was sent ``sends`` times."""
     if not (was_calm and life.calm):
         life.counts["wishes in a disturbance"] += 1
         return
-    life.judge_journal()
-    entity = setting.entity
-    row = life.charger.value(entity.command)
-    if row[entity.field_index] != value or not life.shows_truth(entity):
-        shown = life.node.value(entity)
-        life.find(f"{asked.command} was wished, the charger holds {row}, {entity.name} shows {shown}")
-    if asked.seen != asked.sends:
-        life.find(f"{asked.command} was sent {asked.seen} times instead of {asked.sends}")
+    life.check_journal()
+    life.shows_truth(wish.entity)
+    life.oracle.fates.judge_fulfilled(wish, sends)
     life.counts["wishes proven"] += 1
 
 
@@ -143,14 +137,13 @@ def ask_too_much(life: Life) -> None:
         wish(life, SETTINGS[0], most * 10, typed=most * 10 + 5)
 
 
-def press(life: Life, key: str, command: str) -> None:
-    life.orders.ask(life.now, command)
-    life.node.command(ENTITY["button", key])
+def press(life: Life, key: str) -> None:
+    life.wish(wishes.press(life.now, key))
 
 
 def wifi_scan(life: Life) -> None:
     life.disturb("Wi-Fi scans", seconds=3)  # deaf for two seconds
-    press(life, "wifi_scan", "AT+WIFIAPSCAN")
+    press(life, "wifi_scan")
 
 
 # --- other parties ----------------------------------------------------------------------------------------------------
@@ -189,7 +182,7 @@ def lossy_line(life: Life) -> None:
     """Every 500th byte is lost."""
     seconds = 20
     life.disturb("lossy lines", seconds)
-    life.spoilt_until = life.now + seconds + 1
+    life.lossy_until = life.now + seconds + 1
     life.faults.drop(LOSS)
     life.at(life.now + seconds, lambda: life.faults.drop(0))
 
@@ -255,7 +248,7 @@ def clock_jump(life: Life) -> None:
 def clock_wrong(life: Life) -> None:
     life.sample()
     life.counts["clock wrong"] += 1
-    life.clock_wrong_at = life.now
+    life.clock.wrong_at = life.now
 
 
 def temperature(life: Life) -> None:
@@ -278,7 +271,7 @@ def crash(life: Life, seen: bool) -> None:
 
 def restart(life: Life) -> None:
     """By the node's button: the charger goes on for five seconds."""
-    press(life, "restart", "AT+RST")
+    press(life, "restart")
     life.disturb("restarts by the button", seconds=8)
     life.run_to_restart()
 
@@ -330,9 +323,9 @@ def clean_up(life: Life, day: int) -> None:
 
 
 def reset_total(life: Life) -> None:
-    press(life, "reset_total_energy", "AT+EMETERTOTCONSUM=0")
+    press(life, "reset_total_energy")
     life.disturb("resets of the energy")
-    life.reset_total()
+    life.total.reset()
 
 
 def plain(life: Life) -> None:
@@ -375,7 +368,7 @@ def fault(life: Life) -> None:
 def authorized(life: Life) -> None:
     wish(life, SWITCHES["request_authorization"], 1)
     later(life, 0.01, lambda: plug(life, 3, 16))
-    later(life, 0.1, lambda: press(life, "authorize", "AT+AUTH"))
+    later(life, 0.1, lambda: press(life, "authorize"))
     later(life, 2, lambda: unplug(life))
 
 

@@ -1,5 +1,7 @@
 """The one oracle of every run of a node in front of the simulated charger, by the catalog alone.
 
-``history`` is what the charger held, ``shown`` what an entity has to show for it, ``sent`` what a node may send, and
-``delivered`` the energy that the meter has let through.
+``history`` is what the charger held, ``delivered`` the energy that its meter has let through; ``sent`` what a node may
+send, ``asked`` which writes somebody has wished for (``wish``), ``unasked`` what a node writes by itself, ``fate`` what
+became of each wish; ``shown`` what an entity has to show, ``truth`` how old that may be, ``line`` how often values and
+subscriptions have to come, ``sessions`` and ``restarts`` what has to be counted. ``findings`` is what was not so.
 """

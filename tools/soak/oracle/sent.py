@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable
 
 from evse_host.catalog import COMMAND, WRITE_HOLDOFF_MS
-from evse_host.simulator import Charger
-from evse_host.simulator.charger import BYTE_S, SERIAL_PORTS
+from evse_host.simulator import Charger, journal
+from evse_host.simulator.charger import BYTE_S, INPUT_BUFFER_BYTES, SERIAL_PORTS
 from evse_host.simulator.interpreter import LISTS
+from tools.run.clocked_node import ClockedNode
+from tools.soak.oracle.findings import Complain
 
 HOLDOFF_S = WRITE_HOLDOFF_MS / 1000
 WISH_EXPIRES_S = 30.0
@@ -21,9 +23,6 @@ HARMLESS = ("", "~", "ATE0", "AT", 'AT+UNSUB=""')
 READ = re.compile(r"AT\+([A-Z0-9]+)\?")
 SUBSCRIPTION = re.compile(r'AT\+(?:SUB="\+([A-Z0-9]+)",(\d+)|UNSUB="\+([A-Z0-9]+)")')
 WRITE = re.compile(r"AT\+([A-Z0-9]+)(?:=(.*))?", re.DOTALL)
-
-#: kind of the finding, the same few words for the same rule; the line; more of it
-Complain = Callable[[str, str, str], None]
 
 
 class Sent:
@@ -77,3 +76,16 @@ class Sent:
         if name not in COMMAND or "R" not in COMMAND[name].access or name in SERIAL_PORTS:
             self._complain("read that nobody needs", line, "")
         self._on_read(name)
+
+    def has_earned(self, violation: journal.Violation, node: ClockedNode) -> bool:
+        """Whether the node itself sent what the charger complains of; else the noise made it."""
+        if violation.kind == journal.OVERRUN:
+            return _outstanding(node, violation.time) > INPUT_BUFFER_BYTES
+        return violation.line.rstrip(b"\n") in self.lines
+
+
+def _outstanding(node: ClockedNode, moment: float) -> int:
+    """How many bytes the node had sent without an answer."""
+    results = (time for time, data in node.received if time <= moment and (b"OK\n" in data or b"R\n" in data))
+    answered = max(results, default=0.0)
+    return sum(len(data) for time, data in node.sent if answered < time <= moment)
