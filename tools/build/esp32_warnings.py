@@ -3,7 +3,8 @@
     python -m tools esp32-warnings [CONFIG.yaml ...]      exits with 1 when the compiler complains
 
 No host compiler warns of what an ESP32's does: there uint32_t is unsigned long, char is unsigned and time_t has 64
-bits, as with Debian's arm-none-eabi-g++. tools/build/esp32_stubs has the few ESP-IDF headers that ESPHome's core includes.
+bits, as with Debian's arm-none-eabi-g++. tools/build/esp32_stubs has the few ESP-IDF headers that ESPHome's core
+includes.
 Only our files are held to the warnings: ESPHome's headers count as the system's.
 """
 

@@ -3,8 +3,8 @@
     python -m tools newest-esphome [--python python3.13] [--pre]      exits with pytest's code
 
 ESPHome from 2026.10 on needs Python 3.12 or newer, which the machine's own Python need not be: one is looked for on the
-path and among pyenv's. The newest release, or with `--pre` the newest beta, goes from PyPI into an environment of its own
-under .cache/.
+path and among pyenv's. The newest release, or with `--pre` the newest beta, goes from PyPI into an environment of its
+own under .cache/.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def find_python() -> str:
     names = [f"python3.{minor}" for minor in range(OLDEST_PYTHON[1] + 8, OLDEST_PYTHON[1] - 1, -1)]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     others = [*map(shutil.which, names), *(path for name in names for path in pyenv.glob(f"*/bin/{name}"))]
-    return next((str(python) for python in (sys.executable, *others) if python and _is_new_enough(python)), sys.executable)
+    return next(
+        (str(python) for python in (sys.executable, *others) if python and _is_new_enough(python)), sys.executable
+    )
 
 
 def _is_new_enough(python: str | Path) -> bool:
@@ -64,7 +66,9 @@ def _run(command: list, failure: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Test against the newest ESPHome.")
     parser.add_argument(
-        "--python", default=find_python(), help="Python 3.12 or newer; default: the one that runs this, or one that is found"
+        "--python",
+        default=find_python(),
+        help="Python 3.12 or newer; default: the one that runs this, or one that is found",
     )
     parser.add_argument("--pre", action="store_true", help="a beta, if it is newer")
     arguments = parser.parse_args()
