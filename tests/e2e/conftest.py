@@ -16,7 +16,8 @@ from evse_host.simulator import Board, Car, Charger
 from tests.conftest import VARIANT
 from tools.build import node as nodes
 from tools.run.clocked_node import ClockedCharger, ClockedNode
-from tools.soak.oracle.sent import GRACE_S, WISH_EXPIRES_S, Sent
+from tools.soak.oracle.contract import GRACE_S, WISH_EXPIRES_S
+from tools.soak.oracle.sent import Sent
 from tools.soak.oracle.world import Unread
 
 HERE = Path(__file__).parent

@@ -71,7 +71,7 @@ class Charger {
   std::string value(size_t row) const;
   /// Milliseconds since RDY was, or should have been, sent.
   uint32_t age() const { return this->up_ ? this->now_ - this->booted_at_ : 0; }
-  /// A write came before the charger could bear one, or a subscription that hangs it.
+  /// A write came before the charger could bear one.
   const char *damage() const { return this->damage_; }
 
  private:
@@ -280,8 +280,6 @@ inline bool Charger::subscribe_(std::string_view argument) {
   const auto row = fields && (*fields)[0].text.starts_with('+') ? find_row((*fields)[0].text.substr(1)) : std::nullopt;
   if (!row || !ROWS[*row].readable || this->lacks(*row))
     return false;
-  if ((ROWS[*row].traits & esphome::esp32evse::LINES) != 0)
-    this->damage_ = "a subscription that hangs it";
   const auto period = static_cast<uint32_t>((*fields)[1].number);
   this->subscriptions_[*row] = {std::max(period, PUSH_MS), this->now_ + 5, true};
   return true;

@@ -11,33 +11,25 @@
 #include "reference.h"
 #include "rows.h"
 #include "script.h"
+#include "watch_link.h"
 
 namespace fuzz {
 
 /// Sees all that goes over the line and all that is asked for, and says what the client must never do.
 ///
-/// It knows only the contract, not how the client works: what a line means it finds with reference.h.
+/// It knows only the contract, not how the client works: what a line means it finds with reference.h, when the client
+/// may speak says watch_link.h, and the numbers are those of tools/soak/oracle/contract.py.
 class Watch {
  public:
-  static constexpr uint32_t HOLDOFF_MS = 1000;    // silence after RDY
-  static constexpr uint32_t ERROR_PAUSE_MS = 20;  // a second ERROR may come
-  static constexpr uint32_t SILENCE_MS = 1500;    // then a restart may have been missed
-  static constexpr uint32_t SETTLED_UPTIME_S = 6;
-  static constexpr uint32_t WRITE_ENDS_MS = 33000;
-  static constexpr uint32_t RUN_WAITS_MS = 5200;  // and the same command may have been in flight before
+  static constexpr uint32_t WRITE_ENDS_MS = WISH_EXPIRES_MS + 3000;
+  static constexpr uint32_t RUN_WAITS_MS = RUN_EXPIRES_MS + 200;  // and the same command may have been in flight before
   static constexpr uint32_t RUN_ENDS_MS = 28000;
   static constexpr uint32_t LACKING_MS = 600000;
   static constexpr uint32_t STARVED_MS = 700;
   static constexpr uint32_t RAW_TIMEOUT_MS = 4000;
-  static constexpr size_t MAX_COMMAND = 160;
-  static constexpr uint8_t MAX_SENDS = 3;
 
   Watch(const std::vector<const Row *> &rows, uint32_t now, bool keeps_settings)
-      : rows_(rows),
-        states_(rows.size()),
-        started_at_(now),
-        ready_at_(now - HOLDOFF_MS),
-        keeps_settings_(keeps_settings) {}
+      : rows_(rows), states_(rows.size()), link_(now), started_at_(now), keeps_settings_(keeps_settings) {}
 
   // --- what is asked for ----------------------------------------------------------------------------------------------
 
@@ -71,9 +63,8 @@ class Watch {
   void on_receive(std::string_view piece, uint32_t now);
   /// What the charger has sent while the loop stood still is dropped.
   void on_drop() {
-    this->sync_ = Sync::LOST;
+    this->link_.lose();
     this->framer_ = {};
-    this->in_flight_ = false;
     this->drops_ = true;
   }
   /// Bytes come that the charger has not sent: what it holds proves nothing any more.
@@ -96,7 +87,7 @@ class Watch {
   }
   void on_raw_result(uint32_t now) {
     require(this->raw_waits_-- > 0, "nobody waits for this result");
-    if (!this->in_flight_ || now - this->raw_sent_at_ >= RAW_TIMEOUT_MS)
+    if (!this->link_.in_flight() || now - this->raw_sent_at_ >= RAW_TIMEOUT_MS)
       this->raw_in_flight_ = false;  // else another one was given up
     this->wish_refresh();
   }
@@ -115,9 +106,6 @@ class Watch {
   uint32_t sent() const { return this->sent_; }
 
  private:
-  /// How far question and answer are known to belong together.
-  enum class Sync : uint8_t { LOST, BARRIER, CLEARED, QUESTION, NAMED, READY };
-
   struct Wish {
     std::string argument;
     std::optional<size_t> provable;
@@ -155,8 +143,6 @@ class Watch {
   void on_line_(const ReferenceFramer::Line &line, uint32_t now);
   void on_result_(bool ok, uint32_t now);
   void on_value_line_(std::string_view name, std::string_view text);
-  void on_other_line_();
-  void check_sync_(std::string_view data, uint32_t now);
   void check_command_(std::string_view command, uint32_t now);
   void check_read_(std::string_view name);
   void check_run_(std::string_view name, uint32_t now);
@@ -168,6 +154,7 @@ class Watch {
 
   const std::vector<const Row *> &rows_;
   std::vector<State> states_;
+  LinkWatch link_;
   ReferenceFramer framer_;
   std::string line_;                            // the last one received
   std::optional<ReferenceFields> line_fields_;  // if it was a value
@@ -176,20 +163,13 @@ class Watch {
   uint32_t raw_sent_at_{0};
   uint32_t now_{0};
   uint32_t started_at_;
-  uint32_t ready_at_;
   uint32_t refreshes_{0};
-  uint32_t error_at_{0};
-  uint32_t heard_at_{0};
   uint32_t sent_{0};
-  Sync sync_{Sync::LOST};
   uint8_t read_row_{0xFF};   // the command in flight reads this
   uint8_t write_row_{0xFF};  // or writes this
-  bool in_flight_{false};
   bool raw_in_flight_{false};
   bool drops_{false};  // up to the next line end
   int raw_waits_{0};
-  bool error_seen_{false};
-  bool uptime_seen_{false};
   bool online_{false};
   bool honest_{true};
   bool unsubscribe_asked_{true};  // those of an earlier life
@@ -201,38 +181,10 @@ class Watch {
 inline void Watch::on_transmit(std::string_view data, uint32_t now) {
   this->sent_++;
   this->now_ = now;
-  require(data.size() >= 2 && data.size() <= MAX_COMMAND && data.ends_with('\n'), "not one line");
-  const std::string_view command = data.substr(0, data.size() - 1);
-  require(!has_control(command), "a control byte is sent");
-  require(command == "~" || (command.size() >= 2 && (command[0] | 0x20) == 'a' && (command[1] | 0x20) == 't'),
-          "a command does not begin with AT");
-  require(now - this->ready_at_ >= HOLDOFF_MS, "sent within 1 s of RDY");
-  this->check_sync_(data, now);
   this->read_row_ = this->write_row_ = 0xFF;
   this->raw_in_flight_ = false;
-  if (this->sync_ == Sync::READY)
-    this->check_command_(command, now);
-  this->in_flight_ = true;
-}
-
-/// Nothing but the barrier while question and answer may not belong together; never two commands in flight.
-inline void Watch::check_sync_(std::string_view data, uint32_t now) {
-  if (data == "~\n") {
-    this->sync_ = Sync::BARRIER;
-    this->uptime_seen_ = this->error_seen_ = false;
-    return;
-  }
-  if (this->sync_ == Sync::CLEARED && data == "AT+VER?\n") {
-    this->sync_ = Sync::QUESTION;
-    return;
-  }
-  require(this->sync_ == Sync::READY, "a command before the barrier is through");
-  require(!this->in_flight_, "two commands in flight");
-  require(!this->error_seen_ || now - this->error_at_ >= ERROR_PAUSE_MS, "no wait for a second ERROR");
-  if (data == "AT+UPTIME?\n")
-    return;
-  require(this->uptime_seen_, "a command before the uptime is known");
-  require(now - this->heard_at_ <= SILENCE_MS, "a command into a silence that may hide a restart");
+  if (this->link_.on_transmit(data, now))
+    this->check_command_(data.substr(0, data.size() - 1), now);
 }
 
 inline void Watch::check_command_(std::string_view command, uint32_t now) {
@@ -303,7 +255,8 @@ inline void Watch::check_subscription_(std::string_view argument, bool on) {
           "a malformed subscription");
   const Row &row = *this->rows_[this->row_of_((*fields)[0].text.substr(1))];
   require(row.readable && (row.traits & esphome::esp32evse::LINES) == 0, "a subscription that hangs the charger");
-  require(!on || ((*fields)[1].number >= 100 && (*fields)[1].number <= 42949671), "a period that the charger mistakes");
+  require(!on || ((*fields)[1].number >= SHORTEST_PERIOD_MS && (*fields)[1].number <= 42949671),
+          "a period that the charger mistakes");
 }
 
 inline void Watch::check_write_(uint8_t row, std::string_view argument) {
@@ -352,60 +305,29 @@ inline void Watch::on_line_(const ReferenceFramer::Line &line, uint32_t now) {
   const std::string_view text = this->line_;
   const size_t equals = text.find('=');
   if (line.damaged) {
-    this->on_other_line_();
+    this->link_.on_other();
   } else if (text == "OK" || text == "ERROR") {
     this->on_result_(text == "OK", now);
   } else if (text == "RDY") {
-    this->ready_at_ = now;
-    this->sync_ = Sync::LOST;
-    this->in_flight_ = false;
+    this->link_.on_ready(now);
   } else if (text[0] == '+' && equals != std::string_view::npos) {
-    this->heard_at_ = now;
+    this->link_.on_value(text.substr(1, equals - 1), now);
     this->on_value_line_(text.substr(1, equals - 1), text.substr(equals + 1));
   } else if (text[0] != '~' && !text.starts_with("AT")) {
-    this->on_other_line_();
+    this->link_.on_other();
   }
-}
-
-/// It may have been the barrier's answer.
-inline void Watch::on_other_line_() {
-  if (this->sync_ == Sync::BARRIER)
-    this->sync_ = Sync::CLEARED;
-  else if (this->sync_ == Sync::QUESTION || this->sync_ == Sync::NAMED)
-    this->sync_ = Sync::LOST;
 }
 
 inline void Watch::on_result_(bool ok, uint32_t now) {
-  this->heard_at_ = now;
-  if (!ok) {
-    this->error_at_ = now;
-    this->error_seen_ = true;
-  }
-  switch (this->sync_) {
-    case Sync::LOST:
-    case Sync::CLEARED:
-      break;
-    case Sync::BARRIER:
-      this->sync_ = Sync::CLEARED;
-      break;
-    case Sync::QUESTION:
-    case Sync::NAMED:
-      this->sync_ = ok && this->sync_ == Sync::NAMED ? Sync::READY : Sync::LOST;
-      this->uptime_seen_ = this->error_seen_ = false;
-      break;
-    case Sync::READY:
-      if (this->in_flight_ && this->read_row_ != 0xFF)
-        this->states_[this->read_row_].held = this->states_[this->read_row_].shown_since_read;
-      if (this->in_flight_ && this->write_row_ != 0xFF && this->states_[this->write_row_].wish)
-        this->states_[this->write_row_].wish->acknowledged = ok && this->states_[this->write_row_].wish->sends > 0;
-      break;
-  }
-  this->in_flight_ = false;
+  if (!this->link_.on_result(ok, now))
+    return;
+  if (this->read_row_ != 0xFF)
+    this->states_[this->read_row_].held = this->states_[this->read_row_].shown_since_read;
+  if (this->write_row_ != 0xFF && this->states_[this->write_row_].wish)
+    this->states_[this->write_row_].wish->acknowledged = ok && this->states_[this->write_row_].wish->sends > 0;
 }
 
 inline void Watch::on_value_line_(std::string_view name, std::string_view text) {
-  if (this->sync_ == Sync::QUESTION && name == "VER")
-    this->sync_ = Sync::NAMED;
   for (size_t row = 0; row < this->rows_.size(); row++) {
     const Row &meant = *this->rows_[row];
     if (name != meant.answer && name != meant.name)
@@ -414,22 +336,23 @@ inline void Watch::on_value_line_(std::string_view name, std::string_view text) 
     this->line_fields_ = parse_reference(text, meant.signature);
     if (!this->line_fields_) {
       if (!ignored)
-        this->on_other_line_();
+        this->link_.on_other();
       return;
     }
     this->line_row_ = static_cast<uint8_t>(row);
-    this->uptime_seen_ |= row == UPTIME && this->sync_ == Sync::READY;
+    if (row == UPTIME)
+      this->link_.on_uptime();
     State &state = this->states_[row];
     state.lines += state.unsupported ? 1 : 0;
     if (state.wish && state.lines >= 2) {  // the firmware has it after all, though nothing is shown beside a wish
       state.unsupported = false;
       state.lines = state.vain_reads = 0;
     }
-    if (state.wish && this->read_row_ == row && this->in_flight_)
+    if (state.wish && this->read_row_ == row && this->link_.in_flight())
       state.shown_since_read = this->fulfils_(meant, *state.wish, text, *this->line_fields_);
     if (this->keeps_settings_ && (meant.traits & esphome::esp32evse::LIVE) != 0) {
       const std::string value = std::to_string((*this->line_fields_)[0].number);  // `00` is written as `0`
-      if (this->in_flight_ && this->read_row_ == row)
+      if (this->link_.in_flight() && this->read_row_ == row)
         state.read = value;
       if (state.failed == value)
         state.kept.push_back(value);

@@ -112,15 +112,16 @@ def judge(component: str, mutation: Mutation | None, tests: str) -> str:
 def judge_by_fuzzer(mutation: Mutation) -> str:
     """What the fuzzer says, or why there is nothing to say."""
     target = "values" if mutation.file in OF_VALUES else "client"
-    original, cache = targets.COMPONENT, targets.CACHE
+    original, cache, warnings = targets.COMPONENT, targets.CACHE, targets.WARNINGS
     try:
         with broken(original.name, mutation) as components:
             targets.COMPONENT, targets.CACHE = components / original.name, components / "cache"
+            targets.WARNINGS = ("-w",)  # what was broken on purpose may leave a variable unused
             return fuzz.fuzz(target, f"-max_total_time={FUZZ_S}", seed=1).cause or "survives"
     except targets.BuildError as error:
         return f"does not compile: {error}"[:300]
     finally:
-        targets.COMPONENT, targets.CACHE = original, cache
+        targets.COMPONENT, targets.CACHE, targets.WARNINGS = original, cache, warnings
 
 
 def main() -> int:

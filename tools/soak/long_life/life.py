@@ -11,13 +11,13 @@ from pathlib import Path
 from evse_host.catalog import CHARGING, CHARGING_STATES, COMMAND, PUSH, Entity
 from evse_host.simulator import Car, Charger, Faults
 from tools.run.clocked_node import EPOCH_S, ClockedNode
+from tools.soak.oracle.contract import GRACE_S, WISH_EXPIRES_S
 from tools.soak.oracle.delivered import AHEAD_WH, Delivered, Total
 from tools.soak.oracle.findings import Findings
 from tools.soak.oracle.history import History
 from tools.soak.oracle.line import REPEATED, Gaps, Subscriptions
 from tools.soak.oracle.oracle import Oracle
 from tools.soak.oracle.restarts import Counters
-from tools.soak.oracle.sent import GRACE_S, WISH_EXPIRES_S
 from tools.soak.oracle.sessions import DISTURBED_S, MOST_WH_PER_S, Compared, Ledger
 from tools.soak.oracle.shown import is_true, possible
 from tools.soak.oracle.truth import PUSHED_S, SHOWN, SLOW_S, bound, oldest

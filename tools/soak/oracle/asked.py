@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from evse_host.catalog import COMMAND
+from tools.soak.oracle.contract import GRACE_S, MAX_SENDS, RUN_EXPIRES_S, WISH_EXPIRES_S
 from tools.soak.oracle.findings import Complain
-from tools.soak.oracle.sent import GRACE_S, RUN_EXPIRES_S, WISH_EXPIRES_S
 from tools.soak.oracle.wish import RUN_ONCE, STORED, Wish
 from tools.soak.oracle.world import World
 
-MAX_SENDS = 3
 LATENCY_S = 0.05  # from the API to the wire
 UNCHANGED_S = 3.0
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from evse_host.catalog import COMMAND, Entity
 from tools.run.api import Change
 from tools.soak.oracle.asked import Asked
+from tools.soak.oracle.contract import GRACE_S, WISH_EXPIRES_S
 from tools.soak.oracle.findings import Complain
-from tools.soak.oracle.sent import GRACE_S, WISH_EXPIRES_S
 from tools.soak.oracle.shown import is_true
 from tools.soak.oracle.truth import FRESH_S
 from tools.soak.oracle.wish import RUN_ONCE, Wish

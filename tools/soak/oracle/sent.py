@@ -6,18 +6,13 @@ import math
 import re
 from collections.abc import Callable
 
-from evse_host.catalog import COMMAND, WRITE_HOLDOFF_MS
+from evse_host.catalog import COMMAND
 from evse_host.simulator import Charger, journal
 from evse_host.simulator.charger import BYTE_S, INPUT_BUFFER_BYTES, SERIAL_PORTS
 from evse_host.simulator.interpreter import LISTS
 from tools.run.clocked_node import ClockedNode
+from tools.soak.oracle.contract import HOLDOFF_S, SHORTEST_PERIOD_S
 from tools.soak.oracle.findings import Complain
-
-HOLDOFF_S = WRITE_HOLDOFF_MS / 1000
-WISH_EXPIRES_S = 30.0
-RUN_EXPIRES_S = 5.0
-GRACE_S = 1.2  # an answer that is waited for, and the rounding of the node's stamps
-SHORTEST_PERIOD_MS = 100
 
 HARMLESS = ("", "~", "ATE0", "AT", 'AT+UNSUB=""')
 READ = re.compile(r"AT\+([A-Z0-9]+)\?")
@@ -62,7 +57,7 @@ class Sent:
             self._judge_read(read[1], line)
         elif subscription := SUBSCRIPTION.fullmatch(line):
             name = subscription[1] or subscription[3]
-            too_short = subscription[2] and int(subscription[2]) < SHORTEST_PERIOD_MS
+            too_short = subscription[2] and int(subscription[2]) < SHORTEST_PERIOD_S * 1000
             if name not in COMMAND or name in LISTS or too_short:
                 self._complain("forbidden subscription", line, "")
         elif write := WRITE.fullmatch(line):
