@@ -33,7 +33,7 @@ _NO_CONNECTOR = {"ClearChargingProfile": "Unknown", "UnlockConnector": "NotSuppo
 
 
 class V16(SharedWords):
-    """``say(outgoing)`` gives action and payload; ``answered`` and ``called`` bring what the central system sends."""
+    """``answered`` and ``called`` bring what the central system sends."""
 
     version, subprotocol = VERSION, SUBPROTOCOL
     measurands = conf.MEASURANDS
@@ -64,15 +64,8 @@ class V16(SharedWords):
 
     # === what we say ==================================================================================================
 
-    def say(self, outgoing: Outgoing) -> tuple[str, rpc.Payload] | None:
-        """Action and payload; None: 1.6 has no such message."""
+    def _tell(self, outgoing: Outgoing) -> tuple[str, rpc.Payload] | None:
         data, kind = outgoing.data, outgoing.kind
-        if kind == out.BOOT:
-            return "BootNotification", self._boot()
-        if kind == out.HEARTBEAT:
-            return "Heartbeat", {}
-        if kind == out.AUTHORIZE:
-            return "Authorize", {"idTag": data["tag"][:20]}
         if kind == out.STATUS:
             return "StatusNotification", _status(data)
         if kind == out.METER_NOW:
@@ -99,6 +92,9 @@ class V16(SharedWords):
             "chargePointVendor": identity.get("vendor", VENDOR), "chargePointModel": identity.get("model", MODEL),
             "chargePointSerialNumber": identity.get("serial"), "firmwareVersion": identity.get("firmware"),
         })  # fmt: skip
+
+    def _authorize(self, tag: str) -> rpc.Payload:
+        return {"idTag": tag[:20]}
 
     def _number(self, outgoing: Outgoing) -> int:
         remote = self.point.journal.transaction(outgoing.of_transaction.transaction_id).remote

@@ -82,15 +82,8 @@ class V201(SharedWords):
 
     # === what we say ==================================================================================================
 
-    def say(self, outgoing: Outgoing) -> tuple[str, rpc.Payload] | None:
-        """Action and payload; None: 2.0.1 has no such message."""
+    def _tell(self, outgoing: Outgoing) -> tuple[str, rpc.Payload] | None:
         data, kind = outgoing.data, outgoing.kind
-        if kind == out.BOOT:
-            return "BootNotification", self._boot()
-        if kind == out.HEARTBEAT:
-            return "Heartbeat", {}
-        if kind == out.AUTHORIZE:
-            return "Authorize", {"idToken": self._token(data["tag"])}
         if kind == out.STATUS:
             return self._status(data)
         if kind == out.REPORT:
@@ -106,6 +99,9 @@ class V201(SharedWords):
             "serialNumber": identity.get("serial"), "firmwareVersion": identity.get("firmware"),
         })  # fmt: skip
         return {"reason": self._reason, "chargingStation": station}
+
+    def _authorize(self, tag: str) -> rpc.Payload:
+        return {"idToken": self._token(tag)}
 
     def _status(self, data: rpc.Payload) -> tuple[str, rpc.Payload] | None:
         if data["connector"] != CONNECTOR:
