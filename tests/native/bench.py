@@ -11,6 +11,7 @@ from evse_host.simulator.parser import Request
 from tests.native.harness import Client, Event, Program, escape
 
 ONLINE_MS = 1500
+LIVE = ("ENABLE", "CHCUR")
 OLDER = "v2.1.1"  # a firmware without TZ, TZRULE, and DNS in WIFISTASTATIC
 READ_ONLY = ("SUB", "UNSUB")
 
@@ -132,3 +133,18 @@ class Bench:
 
     def held(self, name: str) -> int | str:
         return self.charger.value(name)[0]
+
+
+def paused(program: Program) -> Bench:
+    bench = Bench(program, LIVE, "keep_settings")
+    bench.ask("write ENABLE 0")
+    bench.ask("write CHCUR 100")
+    bench.run(500)
+    assert bench.ends == ["ENABLE held", "CHCUR held"]
+    bench.forget()
+    return bench
+
+
+def assert_put_back(bench: Bench) -> None:
+    assert not bench.charger.journal.violations
+    assert bench.held("ENABLE") == 0 and bench.held("CHCUR") == 100
