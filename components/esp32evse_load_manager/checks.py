@@ -10,6 +10,7 @@ from esphome.const import (
     CONF_ID,
     CONF_LAMBDA,
     CONF_MODE,
+    CONF_NAME,
     CONF_PLATFORM,
     CONF_TIMEOUT,
     CONF_UNIT_OF_MEASUREMENT,
@@ -94,6 +95,11 @@ def _check_unit(key: str, id_: ID, kind: str, path: list) -> None:
     slow = [name for entry in config.get(CONF_FILTERS, ()) for name in entry if name in SLOW_FILTERS]
     if slow:
         _LOGGER.warning("%s: filter %s of sensor '%s' delays what protects a fuse", key, slow[0], id_)
+
+
+def _name(circuit) -> str:
+    """As the reason calls it."""
+    return circuit.get(CONF_NAME) or str(circuit[CONF_ID])
 
 
 def _check_meter(circuit, path: list) -> None:
@@ -240,17 +246,19 @@ def _check_circuits_of(config, charger, name, path: list) -> None:
         limit, margin = circuit[CONF_LIMIT], circuit[CONF_MARGIN]
         if limit - margin < least:
             raise cv.Invalid(
-                f"{CONF_LIMIT}: circuit '{circuit[CONF_ID]}' with {limit:g} A less {margin:g} A {CONF_MARGIN} can "
+                f"{CONF_LIMIT}: circuit '{_name(circuit)}' with {limit:g} A less {margin:g} A {CONF_MARGIN} can "
                 f"never carry charger '{name}', which needs {least:g} A",
                 path=path,
             )
         if CONF_METER in circuit:
             shown = {PHASES[phase] for phase in meter_phases(circuit[CONF_METER])}
             if hidden := set(charger[CONF_PHASES]) - shown:
+                kind = "current" if any(key.startswith("current") for key in circuit[CONF_METER]) else "power"
+                missing = ", ".join(f"{kind}_{phase.lower()}" for phase in sorted(hidden))
                 raise cv.Invalid(
                     f"{CONF_PHASES}: charger '{name}' uses {', '.join(sorted(hidden))}, which the meter of circuit "
-                    f"'{circuit[CONF_ID]}' does not show; give the meter power_l1, power_l2 and power_l3, or the "
-                    f"charger the phase that it is wired to, such as `phases: [L1]`",
+                    f"'{_name(circuit)}' does not show; give the meter {missing}, too, or the charger the phase that "
+                    "it is wired to, such as `phases: [L1]`",
                     path=path,
                 )
     if charger[CONF_MODE] in ("solar", "min_solar") and CONF_SURPLUS not in config:

@@ -96,6 +96,31 @@ _PHASE_KEYS = {kind: tuple(f"{kind}_l{phase}" for phase in (1, 2, 3)) for kind i
 SENSOR_KEYS = ("power", "export", *(key for keys in _PHASE_KEYS.values() for key in keys))
 
 
+METER_KEYS = (*SENSOR_KEYS, CONF_HEARTBEAT, CONF_TIMEOUT, CONF_DELAY)
+
+
+def _meter_form(value):
+    """What would else be answered with the rules of IDs and dictionaries."""
+    if not isinstance(value, dict):
+        raise cv.Invalid(
+            f"{CONF_METER} names the sensor of each phase, such as {{power_l1: p1, power_l2: p2, power_l3: p3}}, not "
+            f"{value}"
+        )
+    for key, given in value.items():
+        if key not in METER_KEYS:
+            raise cv.Invalid(
+                f"{CONF_METER} has no {key}, only {', '.join(METER_KEYS)}; power and current are exchanged at 230 V",
+                path=[key],
+            )
+        if key in SENSOR_KEYS and str(given).startswith("-"):
+            raise cv.Invalid(
+                f"{key}: '{given}' is no sensor; to turn the sign of '{str(given)[1:]}' give that sensor "
+                "`filters: [multiply: -1]`",
+                path=[key],
+            )
+    return value
+
+
 def _meter_keys(value):
     """Which sensors belong together."""
     given = [key for key in SENSOR_KEYS if key in value]
@@ -116,10 +141,17 @@ def _meter_keys(value):
         twin = key.replace("export", "power")
         if twin not in given:
             raise cv.Invalid(f"{key} needs {twin}", path=[key])
+        if first := [other for other in given[: given.index(key)] if str(value[other]) == str(value[key])]:
+            raise cv.Invalid(
+                f"{key}: sensor '{value[key]}' is {first[0]} already; each phase needs its own, the sum of the phases "
+                "protects no fuse",
+                path=[key],
+            )
     return value
 
 
 METER_SCHEMA = cv.All(
+    _meter_form,
     cv.Schema(
         {
             **{cv.Optional(key): cv.use_id(sensor.Sensor) for key in SENSOR_KEYS},

@@ -94,8 +94,22 @@ MISTAKES = {
         manager(f"circuits: [{{id: a, limit: 25A, name: {21 * 'ä'}, {METER}}}]"),
         ["name", 21 * "ä", "1 to 40 bytes"],
     ),
-    "sum": (manager("limit: 25A", "meter: {power: p1}"), ["phases", "L2, L3", "power_l1", "phases: [L1]"]),
-    "a phase too few": (manager("limit: 25A", "meter: {power_l1: p1, power_l2: p2}"), ["uses L3", "does not show"]),
+    "sum": (manager("limit: 25A", "meter: {power: p1}"), ["phases", "L2, L3", "power_l2, power_l3", "phases: [L1]"]),
+    "a phase too few": (
+        manager("limit: 25A", "meter: {current_l1: i1, current_l2: i2}"),
+        ["uses L3", "'Main fuse' does not show", "give the meter current_l3"],
+    ),
+    "the sum for each phase": (
+        manager("limit: 25A", "meter: {power_l1: p1, power_l2: p1, power_l3: p1}"),
+        ["power_l2", "'p1' is power_l1 already", "each phase needs its own"],
+    ),
+    "only a sensor": (manager("limit: 25A", "meter: p1"), ["meter", "not p1", "power_l1: p1"]),
+    "only sensors": (manager("limit: 25A", "meter: [p1, p2, p3]"), ["meter", "'p1', 'p2', 'p3'", "power_l1: p1"]),
+    "voltage": (
+        manager("limit: 25A", METER.replace("}", ", voltage: 230V}")),
+        ["meter has no voltage", "only power, ", "at 230 V"],
+    ),
+    "sign": (manager("limit: 25A", "meter: {power_l1: -p1}"), ["power_l1", "'-p1'", "multiply: -1", "'p1'"]),
     "dead link": (
         manager("limit: 25A", "meter: {power: h1}", "chargers: [{phases: [L1]}]"),
         ["homeassistant", "heartbeat"],
