@@ -6,6 +6,7 @@ and the meter goes on.
 
 from __future__ import annotations
 
+import math
 import os
 import random
 
@@ -111,7 +112,7 @@ class Story:
 FIRST_METER = 1_234_567
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("EVSE_OCPP_CUTS", "30")) // CUTS))
+@pytest.mark.parametrize("seed", range(math.ceil(int(os.environ.get("EVSE_OCPP_CUTS", "30")) / CUTS)))
 def test_nothing_is_lost_doubled_or_out_of_order(seed, tmp_path):
     story = Story(seed, tmp_path)
     story.live(CUTS)
