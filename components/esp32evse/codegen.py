@@ -38,7 +38,7 @@ _OWN_FUNCTION = ("gated", "lifetime", "bit", "pending", "name", "join", "time", 
 _CommandRow = esp32evse_ns.struct("CommandRow")
 _RowState = esp32evse_ns.struct("RowState")
 _Binding = esp32evse_ns.class_("Binding")
-_Pacer = esp32evse_ns.class_("Pacer")
+Pacer = esp32evse_ns.class_("Pacer")
 _Refresh = esp32evse_ns.enum("Refresh", is_class=True)
 # What is static in a class is written as what is in a namespace.
 _NO_PACER = esp32evse_ns.namespace("Binding").NO_PACER
@@ -199,9 +199,10 @@ def platform_schema(platform: str, hub_class: MockObj, make_schema) -> cv.Schema
 _MEMORYLESS = {"calibrate_linear", "calibrate_polynomial", "clamp", "multiply", "offset", "round"}
 
 
-def _remembers(filters) -> bool:
-    """Whether some filter needs every value, as an average or a throttle does, or may: a lambda."""
-    return any(not _MEMORYLESS & {str(key) for key in item} for item in filters)
+def wants_every_value(config: ConfigType) -> bool:
+    """Whether it is forced, or some filter needs every value, as an average or a throttle does, or may: a lambda."""
+    remembers = any(not _MEMORYLESS & {str(key) for key in item} for item in config.get(CONF_FILTERS, ()))
+    return remembers or bool(config.get(CONF_FORCE_UPDATE))
 
 
 async def platform_to_code(platform: str, config: ConfigType, make_entity) -> None:
@@ -217,8 +218,7 @@ async def platform_to_code(platform: str, config: ConfigType, make_entity) -> No
         variable = await make_entity(entity, entity_config, hub)
         hub.commands.update(entity.commands)
         if variable is not None:
-            every = _remembers(entity_config.get(CONF_FILTERS, ())) or bool(entity_config.get(CONF_FORCE_UPDATE))
-            hub.bindings.append((entity, variable, every))
+            hub.bindings.append((entity, variable, wants_every_value(entity_config)))
 
 
 def names_array(id_: ID, suffix: str, names: tuple[str, ...]) -> MockObj:
@@ -320,12 +320,12 @@ def const_table(name: str, type_: MockObj, lines: list) -> MockObj:
     return MockObj(id_)
 
 
-def _states(hub: Hub, suffix: str, type_: MockObj, count: int) -> RawExpression:
+def states(name: str, type_: MockObj, count: int) -> RawExpression:
     """Room for `count` objects that change; ESPHome has no expression for an array that is not constant."""
     if count == 0:
         return cg.nullptr
-    cg.add_global(RawStatement(f"static {type_} {hub.id}__{suffix}[{count}];"))
-    return RawExpression(f"{hub.id}__{suffix}")
+    cg.add_global(RawStatement(f"static {type_} {name}[{count}];"))
+    return RawExpression(name)
 
 
 def emit_tables(hub: Hub, variable: MockObj) -> None:
@@ -351,12 +351,12 @@ def emit_tables(hub: Hub, variable: MockObj) -> None:
     cg.add(
         variable.set_tables(
             const_table(f"{hub.id}__rows", _CommandRow, commands),
-            _states(hub, "states", _RowState, len(commands)),
+            states(f"{hub.id}__states", _RowState, len(commands)),
             len(commands),
             const_table(f"{hub.id}__bindings", _Binding, bindings) if bindings else cg.nullptr,
             len(bindings),
             first_derived,
-            _states(hub, "pacers", _Pacer, pacers),
+            states(f"{hub.id}__pacers", Pacer, pacers),
         )
     )
     for name, period in hub.explicit.items():

@@ -37,10 +37,7 @@ BatchDelay::~BatchDelay() { api::global_api_server->set_batch_delay(this->before
 // --- sensor -----------------------------------------------------------------------------------------------------------
 
 #ifdef USE_SENSOR
-/// NAN: unknown, published once, through the user's filters.
-static void send(const Binding &binding, Esp32Evse &hub, float value) {
-  auto *sensor = static_cast<sensor::Sensor *>(binding.entity);
-  Pacer *pacer = hub.find_pacer(binding);
+void publish_paced(sensor::Sensor *sensor, Pacer *pacer, Cadence cadence, float value) {
   if (std::isnan(value)) {
     if (pacer != nullptr)
       pacer->restart();
@@ -48,15 +45,22 @@ static void send(const Binding &binding, Esp32Evse &hub, float value) {
       return;
     sensor->publish_state(NAN);
     sensor->set_has_state(false);
-  } else if (pacer == nullptr || hub.is_unpaced()) {
-    if (pacer != nullptr)
-      pacer->restart();
+  } else if (pacer == nullptr) {
     sensor->publish_state(value);
   } else {
-    const Pacer::Publication publication = pacer->put(value, binding.cadence, millis());
+    const Pacer::Publication publication = pacer->put(value, cadence, millis());
     for (uint8_t i = 0; i < publication.count; i++)
       sensor->publish_state(publication.values[i]);
   }
+}
+
+static void send(const Binding &binding, Esp32Evse &hub, float value) {
+  Pacer *pacer = hub.find_pacer(binding);
+  if (pacer != nullptr && hub.is_unpaced()) {
+    pacer->restart();
+    pacer = nullptr;
+  }
+  publish_paced(static_cast<sensor::Sensor *>(binding.entity), pacer, binding.cadence, value);
 }
 
 void publish_sensor(const Binding &binding, Esp32Evse &hub, const Values *values) {

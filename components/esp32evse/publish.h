@@ -3,6 +3,9 @@
 #include "at_value.h"
 #include "cadence.h"
 #include "esphome/core/defines.h"
+#ifdef USE_SENSOR
+#include "esphome/components/sensor/sensor.h"
+#endif
 
 namespace esphome::esp32evse {
 
@@ -58,6 +61,11 @@ Publish publish_vehicle_connected;
 Publish publish_charging;
 Publish publish_fault;
 Publish publish_status;
+
+#ifdef USE_SENSOR
+/// At its pacer's cadence, or as it comes without one. NAN: unknown, published once, through the user's filters.
+void publish_paced(sensor::Sensor *sensor, Pacer *pacer, Cadence cadence, float value);
+#endif
 
 /// Publishes what its pacer has held back, if it is due: of sensors only, the rest is published on a change.
 void publish_held(const Binding &binding, Pacer &pacer, uint32_t now);

@@ -20,7 +20,12 @@ FEATURES = (SURPLUS, CAPACITY, DIMMING, UNBALANCE, FOLLOWERS)
 
 @dataclass(frozen=True)
 class Entity:
-    """``of`` says what it belongs to, ``needs`` the key of the configuration without which it has no meaning."""
+    """``of`` says what it belongs to, ``needs`` the key of the configuration without which it has no meaning.
+
+    ``cadence`` and ``steps`` as in the hub's catalog: the time in s between two publications of a sensor, and whether it
+    goes out at once when it changes by more than 5 %. Without one it is published whenever it changes: another node, or
+    a person, waits for it.
+    """
 
     platform: str
     key: str
@@ -37,6 +42,8 @@ class Entity:
     minimum: float = 0
     maximum: float = 0
     step: float = 1
+    cadence: int = 0
+    steps: bool = False
     phase: int = 0  # from 0, of those that there are three of
 
     @property
@@ -50,19 +57,19 @@ ENTITIES: tuple[Entity, ...] = (
     Entity("number", "current_limit", "Current limit", "Of a circuit, per phase; never above the one in the configuration; remembered", CIRCUIT, unit="A", device_class="current", category="config", minimum=6, maximum=63, step=1),
     Entity("number", "capacity_limit", "Capacity limit", "Mean power of a quarter of an hour; remembered", needs=CAPACITY, unit="kW", device_class="power", category="config", minimum=1, maximum=50, step=0.1),
     Entity("button", "safe_defaults", "Safe defaults", "Writes what the charger does after a restart without a living node, into its flash: the minimum as its default current, the lease as its default time limit", CHARGER, icon="mdi:shield-check", category="config"),
-    Entity("sensor", "target_current", "Target current", "What the charger is told to offer; 0 while it is paused", CHARGER, unit="A", device_class="current", state_class="measurement"),
-    Entity("sensor", "available_current", "Available current", "What the limits leave for this charger now", CHARGER, unit="A", device_class="current", state_class="measurement"),
+    Entity("sensor", "target_current", "Target current", "What the charger is told to offer; 0 while it is paused", CHARGER, unit="A", device_class="current", state_class="measurement", cadence=10, steps=True),
+    Entity("sensor", "available_current", "Available current", "What the limits leave for this charger now", CHARGER, unit="A", device_class="current", state_class="measurement", cadence=10, steps=True),
     Entity("sensor", "usable_current", "Usable current", "What the charger could use, 0 without a car or while a person has paused it; for a leader", CHARGER, unit="A", device_class="current", state_class="measurement", category="diagnostic"),
     Entity("sensor", "drawn_current_l1", "Drawn current L1", "What the car takes, without delay; for a leader", CHARGER, unit="A", device_class="current", state_class="measurement", category="diagnostic"),
     Entity("sensor", "drawn_current_l2", "Drawn current L2", "What the car takes, without delay; for a leader", CHARGER, unit="A", device_class="current", state_class="measurement", category="diagnostic", phase=1),
     Entity("sensor", "drawn_current_l3", "Drawn current L3", "What the car takes, without delay; for a leader", CHARGER, unit="A", device_class="current", state_class="measurement", category="diagnostic", phase=2),
     Entity("sensor", "share", "Share", "What this node leaves to a follower, 0 to let it pause; to be sent to it", FOLLOWER, needs=FOLLOWERS, unit="A", device_class="current", state_class="measurement"),
-    Entity("sensor", "house_current_l1", "House current L1", "Of the circuit without its chargers", CIRCUIT, unit="A", device_class="current", state_class="measurement"),
-    Entity("sensor", "house_current_l2", "House current L2", "Of the circuit without its chargers", CIRCUIT, unit="A", device_class="current", state_class="measurement", phase=1),
-    Entity("sensor", "house_current_l3", "House current L3", "Of the circuit without its chargers", CIRCUIT, unit="A", device_class="current", state_class="measurement", phase=2),
-    Entity("sensor", "breaker_budget", "Breaker budget", "How much of the overload is left in which a charger stays at its minimum instead of pausing", CIRCUIT, unit="%", state_class="measurement", category="diagnostic", accuracy=0),
-    Entity("sensor", "surplus", "Surplus", "Power that would flow into the grid without the chargers that follow the sun", needs=SURPLUS, unit="W", device_class="power", state_class="measurement", accuracy=0),
-    Entity("sensor", "quarter_mean", "Quarter mean", "Mean power of the running quarter of an hour if nothing more were used", needs=CAPACITY, unit="W", device_class="power", state_class="measurement", accuracy=0),
+    Entity("sensor", "house_current_l1", "House current L1", "Of the circuit without its chargers", CIRCUIT, unit="A", device_class="current", state_class="measurement", cadence=30, steps=True),
+    Entity("sensor", "house_current_l2", "House current L2", "Of the circuit without its chargers", CIRCUIT, unit="A", device_class="current", state_class="measurement", phase=1, cadence=30, steps=True),
+    Entity("sensor", "house_current_l3", "House current L3", "Of the circuit without its chargers", CIRCUIT, unit="A", device_class="current", state_class="measurement", phase=2, cadence=30, steps=True),
+    Entity("sensor", "breaker_budget", "Breaker budget", "How much of the overload is left in which a charger stays at its minimum instead of pausing", CIRCUIT, unit="%", state_class="measurement", category="diagnostic", accuracy=0, cadence=60, steps=True),
+    Entity("sensor", "surplus", "Surplus", "Power that would flow into the grid without the chargers that follow the sun", needs=SURPLUS, unit="W", device_class="power", state_class="measurement", accuracy=0, cadence=10, steps=True),
+    Entity("sensor", "quarter_mean", "Quarter mean", "Mean power of the running quarter of an hour if nothing more were used", needs=CAPACITY, unit="W", device_class="power", state_class="measurement", accuracy=0, cadence=30),
     Entity("text_sensor", "reason", "Reason", "Why the current is what it is", CHARGER, icon="mdi:comment-question-outline"),
     Entity("binary_sensor", "limiting", "Limiting", "A limit, a silent meter or a pause keeps a charger below what it could do"),
     Entity("binary_sensor", "meter_valid", "Meter valid", "The circuit's meter speaks and makes sense", CIRCUIT, device_class="connectivity", category="diagnostic"),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
 import esphome.codegen as cg
 import esphome.config_validation as cv
 import esphome.final_validate as fv
-from esphome.components.esp32evse.codegen import const_table
+from esphome.components.esp32evse.codegen import Pacer, const_table, states, wants_every_value
 from esphome.const import CONF_ID
 from esphome.core import CORE
-from esphome.cpp_generator import MockObj
+from esphome.cpp_generator import MockObj, RawExpression
 
 from . import catalog
 
@@ -40,7 +41,7 @@ class Data:
     lease: int = 0  # s
     hubs: list[Any] = field(default_factory=list)  # of the chargers, each with its minimum in A
     safe_defaults: set[int] = field(default_factory=set)  # chargers for which somebody may ask for them
-    bindings: list[tuple[catalog.Entity, MockObj, int]] = field(default_factory=list)
+    bindings: list[tuple[catalog.Entity, MockObj, int, bool]] = field(default_factory=list)
 
 
 def data() -> Data:
@@ -143,7 +144,7 @@ async def platform_to_code(platform: str, config, make_entity) -> None:
             continue
         index = index_of(entity.of, config)
         variable = await make_entity(entity, entity_config, manager, index)
-        data().bindings.append((entity, variable, index))
+        data().bindings.append((entity, variable, index, wants_every_value(entity_config)))
 
 
 def need_safe_defaults(manager: MockObj, charger: int) -> None:
@@ -157,11 +158,25 @@ def need_safe_defaults(manager: MockObj, charger: int) -> None:
     cg.add(manager.set_safe_defaults(charger, hub.row("DEFCHCUR"), time_limit, round(minimum * 10)))
 
 
+def _is_paced(entity: catalog.Entity, every: bool) -> bool:
+    return entity.cadence > 0 and not every
+
+
 def emit_bindings(manager: MockObj) -> None:
+    shown = [binding for binding in data().bindings if binding[0].platform != "button"]
+    pacers = states(f"{DOMAIN}__pacers", Pacer, sum(_is_paced(entity, every) for entity, _, _, every in shown))
+    pacer = itertools.count()
     lines = [
-        cg.ArrayInitializer(variable, getattr(load_manager_ns, entity.function), index, entity.phase)
-        for entity, variable, index in data().bindings
-        if entity.platform != "button"  # they show nothing
+        cg.ArrayInitializer(
+            variable,
+            getattr(load_manager_ns, entity.function),
+            index,
+            entity.phase,
+            entity.cadence == 0 and not every,
+            RawExpression(f"&{pacers}[{next(pacer)}]") if _is_paced(entity, every) else cg.nullptr,
+            cg.ArrayInitializer(entity.cadence, entity.steps, False),
+        )
+        for entity, variable, index, every in shown
     ]
     if lines:
         table = const_table(f"{DOMAIN}__bindings", load_manager_ns.struct("Binding"), lines)

@@ -1,11 +1,13 @@
 #include "entities.h"
 
+#include "esphome/components/esp32evse/publish.h"
+
 #include <cmath>
 #include <cstring>
 
 namespace esphome::esp32evse_load_manager {
 
-// Each is called at every step, and publishes what has changed.
+// Each is called at every step. Sensors are published at their cadence, the rest when it has changed.
 
 #ifdef USE_SELECT
 void publish_select_mode(const Binding &binding, LoadManager &manager) {
@@ -36,12 +38,12 @@ void publish_number_capacity_limit(const Binding &binding, LoadManager &manager)
 #endif
 
 #ifdef USE_SENSOR
-/// In steps of a tenth, in which the charger counts as well; whole watts would be as many states as there are seconds.
-static void publish(const Binding &binding, float value, float step = 0.1f) {
+static void publish(const Binding &binding, float value) {
   auto *sensor = static_cast<sensor::Sensor *>(binding.entity);
-  const float rounded = std::round(value / step) * step;
-  if (!sensor->has_state() || !(std::fabs(sensor->get_raw_state() - rounded) < step * 0.5f))
-    sensor->publish_state(rounded);
+  // In tenths, in which the charger counts: others get a packet for each change.
+  const float shown = binding.on_change ? std::round(value * 10.0f) * 0.1f : value;
+  if (!binding.on_change || !sensor->has_state() || sensor->get_raw_state() != shown)
+    esp32evse::publish_paced(sensor, binding.pacer, binding.cadence, shown);
 }
 
 void publish_sensor_target_current(const Binding &binding, LoadManager &manager) {
@@ -74,15 +76,15 @@ void publish_sensor_house_current(const Binding &binding, LoadManager &manager) 
 }
 
 void publish_sensor_breaker_budget(const Binding &binding, LoadManager &manager) {
-  publish(binding, std::fmax(100.0f - 100.0f * manager.law().circuit(binding.index).breaker_used(), 0.0f), 1.0f);
+  publish(binding, std::fmax(100.0f - 100.0f * manager.law().circuit(binding.index).breaker_used(), 0.0f));
 }
 
 void publish_sensor_surplus(const Binding &binding, LoadManager &manager) {
-  publish(binding, manager.law().circuit(0).is_valid() ? static_cast<float>(manager.law().surplus()) : NAN, 10.0f);
+  publish(binding, manager.law().circuit(0).is_valid() ? static_cast<float>(manager.law().surplus()) : NAN);
 }
 
 void publish_sensor_quarter_mean(const Binding &binding, LoadManager &manager) {
-  publish(binding, manager.law().quarter().mean(), 10.0f);
+  publish(binding, manager.law().quarter().mean());
 }
 #endif
 

@@ -118,7 +118,6 @@ class Law {
   Milliampere available(uint8_t charger) const { return this->chargers_[charger].available; }
   /// W that would flow into the grid without the chargers that follow the sun.
   int32_t surplus() const { return this->surplus_; }
-  bool is_limiting() const;
 
  protected:
   struct Charger {

@@ -161,13 +161,4 @@ Why Law::why_running_(const Charger &charger, const Share &share, const Share &l
   return {charger.view.wish < charger.view.maximum ? Reason::YOUR_LIMIT : Reason::CHARGER_MAXIMUM};
 }
 
-bool Law::is_limiting() const {
-  for (uint8_t i = 0; i < this->chargers(); i++) {
-    const Why &why = this->chargers_[i].order.why;
-    if (why.reason >= Reason::WATCHING && why.reason <= Reason::PAUSE_LASTS)
-      return true;
-  }
-  return false;
-}
-
 }  // namespace esphome::esp32evse_load_manager

@@ -189,25 +189,52 @@ void LoadManager::step_(uint32_t now) {
     if (this->law_.order(i).valid)
       this->links_[i].apply(this->law_.order(i), now);
   }
-  this->report_reasons_();
+  this->tell_reasons_(now);
   this->report_meters_();
   for (uint8_t i = 0; i < this->binding_count_; i++)
     this->bindings_[i].publish(this->bindings_[i], *this);
 }
 
+bool LoadManager::is_limiting(uint8_t /*unused*/) const {
+  for (uint8_t i = 0; i < MAX_CHARGERS; i++) {
+    if ((i < LOCAL ? this->told_[i].why : this->law_.order(i).why).is_limiting())
+      return true;
+  }
+  return false;
+}
+
 const char *LoadManager::reason(uint8_t charger) {
-  const Why &why = this->law_.order(charger).why;
+  const Why &why = this->told_[charger].why;
   describe(why, this->names_[why.circuit], this->reason_, sizeof(this->reason_));
   return this->reason_;
 }
 
-void LoadManager::report_reasons_() {
+/// What starts, pauses or is amiss at once; the play of loads not too often, for in a noisy house it is another one
+/// every second, and a logbook keeps them all.
+bool LoadManager::may_tell_(Told &told, const Order &order, uint32_t now) {
+  if (order.run != told.run || std::min(order.why.reason, told.why.reason) < Reason::CIRCUIT_LIMIT)
+    return true;
+  if (now - told.spent > TELL_IN_A_ROW * TELL_MS)
+    told.spent = now - TELL_IN_A_ROW * TELL_MS;
+  if (now - told.spent < TELL_MS)
+    return false;
+  told.spent += TELL_MS;
+  return true;
+}
+
+void LoadManager::tell_reasons_(uint32_t now) {
   for (uint8_t i = 0; i < LOCAL; i++) {
-    Why why = this->law_.order(i).why;
-    why.seconds = 0;  // as they pass nothing else has happened
-    if (why == this->reported_[i])
+    const Order &order = this->law_.order(i);
+    Told &told = this->told_[i];
+    const bool same = order.why.is_same_but_for_time(told.why);
+    if (same && order.why.rounded_seconds() == told.why.rounded_seconds())
       continue;
-    this->reported_[i] = why;
+    if (!may_tell_(told, order, now))
+      continue;
+    told.why = order.why;
+    told.run = order.run;
+    if (same)
+      continue;
     ESP_LOGI(TAG, "Charger %u: %s", i + 1, this->reason(i));
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_TRIGGERS
     this->reason_callback_.call(i, StringRef(this->reason(i)));

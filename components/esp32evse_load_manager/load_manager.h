@@ -4,6 +4,7 @@
 #include "follower_link.h"
 #include "law.h"
 #include "meter.h"
+#include "esphome/components/esp32evse/cadence.h"
 #include "esphome/core/component.h"
 #include "esphome/core/helpers.h"
 #include "esphome/core/preferences.h"
@@ -26,6 +27,9 @@ struct Binding {
   void (*publish)(const Binding &binding, LoadManager &manager);
   uint8_t index;
   uint8_t phase;
+  bool on_change;           ///< sensors without a pacer: only what has changed, for others that wait for it
+  esp32evse::Pacer *pacer;  ///< nullptr: every value as it comes
+  esp32evse::Cadence cadence;
 };
 
 /// The ESPHome shell of the law: meters and chargers in, orders and entities out.
@@ -78,7 +82,7 @@ class LoadManager final : public Component {
 #endif
 
   // for conditions and lambdas
-  bool is_limiting(uint8_t = 0) const { return this->law_.is_limiting(); }
+  bool is_limiting(uint8_t = 0) const;
   bool is_meter_valid(uint8_t circuit) const { return this->law_.circuit(circuit).is_valid(); }
   bool is_paused(uint8_t charger) const { return this->law_.order(charger).valid && !this->law_.order(charger).run; }
 
@@ -86,7 +90,7 @@ class LoadManager final : public Component {
   const Law &law() const { return this->law_; }
   float capacity() const { return this->memory_.capacity; }
   Mode mode(uint8_t charger) const { return this->links_[charger].wish().mode; }
-  /// Stays true until the next call.
+  /// As it was told last. The text stays until the next call.
   const char *reason(uint8_t charger);
 
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_TRIGGERS
@@ -97,7 +101,17 @@ class LoadManager final : public Component {
 
  protected:
   static constexpr uint32_t STEP_MS = 1000;
+  // Texts of the play of loads: in the mean one in so long, of those that were not needed some in a row.
+  static constexpr uint32_t TELL_MS = 20000;
+  static constexpr uint32_t TELL_IN_A_ROW = 6;
   static constexpr uint8_t LOCAL = MAX_CHARGERS - MAX_FOLLOWERS;  // chargers of this node
+
+  /// What people and automations know of a charger.
+  struct Told {
+    Why why;
+    uint32_t spent{0 - TELL_IN_A_ROW * TELL_MS};  // ms: up to here there was a text for each TELL_MS
+    bool run{false};
+  };
 
   /// Kept over restarts of the node.
   struct Memory {
@@ -112,7 +126,8 @@ class LoadManager final : public Component {
   void step_(uint32_t now);
   void look_(uint32_t now);
   uint32_t epoch_() const;
-  void report_reasons_();
+  void tell_reasons_(uint32_t now);
+  static bool may_tell_(Told &told, const Order &order, uint32_t now);
   void report_meters_();
 
   const Binding *bindings_{nullptr};
@@ -134,7 +149,7 @@ class LoadManager final : public Component {
 #endif
   uint32_t key_{0};
   uint32_t stepped_{0};
-  Why reported_[LOCAL];
+  Told told_[LOCAL];
   char reason_[MAX_REASON];
   uint8_t binding_count_{0};
   bool share_came_{false};

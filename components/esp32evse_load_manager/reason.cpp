@@ -75,6 +75,11 @@ static constexpr char NEXT[] =
     ", rises in #\0"
     ", pauses in #";
 
+uint16_t Why::rounded_seconds() const {
+  const uint32_t step = this->seconds > 50 ? 60 : 10;
+  return static_cast<uint16_t>((this->seconds + step - 1) / step * step);
+}
+
 static const char *entry(const char *list, uint8_t place) {
   for (; place > 0; place--) {
     while (*list++ != '\0') {
@@ -104,10 +109,9 @@ class Writer {
       this->put(static_cast<uint16_t>(number / 10));
     this->put(static_cast<char>('0' + number % 10));
   }
-  /// In steps of 10 s or of a minute, rounded up: each is a new state.
   void put_time(uint16_t seconds) {
     const bool long_one = seconds > 50;
-    this->put(static_cast<uint16_t>(long_one ? (seconds + 59u) / 60u : (seconds + 9u) / 10u * 10u));
+    this->put(static_cast<uint16_t>(long_one ? seconds / 60 : seconds));
     this->put(long_one ? " min" : " s");
   }
 
@@ -124,7 +128,7 @@ void describe(const Why &why, const char *circuit, char *text, size_t size) {
   for (const char *words : parts) {
     for (; *words != '\0'; words++) {
       if (*words == '#') {
-        writer.put_time(why.seconds);
+        writer.put_time(why.rounded_seconds());
       } else if (*words == '@') {
         writer.put(circuit);
         writer.put(" L");

@@ -58,6 +58,14 @@ struct alignas(uint32_t) Why {
   uint16_t seconds{0};  ///< until that happens
 
   bool operator==(const Why &) const = default;
+  /// In steps of 10 s or of a minute, rounded up: each is a new text.
+  uint16_t rounded_seconds() const;
+  bool is_same_but_for_time(const Why &other) const {
+    return this->reason == other.reason && this->circuit == other.circuit && this->phase == other.phase &&
+           this->next == other.next;
+  }
+  /// A limit, a silent meter or a pause keeps the charger below what it could do.
+  bool is_limiting() const { return this->reason >= Reason::WATCHING && this->reason <= Reason::PAUSE_LASTS; }
 };
 
 /// Room for the longest text with its NUL.

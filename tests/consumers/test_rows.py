@@ -1,6 +1,6 @@
 """What Home Assistant's recorder and logbook get of the full example in an hour, counted from the API's states.
 
-The recorder keeps a row for each change; an equal value is none. The logbook leaves out what has a unit or state class.
+The logbook leaves out what has a unit or state class.
 """
 
 from __future__ import annotations
@@ -10,21 +10,11 @@ from collections import Counter
 import pytest
 
 from evse_host.simulator import Board, Car, Charger
+from tests.support.recorder import rows
 from tools.run.api import label
 from tools.run.clocked_node import ClockedNode
 
 HOUR_S = 3600
-
-
-def rows(node: ClockedNode, seconds: float) -> Counter:
-    """Changes of what Home Assistant has enabled, by entity."""
-    start, shown, counted = len(node.changes), dict(node.values), Counter()
-    node.run(seconds)
-    for change in node.changes[start:]:
-        if shown.get(change.name) != change.value and not change.entity.disabled_by_default:
-            counted[change.name] += 1
-        shown[change.name] = change.value
-    return counted
 
 
 def logbook(node: ClockedNode, counted: Counter) -> dict[str, int]:
@@ -48,7 +38,7 @@ def test_an_hour_of_charging(full_node_program, charger, noisy, tmp_path, noise:
         node.connect()
         charger.car.plug()
         node.run(120)
-        counted = rows(node, HOUR_S)
+        counted = rows(node, lambda: node.run(HOUR_S))
         print(counted.total(), counted)
         assert counted.total() <= most
         assert counted["sensor.Power"] >= 0.9 * HOUR_S / 5 or not noise
@@ -59,7 +49,7 @@ def test_an_idle_hour(full_node_program, charger, tmp_path) -> None:
     with ClockedNode(full_node_program, charger, tmp_path) as node:
         node.connect()
         node.run(120)
-        counted = rows(node, HOUR_S)
+        counted = rows(node, lambda: node.run(HOUR_S))
         print(counted.total(), counted)
         assert counted.total() <= 250
         assert not logbook(node, counted)

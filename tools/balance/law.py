@@ -153,10 +153,6 @@ class Law:
     def house(self, phase: int, circuit=0) -> float:
         return self._call("house", circuit, phase)
 
-    @property
-    def limiting(self) -> bool:
-        return bool(self._call("is_limiting"))
-
 
 def lease(current: int, charging_time: int, person: int = 0, length: int = 120) -> int:
     """CHTIMELIM in s that the lease wants."""

@@ -91,7 +91,6 @@ void law_order(Law *law, uint8_t charger, FlatOrder *flat) {
            to_ampere(order.current),
            to_ampere(law->available(charger))};
 }
-uint8_t law_is_limiting(Law *law) { return law->is_limiting() ? 1 : 0; }
 float law_house(Law *law, uint8_t circuit, uint8_t phase) { return to_ampere(law->circuit(circuit).house(phase)); }
 void law_describe(uint8_t reason, uint8_t phase, uint16_t seconds, uint8_t next, const char *circuit, char *text) {
   describe({static_cast<Reason>(reason), 0, phase, static_cast<Next>(next), seconds}, circuit, text, MAX_REASON);
