@@ -88,18 +88,20 @@ command -v g++ >/dev/null || fail "g++ is missing: sudo apt-get install g++"
   wait
   exit 0
 }
-echo "Installing the tools into $venv, about 110 packages and a minute or two ..."
+echo "Installing the tools into $venv, about 110 packages and a minute ..."
+log="$venv/install.log"
+by_uv() { # in a fourth of pip's time
+  "$venv/bin/pip" install --disable-pip-version-check --no-compile uv &&
+    "$venv/bin/uv" pip install --python "$venv/bin/python" --cache-dir .cache/uv --editable '.[dev]'
+}
+by_pip() { # it knows the mirrors and certificates of this machine's pip.conf
+  echo "uv could not install them, which is to be seen in $log; pip takes some minutes"
+  "$venv/bin/pip" install --disable-pip-version-check --no-compile --editable '.[dev]' >>"$log" 2>&1
+}
 "$python" -m venv "$venv" || fail "could not make $venv"
-"$venv/bin/pip" install --disable-pip-version-check --progress-bar off --no-compile --editable '.[dev]' >"$venv/install.log" 2>&1 &
-pip=$!
-trap 'kill $pip 2>/dev/null' INT TERM
-while kill -0 $pip 2>/dev/null; do
-  sleep 5
-  kill -0 $pip 2>/dev/null && echo "  $(grep -c '^Collecting' "$venv/install.log") packages found, $(du -sm "$venv" | cut -f1) MB"
-done
-wait $pip || {
-  tail -20 "$venv/install.log" >&2
-  fail "pip could not install the tools; the whole log is in $venv/install.log"
+by_uv >"$log" 2>&1 || by_pip || {
+  tail -20 "$log" >&2
+  fail "The tools could not be installed; the whole log is in $log"
 }
 touch "$venv/.installed"
 wait
