@@ -7,6 +7,10 @@ INSTALLED := $(VENV)/.installed
 RUN := $(VENV)/bin/python -m
 CPP := $(wildcard components/*/*.h components/*/*.cpp tests/*.cpp tests/*/*.cpp tests/*/*.h tools/*/*.cpp tools/balance/*.h)
 
+# What Python has compiled is kept, also where an environment says otherwise: the tests start it hundreds of times.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/python
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test footprint bench balance soak docs format lint clean
 
