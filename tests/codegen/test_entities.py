@@ -15,9 +15,6 @@ from evse_host import catalog
 from tests.codegen import nodes
 from tests.codegen.nodes import Binding, entity, node
 
-ROWS = [pytest.param(row, id=f"{row.platform}.{row.key}") for row in catalog.ENTITIES]
-BOUND = [pytest.param(row, id=f"{row.platform}.{row.key}") for row in catalog.ENTITIES if row.convert != "action"]
-
 #: Fields of each command: B H I Q are unsigned of 8 to 64 bits, b and i signed of 8 and 32, s is a string; fields
 #: behind | are not in every firmware. Commands without fields have none.
 SIGNATURES = {
@@ -198,40 +195,45 @@ def test_no_platform_at_all(bare: nodes.Code) -> None:
     assert tables.bindings == []
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_only_needed_commands(row: catalog.Entity) -> None:
-    assert set(alone(row).tables().commands) == needed(row)
+def test_only_needed_commands() -> None:
+    for row in catalog.ENTITIES:
+        assert set(alone(row).tables().commands) == needed(row), row.name
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_only_needed_objects(row: catalog.Entity, bare: nodes.Code) -> None:
-    pattern = OBJECTS.get((row.platform, row.key)) or OBJECTS[row.platform]
-    objects = alone(row).objects()
-    new = {name: made for name, made in objects.items() if name not in bare.objects()}
-    assert new == {"it": pattern.format(row=row)}
-    assert set(bare.objects()) <= set(objects)
+def test_only_needed_objects(bare: nodes.Code) -> None:
+    for row in catalog.ENTITIES:
+        pattern = OBJECTS.get((row.platform, row.key)) or OBJECTS[row.platform]
+        objects = alone(row).objects()
+        new = {name: made for name, made in objects.items() if name not in bare.objects()}
+        assert new == {"it": pattern.format(row=row)}, row.name
+        assert set(bare.objects()) <= set(objects)
 
 
-@pytest.mark.parametrize("row", BOUND)
-def test_binding(row: catalog.Entity) -> None:
-    tables = alone(row).tables()
+def test_binding() -> None:
+    for row in catalog.ENTITIES:
+        tables = alone(row).tables()
+        if row.platform in ("button", "event"):
+            assert tables.bindings == [], row.name  # the one shows nothing, the hub triggers the other
+            continue
+        expected = binding(row)
+        assert tables.bindings == [expected], row.name
+        assert (tables.rows[row.command].bindings if row.command else tables.derived) == (expected,), row.name
+
+
+def binding(row: catalog.Entity) -> Binding:
     ways = [name for name, keys in PUBLISH.items() if name.startswith(row.platform) and row.key in keys.split()]
     (publish,) = ways or [row.key if row.convert == "derived" else row.platform]
     flags = (str(row.cadence), str(row.steps).lower(), str(row.state_class == "total_increasing").lower())
     pacer = "0" if row.cadence else "esp32evse::Binding::NO_PACER"
-    expected = Binding("it", publish, *FIELDS.get((row.platform, row.key), (0, 0)), pacer, False, flags)
-    if row.platform == "event":
-        assert tables.bindings == []  # the hub triggers it
-        return
-    assert tables.bindings == [expected]
-    assert (tables.rows[row.command].bindings if row.command else tables.derived) == (expected,)
+    return Binding("it", publish, *FIELDS.get((row.platform, row.key), (0, 0)), pacer, False, flags)
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_only_reports_cost_their_code(row: catalog.Entity) -> None:
-    followed = {line.follow for line in alone(row).tables().rows.values()}
-    reported = REPORTED.get((row.platform, row.key))
-    assert followed & {"state_and_session", "error_and_report"} == ({reported} if reported else set())
+def test_only_reports_cost_their_code() -> None:
+    for row in catalog.ENTITIES:
+        followed = {line.follow for line in alone(row).tables().rows.values()}
+        reported = REPORTED.get((row.platform, row.key))
+        expected = {reported} if reported else set()
+        assert followed & {"state_and_session", "error_and_report"} == expected, row.name
 
 
 def test_counters_are_in_the_order_of_the_client() -> None:
@@ -247,11 +249,6 @@ def test_event_is_told_to_the_hub(row: catalog.Entity) -> None:
     assert code.statements(r"evse->set_\w+_event\(.*\);") == [f"evse->set_{row.key}_event(it);"]
     (types,) = re.findall(r"it->set_event_types\(\{(.*?)\}\);", code.main, re.S)
     assert tuple(re.findall(r'"(\w+)"', types)) == row.options
-
-
-@pytest.mark.parametrize("row", catalog.entities("button"), ids=lambda row: row.key)
-def test_button_shows_nothing(row: catalog.Entity) -> None:
-    assert alone(row).tables().bindings == []
 
 
 NAMED = [row for row in catalog.ENTITIES if row.options]
@@ -389,9 +386,8 @@ def test_two_full_hubs() -> None:
     assert not set(shown[0]) & set(shown[1])
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_sub_device(row: catalog.Entity) -> None:
-    text = node(entity(row.platform, row.key, "device_id: meter"))
-    text = text.replace("{name: codegen}", "{name: codegen, devices: [{id: meter, name: Meter}]}")
-    shown = nodes.config(text)[row.platform][0][row.key]
-    assert shown["device_id"].id == "meter"
+def test_sub_device() -> None:
+    text = node(nodes.entities()).replace("{name: codegen}", "{name: codegen, devices: [{id: meter, name: Meter}]}")
+    shown = nodes.config(re.sub(r"(\{name: \"[^\"]*\")\}", r"\1, device_id: meter}", text))
+    for row in catalog.ENTITIES:
+        assert shown[row.platform][0][row.key]["device_id"].id == "meter", row.name
