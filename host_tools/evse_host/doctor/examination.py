@@ -146,10 +146,19 @@ class Doctor:
         return Sample(rate, data, BARRIER + b"AT\n")
 
     def _collect(self, seconds: float, stop: Callable[[bytes], bool] = lambda _: False) -> bytes:
-        data, deadline = b"", self._clock() + seconds
-        while (left := deadline - self._clock()) > 0 and not stop(data):
-            data += self._read(left)
+        data = b""
+        for more in self._arriving(seconds):
+            data += more
+            if stop(data):
+                break
         return data
+
+    def _arriving(self, seconds: float) -> Iterator[bytes]:
+        """Piece by piece; at last what came in time while this program was kept from reading it."""
+        deadline = self._clock() + seconds
+        while (left := deadline - self._clock()) > 0:
+            yield self._read(left)
+        yield self._read(0)
 
     def _read(self, timeout: float) -> bytes:
         data = self._line.read(timeout)
@@ -168,15 +177,14 @@ class Doctor:
         """Sends one command and waits for its result, ``timeout`` s from its last byte."""
         decoder, events = Decoder(), []
         self._line.write(to_bytes(command) + b"\n")
-        start = now = self._clock()
-        result = None
-        while result is None and (left := start + timeout - now) > 0:
-            data = self._read(left)
-            now = self._clock()
+        start = self._clock()
+        for data in self._arriving(timeout):
             events += decoder.feed(data)
             result = next((event.ok for event in events if isinstance(event, Result)), None)
+            if result is not None:
+                break
         self._note(events, command)
-        return Exchange(command, tuple(events), result, now - start)
+        return Exchange(command, tuple(events), result, self._clock() - start)
 
     def _note(self, events: Sequence[Event], command: str = "") -> None:
         for event in events:
@@ -247,9 +255,8 @@ class Doctor:
 
     def _arrivals(self, seconds: float) -> list[float]:
         """When pushes of the probe came."""
-        decoder, times, deadline = Decoder(), [], self._clock() + seconds
-        while (left := deadline - self._clock()) > 0:
-            data = self._read(left)
+        decoder, times = Decoder(), []
+        for data in self._arriving(seconds):
             for event in decoder.feed(data):
                 if isinstance(event, Value) and event.name == self._probe:
                     times.append(self._clock())

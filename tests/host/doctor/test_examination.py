@@ -275,6 +275,27 @@ def test_a_charger_that_starts_meanwhile():
     assert_harmless(line)
 
 
+class SleepyLine(BenchLine):
+    """Its computer sleeps for longer than anybody waits, whenever it has written and looked at the clock."""
+
+    wrote = False
+
+    def write(self, data):
+        super().write(data)
+        self.wrote = True
+
+    def clock(self):
+        now = self.now
+        if self.wrote:
+            self.wrote, self.now = False, now + 5.0
+        return now
+
+
+def test_an_answer_that_came_while_the_computer_slept_is_not_lost():
+    findings = examine(SleepyLine(), exchanges=10)
+    assert findings["lines"].status is Status.OK and findings["errors"].data["lost"] == 0
+
+
 def test_a_restart_is_noticed():
     line = BenchLine()
     charger = line.charger
