@@ -17,7 +17,10 @@ READ_ONLY = ("SUB", "UNSUB")
 
 
 class Bench:
-    """The client loops every ms and gets each byte when the charger sends it, except while the loop is blocked."""
+    """The client loops every ms and gets each byte when the charger sends it, except while the loop is blocked.
+
+    ``clock`` is what its millisecond counter begins with.
+    """
 
     def __init__(
         self,
@@ -27,6 +30,7 @@ class Bench:
         push: int = 250,
         firmware: str = "head",
         run: int = ONLINE_MS,
+        clock: int = 0,
         **values: int | str,
     ) -> None:
         self.charger = Charger(firmware)
@@ -39,7 +43,7 @@ class Bench:
         self.spoil: Callable[[bytes], bytes] = lambda data: data
         for setting in settings:
             self.client.ask(setting)
-        self._handle(self.client.start())
+        self._handle(self.client.start(clock))
         self.run(run)
 
     def run(self, duration: int) -> None:

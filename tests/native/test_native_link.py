@@ -173,3 +173,18 @@ def test_hardly_a_wrong_state_is_shown_on_a_bad_line(program: Program) -> None:
     assert len(wrong) <= 2
     assert sum(end == "CHCUR held" for end in bench.ends) > 100
     assert {write.partition("=")[0] for write in bench.writes} == {"CHCUR"}
+
+
+@pytest.mark.parametrize("after_ms", [1, 40, 500, 1000, 1500, 2600, 4000])
+def test_a_clock_that_wraps_around_changes_nothing(program: Program, after_ms: int) -> None:
+    """The counter of 32 bits begins again so long after the client's start."""
+
+    def sent(clock: int) -> list[tuple[int, str]]:
+        bench = Bench(program, LIVE, clock=clock)
+        bench.ask("write CHCUR 100")
+        bench.run(500)
+        bench.restart()
+        bench.run(6000)
+        return bench.sent
+
+    assert sent(2**32 - after_ms) == sent(1_000_000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from evse_host.simulator.board import FIRMWARES
 from tests.native.bench import OLDER, Bench
 from tests.native.harness import Program
@@ -66,3 +68,13 @@ def test_only_its_own_lines_are_those_of_a_raw_command(program: Program) -> None
     bench.hear("+STATE=1")
     bench.hear("+CHCUR=160")
     assert bench.told("raw_line") == ["raw_line +CHCUR=160"]
+
+
+def test_a_list_that_is_cut_is_not_complete(program: Program) -> None:
+    bench = Bench(program, ("AUXINPUTS",), run=0)
+    bench.spoil = lambda data: re.sub(rb"(\+AUXINPUTS=[^\n]*\n).*", rb"\1", data, flags=re.DOTALL)
+    bench.run(6000)
+    assert set(bench.told("lines_end")) == {"lines_end AUXINPUTS failed"}
+    bench.spoil = lambda data: data
+    bench.run(6000)
+    assert bench.told("lines_end")[-1] == "lines_end AUXINPUTS ok"

@@ -234,3 +234,24 @@ def test_a_damaged_line_takes_no_field_out_of_a_wish(program: Program) -> None:
     bench.run(3000)
     assert set(bench.writes) == {'WIFISTASTATIC=1,"10.0.0.2","10.0.0.1","255.255.255.0","10.0.0.1"'}
     assert bench.ends == ["WIFISTASTATIC held"]
+
+
+def test_a_clock_that_runs_on_is_set_once(program: Program) -> None:
+    """The answer is lost, and the read-back comes a second later."""
+    bench = Bench(program, ("TIME",))
+    bench.faults.missing_answer("TIME")
+    bench.ask("write TIME 1790000000")
+    bench.run(6000)
+    assert bench.writes == ["TIME=1790000000"]
+    assert bench.ends == ["TIME held"]
+
+
+def test_a_time_that_has_waited_is_written_as_late_as_it_is(program: Program) -> None:
+    bench = Bench(program, ("TIME",))
+    bench.restart()
+    bench.run(100)
+    asked_at = bench.client.now
+    bench.ask("write TIME 1790000000")
+    bench.run(9000)
+    sent_at, line = next((moment, line) for moment, line in bench.sent if line.startswith("AT+TIME="))
+    assert int(line.partition("=")[2]) - 1_790_000_000 == (sent_at - asked_at) // 1000 > 0
