@@ -214,7 +214,7 @@ bool AtClient::may_tell_(uint8_t row, const Values &values, uint16_t digest) {
     return values.size() == 1 || this->is_believed_(row, digest);
   if (waits || (kept != nullptr && kept->is_lost()))
     return false;
-  if (kept != nullptr && !kept->hear(static_cast<uint32_t>(values[0].number)))
+  if (kept != nullptr && !kept->hear(static_cast<uint32_t>(values[0].number), this->asks_(row)))
     this->schedule().read(row);
   return this->is_believed_(row, digest);
 }

@@ -103,6 +103,8 @@ class AtClient {
   bool is_pending(uint8_t row) const { return this->find_wish(row) != nullptr; }
   /// The write that is wished for this row, or nullptr.
   const Wish *find_wish(uint8_t row) const { return this->wishes_.find(row); }
+  /// Of the charger, in s; Age::UNKNOWN while a restart may have been missed.
+  uint32_t uptime() const { return this->link_.uptime(this->now_); }
   uint8_t row_count() const { return this->schedule_.count(); }
   uint32_t counter(uint8_t counter) const;
 

@@ -63,10 +63,11 @@ void SessionCounter::update(uint32_t value, uint32_t now) {
   const bool continues = value >= this->latest_;
   const uint32_t believed = this->latest_ == 0 ? value : this->latest_;
   const uint32_t believed_at = this->latest_ == 0 ? now : this->latest_at_;
+  const bool possible = !this->known_ || believed < this->value_ || this->is_possible(believed, believed_at);
   this->latest_ = value;
   this->latest_at_ = now;
   this->known_ = true;
-  if (!continues)
+  if (!continues || !possible)
     return;
   this->fell_ = value < this->value_;  // both are, for the one before is not higher
   if (believed >= this->value_) {

@@ -196,7 +196,10 @@ def platform_schema(platform: str, hub_class: MockObj, make_schema) -> cv.Schema
 
 
 #: Filters that know no value but the present one: to them the cadence makes no difference.
-_MEMORYLESS = {"calibrate_linear", "calibrate_polynomial", "clamp", "multiply", "offset", "round"}
+_MEMORYLESS = {
+    "calibrate_linear", "calibrate_polynomial", "clamp", "multiply", "offset", "round",
+    "append", "map", "prepend", "substitute", "to_lower", "to_upper",
+}  # fmt: skip
 
 
 def wants_every_value(config: ConfigType) -> bool:

@@ -2,18 +2,14 @@
 
 #include <algorithm>
 
+#include "command_row.h"
+
 namespace esphome::esp32evse {
 
-void LifetimeEnergy::on_uptime(uint32_t seconds) {
-  const bool continues = this->uptimes_ > 0 && seconds >= this->uptime_ && seconds - this->uptime_ <= UPTIME_STEP_S;
-  this->uptimes_ = continues ? 2 : 1;
-  this->uptime_ = seconds;
-}
-
-void LifetimeEnergy::on_session(uint32_t watt_hours) {
+void LifetimeEnergy::on_session(uint32_t watt_hours, uint32_t uptime) {
   this->session_ = watt_hours;
-  this->session_at_ = this->uptime_;
-  this->session_known_ = true;
+  this->session_at_ = uptime;
+  this->session_known_ = uptime != NO_UPTIME;
 }
 
 void LifetimeEnergy::on_reset() {
@@ -25,32 +21,44 @@ void LifetimeEnergy::on_reset() {
 void LifetimeEnergy::forget_readings() {
   this->candidate_ = {};
   this->session_known_ = false;
-  this->uptimes_ = 0;
 }
 
-bool LifetimeEnergy::on_total(uint64_t watt_hours) {
-  if (!this->session_known_ || this->uptimes_ < 2 || this->uptime_ - this->session_at_ > UPTIME_STEP_S)
+bool LifetimeEnergy::on_total(uint64_t watt_hours, uint32_t uptime) {
+  if (!this->session_known_ || uptime == NO_UPTIME || distance(uptime, this->session_at_) > STEP_S)
     return false;
-  const Reading reading{watt_hours, this->session_, this->uptime_};
+  const Reading reading{watt_hours, this->session_, uptime};
   const Reading before = this->candidate_;
   this->candidate_ = reading;
-  if (!this->agree_(before, reading))
+  if (!this->agree_(before, reading)) {
+    this->since_ = uptime;
+    return false;
+  }
+  const bool lasts = uptime >= this->since_ + LASTS_S && this->is_odd_(reading);
+  if (!this->reset_ && this->is_odd_(before) && !lasts)
     return false;
   const Memory old = this->memory_;
   this->believe_(before);
   return this->memory_.offset != old.offset || before.total != old.last.total || before.session != old.last.session;
 }
 
-/// Two readings in a row prove the first one. A fall is proven by a second value that is low, too.
+/// Two readings in a row prove the first one.
 bool LifetimeEnergy::agree_(const Reading &first, const Reading &second) const {
-  if (first.total == NONE || second.total < first.total)
+  if (first.total == NONE || second.total < first.total || distance(first.uptime, second.uptime) > STEP_S)
     return false;
   const uint64_t a = first.stored();
   const uint64_t b = second.stored();
-  if (std::max(a, b) - std::min(a, b) > MISMATCH_WH)
+  return std::max(a, b) - std::min(a, b) <= MISMATCH_WH;
+}
+
+/// Not what counting on leads to: it was a reset or a restart, or noise.
+bool LifetimeEnergy::is_odd_(const Reading &now) const {
+  const Reading &last = this->memory_.last;
+  if (!this->is_known())
     return false;
-  const bool fell = this->is_known() && first.total < this->memory_.last.total;
-  return !fell || second.total < this->memory_.last.total;
+  if (now.total < last.total || now.uptime + CLOCK_S < last.uptime || this->was_reset_(now))
+    return true;
+  const uint64_t most = static_cast<uint64_t>(now.uptime + CLOCK_S - last.uptime) * MOST_WH_PER_S + MISMATCH_WH;
+  return now.total - last.total > most;
 }
 
 /// The charger has lost what it had stored, too.
@@ -63,8 +71,8 @@ bool LifetimeEnergy::was_reset_(const Reading &now) const {
 bool LifetimeEnergy::was_restarted_(const Reading &now) const {
   const Reading &last = this->memory_.last;
   if (now.total < last.total)
-    return true;
-  if (now.uptime >= last.uptime)
+    return now.session < last.session;  // else the last reading was noise
+  if (now.uptime + CLOCK_S >= last.uptime)
     return false;
   // A session that ended in time is in what is stored now.
   const uint64_t gained = now.stored() - std::min(now.stored(), last.stored());
@@ -76,9 +84,11 @@ void LifetimeEnergy::believe_(const Reading &now) {
   if (this->reset_) {
     this->memory_.offset = -static_cast<int64_t>(std::min<uint64_t>(this->session_at_reset_, now.total));
   } else if (this->is_known() && this->was_reset_(now)) {
-    this->memory_.offset = -static_cast<int64_t>(now.session);
+    this->memory_.offset = -static_cast<int64_t>(std::min<uint64_t>(now.session, now.total));
   } else if (this->is_known() && this->was_restarted_(now)) {
     this->memory_.offset += static_cast<int64_t>(last.total - std::min(last.stored(), now.total));
+  } else if (this->is_known() && now.total < last.total) {
+    this->memory_.offset += static_cast<int64_t>(last.total - now.total);
   }
   this->reset_ = false;
   this->memory_.last = now;

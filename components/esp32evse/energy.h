@@ -11,11 +11,13 @@ namespace esphome::esp32evse {
 class LifetimeEnergy {
  public:
   static constexpr uint64_t NONE = UINT64_MAX;
-  static constexpr uint32_t MISMATCH_WH =
-      1000;                                  ///< T and c need not be of the same moment: 43 kW for a minute and more
-  static constexpr uint32_t SMALL_WH = 100;  ///< a fall below S by this little is no reset
-  static constexpr uint32_t UPTIME_STEP_S =
-      10;  ///< between two readings of the uptime; a lost digit makes a larger one
+  static constexpr uint32_t NO_UPTIME = UINT32_MAX;  ///< a restart of the charger may have been missed
+  static constexpr uint32_t MISMATCH_WH = 1000;      ///< T and c need not be of the same moment: a minute at 43 kW
+  static constexpr uint32_t MOST_WH_PER_S = 14;      ///< three phases with 63 A at 265 V
+  static constexpr uint32_t SMALL_WH = 100;          ///< a fall below S by this little is no reset
+  static constexpr uint32_t STEP_S = 10;             ///< between two readings that belong together
+  static constexpr uint32_t LASTS_S = 6;             ///< what is odd must be heard until after the next heartbeat
+  static constexpr uint32_t CLOCK_S = 5;             ///< the uptime's own inaccuracy, of Age
 
   /// One look at the charger.
   struct Reading {
@@ -39,10 +41,10 @@ class LifetimeEnergy {
   /// Wh; only if it is known.
   uint64_t shown() const { return this->memory_.last.total + static_cast<uint64_t>(this->memory_.offset); }
 
-  void on_uptime(uint32_t seconds);
-  void on_session(uint32_t watt_hours);
+  /// `uptime`: the charger's, now, in s, or NO_UPTIME: then the value proves nothing.
+  void on_session(uint32_t watt_hours, uint32_t uptime);
   /// True if memory() has changed.
-  bool on_total(uint64_t watt_hours);
+  bool on_total(uint64_t watt_hours, uint32_t uptime);
   /// The charger has said OK to a reset: from the next reading that is believed on, what was charged since now is
   /// shown.
   void on_reset();
@@ -51,17 +53,17 @@ class LifetimeEnergy {
 
  protected:
   inline bool agree_(const Reading &first, const Reading &second) const;
+  inline bool is_odd_(const Reading &now) const;
   inline bool was_reset_(const Reading &now) const;
   inline bool was_restarted_(const Reading &now) const;
   inline void believe_(const Reading &now);
 
   Memory memory_;
   Reading candidate_;  // believed when the next one agrees: there is no checksum
+  uint32_t since_{0};  // uptime, of the first of the readings that agree
   uint32_t session_{0};
   uint32_t session_at_{0};  // uptime
   uint32_t session_at_reset_{0};
-  uint32_t uptime_{0};
-  uint8_t uptimes_{0};  // in a row that went together; two are believed
   bool session_known_{false};
   bool reset_{false};
 };

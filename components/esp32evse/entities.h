@@ -182,6 +182,9 @@ class EvseNumber final : public number::Number, public WishingEntity {
     this->state = value;
     this->hub_->await_outcome(this->row_);
     this->hub_->write_scaled(this->row_, value, this->multiplier_);
+    // A step back goes on from the nearest value that the charger takes.
+    if (const Wish *wish = this->hub_->find_wish(this->row_); wish != nullptr && wish->saturated)
+      this->state = static_cast<float>(wish->number) / this->multiplier_;
   }
 
   void show_(float value) {

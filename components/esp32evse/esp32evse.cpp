@@ -14,6 +14,7 @@
 namespace esphome::esp32evse {
 
 static const char *const TAG = "esp32evse";
+static const char *const TOO_MANY = "too many wishes at once";
 /// What only a lambda calls.
 static const char *const LEFT_OUT = "nothing else in the configuration asks for this, so it was left out (parts.h)";
 
@@ -110,19 +111,29 @@ void Esp32Evse::on_shutdown() {
 
 void Esp32Evse::write(uint8_t row, uint32_t value) {
   const CommandRow &command = this->rows_[row];
-  const bool is_present_current = command.has(CHARGING_CURRENT) && !command.has(STORED);
-  const bool pause = is_present_current && value < command.low && this->below_minimum_ == BelowMinimum::PAUSE;
+  const bool may_pause =
+      command.has(CHARGING_CURRENT) && !command.has(STORED) && this->below_minimum_ == BelowMinimum::PAUSE;
+  const bool pause = may_pause && value < command.low;
   if (row == this->enable_row_)
     this->paused_by_current_ = false;  // somebody decides about ENABLE itself
-  if (!pause) {
+  if (pause) {
+    this->show_refusal_(row);
+  } else {
     const uint32_t possible = saturate(value, command.low, this->high_of_(row));
     this->write_number_(row, possible, possible != value);
   }
+  if (may_pause)
+    this->pause_by_current_(pause);
+}
+
+/// ENABLE=0 stands for a current below 6 A until one that is possible is wished for. Somebody's own pause outlasts it.
+void Esp32Evse::pause_by_current_(bool pause) {
+  const Wish *wish = this->is_managed_() ? nullptr : this->client_.find_wish(this->enable_row_);
+  const bool enabled = wish != nullptr ? wish->number != 0 : this->enable_held_;
+  const bool paused_before = std::exchange(this->paused_by_current_, pause && (this->paused_by_current_ || enabled));
   // Again and again: somebody else, or a restart of the charger, may have ended the pause.
-  if (is_present_current && (pause || this->paused_by_current_)) {
-    this->paused_by_current_ = pause;
+  if (pause || paused_before)
     this->write_number_(this->enable_row_, pause ? 0 : 1, false);
-  }
 }
 
 void Esp32Evse::add_wishing(WishingEntity *entity) {
@@ -156,13 +167,13 @@ void Esp32Evse::write_number_(uint8_t row, uint32_t value, bool saturated) {
 }
 
 void Esp32Evse::ask_number_(uint8_t row, uint32_t value, bool saturated) {
-  if (this->rows_[row].has(CHARGING_CURRENT) && !this->rows_[row].has(STORED)) {
+  if (!this->client_.write_number(row, value, saturated, millis())) {
+    this->refuse_(row, TOO_MANY);
+  } else if (this->rows_[row].has(CHARGING_CURRENT) && !this->rows_[row].has(STORED)) {
     this->current_row_ = row;
     this->asked_current_ = value;
     this->current_refused_ = false;
   }
-  if (!this->client_.write_number(row, value, saturated, millis()))
-    this->refuse_(row, WishEnd::NO_ROOM, "too many wishes at once");
 }
 
 /// The largest number that may be written now, or when the wishes before it have come true.
@@ -179,19 +190,20 @@ uint32_t Esp32Evse::high_of_(uint8_t row) const {
 void Esp32Evse::write_managed(uint8_t row, uint32_t value) { this->ask_number_(row, value, false); }
 #endif
 
-void Esp32Evse::refuse_(uint8_t row, WishEnd end, const char *reason) {
+/// A wish that the charger never hears of.
+void Esp32Evse::refuse_(uint8_t row, const char *reason) {
   ESP_LOGW(TAG, "%s not sent: %s", this->rows_[row].name, reason);
-  this->on_wish_end(row, end);
+  this->tell_failure_(row, reason);
   this->client_.schedule().read(row);
 }
 
 void Esp32Evse::write_text_(uint8_t row, const AtText &argument, uint8_t provable) {
   if (!WRITES_TEXTS) {
-    this->refuse_(row, WishEnd::INVALID, LEFT_OUT);
+    this->refuse_(row, LEFT_OUT);
   } else if (!argument.ok()) {
-    this->refuse_(row, WishEnd::INVALID, "too few or too many bytes, or control characters");
+    this->refuse_(row, "too few or too many bytes, or control characters");
   } else if (!this->client_.write_text(row, argument, provable, millis())) {
-    this->refuse_(row, WishEnd::NO_ROOM, "too many wishes at once");
+    this->refuse_(row, TOO_MANY);
   }
 }
 
@@ -203,17 +215,18 @@ void Esp32Evse::write_string(uint8_t row, const char *value, size_t length) {
 
 void Esp32Evse::run(uint8_t row) {
   if (!this->client_.run(row, millis()))
-    this->refuse_(row, WishEnd::NO_ROOM, "too many wishes at once");
+    this->refuse_(row, TOO_MANY);
 }
 
 void Esp32Evse::write_scaled(uint8_t row, float value, float multiplier) {
   static constexpr float HIGHEST = 4294967040.0f;  // the largest float below 2^32
   if (std::isnan(value)) {
-    this->refuse_(row, WishEnd::INVALID, "not a number");
+    this->refuse_(row, "not a number");
     return;
   }
   // std::round would come with a part of the C library. A double holds the half of every float here.
-  const double wire = std::clamp(value * multiplier, 0.0f, HIGHEST);
+  // Of a limit 0 means none, so what is above it is not rounded to it.
+  const double wire = std::clamp(value * multiplier, value > 0 ? 0.5f : 0.0f, HIGHEST);
   this->write(row, static_cast<uint32_t>(wire + 0.5));
 }
 
@@ -247,7 +260,7 @@ void Esp32Evse::set_static_ip(uint8_t row, bool enabled, const std::string &ip, 
     if (address == &dns && dns.empty())
       break;
     if (!is_ipv4(address->data(), address->size())) {
-      this->refuse_(row, WishEnd::INVALID, "an address is not IPv4, such as 192.168.1.50");
+      this->refuse_(row, "an address is not IPv4, such as 192.168.1.50");
       return;
     }
     argument.add(",").add_string(address->data(), address->size());
@@ -259,7 +272,7 @@ void Esp32Evse::set_static_ip(uint8_t row, bool enabled, const std::string &ip, 
 void Esp32Evse::write_time(uint8_t row, time::RealTimeClock *clock) {
   const ESPTime time = clock->utcnow();
   if (!time.is_valid()) {
-    this->refuse_(row, WishEnd::INVALID, "the time source has no time yet");
+    this->refuse_(row, "the time source has no time yet");
     return;
   }
   this->write(row, static_cast<uint32_t>(time.timestamp));
@@ -269,11 +282,11 @@ void Esp32Evse::write_time(uint8_t row, time::RealTimeClock *clock) {
 void Esp32Evse::send_command(const std::string &command, bool force) {
   const char *reason = SENDS_RAW_COMMANDS ? refuse_raw_command(command.data(), command.size(), force) : LEFT_OUT;
   if (reason == nullptr && !this->client_.send_raw(command.data(), command.size(), millis()))
-    reason = "too many wishes at once";
+    reason = TOO_MANY;
   if (reason == nullptr)
     return;
   ESP_LOGW(TAG, "Command not sent: %s", reason);
-  this->result_callback_.call(false);
+  this->on_raw_result(false);
 }
 
 void Esp32Evse::subscribe(uint8_t row, uint32_t period_ms) {
@@ -317,8 +330,6 @@ void Esp32Evse::on_values(uint8_t row, const Values &values, bool asked) {
 
 void Esp32Evse::take_values_(uint8_t row, const Values &values, bool asked) {
   const CommandRow &command = this->rows_[row];
-  if (COUNTS_LIFETIME && row == AtClient::UPTIME_ROW)
-    this->lifetime_.on_uptime(static_cast<uint32_t>(values[0].number));
   if (command.follow != nullptr)
     command.follow(*this, values);
   // The heartbeat brings the counters along.
@@ -400,9 +411,6 @@ void Esp32Evse::trigger_(event::Event *event, uint8_t type) {
   this->event_type_ = event->get_event_type(type);
   event->trigger(this->event_type_);
 }
-#define TRIGGER(hub, event, type) (hub).trigger_((hub).event, type)
-#else
-#define TRIGGER(hub, event, type)
 #endif
 
 void Esp32Evse::on_session_events_(uint8_t events) {
@@ -411,11 +419,15 @@ void Esp32Evse::on_session_events_(uint8_t events) {
   this->hurry_pacers_();
   this->publish_from_(this->first_derived_);  // automations read the last session's entities
   if ((events & SessionTracker::FINISHED) != 0) {
-    TRIGGER(*this, session_event_, 1);
+#ifdef USE_EVENT
+    this->trigger_(this->session_event_, 1);
+#endif
     this->end_callback_.call(static_cast<float>(this->session_.last_energy()), this->session_.last_duration());
   }
   if ((events & SessionTracker::STARTED) != 0) {
-    TRIGGER(*this, session_event_, 0);
+#ifdef USE_EVENT
+    this->trigger_(this->session_event_, 0);
+#endif
     this->start_callback_.call();
   }
 }
@@ -432,12 +444,16 @@ void Esp32Evse::follow_error_and_report(Esp32Evse &hub, const Values &values) {
   for (uint8_t bit = 0; bit < FAULT_COUNT; bit++) {
     if ((appeared >> bit & 1) == 0)
       continue;
-    TRIGGER(hub, fault_event_, bit);
+#ifdef USE_EVENT
+    hub.trigger_(hub.fault_event_, bit);
+#endif
     hub.fault_callback_.call(StringRef(fault_name(bit)));
   }
 }
 
-void Esp32Evse::follow_enable(Esp32Evse &hub, const Values &values) { hub.situation_.enabled = values[0].number != 0; }
+void Esp32Evse::follow_enable(Esp32Evse &hub, const Values &values) {
+  hub.situation_.enabled = hub.enable_held_ = values[0].number != 0;
+}
 
 void Esp32Evse::follow_pendauth(Esp32Evse &hub, const Values &values) {
   hub.situation_.pending_authorization = values[0].number != 0;
@@ -460,7 +476,7 @@ void Esp32Evse::follow_session_time(Esp32Evse &hub, const Values &values) {
 void Esp32Evse::follow_session_energy(Esp32Evse &hub, const Values &values) {
   const auto energy = static_cast<uint32_t>(values[0].number);
   if (COUNTS_LIFETIME)
-    hub.lifetime_.on_session(energy);
+    hub.lifetime_.on_session(energy, hub.client_.uptime());
   if (FOLLOWS_SESSIONS)
     hub.session_.on_energy(energy, millis());
 }
@@ -474,7 +490,7 @@ void Esp32Evse::follow_total_energy(Esp32Evse &hub, const Values &values) {
 
 void Esp32Evse::count_lifetime_(uint64_t total) {
   const bool first = !this->lifetime_.is_doubted();
-  this->lifetime_dirty_ |= this->lifetime_.on_total(total);
+  this->lifetime_dirty_ |= this->lifetime_.on_total(total, this->client_.uptime());
   if (first && this->lifetime_.is_doubted())
     this->read_followed_(follow_total_energy);
   this->save_lifetime_(this->is_charging() ? SAVE_CHARGING_MS : SAVE_IDLE_MS);
@@ -555,8 +571,6 @@ static const char *const REASONS[] = {
     "the charger shows another value",
     "the charger did not answer",
     "the charger was silent for too long",
-    "too many wishes at once",
-    "the charger cannot take it",
 };
 
 void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
@@ -566,10 +580,10 @@ void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
     this->clock_refused_at_ = millis();
   }
 #endif
-  const bool awaited = this->awaited_.remove(row);
   if (row == this->current_row_ && end != WishEnd::REFUSED)
     this->asked_current_ = 0;
   if (end == WishEnd::HELD) {
+    this->awaited_.remove(row);
     this->saturated_row_ = row == this->saturated_row_ ? NO_ROW : this->saturated_row_;
     if (COUNTS_LIFETIME && this->rows_[row].has(UNPROVABLE))
       this->lifetime_.on_reset();
@@ -579,22 +593,37 @@ void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
     this->current_refused_ = true;
     this->read_followed_(follow_maximum_current);
   }
-  const char *reason = REASONS[static_cast<uint8_t>(end)];
-  if (awaited) {
-    this->publish_row_(row, nullptr);
-    if (this->refused_.empty()) {
-      this->refused_at_ = millis();
-      this->refused_.add(row);
-    } else {
-      this->refused_later_.add(row);
-    }
+  if (end == WishEnd::SATURATED && row == this->saturated_row_) {
+    this->show_refusal_(row);  // told already
+    return;
   }
-  if (end == WishEnd::SATURATED && row == this->saturated_row_)
-    return;  // told already
   this->saturated_row_ = end == WishEnd::SATURATED ? row : this->saturated_row_;
+  const char *reason = REASONS[static_cast<uint8_t>(end)];
   ESP_LOGW(TAG, "Charger did not take %s: %s", this->rows_[row].name, reason);
-  if (this->wish_names_ != nullptr)
-    this->failed_callback_.call(StringRef(this->wish_names_[row]), StringRef(reason));
+  this->tell_failure_(row, reason);
+}
+
+/// Clients see a change, and automations are told.
+void Esp32Evse::tell_failure_(uint8_t row, const char *reason) {
+  this->show_refusal_(row);
+  // A wish that on_write_failed itself asks for, and that fails at once, is not told: it could go on for ever.
+  if (this->wish_names_ == nullptr || std::exchange(this->tells_failure_, true))
+    return;
+  this->failed_callback_.call(StringRef(this->wish_names_[row]), StringRef(reason));
+  this->tells_failure_ = false;
+}
+
+/// Whoever has entered what the charger does not hold sees a change: unknown for a moment.
+void Esp32Evse::show_refusal_(uint8_t row) {
+  if (!this->awaited_.remove(row))
+    return;
+  this->publish_row_(row, nullptr);
+  if (this->refused_.empty()) {
+    this->refused_at_ = millis();
+    this->refused_.add(row);
+  } else {
+    this->refused_later_.add(row);
+  }
 }
 
 /// It was asked of a charger that has gone since: nobody waits for it any more.
@@ -666,8 +695,11 @@ void Esp32Evse::on_raw_line(const char *line, size_t length) {
 }
 
 void Esp32Evse::on_raw_result(bool success) {
-  if (SENDS_RAW_COMMANDS)
-    this->result_callback_.call(success);
+  // As in on_wish_end(): one that on_command_result itself sends, and that is refused, is not told.
+  if (!SENDS_RAW_COMMANDS || std::exchange(this->tells_result_, true))
+    return;
+  this->result_callback_.call(success);
+  this->tells_result_ = false;
 }
 
 }  // namespace esphome::esp32evse

@@ -119,6 +119,8 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   ChargerState get_state() const { return this->situation_.state; }
   /// Somebody has asked to write this row, and the charger has not shown it yet.
   bool is_pending(uint8_t row) const { return this->client_.is_pending(row); }
+  /// That wish, or nullptr.
+  const Wish *find_wish(uint8_t row) const { return this->client_.find_wish(row); }
 
   // for the entities
   const Situation &get_situation() const { return this->situation_; }
@@ -205,6 +207,8 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   void forget_refused_current_();
   void count_lifetime_(uint64_t total);
   void save_lifetime_(uint32_t interval_ms);
+  void pause_by_current_(bool pause);
+  void show_refusal_(uint8_t row);
   void end_refusals_(uint32_t now);
   void publish_held_(uint32_t now);
   void hurry_pacers_();
@@ -216,7 +220,8 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
 #endif
   }
   void write_text_(uint8_t row, const AtText &argument, uint8_t provable);
-  void refuse_(uint8_t row, WishEnd end, const char *reason);
+  void refuse_(uint8_t row, const char *reason);
+  void tell_failure_(uint8_t row, const char *reason);
   void publish_from_(uint8_t first);
   void publish_row_(uint8_t row, const Values *values);
 
@@ -239,6 +244,9 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   uint8_t heard_maximum_{0};       // A
   uint8_t maximum_current_{0};     // A, heard twice; 0: unknown
   bool paused_by_current_{false};  // ENABLE=0 stands for a current below 6 A
+  bool enable_held_{true};         // by the charger, when it was heard last
+  bool tells_failure_{false};
+  bool tells_result_{false};
   bool clock_refused_{false};
   uint32_t clock_refused_at_{0};
   bool unpaced_{false};

@@ -10,6 +10,7 @@ namespace esphome::esp32evse {
 /// doubted.
 class Age {
  public:
+  static constexpr uint32_t UNKNOWN = UINT32_MAX;
   static constexpr uint32_t TOLERANCE_S = 5;
   static constexpr uint32_t YOUNG_TOLERANCE_S = 2;  // less than the time between two starts
 
@@ -21,6 +22,8 @@ class Age {
 
   /// `careful`: an age that nothing was known about counts when it comes twice, too.
   Verdict update(uint32_t seconds, uint32_t now, bool careful);
+  /// In s, or UNKNOWN.
+  uint32_t at(uint32_t now) const { return this->known_ ? this->seconds_ + (now - this->at_) / 1000 : UNKNOWN; }
   /// After RDY: any age will do.
   void forget() { this->known_ = this->doubted_ = false; }
 
@@ -90,6 +93,8 @@ class Link {
   bool may_write(uint32_t now);
   bool is_careful(uint32_t now) const { return this->damaged_ && now - this->damaged_at_ < CAREFUL_MS; }
   bool was_heard_within(uint32_t duration, uint32_t now) const { return now - this->heard_at_ < duration; }
+  /// Of the charger, in s; Age::UNKNOWN while a restart may have been missed.
+  uint32_t uptime(uint32_t now) const { return this->state_ == State::READY ? this->age_.at(now) : Age::UNKNOWN; }
   /// On a noisy line many commands are lost in a row; then some result comes, be it an ERROR.
   bool is_lost() const {
     return this->silent_commands_ == SILENT_COMMANDS_LOST && this->turn_at_ - this->result_at_ >= LOST_MS;

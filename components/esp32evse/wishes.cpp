@@ -317,12 +317,12 @@ void Wishes::drop_text_(Wish *wish) {
 
 // --- kept settings ----------------------------------------------------------------------------------------------------
 
-bool Kept::hear(uint32_t value) {
+bool Kept::hear(uint32_t value, bool asked) {
   if (this->heard_ != value)
     this->times_ = 0;
   this->heard_ = value;
   this->times_ += this->times_ < BELIEVED_TIMES ? 1 : 0;
-  if (this->times_ == BELIEVED_TIMES)
+  if (asked && this->times_ == BELIEVED_TIMES)
     this->prove(value);
   return this->known_ && this->value_ == value;
 }

@@ -19,8 +19,6 @@ enum class WishEnd : uint8_t {
   DIFFERENT,   ///< the charger took it and shows another value
   UNANSWERED,  ///< sent, but whether it was heard nobody knows
   EXPIRED,     ///< not sent: the charger was silent for too long
-  NO_ROOM,     ///< not sent: too many wishes at once
-  INVALID,     ///< not sent: the charger could not take it
 };
 
 /// How far a value has got on its way to the charger. It has arrived when a read-back shows it.
@@ -174,9 +172,12 @@ class Wishes {
   std::array<char, TEXT> text_;
 };
 
-/// A setting that the charger loses when it restarts. A heard value is believed when it has come three times in a row,
-/// because noise must never be written back, and a digit is lost twice now and then; one that a wish has proven at
-/// once. It never expires.
+/// A setting that the charger loses when it restarts. It never expires.
+///
+/// Noise must never be written back. A heard value is believed when it has come three times in a row, for a digit is
+/// lost twice now and then, and the third time as the answer to a read, for a burst of noise may say anything as often
+/// as it likes. That costs a few milliseconds: what is not believed yet is read at once. A wish that a read-back shows
+/// is proof enough.
 class Kept {
  public:
   static constexpr uint8_t BELIEVED_TIMES = 3;
@@ -187,8 +188,8 @@ class Kept {
   uint32_t value() const { return this->value_; }
   /// To be put back.
   bool is_lost() const { return this->lost_; }
-  /// False: it is to be read once more.
-  bool hear(uint32_t value);
+  /// `asked`: it is the answer to a read. False: it is to be read once more.
+  bool hear(uint32_t value, bool asked);
   void prove(uint32_t value);
   /// Somebody wished for this value, and nobody knows whether the charger holds it.
   void doubt(uint32_t value);
@@ -202,12 +203,12 @@ class Kept {
   Attempt attempt;
 
  protected:
-  uint32_t value_{0};
-  uint32_t heard_{0};
   uint8_t row_;
   uint8_t times_ : 2 {0};  // heard_ was heard in a row: BELIEVED_TIMES and more
   bool known_ : 1 {false};
   bool lost_ : 1 {false};
+  uint32_t value_{0};
+  uint32_t heard_{0};
 };
 
 }  // namespace esphome::esp32evse

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,16 @@ def test_ten_steps(house: House, gap_ms: int) -> None:
     assert house.node.value("Charging current") == 11.0
 
 
+def test_steps_beyond_the_maximum_and_back(house: House) -> None:
+    """Ten steps up reach the maximum after five, and the three steps back begin there."""
+    house.charger.set("CHCUR", 315)
+    house.node.wait_for("Charging current", 31.5, 6)
+    house.node.call_service("steps_there_and_back", up=10, down=3)
+    house.node.run(5)
+    assert house.charger.value("CHCUR") == (317,)
+    assert house.node.value("Charging current") == 31.7
+
+
 @pytest.mark.parametrize("gap_ms", [0, 300, 1500])
 def test_ten_steps_of_what_is_held_back_for_the_flash(house: House, gap_ms: int) -> None:
     house.charger.set("DEFCHCUR", 100)
@@ -77,6 +88,14 @@ def test_a_step_that_is_refused_is_a_change_however_long_the_api_collects(house:
         entity = house.node.find(name)
         values = [change.value for change in house.node.changes[seen:] if change.entity is entity]
         assert values == [None, held[name]], name
+
+
+def test_an_automation_that_tries_the_impossible_again_ends(house: House) -> None:
+    """It is refused within the attempt itself, and on_write_failed would be told within on_write_failed, for ever."""
+    house.node.call_service("try_in_vain")
+    house.node.wait_for("Charging current", 7.0, 10)
+    assert len([line for line in house.node.log if f"{REFUSED} host_name: too few or too many bytes" in line]) == 1
+    assert len([line for line in house.node.log if "on_command_result 0" in line]) == 1
 
 
 def test_a_refusal_behind_a_wish_that_is_held_back(house: House) -> None:
@@ -140,6 +159,32 @@ def test_a_pause_holds_as_often_as_it_is_asked_for(house: House) -> None:
     assert house.charger.value("ENABLE") == (0,)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_pause_of_somebody_outlasts_that_of_a_control_loop(house: House, known: bool) -> None:
+    """Also while the charger is silent, and nobody knows what it holds."""
+    house.node.command("Enable", False)
+    house.node.run(3)
+    if not known:
+        house.faults.silence(10)
+        house.node.wait_for("Connected", False, 20)
+    house.node.call_service("set_current", current=3.0)
+    house.node.wait_for("Connected", True, 20)
+    set_current(house, 8.0)
+    assert (house.charger.value("ENABLE"), house.charger.value("CHCUR")) == ((0,), (80,))
+
+
+def test_a_number_that_means_a_pause_is_a_change(house: House) -> None:
+    """The charger's current stays as it is, and the field that somebody has filled in must not show another one."""
+    house.charger.set("CHCUR", 80)
+    house.node.wait_for("Charging current", 8.0, 6)
+    seen = len(house.node.changes)
+    house.node.command("Charging current", 5.0)
+    house.node.run(5)
+    assert house.charger.value("ENABLE") == (0,)
+    shown = [change.value for change in house.node.changes[seen:] if change.name == "number.Charging current"]
+    assert shown == [None, 8.0]
+
+
 def test_maximum_and_current_in_one_script(house: House) -> None:
     house.node.call_service("set_maximum_and_current", maximum=16.0, current=20.0)
     house.node.run(5)
@@ -167,6 +212,17 @@ def test_a_maximum_that_is_not_known_yet(house: House, starting: bool) -> None:
     assert house.charger.value("CHCUR") == (160,)
 
 
+def test_a_current_that_is_no_number_leaves_the_one_before_as_it_is(house: House) -> None:
+    """A sensor of the control loop is unknown for a moment, just when the charger refuses what is above its maximum."""
+    house.charger.set("CHCUR", 320)
+    house.node.run(5)
+    house.charger.set("MAXCHCUR", 16)
+    for current in (20.0, math.nan):
+        house.node.call_service("set_current", current=current)
+    house.node.run(8)
+    assert house.charger.value("CHCUR") == (160,)
+
+
 def test_a_current_refused_before_an_outage_is_not_written_after_it(house: House) -> None:
     """Its maximum, which tells what would have been possible, comes only then, and nobody asks any more."""
     house.charger.set("MAXCHCUR", 16)
@@ -180,6 +236,29 @@ def test_a_current_refused_before_an_outage_is_not_written_after_it(house: House
     house.node.run(30)
     assert house.node.value("Connected")
     assert set(house.charger.journal.writes("CHCUR")) <= {"AT+CHCUR=320"}, "keep_settings puts back what was held"
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 6])
+@pytest.mark.parametrize(("name", "wrong", "held"), [("ENABLE", 0, 1), ("AVAILABLE", 0, 1), ("CHCUR", 60, 160)])
+def test_a_burst_of_equal_noise_is_not_written_back(house: House, name: str, wrong: int, held: int, count: int) -> None:
+    house.charger.set("CHCUR", 160)
+    house.node.run(6)
+    for _ in range(count):
+        house.faults.to_client_now(f"\n+{name}={wrong}\n".encode())
+        house.node.run(0.005)
+    house.charger.reboot(house.charger.now)
+    house.node.run(15)
+    assert house.charger.value(name) == (held,)
+
+
+def test_a_text_with_a_filter_that_knows_no_past_is_published_when_it_changes(house: House) -> None:
+    """The state is pushed four times a second, and as often a filter made a message, and ran on_value."""
+    house.node.run(60)
+    house.charger.car.plug(wants_charge=False)
+    house.charger.set("ENABLE", 0)
+    house.node.run(60)
+    assert house.node.history("State in words")[-2:] == ["free!", "waiting!"]
+    assert len(house.node.history("State in words")) <= 4
 
 
 # --- automations that take their time ---------------------------------------------------------------------------------

@@ -130,6 +130,30 @@ def test_a_reset_at_zero_does_not_wait_for_the_next_fall(house: House) -> None:
     assert house.node.value("sensor.Total energy") == pytest.approx(counted, abs=11_100 / 60)
 
 
+def damaged(house: House, name: str, kind: str) -> bytes:
+    digits = str(house.charger.value(name)[0])
+    return f"\n+{name}={digits[:-1] if kind == 'lost' else digits + digits[-1]}\n".encode()
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("kind", ["lost", "doubled"])
+@pytest.mark.parametrize("name", ["EMETERTOTCONSUM", "EMETERCONSUM", "EMETERSESTIME", "UPTIME"])
+def test_a_digit_that_is_wrong_twice_does_not_count(house: House, name: str, kind: str, count: int) -> None:
+    """There is no checksum. It was taken for a reset, for a restart that took the session away, or for a new session."""
+    start = house.charger.point.meter.total_energy
+    house.charger.car.plug()
+    house.node.run(700)
+    house.faults.to_client_now(damaged(house, name, kind) * count)
+    house.node.run(100)
+    assert not [line for line in house.node.log if "on_session_end" in line]
+    unplugged(house)
+    values = totals(house)
+    assert values == sorted(values)
+    assert values[-1] - start == pytest.approx(house.delivered, abs=11_100 / 60)
+    assert house.node.value("Last session energy") == pytest.approx(house.delivered, abs=2)
+    assert house.node.value("Last session time") == pytest.approx(800, abs=3)
+
+
 def test_flash_is_written_once_a_minute_at_most(house: House, tmp_path) -> None:
     house.charger.car.plug()
     house.node.run(120)

@@ -141,6 +141,7 @@ def test_inverted_switch_is_kept_over_a_restart_of_the_charger(node, charger) ->
         ("Maximum current", "MAXCHCUR", 80.0, 63, 63.0),
         ("Energy limit", "CONSUMLIM", -1.0, 0, 0.0),
         ("Energy limit", "CONSUMLIM", 5_000_000.0, 2**32 - 256, 4294967.04),  # the largest float below 2^32
+        ("Energy limit", "CONSUMLIM", 0.0003, 1, 0.001),  # 0 means none
         ("Time limit", "CHTIMELIM", -1.0, 0, 0.0),
         ("Under-power limit", "UNDERPOWERLIM", 100.0, 65535, 65.535),
         ("Under-power limit", "UNDERPOWERLIM", -1.0, 0, 0.0),

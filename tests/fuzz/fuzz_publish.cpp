@@ -161,7 +161,7 @@ void step(Script &script) {
   else if (what == 6)
     hub.on_restart(static_cast<esp32evse::Restart>(script.below(3)));
   else
-    hub.on_wish_end(row, static_cast<esp32evse::WishEnd>(script.below(8)));
+    hub.on_wish_end(row, static_cast<esp32evse::WishEnd>(script.below(6)));
 }
 
 }  // namespace

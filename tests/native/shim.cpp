@@ -136,8 +136,7 @@ class Session final : public AtClientListener {
   }
   void on_lacking(uint8_t row) override { this->say_("lacking " + this->names_[row]); }
   void on_wish_end(uint8_t row, WishEnd end) override {
-    static const char *const ENDS[] = {"held",       "saturated", "refused", "different",
-                                       "unanswered", "expired",   "no_room", "invalid"};
+    static const char *const ENDS[] = {"held", "saturated", "refused", "different", "unanswered", "expired"};
     this->say_("end " + this->names_[row] + " " + ENDS[static_cast<int>(end)]);
   }
   void on_held_back(uint8_t row) override { this->say_("held_back " + this->names_[row]); }
@@ -415,18 +414,20 @@ void track_session(std::istream &in) {
 /// answers what is shown behind each total.
 void count_lifetime(std::istream &in) {
   LifetimeEnergy energy;
+  uint32_t uptime = LifetimeEnergy::NO_UPTIME;
   for (std::string verb; in >> verb;) {
     if (verb == "uptime") {
-      energy.on_uptime(next<uint32_t>(in));
+      uptime = next<uint32_t>(in);
     } else if (verb == "session") {
-      energy.on_session(next<uint32_t>(in));
+      energy.on_session(next<uint32_t>(in), uptime);
     } else if (verb == "total") {
-      energy.on_total(next<uint64_t>(in));
+      energy.on_total(next<uint64_t>(in), uptime);
       std::cout << (energy.is_known() ? std::to_string(energy.shown()) : "unknown") << "\n";
     } else if (verb == "reset") {
       energy.on_reset();
     } else if (verb == "forget") {
       energy.forget_readings();
+      uptime = LifetimeEnergy::NO_UPTIME;
     } else {
       const LifetimeEnergy::Memory memory = energy.memory();
       energy = {};
