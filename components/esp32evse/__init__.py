@@ -182,6 +182,7 @@ async def to_code(config: ConfigType) -> None:
         use_part("KEEP_SETTINGS")
         cg.add(variable.set_keep_settings())
     if config[CONF_BELOW_MINIMUM] == "pause":
+        use_part("PAUSES")
         cg.add(variable.set_below_minimum(BelowMinimum.PAUSE, hub.row("ENABLE")))
     if (time_id := config.get(CONF_TIME_ID)) is not None:
         hub.keeps_time = True

@@ -111,10 +111,10 @@ void Esp32Evse::on_shutdown() {
 
 void Esp32Evse::write(uint8_t row, uint32_t value) {
   const CommandRow &command = this->rows_[row];
-  const bool may_pause =
-      command.has(CHARGING_CURRENT) && !command.has(STORED) && this->below_minimum_ == BelowMinimum::PAUSE;
+  const bool may_pause = PAUSES_BELOW_MINIMUM && this->below_minimum_ == BelowMinimum::PAUSE &&
+                         command.has(CHARGING_CURRENT) && !command.has(STORED);
   const bool pause = may_pause && value < command.low;
-  if (row == this->enable_row_)
+  if (PAUSES_BELOW_MINIMUM && row == this->enable_row_)
     this->paused_by_current_ = false;  // somebody decides about ENABLE itself
   if (pause) {
     this->show_refusal_(row);

@@ -10,6 +10,7 @@
 #define USE_ESP32EVSE_SESSIONS
 #define USE_ESP32EVSE_LIFETIME
 #define USE_ESP32EVSE_SUBSCRIPTIONS
+#define USE_ESP32EVSE_PAUSES
 #endif
 
 namespace esphome::esp32evse {
@@ -28,5 +29,7 @@ constexpr bool FOLLOWS_SESSIONS = ESP32EVSE_HAS(USE_ESP32EVSE_SESSIONS);
 constexpr bool COUNTS_LIFETIME = ESP32EVSE_HAS(USE_ESP32EVSE_LIFETIME);
 /// Periods that the user has chosen, by the option `subscriptions` or by actions.
 constexpr bool HAS_CHOSEN_PERIODS = ESP32EVSE_HAS(USE_ESP32EVSE_SUBSCRIPTIONS);
+/// Some hub has `below_minimum: pause`.
+constexpr bool PAUSES_BELOW_MINIMUM = ESP32EVSE_HAS(USE_ESP32EVSE_PAUSES);
 
 }  // namespace esphome::esp32evse

@@ -139,7 +139,7 @@ def damaged(house: House, name: str, kind: str) -> bytes:
 @pytest.mark.parametrize("kind", ["lost", "doubled"])
 @pytest.mark.parametrize("name", ["EMETERTOTCONSUM", "EMETERCONSUM", "EMETERSESTIME", "UPTIME"])
 def test_a_digit_that_is_wrong_twice_does_not_count(house: House, name: str, kind: str, count: int) -> None:
-    """There is no checksum. It was taken for a reset, for a restart that took the session away, or for a new session."""
+    """It was taken for a reset, for a restart that took the session away, or for a new session."""
     start = house.charger.point.meter.total_energy
     house.charger.car.plug()
     house.node.run(700)
