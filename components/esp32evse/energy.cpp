@@ -57,7 +57,7 @@ bool LifetimeEnergy::is_odd_(const Reading &now) const {
     return false;
   if (now.total < last.total || now.uptime + CLOCK_S < last.uptime || this->was_reset_(now))
     return true;
-  const uint64_t most = static_cast<uint64_t>(now.uptime + CLOCK_S - last.uptime) * MOST_WH_PER_S + MISMATCH_WH;
+  const uint32_t most = (now.uptime + CLOCK_S - last.uptime) * MOST_WH_PER_S + MISMATCH_WH;
   return now.total - last.total > most;
 }
 
@@ -81,14 +81,17 @@ bool LifetimeEnergy::was_restarted_(const Reading &now) const {
 
 void LifetimeEnergy::believe_(const Reading &now) {
   const Reading &last = this->memory_.last;
+  int64_t &offset = this->memory_.offset;
   if (this->reset_) {
-    this->memory_.offset = -static_cast<int64_t>(std::min<uint64_t>(this->session_at_reset_, now.total));
-  } else if (this->is_known() && this->was_reset_(now)) {
-    this->memory_.offset = -static_cast<int64_t>(std::min<uint64_t>(now.session, now.total));
-  } else if (this->is_known() && this->was_restarted_(now)) {
-    this->memory_.offset += static_cast<int64_t>(last.total - std::min(last.stored(), now.total));
-  } else if (this->is_known() && now.total < last.total) {
-    this->memory_.offset += static_cast<int64_t>(last.total - now.total);
+    offset = -static_cast<int64_t>(std::min<uint64_t>(this->session_at_reset_, now.total));
+  } else if (!this->is_known()) {
+    offset = 0;
+  } else if (this->was_reset_(now)) {
+    offset = -static_cast<int64_t>(std::min<uint64_t>(now.session, now.total));
+  } else if (this->was_restarted_(now)) {
+    offset += static_cast<int64_t>(last.total - std::min(last.stored(), now.total));
+  } else if (now.total < last.total) {
+    offset += static_cast<int64_t>(last.total - now.total);
   }
   this->reset_ = false;
   this->memory_.last = now;
