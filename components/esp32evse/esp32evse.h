@@ -136,7 +136,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
     return binding.pacer == Binding::NO_PACER ? nullptr : &this->pacers_[binding.pacer];
   }
   /// The user chose the period in which these values come.
-  bool is_unpaced() const { return this->unpaced_; }
+  bool is_unpaced() const { return HAS_CHOSEN_PERIODS && this->unpaced_; }
 
   // followed by the hub itself, named in the command table
   static void follow_state(Esp32Evse &hub, const Values &values);
