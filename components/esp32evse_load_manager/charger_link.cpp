@@ -57,7 +57,7 @@ bool ChargerLink::take_changed() {
 
 bool ChargerLink::on_wish(uint8_t row, uint32_t value) {
   if (row == this->rows_.enable) {
-    this->wish_.enabled = value != 0 ? 1 : 0;
+    this->wish_.permission = value != 0 ? Permission::GIVEN : Permission::TAKEN_HERE;
   } else if (row == this->rows_.current) {
     this->wish_.current = static_cast<uint16_t>(std::min<uint32_t>(value, NO_WISH));
   } else if (row == this->rows_.time_limit && this->lease_s_ != 0) {
@@ -103,7 +103,7 @@ void ChargerLink::on_values(uint8_t row, esp32evse::Values &values) {
     this->on_meter_mode_(number);
   } else if (row == this->rows_.enable) {
     this->on_enable_(number);
-    values.set_number(this->wish_.enabled);
+    values.set_number(this->wish_.permission == Permission::GIVEN);
   } else if (row == this->rows_.current) {
     this->on_current_(number);
     const uint32_t most = this->maximum_ != 0 ? this->maximum_ * 10u : number;
@@ -114,14 +114,15 @@ void ChargerLink::on_values(uint8_t row, esp32evse::Values &values) {
   }
 }
 
-/// Nothing but a person switches it off where the manager has it on: the charger's own page. A restart switches it on.
+/// Something else switches it off where the manager has it on: a person at the charger's own page, another system. What
+/// switches it on may be a restart that was missed.
 void ChargerLink::on_enable_(uint32_t enabled) {
   const bool switched_off = enabled == 0 && this->enable_.confirmed == 1 && this->enable_.asked == 1 &&
                             !this->hub_->is_pending(this->rows_.enable);
   this->enable_.confirmed = enabled;
   if (!switched_off)
     return;
-  this->wish_.enabled = 0;
+  this->wish_.permission = Permission::TAKEN_ELSEWHERE;
   this->changed_ = true;
 }
 
@@ -171,7 +172,8 @@ ChargerView ChargerLink::view() const {
   view.vehicle = esp32evse::is_session(state);
   view.holds = esp32evse::hides_vehicle(state) || (view.vehicle && !is_offering(state) && this->enable_.confirmed == 1);
   view.time_is_up = this->wish_.time_limit != 0 && this->charging_time_ >= this->wish_.time_limit;
-  view.enabled = this->wish_.enabled != 0;
+  view.enabled = this->wish_.permission == Permission::GIVEN;
+  view.elsewhere = this->wish_.permission == Permission::TAKEN_ELSEWHERE;
   view.contested = this->is_contested_();
   view.wish = (view.contested ? std::min(this->wish_.current, this->foreign_least_) : this->wish_.current) * DECIAMPERE;
   view.maximum = this->maximum_ * 1_A;

@@ -7,11 +7,14 @@
 
 namespace esphome::esp32evse_load_manager {
 
+/// A person's permission to charge, and where it was taken back.
+enum class Permission : uint8_t { TAKEN_HERE, GIVEN, TAKEN_ELSEWHERE };
+
 /// What a person asked for; kept over restarts of the node.
 struct PersonsWish {
   uint32_t time_limit;  ///< s, 0: none
   uint16_t current;     ///< A/10
-  uint8_t enabled;
+  Permission permission;
   Mode mode;
 };
 
@@ -78,7 +81,7 @@ class ChargerLink final : public esp32evse::ChargeManager {
   uint8_t phase_map_[PHASES]{0, 1, 2};  // the circuit's phase of each
                                         // of the charger's
   Setting enable_, current_, time_limit_;
-  PersonsWish wish_{0, NO_WISH, 1, Mode::FAST};
+  PersonsWish wish_{0, NO_WISH, Permission::GIVEN, Mode::FAST};
   Phases own_;
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_SAFE_DEFAULTS
   static constexpr uint8_t NO_ROW = 0xFF;

@@ -189,7 +189,7 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
     return;
   }
   order.why = {charger.mode == Mode::OFF ? Reason::OFF
-               : !charger.view.enabled   ? Reason::PAUSED_BY_YOU
+               : !charger.view.enabled   ? (charger.view.elsewhere ? Reason::PAUSED_ELSEWHERE : Reason::PAUSED_BY_YOU)
                : charger.view.holds      ? Reason::CHARGER_HOLDS
                                          : Reason::NO_VEHICLE};
   // Ready for a car, unless it would have to wait for the sun; its current is found when it has come.

@@ -39,6 +39,7 @@ struct ChargerView {
   bool time_is_up{false};     ///< a person's time limit has been reached
   bool contested{false};      ///< something else sets its current, too
   bool enabled{true};         ///< a person's word: false pauses until a person says otherwise
+  bool elsewhere{false};      ///< that word was not said at this node
   Milliampere wish{63_A};     ///< a person's upper bound
   Milliampere maximum{63_A};  ///< the charger's own
 };

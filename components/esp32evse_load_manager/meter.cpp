@@ -2,23 +2,31 @@
 
 namespace esphome::esp32evse_load_manager {
 
-/// Freshness counts on the raw callback: filters hide values that come and are the same.
+/// A sign of life is a number from the meter, filters may hide it when it is the same; and what filters make of a NaN.
 void Meter::add(uint8_t phase, sensor::Sensor *sensor, float factor) {
+  const uint8_t bit = 1 << this->count_;
   this->sources_[this->count_++] = {sensor, factor, phase};
-  sensor->add_on_raw_state_callback([this, phase](float) { this->updated_ |= 1 << phase; });
+  sensor->add_on_raw_state_callback([this, bit](float value) { this->updated_ |= std::isnan(value) ? 0 : bit; });
+  sensor->add_on_state_callback([this, bit](float) { this->updated_ |= bit; });
 }
 
 void Meter::set_heartbeat(sensor::Sensor *sensor) {
   sensor->add_on_raw_state_callback([this](float beat) {
     if (!std::isnan(beat) && beat != this->beat_)
-      this->updated_ = ALL_PHASES;
+      this->updated_ = UINT8_MAX;
     this->beat_ = beat;
   });
 }
 
 PhaseMask Meter::take_updated() {
-  const PhaseMask updated = this->updated_;
-  this->updated_ = 0;
+  PhaseMask updated = 0, waiting = 0;
+  for (uint8_t i = 0; i < this->count_; i++)
+    ((this->updated_ >> i & 1) != 0 ? updated : waiting) |= 1 << this->sources_[i].phase;
+  updated &= ~waiting;
+  for (uint8_t i = 0; i < this->count_; i++) {
+    if (has_phase(updated, this->sources_[i].phase))
+      this->updated_ &= ~(1 << i);
+  }
   return updated;
 }
 

@@ -16,7 +16,7 @@ class Meter {
   void set_heartbeat(sensor::Sensor *sensor);
 
   bool is_present() const { return this->count_ > 0; }
-  /// The phases that have something new since the last call.
+  /// The phases of which every sensor has something new since it was among them last.
   PhaseMask take_updated();
   Phases read() const;
 
@@ -32,7 +32,7 @@ class Meter {
   Source sources_[MAX_SOURCES];
   float beat_{NAN};
   uint8_t count_{0};
-  PhaseMask updated_{0};
+  uint8_t updated_{0};  // bits of the sources
 };
 
 }  // namespace esphome::esp32evse_load_manager

@@ -8,17 +8,17 @@ namespace esphome::esp32evse_load_manager {
 void MeterSense::add(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t passed) {
   PhaseMask drawing = 0;
   bool rests = true;
-  this->frozen_ = false;
+  this->blind_ = this->frozen_ = false;
   for (uint8_t phase = 0; phase < PHASES; phase++) {
     drawing |= own_low[phase] >= DRAWS ? 1 << phase : 0;
     rests &= own_high[phase] < RESTS;
-    this->sees_ |= std::abs(mains[phase]) >= SEES;
+    this->phases_[phase].look_for_car(mains[phase], own_low[phase] >= DRAWS, passed);
+    this->blind_ |= this->phases_[phase].blind_ms >= BLIND_MS;
     this->phases_[phase].look_for_change(mains[phase], own_low[phase], own_high[phase], passed);
     this->frozen_ |= this->phases_[phase].frozen_ms >= FROZEN_MS;
   }
   this->rested_ms_ = std::min(this->rested_ms_ + passed, START_MS);
   this->strike_ms_ = std::min(this->strike_ms_ + passed, TRY_MS);
-  this->blind_ms_ = std::min(this->blind_ms_ + (drawing != 0 ? passed : 0), BLIND_MS);
   if (rests) {
     for (uint8_t phase = 0; phase < PHASES; phase++)
       this->phases_[phase].resting = mains[phase];
@@ -27,6 +27,19 @@ void MeterSense::add(const Phases &mains, const Phases &own_low, const Phases &o
   } else if (drawing != 0 && this->starting_) {
     this->judge_start_(mains, own_low, drawing);
   }
+}
+
+/// Home Assistant sends a sensor in whatever unit a person has chosen there, from one moment to the next.
+void MeterSense::Phase::look_for_car(Milliampere mains, bool drawing, uint32_t passed) {
+  const Milliampere before = std::abs(this->changed), now = std::abs(mains);
+  if (now >= SEES) {
+    this->sees = true;
+    this->blind_ms = 0;
+  } else if (before >= CLEAR && std::abs(now * 1000 - before) <= 0.5_A + before / 4) {
+    this->sees = false;
+  }
+  if (drawing && !this->sees)
+    this->blind_ms = static_cast<uint16_t>(std::min(this->blind_ms + passed, BLIND_MS));
 }
 
 void MeterSense::Phase::look_for_change(Milliampere mains, Milliampere own_low, Milliampere own_high, uint32_t passed) {

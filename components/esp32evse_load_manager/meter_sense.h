@@ -11,7 +11,8 @@ class MeterSense {
   static constexpr Milliampere DRAWS = 5_A;  ///< a phase with so much is seen by every meter
   static constexpr Milliampere RESTS = 0.5_A;
   static constexpr Milliampere SEES = 0.25_A;   ///< 57 kW, if kW were taken for W; a battery may hold the grid at less
-  static constexpr uint32_t BLIND_MS = 30000;   ///< that a charger draws, while the meter has never shown so much
+  static constexpr uint32_t BLIND_MS = 30000;   ///< that a charger draws on a phase which has never shown so much
+  static constexpr Milliampere CLEAR = 2_A;     ///< what falls from so much to a thousandth is in another unit now
   static constexpr uint32_t START_MS = 60000;   ///< a start that takes longer proves nothing
   static constexpr uint32_t TRY_MS = 300000;    ///< until a meter that counted backwards is tried again
   static constexpr uint32_t FROZEN_MS = 30000;  ///< that a phase stands still after the chargers have changed by DRAWS
@@ -21,7 +22,7 @@ class MeterSense {
   /// A sample, the least and the most that the chargers drew at its time, and ms since the last one.
   void add(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t passed);
 
-  bool is_blind() const { return !this->sees_ && this->blind_ms_ >= BLIND_MS; }
+  bool is_blind() const { return this->blind_; }
   bool is_backwards() const { return this->strikes_ >= TRIES || (this->strikes_ > 0 && this->strike_ms_ < TRY_MS); }
   bool is_frozen() const { return this->frozen_; }
   bool is_wrong() const { return this->is_blind() || this->is_backwards() || this->is_frozen(); }
@@ -33,21 +34,23 @@ class MeterSense {
     Milliampere then_low{0}, then_high{0};  // what the chargers drew then
     uint16_t same_ms{0};                    // since then
     uint16_t frozen_ms{0};                  // that it has not changed since they have
+    uint16_t blind_ms{0};                   // that something was drawn and not seen
     uint8_t strikes{0};                     // starts in a row that were seen backwards
+    bool sees{false};                       // it has shown a current since its unit may have changed
 
+    void look_for_car(Milliampere mains, bool drawing, uint32_t passed);
     void look_for_change(Milliampere mains, Milliampere own_low, Milliampere own_high, uint32_t passed);
   };
 
   void judge_start_(const Phases &mains, const Phases &own, PhaseMask drawing);
 
   Phase phases_[PHASES];
-  uint32_t blind_ms_{0};   // that something was drawn and not seen
   uint32_t rested_ms_{0};  // since then
   uint32_t strike_ms_{0};  // since a start was seen backwards
   uint8_t strikes_{0};     // the most of any phase
   bool starting_{false};
+  bool blind_{false};   // some phase is
   bool frozen_{false};  // some phase is
-  bool sees_{false};    // it once has
 };
 
 }  // namespace esphome::esp32evse_load_manager

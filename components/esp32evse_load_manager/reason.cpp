@@ -13,6 +13,7 @@ static constexpr char WORDS[] =
     "\0"
     "Switched off\0"
     "Paused by you\0"
+    "Paused at the charger: switch it on here\0"
     "Charger does not answer\0"
     "Charger offers nothing: see its status\0"
     "Your time limit\0"

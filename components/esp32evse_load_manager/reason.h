@@ -14,6 +14,7 @@ enum class Reason : uint8_t {
   WAITING_FOR_LEADER,  ///< nor has the leader
   OFF,                 ///< mode
   PAUSED_BY_YOU,
+  PAUSED_ELSEWHERE,  ///< at the charger's page, or by another system
   CHARGER_SILENT,
   CHARGER_HOLDS,  ///< an error, a limit of its own, or an authorization that is missing
   YOUR_TIME_LIMIT,

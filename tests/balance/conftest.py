@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from evse_host.simulator import Car, Charger
+from tests.balance.reasons import Judge, Moment
 from tests.e2e.conftest import judged, start_charger, start_node  # noqa: F401  fixtures
 from tools.build import node as nodes
 
@@ -24,6 +25,8 @@ class House:
         self.node, self.charger = node, charger
         self.loads = [2.0, 2.0, 2.0]
         self.silent = False
+        self.silent_s = 0
+        self.judge = Judge()
 
     def current(self) -> float:
         return self.charger.call(lambda charger: charger.car.current if charger.point.state in ("C2", "D2") else 0.0)
@@ -44,7 +47,31 @@ class House:
         for _ in range(seconds):
             if not self.silent:
                 self.sample()
-            self.node.run(1.0)
+            self.pass_second()
+
+    def pass_second(self) -> None:
+        """For a meter that says something of its own; the reason is judged."""
+        self.silent_s = self.silent_s + 1 if self.silent else 0
+        self.node.run(1.0)
+        self.judge.look(self.moment(), self.loads, self.node.now)
+
+    def moment(self) -> Moment:
+        """What the charger holds now, and what a person sees."""
+
+        def look(charger: Charger) -> dict:
+            return {
+                "enabled": bool(charger.value("ENABLE")[0]), "offer": charger.value("CHCUR")[0] / 10,
+                "maximum": float(charger.value("MAXCHCUR")[0]), "state": charger.point.state,
+                "plugged": charger.car.plugged, "charging_s": charger.value("EMETERCHTIME")[0],
+            }  # fmt: skip
+
+        node = self.node
+        return Moment(
+            **self.charger.call(look), drawn=self.current(), silent_s=self.silent_s, reason=self.reason,
+            connected=node.value("binary_sensor.Connected"), switch=node.value("switch.Charging enabled"),
+            wish=node.value("number.Charging current"), time_limit_h=node.value("number.Time limit"),
+            limit=node.value("number.Current limit"),
+        )  # fmt: skip
 
     def live_until(self, condition, timeout: int = 300) -> None:
         for _ in range(timeout):
@@ -87,7 +114,9 @@ def charger(firmware, start_charger):  # noqa: F811
 
 @pytest.fixture
 def house(program, start_node, charger):  # noqa: F811
-    return House(start_node(program, charger), charger)
+    house = House(start_node(program, charger), charger)
+    yield house
+    assert not house.judge.findings
 
 
 @contextmanager
@@ -98,6 +127,7 @@ def living(program, charger, home) -> Iterator[House]:
         house = House(node, charger)
         house.live(5)
         yield house
+        assert not house.judge.findings
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def test_switching_off_on_the_chargers_own_page_is_a_persons_pause(charging):
     charging.live(300)
     assert not charging.enabled()
     assert charging.node.value("switch.Charging enabled") is False
-    assert reason(charging) == "Paused by you"
+    assert reason(charging).startswith("Paused at the charger")
 
 
 def test_a_current_from_the_chargers_own_page_does_not_stay(charging):
