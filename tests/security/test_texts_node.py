@@ -1,5 +1,4 @@
-"""Texts through every way into a real node: one well-formed command, or a refusal in the log. Every text of the table
-through one way of each kind, one of each kind through its likes."""
+"""Every text of the table through every way into a real node: one well-formed command, or a refusal in the log."""
 
 from __future__ import annotations
 
@@ -11,10 +10,9 @@ from evse_host import catalog
 from evse_host.catalog import MAX_ARGUMENT_BYTES, MAX_STRING_BYTES
 from evse_host.files.yaml_text import scalar
 from tests.codegen import nodes
-from tests.security.texts import KINDS, NEVER_LINES, TEXTS, is_taken, wire
+from tests.security.texts import NEVER_LINES, TEXTS, is_taken, wire
 
 EVERY_TEXT = pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
-EVERY_KIND = pytest.mark.parametrize("text", KINDS.values(), ids=KINDS.keys())
 ENTITIES = {row.command: row.name for row in catalog.entities("text")}
 NOT_EMPTY = 1
 NAME = (NOT_EMPTY, 30)  # bytes of a name that every firmware keeps
@@ -82,7 +80,7 @@ def test_every_text_entity_is_tried() -> None:
     assert set(ENTITIES) == {"HOSTNAME", "INSTNAME"}
 
 
-@EVERY_KIND
+@EVERY_TEXT
 @pytest.mark.parametrize("command", ENTITIES)
 def test_text_entity(node, attempt, command: str, text: str) -> None:
     node.command(ENTITIES[command], text)
@@ -101,7 +99,7 @@ def test_wifi_network(node, attempt, text: str) -> None:
         attempt.is_refused(f"WIFISTACFG {REFUSED}")
 
 
-@EVERY_KIND
+@EVERY_TEXT
 def test_wifi_password(node, attempt, text: str) -> None:
     node.call_service("set_wifi_station", ssid="home", password=text)
     if is_taken(text):
@@ -120,7 +118,7 @@ def test_both_together_never_exceed_a_line(node, attempt, text: str) -> None:
         attempt.is_refused(f"WIFISTACFG {REFUSED}")
 
 
-@EVERY_KIND
+@EVERY_TEXT
 @pytest.mark.parametrize("field", ["ip", "dns"])
 def test_address(node, attempt, field: str, text: str) -> None:
     """None of these texts is an address; only the name server may be left out."""
@@ -176,7 +174,7 @@ def test_a_text_from_yaml_arrives_as_it_is(node, attempt) -> None:
     attempt.is_taken("WIFISTACFG", 'AT+WIFISTACFG=1,"from \\"YAML\\" \\\\ ü","yaml\\"pass\\\\word"')
 
 
-@EVERY_KIND
+@EVERY_TEXT
 @pytest.mark.parametrize("key", ["ssid", "password"])
 def test_a_text_in_yaml_is_taken_or_refused_by_its_key(key: str, text: str) -> None:
     values = {"ssid": "home", "password": "plain"} | {key: text}

@@ -73,17 +73,6 @@ TEXTS = {
     "empty": "",
 }
 
-#: One text of each kind, and the lengths at which something begins: for a way that shares its code with another one.
-KINDS = {
-    name: TEXTS[name]
-    for name in (
-        "plain", "spaces", "quote", "backslash and quote", "closes the string", "command behind a quote", "html",
-        "yaml", "emoji", "30 bytes", "30 bytes of UTF-8", "31 bytes", "31 bytes of UTF-8", "31 quotes", "32 bytes",
-        "a character over the border", "300 bytes", "line end and command", "carriage return", "NUL and command",
-        "delete", "empty",
-    )
-}  # fmt: skip
-
 #: Raw lines that must not reach the charger, whoever insists: name -> line.
 NEVER_LINES = {
     "no AT": "+STATE?",
