@@ -74,7 +74,7 @@ def test_five_lines_protect_a_house():
         manager(SHORT, "followers: [{id: far, worst_case: pause, usable: i1, drawn_l2: i2, phases: [L2]}]"),
     ],
 )
-def test_is_valid(text):
+def test_what_a_house_may_have_is_valid_yaml(text):
     assert nodes.errors(house(text)) == []
 
 

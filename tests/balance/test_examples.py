@@ -34,7 +34,7 @@ def generate(config) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_generates(examples, name):
+def test_an_example_becomes_a_program(examples, name):
     assert "LoadManager" in generate(examples / name)
 
 

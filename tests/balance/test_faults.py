@@ -95,7 +95,7 @@ def test_a_phase_that_stands_still_while_the_car_changes_is_found(charging):
     charging.live_until(charging.enabled, 300)
 
 
-def test_the_triggers_tell(charging):
+def test_triggers_tell_that_the_meter_fell_silent_and_speaks(charging):
     charging.silent = True
     charging.live(18)
     charging.silent = False

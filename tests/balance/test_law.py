@@ -595,7 +595,7 @@ def leader():
     return law
 
 
-def test_a_leader_shares(leader):
+def test_a_leader_shares_and_gets_all_when_the_followers_car_has_gone(leader):
     shares = [leader.order(charger).ampere for charger in (0, 1)]
     assert shares == pytest.approx([11.75, 11.75], abs=0.1)
     leading(leader, 400, {"vehicle": False})
@@ -685,7 +685,7 @@ def test_who_has_paused_for_long_does_not_wait_for_a_pause():
     assert house.order.run
 
 
-def test_off_is_off():
+def test_who_is_switched_off_does_not_charge_and_hears_why():
     house = charging()
     house.law.mode(0, OFF)
     house.run(1)
@@ -887,7 +887,7 @@ def test_dimming_of_one_phase_leaves_more():
     assert house.order.ampere == pytest.approx(4200 / 230, abs=0.1)
 
 
-def test_unbalance():
+def test_one_phase_draws_no_more_above_the_others_than_allowed():
     house = charging(law=Law(unbalance=20), limit=63.0, phases=0b001)
     house.view[0] = {"maximum": 32.0}
     house.run(100)
@@ -1127,7 +1127,7 @@ def test_a_charger_that_offers_nothing_itself_is_the_reason():
         (120, 100, 7200, 220),
     ],
 )
-def test_lease(current, charging_time, person, wanted):
+def test_the_lease_is_renewed_at_half_and_a_persons_nearer_limit_counts(current, charging_time, person, wanted):
     assert lease(current, charging_time, person) == wanted
 
 

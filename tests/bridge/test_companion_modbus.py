@@ -134,7 +134,7 @@ def test_what_the_lorawan_converter_polls(master, server):
     assert [len(master.read(*poll)) for poll in ((100, 4), (200, 7), (207, 12), (400, 4))] == [4, 7, 12, 4]
 
 
-def test_negative_temperatures(master, server):
+def test_temperatures_below_zero_are_signed(master, server):
     server.call(lambda charger: charger.override("TEMP", 2, -5, -1234))
     master.wait_for(402, 0x10000 - 1234, 0x10000 - 5, 2)
     server.call(lambda charger: charger.override("TEMP", 0, 0, 0))
@@ -157,7 +157,7 @@ def test_input_registers_are_the_same(master):
     assert answer.registers == master.read(304) == [32]
 
 
-def test_faults(master, server):
+def test_a_fault_is_in_its_registers_until_it_is_gone(master, server):
     server.call(lambda charger: (charger.car.unplug(), charger.point.set_fault("temperature_high")))
     master.wait_for(100, ord("E") << 8, 0, 1 << 6)
     server.call(lambda charger: charger.point.clear_fault("temperature_high"))
@@ -199,7 +199,7 @@ def test_another_units_request_is_not_answered(master):
         (111, (0,), "UNDERPOWERLIM", 0),
     ],
 )
-def test_write(master, server, address, words, command, wire):
+def test_what_a_master_writes_is_written_once_and_read_back(master, server, address, words, command, wire):
     server.call(lambda charger: charger.journal.clear())
     assert master.write(address, *words) == 0
     server.wait_for(lambda charger: charger.value(command)[0] == wire)
@@ -215,7 +215,7 @@ def test_several_registers_in_one_write(master, server):
     master.wait_for(107, 0, 0, 0, 0)
 
 
-def test_authorize(master, server):
+def test_a_master_authorizes_a_waiting_car(master, server):
     server.call(lambda charger: (charger.car.unplug(), charger.set("REQAUTH", 1)))
     server.wait_for(lambda charger: charger.point.state == "A")
     server.call(lambda charger: charger.car.plug())
@@ -291,7 +291,7 @@ def test_a_silent_charger_makes_a_silent_server(master, server):
     assert master.read(106) == [70]
 
 
-def test_restart(master, server):
+def test_a_master_restarts_the_charger(master, server):
     assert master.write(106, 130) == 0
     master.wait_for(106, 130)
     server.call(lambda charger: charger.journal.clear())

@@ -201,7 +201,7 @@ def test_a_change_is_at_the_broker_soon(client, charger):
     assert statistics.median(delays) < INTERVAL_S / 2, delays
 
 
-def test_a_fault(node, client, charger):
+def test_a_fault_is_told_until_it_is_gone(node, client, charger):
     charger.call(lambda charger: (charger.car.unplug(), charger.point.set_fault("temperature_high")))
     client.wait_state(STATE, error=True, state="E")
     seen = len(client.heard)
@@ -231,7 +231,7 @@ def test_another_maximum_is_announced(node, client, charger):
     client.wait(topic, lambda heard: heard.json["max"] == 32, after=seen)
 
 
-def test_home_assistants_birth(node, client, charger):
+def test_home_assistant_is_told_all_again_when_it_starts(node, client, charger):
     client.publish(home_assistant.birth_topic(), "offline")
     seen = len(client.heard)
     client.publish(home_assistant.birth_topic(), "online")
@@ -243,7 +243,7 @@ def test_home_assistants_birth(node, client, charger):
 
 
 @pytest.mark.parametrize("payload", ["ON", "on", "1", "true", "TRUE", "OFF", "0", "off\n", " on", "on\r\n"])
-def test_enabled(node, client, charger, payload):
+def test_home_assistant_switches_charging_on_and_off(node, client, charger, payload):
     wanted = home_assistant.parse_enabled(payload.encode())
     seen = len(client.heard)
     charger.call(lambda charger: charger.set("ENABLE", int(not wanted)))
@@ -272,7 +272,7 @@ def test_what_is_empty_asks_for_nothing(node, client, idle):
 
 
 @pytest.mark.parametrize("payload", ["6", "32", "10.5", " 7.3\n", "+16.", "12.34", "8.25"])
-def test_current(node, client, charger, payload):
+def test_home_assistant_sets_the_current(node, client, charger, payload):
     wire = truth(charger).current_to_write(home_assistant.parse_current(payload.encode()))
     ask(client, CURRENT, payload, current=wire / 10)
     assert writes(charger) == [f"AT+CHCUR={wire}"]
@@ -282,7 +282,7 @@ REJECTED = ["5.9", "32.1", "0", "-10", "1e1", "0x10", "nan", "inf", "16 A", "1 6
             "9" * 400, "AT+RST", "ü"]  # fmt: skip
 
 
-def test_rejected_currents(node, client, idle):
+def test_a_rejected_current_lets_the_slider_jump_back(node, client, idle):
     shown, written = 16.0, []
     for number, payload in enumerate(REJECTED):
         lines = len(node.log)
@@ -323,7 +323,7 @@ def test_two_writers_at_once(node, broker, client, charger):
 # --- faults -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_silent_charger(node, client, charger):
+def test_a_silent_charger_is_offline_and_takes_no_command(node, client, charger):
     seen = len(client.heard)
     charger.inject(lambda faults: faults.cable_out())
     client.wait(AVAILABILITY, lambda heard: heard.payload == "offline", after=seen)
@@ -380,7 +380,7 @@ def start(program, broker, tmp_path, monkeypatch):
         process.stop()
 
 
-def test_a_wrong_password(start):
+def test_a_wrong_password_is_said_and_tried_again_without_a_flood(start):
     """It keeps trying, every 5 s."""
     process, _ = start("wrong")
     refusal = "Disconnected: (Not Authorized|Malformed Credentials)"
@@ -392,7 +392,7 @@ def test_a_wrong_password(start):
     assert process.running
 
 
-def test_the_last_will(start):
+def test_a_node_that_dies_leaves_its_last_will(start):
     process, client = start(PASSWORD)
     client.wait_state(STATE, state="?")
     process.wait_for_log("Connected")
@@ -430,7 +430,7 @@ def test_interval_that_is_refused(examples, interval):
     assert "mqtt_interval must be at least 1" in output
 
 
-def test_discovery_off(examples):
+def test_without_discovery_nothing_is_announced(examples):
     config = configs.resolved(with_variable(examples, "mqtt_discovery: false"))
     (tick,) = [interval["then"][0]["lambda"] for interval in config["interval"]]
     assert "if (false && announced" in tick

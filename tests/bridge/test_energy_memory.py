@@ -229,7 +229,7 @@ def test_a_name_of_a_charger_is_no_path(tmp_path):
         assert EnergyFile(tmp_path, key).path.parent == tmp_path
 
 
-def test_where_it_lies(monkeypatch):
+def test_what_is_remembered_lies_where_the_system_says(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.delenv("XDG_STATE_HOME")
     assert default_state_dir() == Path("/home/me/.local/state/evse-host")

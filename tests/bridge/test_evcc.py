@@ -126,7 +126,7 @@ def test_who_cannot_change_the_published_mapping_asks_for_ws(bench, at):
     [(0, "A"), (1, "B"), (2, "B"), (3, "B"), (4, "C"), (5, "B"), (6, "C")],
     ids=lambda value: str(value),
 )
-def test_status_letters(evcc, at, number, ours):
+def test_evcc_sees_a_letter_for_each_state(evcc, at, number, ours):
     at(STATE=number)
     assert evcc.status() == ("C" if evcc.published and number in (3, 5) else ours)
 
@@ -138,7 +138,7 @@ def test_a_fault_and_a_charger_out_of_service_are_errors(evcc, at, number, lette
         evcc.status()
 
 
-def test_start_and_stop(evcc, bench):
+def test_evcc_starts_and_stops_and_sees_it_at_once(evcc, bench):
     server = bench[0]
     for on in (False, True):
         evcc.enable(on)
@@ -147,7 +147,7 @@ def test_start_and_stop(evcc, bench):
 
 
 @pytest.mark.parametrize(("current", "wire"), [(6, 60), (16, 160), (32, 320)])
-def test_whole_amperes(evcc, bench, current, wire):
+def test_evcc_sets_whole_amperes(evcc, bench, current, wire):
     evcc.max_current(current)
     assert value(bench[0], "CHCUR") == (wire,)
 
@@ -175,7 +175,7 @@ def test_evcc_writes_only_what_it_means(evcc, bench):
     assert orders(server) == ["ENABLE=1", "CHCUR=80", "CHCUR=85"]
 
 
-def test_a_whole_session(share):
+def test_evcc_leads_a_whole_session(share):
     """A car comes, EVCC charges it with changing currents, pauses it, and it leaves."""
     car = Charger(car=Car(phases=1))
     with PtyServer(car, time_scale=4) as server, serving(share(server)) as client, open_evcc(client) as evcc:
@@ -228,7 +228,7 @@ def test_no_server_is_an_error():
 
 
 @pytest.mark.parametrize(("password", "works"), [("wrong", False), ("secret", True)])
-def test_with_a_password(bench, password, works):
+def test_evcc_gets_in_with_the_right_password_only(bench, password, works):
     config = yaml.safe_load(OURS)
     (charger,) = config["chargers"]
     for block in charger.values():

@@ -47,7 +47,7 @@ def evcc(charger, full_node_program, start_node):
 
 
 @needs_jq
-def test_a_whole_session(charger, evcc):
+def test_evcc_leads_a_whole_session(charger, evcc):
     assert (evcc.status(), evcc.enabled(), evcc.power()) == ("A", True, 0)
     assert evcc.energy() == pytest.approx(charger.call(lambda it: it.value("EMETERTOTCONSUM")[0]) / 1000, abs=0.001)
     evcc.enable(False)

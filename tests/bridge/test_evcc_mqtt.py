@@ -63,7 +63,7 @@ def evcc(plugin, bridge):
         yield running
 
 
-def test_a_whole_session(server, evcc):
+def test_evcc_leads_a_whole_session(server, evcc):
     assert (evcc.status(), evcc.enabled(), evcc.power()) == ("A", True, 0)
     evcc.enable(False)
     wait_until(lambda: not evcc.enabled())

@@ -16,7 +16,7 @@ def figures():
 
 
 @needs_mosquitto
-def test_it_measures(figures):
+def test_the_bench_measures_each_way_of_a_value(figures):
     # In a second on a busy computer it may not have had a tick of the processor.
     assert figures.chargers == 2 and 0 <= figures.processor < 100 and figures.memory > 10
     for times in (figures.change_to_broker, figures.change_to_rest, figures.change_to_modbus, figures.write_by_rest):
@@ -36,5 +36,5 @@ def test_figures_are_written_into_the_page_by_the_command_only(figures, tmp_path
     assert page.read_text() == text
 
 
-def test_times():
+def test_times_are_summed_up_by_median_and_worst():
     assert Times.of([0.001 * number for number in range(1, 101)]) == Times(50.0, 95.0, 100.0)

@@ -42,7 +42,7 @@ def bridge(*lines: str) -> str:
     return CHARGERS + "bridges:\n" + "".join(f"  {'-' if at == 0 else ' '} {line}\n" for at, line in enumerate(lines))
 
 
-def test_a_good_one():
+def test_a_good_configuration_is_taken_as_written():
     config = parse(GOOD)
     assert config.chargers["garage"].baud_rate == 115200 and config.chargers["carport"].baud_rate == 9600
     mqtt, rest, modbus = config.bridges
@@ -135,7 +135,7 @@ def test_a_port_alone_is_an_address_as_the_pages_say(port):
     assert parse_address(modbus.tcp) == ("127.0.0.1", 502)
 
 
-def test_too_many_chargers():
+def test_more_chargers_than_allowed_are_refused():
     many = "".join(f"  c{number}: {{port: /dev/x{number}}}\n" for number in range(MAX_CHARGERS + 1))
     assert "at most 50" in problems("chargers:\n" + many + BRIDGES)[0]
 

@@ -23,7 +23,7 @@ def expected(vector: dict) -> dict:
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=NAMES)
-def test_python(vector):
+def test_the_decoder_in_python_finds_the_values_of_each_uplink(vector):
     assert decode_uplink(bytes.fromhex(vector["payload"])) == expected(vector)
 
 
@@ -35,7 +35,7 @@ def in_javascript() -> dict[str, dict]:
 
 @needs_node
 @pytest.mark.parametrize("vector", VECTORS, ids=NAMES)
-def test_javascript(vector, in_javascript):
+def test_the_decoder_in_javascript_finds_the_values_of_each_uplink(vector, in_javascript):
     assert in_javascript[vector["name"]] == expected(vector)
 
 

@@ -34,7 +34,7 @@ def test_tcp_until_it_is_ended(server, number, code):
     assert not any("Traceback" in line for line in command.err)
 
 
-def test_rtu(server, tmp_path):
+def test_a_master_on_the_bus_is_answered_by_its_frames(server, tmp_path):
     bus = Bus(tmp_path)
     with Command("--port", server.path, "modbus", "--rtu", str(bus.link), "--baud", "19200") as command:
         assert place(command) == f"{bus.link},"
@@ -46,7 +46,7 @@ def test_rtu(server, tmp_path):
     bus.close()
 
 
-def test_print(server):
+def test_print_shows_every_register_and_writes_nothing(server):
     wait_until(lambda: server.call(lambda model: model.value("STATE")) == (4,))
     ran = run("--port", server.path, "modbus", "--print")
     lines = ran.out.splitlines()
@@ -67,7 +67,7 @@ def test_print(server):
         (["--tcp", "0", "--unit", "248"], "Invalid value for '--unit': 248 is not in the range 1<=x<=247."),
     ],
 )
-def test_wrong_usage(options, message):
+def test_wrong_options_end_it_in_one_line(options, message):
     ran = run("--port", "/dev/null", "modbus", *options)
     assert (ran.code, ran.err) == (2, f"evse-host: {message}\n")
 

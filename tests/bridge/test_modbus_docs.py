@@ -43,7 +43,7 @@ def test_the_example_of_an_uplink():
     assert all(f"`{name}`" in PAGES["lorawan.md"] for name in ERRORS)
 
 
-def test_the_corrected_poll():
+def test_the_page_cuts_where_the_converter_cuts():
     poll = converter().polls[1]
     assert f"`{poll.request.hex(' ').upper()}`, cut at bytes 4 to 5 and 14 to 17" in re.sub(
         r"\s+", " ", PAGES["lorawan.md"]

@@ -98,7 +98,7 @@ def refused(code: Code, function, *arguments) -> str:
 
 
 @pytest.mark.parametrize(("address", "words"), EXPECTED.items())
-def test_every_register(address, words):
+def test_every_register_shows_its_value(address, words):
     assert read(ONLINE, address, len(words)) == words
 
 
@@ -133,7 +133,7 @@ def test_gaps_are_no_addresses(address, count):
 
 
 @pytest.mark.parametrize("count", [0, 126, 65_535])
-def test_wrong_counts(count):
+def test_too_few_or_too_many_registers_are_refused(count):
     refused(Code.ILLEGAL_VALUE, read, ONLINE, 100, count)
     refused(Code.ILLEGAL_VALUE, plan, ONLINE, 106, [100] * count)
 
@@ -146,7 +146,7 @@ def test_a_silent_charger_shows_no_old_values():
 
 
 @pytest.mark.parametrize("number", range(len(STATES)))
-def test_states(number):
+def test_each_state_is_shown_by_its_letters(number):
     snapshot = Snapshot(True, {"STATE": (number,)})
     assert struct.pack(">H", *read(snapshot, 100, 1)).rstrip(b"\0").decode() == STATES[number]
 
@@ -226,7 +226,7 @@ def wishes(address: int, words: list[int]) -> list[tuple[str, int, bool]]:
         (106, [100, 0, 5], [("CHCUR", 100, False), ("CONSUMLIM", 5, False)]),
     ],
 )
-def test_writes(address, words, expected):
+def test_what_is_written_becomes_a_wish_in_wire_units(address, words, expected):
     assert wishes(address, words) == expected
 
 

@@ -49,7 +49,7 @@ def model(server, name: str):
     return server.call(lambda charger: charger.value(name))
 
 
-def test_read_and_write(server, bridge, bus):
+def test_a_client_of_others_reads_and_writes_over_the_bus(server, bridge, bus):
     with rtu_client(bus) as client:
         wait_until(lambda: words(client, 100, 1) == [0x4332])
         assert words(client, 103, 4) == [1, 1, 0, 320]
@@ -115,7 +115,7 @@ def test_an_unknown_function_in_its_own_frame(wire):
     assert wire.ask(frame(1, 43, 14, 1, 0), 5) == frame(1, 43 | 0x80, 1)
 
 
-def test_a_silent_charger(server, charger, wire):
+def test_a_silent_charger_is_an_exception_until_it_is_back(server, charger, wire):
     server.inject(lambda faults: faults.cable_out())
     wait_until(lambda: not charger.snapshot.online)
     assert wire.ask(READ_CURRENT, 5) == frame(1, 0x83, 11)

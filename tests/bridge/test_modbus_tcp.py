@@ -83,7 +83,7 @@ def test_every_register_shows_what_the_charger_has(server, charger, client):
 
 
 @pytest.mark.parametrize("address", [99, 112, 113, 219, 301, 314, 421])
-def test_exception_2(client, address):
+def test_an_address_that_is_none_is_exception_2(client, address):
     assert code(client.read_holding_registers(address, device_id=1)) == Code.ILLEGAL_ADDRESS
 
 
@@ -119,7 +119,7 @@ def test_settings_are_written_once_and_not_again(server, client, address, sent, 
     assert words(client, address, len(sent)) == sent
 
 
-def test_exception_1(client):
+def test_a_function_that_is_not_served_is_exception_1(client):
     assert code(client.write_coil(103, True, device_id=1)) == Code.ILLEGAL_FUNCTION
     assert code(client.mask_write_register(address=106, device_id=1)) == Code.ILLEGAL_FUNCTION
     assert (
@@ -189,7 +189,7 @@ def test_a_refused_write_is_exception_4(server, charger, client, caplog):
     assert code(client.write_register(106, 200, device_id=1)) == Code.ILLEGAL_VALUE
 
 
-def test_authorize(share):
+def test_a_client_authorizes_a_waiting_car(share):
     charger = Charger(car=Car(plugged=True), running=True)
     charger.flash["REQAUTH"] = 1
     with PtyServer(charger) as server:
@@ -202,7 +202,7 @@ def test_authorize(share):
         bridge.stop()
 
 
-def test_restart(server, client):
+def test_a_client_restarts_the_charger(server, client):
     assert code(client.write_register(421, 1, device_id=1)) == 0
     server.wait_for(lambda charger: not charger.ready, 20)
 
@@ -314,7 +314,7 @@ def test_requests_without_waiting_are_answered_in_order(server, raw):
         ([127, 1], 1),
     ],
 )
-def test_malformed_requests(server, raw, pdu, exception):
+def test_a_malformed_request_is_refused_and_changes_nothing(server, raw, pdu, exception):
     raw.send(tcp_frame(1, 1, pdu))
     assert raw.answer() == (1, 1, bytes([pdu[0] | 0x80, exception]))
     assert model(server, "CHCUR") == (320,)
@@ -360,7 +360,7 @@ def test_the_server_goes_and_comes_back_at_its_port(charger, bridge, client):
     again.stop()
 
 
-def test_stop_ends_connections(bridge, raw):
+def test_the_end_of_the_server_ends_its_connections(bridge, raw):
     raw.send(tcp_frame(1, 1, [3, 0, 106, 0, 1]))
     raw.answer()
     bridge.stop()

@@ -241,7 +241,7 @@ def test_a_current_of_half_a_tenth_is_rounded_up(bridge, client):
     client.wait_state(current=8.3)
 
 
-def test_a_discovery_prefix(start, broker, client):
+def test_discovery_and_birth_follow_the_prefix_that_was_chosen(start, broker, client):
     start(broker.uri, prefix="my/ha")
     client.wait("my/ha/sensor/evse/power/config")
     client.wait("evse/availability", lambda heard: heard.payload == "online")
@@ -362,7 +362,7 @@ def test_a_wrong_password_is_said_once_and_tried_again(tmp_path, start, lines, m
         assert not lines("connected") and not lines("wrong-secret")
 
 
-def test_the_right_password(tmp_path, start):
+def test_the_right_password_opens_the_door(tmp_path, start):
     with (
         Mosquitto(tmp_path, users={"evse": "right", "test": "test"}) as broker,
         Client(broker, "test", "test") as client,

@@ -42,7 +42,7 @@ def test_a_killed_bridge_leaves_its_last_will(server, broker):
 
 @needs_mosquitto
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_it_goes_tidily(server, broker, number, code):
+def test_a_bridge_that_is_ended_says_offline_and_leaves_no_subscription(server, broker, number, code):
     with Client(broker) as client, bridge(server, broker.uri) as command:
         client.wait("evse/availability", lambda heard: heard.payload == "online")
         wait_until(lambda: server.call(lambda model: len(model.subscriptions)) > 10)

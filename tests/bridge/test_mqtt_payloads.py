@@ -194,7 +194,7 @@ def test_the_range_that_is_announced_holds_what_the_charger_holds(values, slug, 
     assert (config["min"], config["max"]) == (least, most)
 
 
-def test_a_discovery_prefix():
+def test_every_topic_of_discovery_has_the_prefix_that_was_chosen():
     found = home_assistant.messages("evse", CHARGING, True, "ha/of mine")
     assert "ha/of mine/sensor/evse/power/config" in found and not any(t.startswith("homeassistant") for t in found)
     assert home_assistant.birth_topic("ha/of mine") == "ha/of mine/status"
@@ -286,12 +286,12 @@ def test_what_does_not_go_together():
 
 
 @pytest.mark.parametrize("payload", [b"on", b"ON", b"On", b"1", b"true", b"TRUE", b"on\n", b" on", b"\ton\r\n"])
-def test_on(payload: bytes):
+def test_what_switches_charging_on(payload: bytes):
     assert home_assistant.parse_enabled(payload) is True
 
 
 @pytest.mark.parametrize("payload", [b"off", b"OFF", b"0", b"false", b"False\n", b" off "])
-def test_off(payload: bytes):
+def test_what_switches_charging_off(payload: bytes):
     assert home_assistant.parse_enabled(payload) is False
 
 
@@ -315,7 +315,7 @@ def test_what_is_empty_asks_for_nothing(payload: bytes):
      ("consumption_limit", b"0.0", 0), ("consumption_limit", b"10.2", 11),
      ("charging_time_limit", b"3600.0", 3600), ("under_power_limit", b"65535", 65_535), ("current", b"8.25", 83)],
 )  # fmt: skip
-def test_other_commands(key: str, payload: bytes, wire: int):
+def test_each_command_becomes_what_the_wire_takes(key: str, payload: bytes, wire: int):
     assert home_assistant.command_topics("evse")[f"evse/{key}/set"].parse(payload, CHARGING) == wire
 
 
@@ -335,7 +335,7 @@ def test_other_commands_that_are_refused(key: str, payload: bytes):
      (b"16.04", 160), (b"10.0999999", 101), (b"8.", 80), (b"8.25", 83), (b"8.35", 84), (b"8.45", 85), (b"6.05", 61),
      (b"8.249999", 82)],
 )  # fmt: skip
-def test_a_current(payload: bytes, tenths: int):
+def test_a_current_becomes_tenths_of_amperes(payload: bytes, tenths: int):
     assert CHARGING.current_to_write(home_assistant.parse_current(payload)) == tenths
 
 

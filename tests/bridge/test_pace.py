@@ -48,7 +48,7 @@ def test_an_hour_of_charging_with_a_noisy_meter():
     assert len({id_["session_energy"] for id_ in told}) <= 122, "11,000 before"
 
 
-def test_an_idle_hour():
+def test_an_idle_hour_makes_few_rows():
     idle = {"STATE": (0,), "ERROR": (0,), "ENABLE": (1,), "EMETERPOWER": (0,), "EMETERCONSUM": (0,)}
 
     def moment(_second: float, noise: random.Random) -> Snapshot:

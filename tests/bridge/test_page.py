@@ -97,7 +97,7 @@ def audit(page: Page, least: int = 15) -> None:
 # --- at a glance
 
 
-def test_a_session_live(idle, share, look) -> None:
+def test_a_session_is_followed_without_a_reload(idle, share, look) -> None:
     """A car comes, draws energy on two phases, has a fault and leaves: all without a reload."""
     with serving(share(idle)) as server:
         page = look(server.url)
@@ -170,7 +170,7 @@ PICTURES = os.environ.get("EVSE_SCREENSHOTS", "")
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_every_state(idle, share, look, tmp_path, name) -> None:
+def test_every_state_says_what_it_is_and_offers_what_can_be_done(idle, share, look, tmp_path, name) -> None:
     """Only what can be done has a button; readable in light and dark, on a phone and a desktop, and pictured."""
     values, headline, actions = STATES[name]
     for command, value in values.items():
@@ -266,7 +266,7 @@ def test_it_can_be_put_on_a_home_screen(page) -> None:
 # --- what a person does
 
 
-def test_stop_and_start(page, server) -> None:
+def test_stop_and_start_are_one_write_each(page, server) -> None:
     wait_text(page, "toggle", "Stop charging")
     page.click("#toggle")
     wait_text(page, "now-answer", "Charging is stopped.")
@@ -404,7 +404,7 @@ def test_authorize_only_what_waits(idle, share, look) -> None:
         assert idle.call(lambda charger: charger.journal.commands.count("AT+AUTH")) == 1
 
 
-def test_limits(settings, server) -> None:
+def test_a_limit_is_written_as_entered_and_shown_as_held(settings, server) -> None:
     page = settings
     for id_, entered, written, shown in (
         ("energy", "10,5", "AT+CONSUMLIM=10500", "Now: 10.5 kWh"),
@@ -470,7 +470,7 @@ def test_what_the_server_refuses_is_said_in_words(settings, server) -> None:
 # --- what goes wrong
 
 
-def test_a_silent_charger(page, server) -> None:
+def test_while_the_charger_is_silent_nothing_can_be_pressed(page, server) -> None:
     server.inject(lambda faults: faults.silence(SILENCE_S))
     wait_text(page, "problem", SILENT)
     assert "The values below are from" in text(page, "problem")
@@ -561,7 +561,7 @@ def test_a_hidden_page_gives_its_connection_back(page, charger) -> None:
     wait_text(page, "link", "Live")
 
 
-def test_with_credentials(charger, look, server) -> None:
+def test_with_credentials_page_and_writes_work(charger, look, server) -> None:
     with serving(charger, ("user", "secret")) as http:
         page = look(http.url, http_credentials={"username": "user", "password": "secret"})
         page.click("#toggle")
@@ -572,7 +572,7 @@ def test_with_credentials(charger, look, server) -> None:
 # --- for everybody
 
 
-def test_accessible(idle, share, look) -> None:
+def test_no_rule_of_accessibility_is_broken_in_any_situation(idle, share, look) -> None:
     """Without a car; with a wrong entry, faults and an authorization to give; and cut off."""
     owner = share(idle)
     with serving(owner) as server:
@@ -618,7 +618,7 @@ def test_a_live_region_is_touched_only_by_news(page) -> None:
 
 
 @pytest.mark.parametrize(("path", "least"), [("/", 5), ("/settings", 10)])
-def test_keyboard_only(charger, look, path, least) -> None:
+def test_tab_comes_to_every_control_and_shows_it(charger, look, path, least) -> None:
     """Tab comes to every control in the order of the page, and each shows that it has the focus."""
     with serving(charger) as server:
         page = look(server.url, path)

@@ -54,7 +54,7 @@ def url(charger) -> Iterator[str]:
         ("/manifest.webmanifest", "application/manifest+json"),
     ],
 )
-def test_files(url, path, kind) -> None:
+def test_each_file_of_the_page_comes_with_its_type_and_a_strict_policy(url, path, kind) -> None:
     answer = httpx.get(url + path)
     assert answer.status_code == 200 and answer.headers["content-type"].startswith(kind)
     policy = answer.headers["content-security-policy"]

@@ -65,7 +65,7 @@ def test_an_address_with_user_and_password(charger, server, open_page):
 
 
 @needs_nginx
-def test_nginx_as_documented(charger, server, open_page, tmp_path):
+def test_the_page_works_behind_nginx_as_documented(charger, server, open_page, tmp_path):
     """The page's own path, events that are not held back, and writes."""
     with serving(charger, ("home", "secret")) as http:
         text = snippet("nginx").replace("127.0.0.1:8080", f"127.0.0.1:{http.port}")
@@ -132,7 +132,7 @@ def test_a_bare_proxy_pass_is_told_what_it_leaves_out(charger, server, open_page
 
 
 @needs_caddy
-def test_caddy_as_documented(charger, server, open_page, tmp_path):
+def test_the_page_works_behind_caddy_as_documented(charger, server, open_page, tmp_path):
     with serving(charger, ("home", "secret")) as http:
         inside = re.search(r"\{\n(.*)\}\n", snippet("caddy"), re.DOTALL)[1]
         routes = inside.replace("127.0.0.1:8080", f"127.0.0.1:{http.port}")
@@ -162,7 +162,7 @@ def test_the_add_on_as_documented(charger, server, open_page, tmp_path):
 
 
 @pytest.mark.parametrize("framed", [True, False])
-def test_home_assistants_ingress(charger, server, open_page, framed):
+def test_the_page_works_in_home_assistants_ingress(charger, server, open_page, framed):
     with serving(charger) as http, ingress(http.port) as (panel, inside):
         page = open_page(panel if framed else f"{inside}/")
         frame = page.wait_for_selector("iframe").content_frame() if framed else page

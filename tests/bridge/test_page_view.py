@@ -62,7 +62,7 @@ def snapshot(state: str, **values) -> Snapshot:
         ("F", {}, "stopped", "Out of service", "not available"),
     ],
 )  # fmt: skip
-def test_words(state, values, kind, headline, explanation) -> None:
+def test_each_situation_is_said_in_words(state, values, kind, headline, explanation) -> None:
     said = words(snapshot(state, **values))
     assert said[:2] == (kind, headline)
     assert explanation in said[2]
@@ -159,7 +159,7 @@ def test_voltages_of_a_resting_meter_are_unknown() -> None:
     assert view(snapshot("B1"), "x")["voltages"] is None
 
 
-def test_nothing_is_invented() -> None:
+def test_without_a_value_nothing_is_invented() -> None:
     shown = view(Snapshot(), "garage", "no answer")
     assert (shown["online"], shown["error"], shown["name"]) == (False, "No answer.", "garage")
     texts = ("online", "error", "name", "kind", "headline", "explanation", "bound", "faults")

@@ -46,7 +46,7 @@ def snapshot(**changed) -> Snapshot:
 # --- what is read
 
 
-def test_the_whole_object():
+def test_the_state_object_has_every_key_in_its_unit():
     assert rest.state_json(snapshot()) == {
         "state": "C2",
         "available": True,
@@ -69,7 +69,7 @@ def test_the_whole_object():
 
 
 @pytest.mark.parametrize("number", range(len(STATES)))
-def test_states(number):
+def test_each_state_is_shown_by_its_letters(number):
     assert rest.state_json(snapshot(STATE=(number,)))["state"] == STATES[number]
 
 

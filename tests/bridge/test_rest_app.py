@@ -91,7 +91,7 @@ def test_an_answer_is_never_kept_by_a_proxy(bench):
         ("under-power-limit", "200", "UNDERPOWERLIM", 200),
     ],
 )
-def test_each_setting(server, client, path, body, name, expected):
+def test_each_setting_is_written_once_and_read_back_at_once(server, client, path, body, name, expected):
     answer = post(client, path, body)
     assert (answer.status_code, answer.text) == (200, "OK")
     assert answer.headers["content-type"].startswith("text/plain")
@@ -135,7 +135,7 @@ def test_a_charger_that_shows_something_else_is_told(server, client):
     assert answer.text == "chargingCurrent: CHCUR: wrote 100, the charger shows 77"
 
 
-def test_authorize(server, client):
+def test_an_authorization_reaches_a_waiting_car(server, client):
     server.call(lambda charger: (charger.set("REQAUTH", 1), charger.car.unplug()))
     wait_until(lambda: state(client)["state"] == "A")
     server.call(lambda charger: charger.car.plug())
@@ -145,7 +145,7 @@ def test_authorize(server, client):
     assert orders(server) == ["AUTH"]
 
 
-def test_reset_total_consumption(server, client):
+def test_a_reset_of_the_total_begins_at_nothing(server, client):
     assert client.post(f"{API}/state/reset-total-consumption").text == "OK"
     assert orders(server) == ["EMETERTOTCONSUM=0"]
     counted = state(client)["totalConsumption"]
@@ -182,7 +182,7 @@ def test_json_by_any_of_its_names(bench, kind):
 
 @pytest.mark.parametrize("path", EVERY_WRITE[:7])
 @pytest.mark.parametrize("body", ["", "null", '"10"', "{", "[]", "{}", "nan"])
-def test_a_wrong_body(bench, path, body):
+def test_a_wrong_body_writes_nothing(bench, path, body):
     server, client = bench
     assert post(client, path, body).status_code == 400
     assert orders(server) == []
@@ -211,7 +211,7 @@ def test_nobody_waits_for_an_endless_body_that_means_nothing(bench, path):
 @pytest.mark.parametrize(
     "path", ["/api/v1/stat", "/api/v1/state//x", "/api/v1/state/enable", "/state", "/../etc/passwd"]
 )
-def test_an_unknown_address(bench, path):
+def test_an_unknown_address_is_404_in_the_chargers_words(bench, path):
     _, client = bench
     for method in ("GET", "POST"):
         answer = client.request(method, path, headers=JSON, content=b"true" if method == "POST" else None)
@@ -367,7 +367,7 @@ def test_nothing_without_credentials(bench, kept, caplog):
 @pytest.mark.parametrize(
     "header", ["", "Basic", "Basic !!!", "Basic b3duZXI=", "Bearer b3duZXI6Y29ycsOpY3Q6aG9yc2U=", "basic \xff"]
 )
-def test_a_strange_authorization(kept, header):
+def test_a_strange_authorization_opens_nothing(kept, header):
     with serving(kept[1], USER) as client:
         assert client.get(f"{API}/state", headers={"authorization": header.encode("latin-1")}).status_code == 401
 
@@ -495,7 +495,7 @@ def test_a_broken_request_harms_nobody(bench, caplog, data, host):
 # --- several chargers, one server
 
 
-def test_two_chargers(share):
+def test_two_chargers_are_told_apart_by_their_names(share):
     with PtyServer(Charger(car=Car(plugged=True))) as one, PtyServer(Charger()) as two:
         chargers = {"garage": share(one, "garage"), "yard": share(two, "yard")}
         with serving(chargers) as client:

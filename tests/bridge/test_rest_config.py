@@ -116,7 +116,7 @@ def test_energies_of_settings_are_in_wh_too(server, share):
         ('{"energyMeterThreePhases": false}', "EMETERTHREEPHASE=0"),
     ],
 )
-def test_each_setting(server, client, body, expected):
+def test_each_setting_of_the_charger_is_written_once(server, client, body, expected):
     assert post(client, "config/evse", body).text == "OK"
     assert orders(server) == [expected]
     shown = client.get(f"{API}/config/evse").json()
@@ -166,7 +166,7 @@ def test_what_get_gave_can_be_sent_back(server, client, path):
         assert orders(server) == []  # what the flash holds already is not written again
 
 
-def test_names(server, client):
+def test_a_name_is_written_escaped_or_refused(server, client):
     assert post(client, "config/discovery", '{"instanceName": "Garage \\"left\\""}').text == "OK"
     assert value(server, "INSTNAME") == ('Garage "left"',)
     answer = post(client, "config/discovery", '{"hostname": "a\\nAT+RST"}')
@@ -207,7 +207,7 @@ def test_clock_and_access_point(server, client):
     assert orders(server) == ["TIME=1800000000", "WIFIAPCFG=1"]
 
 
-def test_restart(server, client):
+def test_a_restart_is_followed_until_the_charger_is_back(server, client):
     server.call(lambda charger: charger.set("CHCUR", 100))
     assert post(client, "restart").text == "OK"
     assert orders(server) == ["RST"]

@@ -48,7 +48,7 @@ def test_serve_until_it_is_ended(server):
     assert not server.call(lambda charger: charger.subscriptions)  # left as it was found
 
 
-def test_ctrl_c(server):
+def test_ctrl_c_ends_it_without_a_traceback(server):
     with Command("--port", server.path, "serve", "--listen", "127.0.0.1:0") as served:
         online(url(served))
         assert served.end(signal.SIGINT) == 130
@@ -117,7 +117,7 @@ def test_nobody_else_is_served_without_credentials(listen):
         (["--password-file", "PASSWORD"], "a password without --user NAME"),
     ],
 )
-def test_wrong_usage(password_file, arguments, words):
+def test_wrong_options_end_it_in_one_line(password_file, arguments, words):
     done = run("--port", "/dev/null", "serve", *(str(password_file) if a == "PASSWORD" else a for a in arguments))
     assert done.code == 2
     assert done.err.count("\n") == 1 and words in done.err
@@ -132,7 +132,7 @@ def test_a_port_that_is_taken(server):
 
 
 @pytest.mark.parametrize(("options", "shown"), [((), 1_234_649), (("--energies", "Ws"), 4_444_736_400)])
-def test_print(server, options, shown):
+def test_print_shows_the_state_and_writes_nothing(server, options, shown):
     server.call(lambda charger: charger.override("EMETERTOTCONSUM", 1_234_649))
     done = run("--port", server.path, "serve", "--print", *options)
     assert json.loads(done.out)["totalConsumption"] == shown

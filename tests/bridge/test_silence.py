@@ -205,7 +205,7 @@ def test_a_broker_that_is_away(quick, server, charger, broker, start, caplog):
 
 
 @needs_mosquitto
-def test_a_frozen_broker(quick, server, charger, broker, start, monkeypatch):
+def test_a_frozen_broker_is_silence_and_the_current_falls(quick, server, charger, broker, start, monkeypatch):
     monkeypatch.setattr(mqtt_link, "KEEP_ALIVE_S", 1)
     monkeypatch.setattr(mqtt_link, "PING_S", 1)
     bridge = HomeAssistantBridge(charger, Broker.parse(broker.uri))

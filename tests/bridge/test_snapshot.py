@@ -23,7 +23,7 @@ CHARGING = Snapshot(
 )
 
 
-def test_units():
+def test_values_are_in_units_for_people():
     assert (CHARGING.state, CHARGING.charging, CHARGING.faults) == ("C2", True, 0)
     assert (CHARGING.charging_current, CHARGING.power) == (12.5, 3680)
     assert (CHARGING.session_energy, CHARGING.total_energy) == (1234, 4_294_967_297)
@@ -36,7 +36,7 @@ def test_units():
     ("number", "state", "charging"),
     [(0, "A", False), (1, "B1", False), (3, "C1", False), (4, "C2", True), (6, "D2", True), (7, "E", False)],
 )
-def test_states(number, state, charging):
+def test_each_state_has_its_letters_and_says_whether_it_charges(number, state, charging):
     snapshot = Snapshot(True, {"STATE": (number,)})
     assert (snapshot.state, snapshot.charging) == (state, charging)
 

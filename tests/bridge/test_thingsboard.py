@@ -66,7 +66,7 @@ def call(method: object, params: object = None, snapshot: Snapshot = CHARGING) -
     return parse_call(json.dumps({"method": method, "params": params}).encode(), snapshot)
 
 
-def test_calls():
+def test_a_call_is_a_read_or_one_write():
     assert call("getEnabled") == Read(True)
     assert call("getChargingCurrent", {}) == Read(16.5)
     assert call("setEnabled", False) == Write("ENABLE", 0)
@@ -104,7 +104,7 @@ BAD_BYTES |= {name: (payload, "the request is not JSON") for name, payload in NO
 
 
 @pytest.mark.parametrize(("payload", "words"), BAD_BYTES.values(), ids=BAD_BYTES.keys())
-def test_bad_calls(payload: bytes, words: str):
+def test_a_bad_call_is_answered_in_few_words(payload: bytes, words: str):
     with pytest.raises(UsageError) as caught:
         parse_call(payload, CHARGING)
     assert words in str(caught.value) and len(str(caught.value)) < 200

@@ -31,7 +31,7 @@ def warnings(caplog: pytest.LogCaptureFixture):
     "form", ["{}", "{{period: {}}}", "{{period: {}, esp32evse_id: evse}}", "{{period: {}, id: evse}}"]
 )
 @pytest.mark.parametrize("period", ["1000", "2000", "1s", "never", "0", "100ms", "42949671ms", "!lambda return 500;"])
-def test_subscribe_periods(warnings, form: str, period: str) -> None:
+def test_subscribe_takes_every_period_that_the_charger_keeps(warnings, form: str, period: str) -> None:
     assert warnings(node(hub=on_ready(f"esp32evse.emeter_power.subscribe: {form.format(period)}"))) == []
 
 
@@ -55,7 +55,7 @@ def test_the_hub_of_an_action(warnings, action: str, form: str) -> None:
 @pytest.mark.parametrize(
     "action", ["update: evse", "suspend: evse", "resume: evse", "resume: {id: evse, update_interval: 30s}"]
 )
-def test_esphomes_own_actions(warnings, action: str) -> None:
+def test_esphomes_own_actions_take_the_hub(warnings, action: str) -> None:
     assert warnings(node(hub=on_ready(f"component.{action}"))) == []
 
 
@@ -190,7 +190,7 @@ def test_a_second_uart_for_another_component(warnings) -> None:
         ("esp8266: {board: d1_mini}", 1, True),
     ],
 )
-def test_the_boards_console(warnings, chip: str, tx: int, is_console: bool) -> None:
+def test_a_pin_of_the_boards_console_is_warned_of(warnings, chip: str, tx: int, is_console: bool) -> None:
     uart = f"uart: {{id: line, tx_pin: GPIO{tx}, rx_pin: GPIO5, baud_rate: 115200}}"
     text = "uart 'line': tx_pin is the board's console, whose boot messages reach the charger: take another"
     assert warnings(node(uart=uart, board=chip)) == ([text] if is_console else [])
@@ -256,5 +256,5 @@ def test_wider_ranges_than_the_chargers(warnings, key: str, option: str, value: 
 
 
 @pytest.mark.parametrize("key", ["enable", "available", "request_authorization"])
-def test_inverted_switch(warnings, key: str) -> None:
+def test_a_switch_may_be_inverted(warnings, key: str) -> None:
     assert warnings(node(nodes.entity("switch", key, "inverted: true"))) == []

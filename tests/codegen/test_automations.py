@@ -122,14 +122,14 @@ def test_catalog_has_these_actions_conditions_and_triggers() -> None:
 
 @pytest.mark.parametrize("name", WITHOUT_KEYS)
 @pytest.mark.parametrize("form", ["{}", "{}:", "{}: evse", "{}: {{id: evse}}", "{}: {{}}"])
-def test_action_without_keys(name: str, form: str) -> None:
+def test_an_action_without_keys_may_be_written_in_every_form(name: str, form: str) -> None:
     code = generated("esp32evse." + form.format(name))
     assert made(code, "Action") == [ACTIONS[name][0]]
 
 
 @pytest.mark.parametrize("name", WITH_KEYS)
 @pytest.mark.parametrize("id_", ["", ", id: evse"])
-def test_action_with_keys(name: str, id_: str) -> None:
+def test_an_action_with_keys_is_made(name: str, id_: str) -> None:
     expected, keys = ACTIONS[name]
     assert made(generated(f"esp32evse.{name}: {{{keys}{id_}}}"), "Action") == [expected]
 
@@ -174,7 +174,7 @@ def test_actions_share_a_row() -> None:
         ("set_static_ip: {ip: 1.1.1.2, gateway: 1.1.1.1, netmask: 255.0.0.0}", "set_enabled", "true"),
     ],
 )
-def test_values_of_actions(action: str, setter: str, expected: str) -> None:
+def test_an_action_takes_each_value_as_it_is_written(action: str, setter: str, expected: str) -> None:
     assert values(generated(f"esp32evse.{action}"), setter) == [expected]
 
 
@@ -183,7 +183,7 @@ def test_password_left_out_is_not_set() -> None:
     assert "set_dns" not in generated(f"esp32evse.set_static_ip: {{{ACTIONS['set_static_ip'][1]}}}").main
 
 
-def test_forced_command() -> None:
+def test_force_makes_a_dangerous_command_pass() -> None:
     code = generated("esp32evse.send_command: {command: AT+SERIAL0?, force: true}")
     assert made(code, "Action") == ["SendCommandAction<>(evse, true)"]
 
@@ -219,7 +219,7 @@ PERIODS = {
 
 
 @pytest.mark.parametrize("name", catalog.SUBSCRIBE_NAMES)
-def test_subscribe(name: str) -> None:
+def test_every_command_can_be_subscribed_at_every_form_of_period(name: str) -> None:
     code = generated(*(f"esp32evse.{name}.subscribe:{form}" for form in PERIODS))
     command = catalog.SUBSCRIBE_NAMES[name]
     assert made(code, "Action") == [f"SubscribeAction<>(evse, {command})"] * len(PERIODS)
@@ -243,7 +243,7 @@ def test_no_name_subscribes_what_must_not_be() -> None:
 
 @pytest.mark.parametrize("name", CONDITIONS)
 @pytest.mark.parametrize("form", ["{}", "{{{}: }}", "{{{}: evse}}", "{{{}: {{id: evse}}}}"])
-def test_condition(name: str, form: str) -> None:
+def test_a_condition_brings_the_commands_that_it_needs(name: str, form: str) -> None:
     code = generated(f"if: {{condition: {form.format('esp32evse.' + name)}, then: [esp32evse.refresh]}}")
     assert made(code, "Condition") == [CONDITIONS[name]]
     assert commands(code) == with_clock_and_state(by_name(catalog.CONDITIONS)[name].needs)
@@ -276,7 +276,7 @@ def test_trigger_has_its_events_reported(name: str) -> None:
     assert followed & {"state_and_session", "error_and_report"} == ({reported[name]} if name in reported else set())
 
 
-def test_trigger_forms() -> None:
+def test_a_trigger_may_be_written_in_every_form_of_esphome() -> None:
     action = "esp32evse.refresh"
     for form in (f"on_ready: {{{action}: }}", f"on_ready: [{action}]", f"on_ready: {{then: [{action}]}}"):
         code = nodes.code(node(hub=f"{nodes.HUB_BLOCK}  {form}"))
@@ -300,7 +300,7 @@ def test_catalog_has_these_options() -> None:
     assert [option.key for option in catalog.OPTIONS] == OPTIONS
 
 
-def test_defaults() -> None:
+def test_without_options_the_hub_has_its_defaults() -> None:
     code = hub("")
     assert code.statements(r"evse->set_.*_interval\(.*") == [
         "evse->set_update_interval(60000);",
@@ -330,7 +330,7 @@ def test_defaults_are_those_of_the_catalog() -> None:
         ("below_minimum: pause", "evse->set_below_minimum(esp32evse::BelowMinimum::PAUSE, ENABLE);"),
     ],
 )
-def test_option(options: str, expected: str) -> None:
+def test_an_option_reaches_the_hub(options: str, expected: str) -> None:
     assert expected in hub(options).main.splitlines()
 
 
@@ -350,7 +350,7 @@ def test_time_that_is_only_shown_is_not_followed() -> None:
 
 
 @pytest.mark.parametrize("name", catalog.SUBSCRIBE_NAMES)
-def test_subscriptions(name: str) -> None:
+def test_a_period_in_subscriptions_reaches_the_hub_after_its_tables(name: str) -> None:
     code = hub(f"subscriptions: {{{name}: 5s}}")
     command = catalog.SUBSCRIBE_NAMES[name]
     assert command in commands(code)
@@ -360,7 +360,7 @@ def test_subscriptions(name: str) -> None:
     )
 
 
-def test_subscription_never() -> None:
+def test_a_subscription_can_be_switched_off() -> None:
     code = hub("subscriptions: {state: never, emeter_power: 1s}")
     assert code.statements(r"evse->subscribe\(.*") == [
         "evse->subscribe(STATE, 0);",

@@ -195,12 +195,12 @@ def test_no_platform_at_all(bare: nodes.Code) -> None:
     assert tables.bindings == []
 
 
-def test_only_needed_commands() -> None:
+def test_an_entity_asks_only_for_the_commands_that_it_needs() -> None:
     for row in catalog.ENTITIES:
         assert set(alone(row).tables().commands) == needed(row), row.name
 
 
-def test_only_needed_objects(bare: nodes.Code) -> None:
+def test_an_entity_makes_only_the_objects_that_it_needs(bare: nodes.Code) -> None:
     for row in catalog.ENTITIES:
         pattern = OBJECTS.get((row.platform, row.key)) or OBJECTS[row.platform]
         objects = alone(row).objects()
@@ -209,7 +209,7 @@ def test_only_needed_objects(bare: nodes.Code) -> None:
         assert set(bare.objects()) <= set(objects)
 
 
-def test_binding() -> None:
+def test_an_entity_shows_the_field_that_the_catalog_says() -> None:
     for row in catalog.ENTITIES:
         tables = alone(row).tables()
         if row.platform in ("button", "event"):
@@ -315,7 +315,7 @@ def test_full_node_binds_every_entity_once(full: nodes.Tables) -> None:
 
 
 @pytest.mark.parametrize("command", sorted(SIGNATURES))
-def test_command_row(command: str, full: nodes.Tables) -> None:
+def test_a_command_has_the_fields_range_and_traits_of_the_wire(command: str, full: nodes.Tables) -> None:
     row = full.rows[command]
     assert row.signature == SIGNATURES[command]
     assert row.traits == {trait for trait, names in TRAITS.items() if command in names.split()}
@@ -376,7 +376,7 @@ def test_two_hubs_have_their_own_tables() -> None:
     assert code.objects()["available"] == "EvseSwitch(left, AVAILABLE)"
 
 
-def test_two_full_hubs() -> None:
+def test_two_hubs_with_everything_share_no_entity() -> None:
     text = nodes.entities(hubs=("left", "right"))
     code = nodes.code(node(text, hub=nodes.TWO_HUBS, uart=nodes.TWO_UARTS))
     left, right = code.tables("left"), code.tables("right")
@@ -386,7 +386,7 @@ def test_two_full_hubs() -> None:
     assert not set(shown[0]) & set(shown[1])
 
 
-def test_sub_device() -> None:
+def test_every_entity_can_belong_to_a_sub_device() -> None:
     text = node(nodes.entities()).replace("{name: codegen}", "{name: codegen, devices: [{id: meter, name: Meter}]}")
     shown = nodes.config(re.sub(r"(\{name: \"[^\"]*\")\}", r"\1, device_id: meter}", text))
     for row in catalog.ENTITIES:

@@ -48,7 +48,7 @@ def test_right_uart_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("pin", ["tx_pin", "rx_pin"])
-def test_missing_pin(pin: str) -> None:
+def test_a_missing_pin_is_named(pin: str) -> None:
     expected = f"uart 'line': {pin} is missing; the charger is both asked and heard."
     assert nodes.error(esp32_uart(**{pin: None})) == expected
 
@@ -61,7 +61,7 @@ def test_pin_that_cannot_send() -> None:
     assert nodes.error(esp32_uart(tx_pin="GPIO34")) == "GPIO34 (34-39) does not support output pin mode."
 
 
-def test_small_receive_buffer() -> None:
+def test_a_receive_buffer_that_is_too_small_is_refused_with_the_least() -> None:
     expected = (
         "uart 'line': rx_buffer_size must be at least 256 for the charger's answers, not 255; 1024 is comfortable."
     )
@@ -74,7 +74,7 @@ PORT = "add `uart:` with `port` and `baud_rate: 115200`"
 
 @pytest.mark.parametrize(("board", "remedy"), [(ESP32, PINS), (nodes.HOST, PORT)])
 @pytest.mark.parametrize("uart", ["", "uart:", "uart: []"])
-def test_no_uart(uart: str, board: str, remedy: str) -> None:
+def test_without_a_uart_the_remedy_fits_the_board(uart: str, board: str, remedy: str) -> None:
     expected = f"Component esp32evse requires component uart: {remedy}."
     assert nodes.error(node(uart=uart, board=board)) == expected
 
@@ -136,7 +136,7 @@ def test_subscription_with_two_hubs_without_id() -> None:
     assert "'id'" in message and "'left', 'right'" in message
 
 
-def test_unknown_hub() -> None:
+def test_a_hub_that_does_not_exist_is_named() -> None:
     message = nodes.error(node("switch: [{platform: esp32evse, esp32evse_id: nobody, enable: {name: Enable}}]"))
     assert message.startswith("Couldn't find ID 'nobody'.")
 
@@ -158,7 +158,7 @@ def test_unknown_hub() -> None:
         ("sensor", "moon_phase", "docs/entities.md lists what sensor.esp32evse has"),
     ],
 )
-def test_unknown_entity(platform: str, key: str, hint: str) -> None:
+def test_an_unknown_entity_gets_a_hint_where_it_belongs(platform: str, key: str, hint: str) -> None:
     assert entity_error(platform, key, "") == f"[{key}] is no entity of {platform}.esp32evse; {hint}."
 
 
@@ -168,7 +168,7 @@ def test_entity_of_another_platform() -> None:
 
 
 @pytest.mark.parametrize(("written", "given"), [("", "nothing"), (" Power", "Power"), (" [Power]", "['Power']")])
-def test_entity_without_options(written: str, given: str) -> None:
+def test_an_entity_without_options_is_shown_what_to_write(written: str, given: str) -> None:
     expected = f"emeter_power must have options such as `name: Power`, not {given}."
     assert nodes.error(node(f"sensor:\n  - platform: esp32evse\n    emeter_power:{written}\n")) == expected
 
@@ -182,7 +182,7 @@ def test_option_above_its_entity(option: str) -> None:
     assert nodes.error(text) == expected
 
 
-def test_name_twice() -> None:
+def test_a_name_that_comes_twice_is_named() -> None:
     text = node("sensor: [{platform: esp32evse, emeter_power: {name: P}, uptime: {name: P}}]")
     assert nodes.error(text).startswith("uptime: Duplicate sensor entity with name 'P' found.")
 
@@ -229,7 +229,7 @@ def test_hub_that_is_missing(hub: str) -> None:
     assert nodes.error(text) == expected
 
 
-def test_id_twice() -> None:
+def test_an_id_that_comes_twice_is_named() -> None:
     text = node("sensor: [{platform: esp32evse, emeter_power: {name: P, id: x}, uptime: {name: U, id: x}}]")
     assert nodes.error(text).startswith("ID x redefined!")
 
@@ -244,17 +244,17 @@ def test_keep_settings_that_is_no_boolean() -> None:
 
 
 @pytest.mark.parametrize("platform", catalog.PLATFORMS)
-def test_empty_platform(platform: str) -> None:
+def test_a_platform_without_an_entity_lists_what_it_may_have(platform: str) -> None:
     keys = ", ".join(row.key for row in catalog.entities(platform))
     assert nodes.error(node(f"{platform}: [{{platform: esp32evse}}]")) == f"Must contain at least one of {keys}."
 
 
-def test_unknown_hub_option() -> None:
+def test_an_unknown_option_of_the_hub_gets_a_suggestion() -> None:
     message = hub_error("update_intervall: 60s")
     assert message.startswith("[update_intervall] is an invalid option for [esp32evse]. Did you mean [update_interval]")
 
 
-def test_unknown_subscription() -> None:
+def test_an_unknown_subscription_lists_what_is_known() -> None:
     known = ", ".join(sorted(catalog.SUBSCRIBE_NAMES))
     assert hub_error("subscriptions: {power: 1s}") == f"subscriptions: 'power' is unknown, it must be one of {known}."
 
@@ -388,14 +388,14 @@ SENSOR = "sensor:\n  - platform: esp32evse\n    uptime:\n      name: Uptime\n"
         (SENSOR + SENSOR.partition("esp32evse\n")[2], r'Duplicate key "uptime"'),
     ],
 )
-def test_yaml_itself(wrong: str, cause: str) -> None:
+def test_yaml_that_is_none_is_refused_with_line_and_column(wrong: str, cause: str) -> None:
     """ESPHome names the cause, the line and the column."""
     with pytest.raises(EsphomeError, match=rf"(?s)Invalid YAML syntax.*({cause}).*node.yaml\", line \d+, column \d+"):
         nodes.errors(node(wrong))
 
 
 @pytest.mark.parametrize("platform", ["esp32_evse", "evse", "ESP32EVSE"])
-def test_unknown_platform(platform: str) -> None:
+def test_an_unknown_platform_is_named(platform: str) -> None:
     text = node(SENSOR.replace("esp32evse", platform))
     assert nodes.error(text) == f"Platform not found: 'sensor.{platform}'."
 
@@ -404,7 +404,7 @@ def test_hub_that_is_misspelt() -> None:
     assert nodes.error(node(hub="esp32_evse:")) == "Component not found: esp32_evse."
 
 
-def test_block_without_platform() -> None:
+def test_a_block_without_platform_is_told_so() -> None:
     expected = "'sensor' requires a 'platform' key but it was not specified."
     assert nodes.error(node("sensor: [{uptime: {name: Uptime}}]")) == expected
 
@@ -413,24 +413,24 @@ def test_block_without_platform() -> None:
 
 
 @pytest.mark.parametrize("period", ["9999ms", "601s", "11min", "never", "60", "x"])
-def test_update_interval(period: str) -> None:
+def test_an_update_interval_out_of_range_is_refused_with_the_range(period: str) -> None:
     assert hub_error(f"update_interval: {period}") == f"update_interval must be 10s to 600s, not {period}."
 
 
 @pytest.mark.parametrize("period", ["99ms", "60001ms", "2min", "0s", "x"])
-def test_push_interval(period: str) -> None:
+def test_a_push_interval_out_of_range_is_refused_with_the_range(period: str) -> None:
     expected = f"push_interval must be `never` or 100ms to 60000ms, not {period}."
     assert hub_error(f"push_interval: {period}") == expected
 
 
 @pytest.mark.parametrize("period", ["always", "-1s", "1 parsec"])
-def test_subscriptions_option(period: str) -> None:
+def test_a_period_of_subscriptions_out_of_range_is_refused_with_the_range(period: str) -> None:
     assert hub_error(f"subscriptions: {{state: {period}}}") == f"state must be {SUBSCRIBE_RANGE}, not {period}."
 
 
 @pytest.mark.parametrize("period", ["always", "-1s", "1 parsec"])
 @pytest.mark.parametrize("form", ["{}", "{{period: {}}}", "{{period: {}, esp32evse_id: evse}}"])
-def test_subscribe_action(form: str, period: str) -> None:
+def test_a_period_to_subscribe_out_of_range_is_refused_with_the_range(form: str, period: str) -> None:
     message = action_error(f"esp32evse.state.subscribe: {form.format(period)}")
     assert message == f"period must be {SUBSCRIBE_RANGE}, not {period}."
 
@@ -481,13 +481,13 @@ def test_limits_of_periods_are_allowed(limit: str) -> None:
         ("charging_current", "multiplier: .inf", "multiplier must be above 0, not inf"),
     ],
 )
-def test_number(key: str, options: str, expected: str) -> None:
+def test_bounds_and_steps_that_a_number_cannot_have_are_refused(key: str, options: str, expected: str) -> None:
     assert entity_error("number", key, options) == f"{key}: {expected}."
 
 
 @pytest.mark.parametrize("current", ["5", "5.9", "64", "63.1 A", "0", "-6", "5000mA", ".nan", "many", "[16]"])
 @pytest.mark.parametrize("form", ["{}", "{{current: {}}}", "{{current: {}, id: evse}}"])
-def test_set_charging_current(form: str, current: str) -> None:
+def test_a_current_out_of_range_is_refused_with_the_range(form: str, current: str) -> None:
     message = action_error(f"esp32evse.set_charging_current: {form.format(current)}")
     assert message == f"current must be 6 to 63 A, not {current.removeprefix('.')}."
 
@@ -512,13 +512,13 @@ def test_ssid_counts_in_bytes(ssid: str, size: int) -> None:
     assert wifi_error(ssid=ssid) == f"ssid must have 1 to 30 bytes, not {size}; UTF-8 counts in bytes."
 
 
-def test_password() -> None:
+def test_a_password_that_is_too_long_is_refused_and_not_shown() -> None:
     assert wifi_error(password="secret" * 6) == "password must have 0 to 31 bytes, not 36; UTF-8 counts in bytes."
 
 
 @pytest.mark.parametrize("key", ["ssid", "password"])
 @pytest.mark.parametrize("escape", ["\\n", "\\t", "\\0", "\\r", "\\x7f"])
-def test_control_characters(key: str, escape: str) -> None:
+def test_a_control_character_in_a_text_is_refused_and_shown(key: str, escape: str) -> None:
     shown = {"\\0": "\\x00"}.get(escape, escape)
     message = wifi_error(**{key: f"secret{escape}"})
     assert message == f"{key} must be one line without control characters, but has '{shown}'."
@@ -534,14 +534,14 @@ def test_limits_of_texts_are_allowed(texts: dict[str, str]) -> None:
     assert nodes.errors(node(hub=on_ready(f"esp32evse.set_wifi_station:{keys}"))) == []
 
 
-def test_missing_ssid() -> None:
+def test_a_missing_ssid_is_named() -> None:
     message = action_error('esp32evse.set_wifi_station: {password: "x"}')
     assert message == "'ssid' is a required option for [esp32evse.set_wifi_station]."
 
 
 @pytest.mark.parametrize("key", ["ip", "gateway", "netmask", "dns"])
 @pytest.mark.parametrize("address", ["192.168.1", "192.168.1.256", "192.168.1.1.1", "host.local", "", "fe80::1"])
-def test_address(key: str, address: str) -> None:
+def test_an_address_that_is_none_is_refused_with_an_example(key: str, address: str) -> None:
     right = {"ip": "192.168.1.50", "gateway": "192.168.1.1", "netmask": "255.255.255.0"}
     keys = "".join(f'\n  {name}: "{text}"' for name, text in {**right, key: address}.items())
     message = action_error(f"esp32evse.set_static_ip:{keys}")
@@ -567,7 +567,7 @@ def test_number_is_no_address() -> None:
     ],
 )
 @pytest.mark.parametrize("form", ['"{}"', '{{command: "{}"}}', '{{command: "{}", force: true, id: evse}}'])
-def test_send_command(form: str, command: str, expected: str) -> None:
+def test_a_raw_command_that_may_not_be_sent_is_refused_with_the_reason(form: str, command: str, expected: str) -> None:
     assert action_error(f"esp32evse.send_command: {form.format(command)}") == f"command {expected}."
 
 
@@ -585,26 +585,26 @@ def test_silence_about_no_restore_mode(caplog: pytest.LogCaptureFixture) -> None
 
 
 @pytest.mark.parametrize("options", ["[]", ""])
-def test_empty_options(options: str) -> None:
+def test_a_select_without_options_is_shown_one(options: str) -> None:
     expected = "options must list at least one value, such as Etc/UTC."
     assert entity_error("select", "timezone", f"options: {options}") == expected
 
 
-def test_long_option() -> None:
+def test_an_option_that_is_too_long_is_refused() -> None:
     message = entity_error("select", "timezone", f"options: [Etc/UTC, {'x' * 32}]")
     assert message == "options must have 1 to 31 bytes, not 32; UTF-8 counts in bytes."
 
 
-def test_no_time_source() -> None:
+def test_set_time_without_a_clock_is_refused() -> None:
     expected = "Couldn't find any component that can be used for 'time::RealTimeClock'."
     assert action_error("esp32evse.set_time:").startswith(expected)
 
 
-def test_unknown_time_source() -> None:
+def test_a_clock_that_does_not_exist_is_named() -> None:
     assert hub_error("time_id: nobody").startswith("Couldn't find ID 'nobody'.")
 
 
-def test_entity_without_name() -> None:
+def test_an_entity_without_name_and_id_is_shown_what_to_write() -> None:
     message = nodes.error(node("sensor: [{platform: esp32evse, uptime: {}}]"))
     assert message == "uptime: at least one of 'id:' or 'name:' is required, such as `name: Uptime`."
 

@@ -35,7 +35,7 @@ def house(automations_program, tmp_path) -> Iterator[House]:
 
 
 @pytest.mark.parametrize("gap_ms", [0, 5, 20, 60, 300])
-def test_ten_steps(house: House, gap_ms: int) -> None:
+def test_ten_steps_of_an_automation_are_ten_steps_however_fast(house: House, gap_ms: int) -> None:
     house.charger.set("CHCUR", 100)
     house.node.wait_for("Charging current", 10.0, 6)
     house.node.call_service("steps_up", count=10, gap_ms=gap_ms)
@@ -69,7 +69,7 @@ def test_ten_steps_of_what_is_held_back_for_the_flash(house: House, gap_ms: int)
 
 
 @pytest.mark.parametrize(("count", "gap_ms"), [*itertools.product((2, 3), (0, 20, 1500))])
-def test_toggles(house: House, count: int, gap_ms: int) -> None:
+def test_as_many_toggles_as_asked_for_decide_the_state(house: House, count: int, gap_ms: int) -> None:
     house.node.call_service("toggles", count=count, gap_ms=gap_ms)
     house.node.run(20)
     assert house.charger.value("REQAUTH") == (count % 2,)

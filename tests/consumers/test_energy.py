@@ -169,7 +169,7 @@ def test_flash_is_written_once_a_minute_at_most(house: House, tmp_path) -> None:
     assert len(late) <= 1800 / 60 + 2
 
 
-def test_the_last_session(house: House) -> None:
+def test_the_last_session_has_the_energy_and_time_that_were_delivered(house: House) -> None:
     house.charger.car.plug()
     house.node.run(777)
     house.charger.car.unplug()

@@ -57,7 +57,7 @@ def test_a_switch_that_nobody_answered_tells_what_the_charger_holds(house: House
     assert since(house, "Charging enabled", seen)[-1:] == [True]
 
 
-def test_several_at_once(house: House, refusing) -> None:
+def test_several_refusals_at_once_show_what_the_charger_holds(house: House, refusing) -> None:
     refusing(house)
     house.node.run(5)
     wishes = {"Host name": "other", "Meter voltage": 111.0, "Time zone": "Mars/Olympus", "Instance name": "new"}

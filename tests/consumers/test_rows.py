@@ -45,7 +45,7 @@ def test_an_hour_of_charging(full_node_program, charger, noisy, tmp_path, noise:
         assert not logbook(node, counted)
 
 
-def test_an_idle_hour(full_node_program, charger, tmp_path) -> None:
+def test_an_idle_hour_makes_few_rows_and_no_logbook(full_node_program, charger, tmp_path) -> None:
     with ClockedNode(full_node_program, charger, tmp_path) as node:
         node.connect()
         node.run(120)

@@ -58,7 +58,7 @@ def clear(charger) -> None:
 
 
 @pytest.mark.parametrize(("entity", "command"), [("switch.Pause", "ENABLE"), ("switch.Free for all", "REQAUTH")])
-def test_inverted_switch(node, charger, entity: str, command: str) -> None:
+def test_an_inverted_switch_is_inverted_in_both_directions(node, charger, entity: str, command: str) -> None:
     """On is 0 on the wire and off is 1, in both directions."""
     before = node.value(entity)
     assert before is not bool(charger.call(lambda charger: charger.value(command)[0]))
@@ -244,7 +244,7 @@ def periods(charger) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("action", "power", "voltage"), [("bare_milliseconds", 1000, 2000), ("strange_periods", 100, 42_949_671)]
 )
-def test_periods(node, charger, action: str, power: int, voltage: int) -> None:
+def test_a_period_holds_over_a_restart_of_the_charger(node, charger, action: str, power: int, voltage: int) -> None:
     wanted = {"+EMETERPOWER": power, "+EMETERVOLTAGE": voltage}
     node.call_service(action)
     charger.wait_for(lambda charger: wanted.items() <= periods(charger).items())

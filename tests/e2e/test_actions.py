@@ -37,11 +37,11 @@ def test_on_connect_and_the_clock(node, charger):
     charger.wait_for(lambda charger: abs(charger.value("TIME")[0] - node.wall_clock) <= 3)
 
 
-def test_subscriptions_option(node, charger):
+def test_a_period_in_yaml_reaches_the_charger(node, charger):
     charger.wait_for(lambda charger: {(s.name, s.period) for s in charger.subscriptions} >= {("+TEMP", 500)})
 
 
-def test_enable_and_disable(node, charger):
+def test_enable_and_disable_reach_the_charger(node, charger):
     node.call_service("disable")
     charger.wait_for(lambda charger: charger.value("ENABLE") == (0,))
     node.call_service("enable")
@@ -49,7 +49,7 @@ def test_enable_and_disable(node, charger):
 
 
 @pytest.mark.parametrize(("ampere", "wire"), [(6.0, 60), (13.24, 132), (31.96, 320)])
-def test_set_charging_current(node, charger, ampere, wire):
+def test_a_current_reaches_the_charger_in_tenths(node, charger, ampere, wire):
     node.call_service("set_charging_current", current=ampere)
     charger.wait_for(lambda charger: charger.value("CHCUR") == (wire,))
 
@@ -128,7 +128,7 @@ def wait_for_conditions(node, expected):
             return said
 
 
-def test_faults_trigger(node, charger):
+def test_a_fault_triggers_its_automation(node, charger):
     charger.call(lambda charger: charger.point.set_fault("pilot"))
     node.wait_for_log("on_fault pilot")
 
@@ -138,7 +138,7 @@ def assert_written(charger, password):
     charger.wait_for(lambda charger: any(f'"{password}"' in line for line in charger.journal.writes("WIFISTACFG")))
 
 
-def test_wifi_station(node, charger):
+def test_a_network_reaches_the_charger_and_its_password_no_log(node, charger):
     node.call_service("set_wifi_station", ssid='Guest "5", \\o/', password=PASSWORD)
     assert_written(charger, PASSWORD)
     charger.wait_for(lambda charger: charger.value("WIFISTACFG")[:2] == (1, 'Guest "5", \\o/'))
@@ -168,14 +168,14 @@ def test_an_ssid_that_cannot_be_is_refused(node, charger, ssid):
     assert writes(charger, "WIFISTACFG") == []
 
 
-def test_static_ip(node, charger):
+def test_an_address_is_completed_from_what_the_charger_holds(node, charger):
     node.call_service("set_static_ip", ip="10.0.0.9")
     charger.wait_for(
         lambda charger: charger.value("WIFISTASTATIC") == (1, "10.0.0.9", "10.0.0.1", "255.255.255.0", "10.0.0.2")
     )
 
 
-def test_wifi_scan(node, charger):
+def test_a_scan_tells_every_network(node, charger):
     networks = charger.call(lambda charger: charger.board.networks)
     assert networks
     node.call_service("wifi_scan")
@@ -183,7 +183,7 @@ def test_wifi_scan(node, charger):
         node.wait_for_log(rf"on_wifi_scan_result .*{network.rssi} dBm auth {network.auth}")
 
 
-def test_subscribe_actions(node, charger):
+def test_a_subscription_follows_the_last_period_that_was_asked_for(node, charger):
     def periods(charger):
         return {subscription.name: subscription.period for subscription in charger.subscriptions}
 
@@ -204,7 +204,7 @@ def test_subscribe_actions(node, charger):
     charger.wait_for(lambda charger: periods(charger) == {})
 
 
-def test_send_command(node, charger):
+def test_a_raw_command_tells_its_lines_and_its_result(node, charger):
     node.call_service("send_command", command="AT+SERIALS?")
     node.wait_for_log(r"on_command_line \+SERIALS=1,")
     node.wait_for_log("on_command_result OK")
@@ -241,7 +241,7 @@ def test_force_never_makes_two_commands_of_one(node, charger):
     assert writes(charger, "CHCUR") == []
 
 
-def test_keep_settings(node, charger):
+def test_a_pause_and_a_current_outlast_a_restart_of_the_charger(node, charger):
     """Paused stays paused, and the current stays, over a restart of the charger."""
     node.call_service("disable")
     node.call_service("set_charging_current", current=11.0)
@@ -256,7 +256,7 @@ def test_keep_settings(node, charger):
     assert writes(charger, "AVAILABLE") == writes(charger, "CHTIMELIM") == []  # they were right already
 
 
-def test_on_disconnect(node, charger):
+def test_a_lost_line_and_its_return_trigger_automations(node, charger):
     charger.inject(lambda faults: faults.cable_out())
     node.wait_for_log("on_disconnect")
     charger.inject(lambda faults: faults.cable_in())

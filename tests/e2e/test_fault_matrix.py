@@ -20,10 +20,10 @@ def check(report: Report) -> None:
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: f"{job[0]}-{job[1]}")
-def test_run(full_node_program, job):
+def test_a_mixture_of_faults_leaves_no_wrong_value_and_no_lost_wish(full_node_program, job):
     check(play(full_node_program, job, SHORT))
 
 
-def test_sanitized(sanitized_node_program):
+def test_the_hardest_noise_makes_no_wrong_memory_access(sanitized_node_program):
     """The hardest mixture for the parser, on the node that stops at the first wrong memory access."""
     check(play(sanitized_node_program, ("noise", 2), SHORT))

@@ -21,7 +21,7 @@ def program() -> Path:
     return cost.build()
 
 
-def test_a_night(program: Path, tmp_path: Path) -> None:
+def test_a_night_with_a_restart_is_shown_as_it_was(program: Path, tmp_path: Path) -> None:
     """A car charges, people change settings, things go wrong, and the charger restarts."""
     life = Life(story.plan, program, tmp_path, days=1, seed=1, hours=4)
     life.run(lambda _: None)

@@ -129,7 +129,7 @@ def test_lost_subscriptions_are_renewed(node, charger):
     charger.wait_for(lambda charger: "+STATE" in {s.name for s in charger.subscriptions})
 
 
-def test_noise_is_survived(node, charger):
+def test_a_wish_survives_noise_and_the_noise_is_counted(node, charger):
     for _ in range(5):
         charger.inject(lambda faults: (faults.noise(), faults.nuls(), faults.long_line(), faults.cut_line()))
     node.command(CURRENT, 15.0)

@@ -15,7 +15,7 @@ from .test_writes import NUMBERS, TEXTS
 CURRENT = catalog.ENTITY["number", "charging_current"]
 
 
-def test_a_bad_evening(sanitized_node_program, start_charger, start_node):
+def test_a_bad_evening_makes_no_wrong_memory_access(sanitized_node_program, start_charger, start_node):
     charger = start_charger(Charger(car=Car()))
     node = start_node(sanitized_node_program, charger)
     node.wait_for("binary_sensor.Connected", True)

@@ -55,7 +55,7 @@ def test_no_event_for_the_session_that_runs_when_the_node_starts(full_node_progr
     node.wait_for("event.Session", "finished")
 
 
-def test_faults_are_events(node, charger):
+def test_each_fault_is_one_event(node, charger):
     charger.call(lambda charger: charger.point.set_fault("rcm_triggered"))
     node.wait_for("event.Fault event", "rcm_triggered")
     node.wait_for("text_sensor.Charge status", "Fault: residual current")

@@ -18,7 +18,9 @@ ENTITY = {f"{entity.platform}.{entity.name}": entity for entity in CHECKED}
 
 
 @pytest.mark.parametrize(("kind", "seed"), [("flip", 3), ("flip", 4), ("flip", 5), ("drop", 1)])
-def test_200_writes(full_node_program, start_charger, start_node, kind: str, seed: int) -> None:
+def test_none_of_200_writes_on_a_spoilt_line_is_believed_wrongly(
+    full_node_program, start_charger, start_node, kind: str, seed: int
+) -> None:
     server = start_charger(Charger(board=Board(proximity=True), car=Car()))
     node = start_node(full_node_program, server)
     charger, faults, dice = server.charger, server.faults, random.Random(seed)

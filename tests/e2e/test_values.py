@@ -117,7 +117,7 @@ STATUS = [
 
 
 @pytest.mark.parametrize(("situation", "text", "vehicle", "charging"), STATUS, ids=lambda item: str(item))
-def test_derived_entities(node, charger, situation, text, vehicle, charging):
+def test_each_situation_is_told_in_words_and_by_the_car(node, charger, situation, text, vehicle, charging):
     values = {"ENABLE": 1, "PENDAUTH": 0, "LIMREACH": 0, "ERROR": 0, **situation}
     charger.call(lambda charger: [charger.override(name, value) for name, value in values.items()])
     node.wait_for("text_sensor.Charge status", text)
@@ -130,7 +130,7 @@ def test_derived_entities(node, charger, situation, text, vehicle, charging):
     ("currents", "phases"),
     [((0, 0, 0), 0), ((16000, 0, 0), 1), ((6000, 501, 500), 2), ((9, 8, 7), 0), ((6000,) * 3, 3)],
 )
-def test_active_phases(node, charger, currents, phases):
+def test_as_many_phases_are_in_use_as_carry_current(node, charger, currents, phases):
     charger.call(lambda charger: (charger.override("STATE", 4), charger.override("EMETERCURRENT", *currents)))
     node.wait_for("sensor.Phases in use", float(phases))
 

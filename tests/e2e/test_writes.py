@@ -40,7 +40,7 @@ def test_every_number_and_text_is_tried():
 
 
 @pytest.mark.parametrize("entity", catalog.entities("switch"), ids=lambda entity: entity.key)
-def test_switch(node, charger, entity):
+def test_a_switch_is_one_write_and_shows_what_is_held(node, charger, entity):
     before = node.value(entity)
     for wanted in (not before, before):
         clear(charger)
@@ -51,7 +51,7 @@ def test_switch(node, charger, entity):
 
 
 @pytest.mark.parametrize("entity", catalog.entities("number"), ids=lambda entity: entity.key)
-def test_number(node, charger, entity):
+def test_a_number_is_one_write_and_shows_what_is_held(node, charger, entity):
     clear(charger)
     wanted = NUMBERS[entity.key]
     node.command(entity, wanted)
@@ -62,7 +62,7 @@ def test_number(node, charger, entity):
 
 
 @pytest.mark.parametrize("entity", catalog.entities("text"), ids=lambda entity: entity.key)
-def test_text(node, charger, entity):
+def test_a_text_arrives_as_it_was_typed(node, charger, entity):
     wanted = TEXTS[entity.key]
     node.command(entity, wanted)
     node.wait_for(entity, wanted)
@@ -70,7 +70,7 @@ def test_text(node, charger, entity):
 
 
 @pytest.mark.parametrize(("key", "option"), [("emeter_mode", "current"), ("timezone", "Asia/Tokyo")])
-def test_select(node, charger, key, option):
+def test_a_choice_arrives_and_is_shown(node, charger, key, option):
     entity = ENTITY["select", key]
     node.command(entity, option)
     node.wait_for(entity, option)
@@ -105,7 +105,7 @@ def test_number_above_the_maximum_is_saturated(node, charger):
     holds(charger, "CHCUR", 200)
 
 
-def test_refused_select(node, charger):
+def test_a_refused_choice_shows_what_is_held(node, charger):
     charger.call(lambda charger: charger.override("TZ", "Europe/Berlin"))
     entity = ENTITY["select", "timezone"]
     node.command("button.Refresh")
@@ -171,7 +171,7 @@ def test_a_change_by_somebody_else_shows(node, charger):
 # --- buttons ----------------------------------------------------------------------------------------------------------
 
 
-def test_authorize(node, charger):
+def test_the_authorize_button_lets_a_waiting_car_charge(node, charger):
     charger.call(lambda charger: (charger.set("REQAUTH", 1), charger.car.plug()))
     node.wait_for("binary_sensor.Waiting for authorization", True)
     node.wait_for("text_sensor.Charge status", "Waiting for authorization")
@@ -183,13 +183,13 @@ def test_authorize(node, charger):
     node.wait_for("text_sensor.State", "A")
 
 
-def test_start_access_point(node, charger):
+def test_the_access_point_button_starts_it(node, charger):
     charger.call(lambda charger: charger.set("WIFIAPCFG", 0))
     node.command("button.Start access point")
     holds(charger, "WIFIAPCFG", 1)
 
 
-def test_reset_total_energy(node, charger):
+def test_the_reset_button_begins_the_total_at_nothing(node, charger):
     node.command("button.Refresh")
     node.wait_for("text_sensor.Total energy exact", lambda text: text is not None and int(text) > 1000)
     clear(charger)
@@ -199,7 +199,7 @@ def test_reset_total_energy(node, charger):
     assert writes(charger, "EMETERTOTCONSUM") == ["AT+EMETERTOTCONSUM=0"]
 
 
-def test_scan_for_networks(node, charger):
+def test_the_scan_button_scans_and_wishes_go_on(node, charger):
     clear(charger)
     node.command("button.Scan for Wi-Fi")
     charger.wait_for(

@@ -82,7 +82,7 @@ def test_a_wrong_example_is_refused(examples):
 
 
 @pytest.mark.parametrize("package", configs.PACKAGES)
-def test_package_is_valid(examples, package):
+def test_each_package_is_valid_by_itself(examples, package):
     parts = dict.fromkeys(["secured-node.yaml", "evse-link.yaml", package])
     lines = (f"  p{index}: !include packages/{name}\n" for index, name in enumerate(parts))
     wrapper = examples / f"wrap-{package}"
@@ -177,7 +177,7 @@ def test_package_of_two_chargers(examples, package, apart):
 
 
 @pytest.mark.parametrize("board", ["esp32", "esp32-c3", "esp32-s3"])
-def test_factory_firmware(examples, board):
+def test_factory_firmware_has_no_secret_and_every_way_to_set_it_up(examples, board):
     """Improv, the hotspot and adoption work, and there is no secret in it."""
     factory = examples / "factory"
     settings = {"components": str(configs.ROOT / "components"), "repository": "owner/repo"}
@@ -209,7 +209,7 @@ def test_actions_can_be_customised(examples):
     assert {"on_session_start", "on_session_end"} & set(config["esp32evse"][0]) == {"on_session_end"}
 
 
-def test_customised_example(resolved):
+def test_the_customised_example_changes_what_it_says(resolved):
     config = resolved("customised.yaml")
     (current,) = (block["charging_current"] for block in config["number"] if "charging_current" in block)
     assert (current["min_value"], current["max_value"]) == (6, 16)
@@ -245,7 +245,7 @@ def test_packages_of_other_systems_add_nothing_to_home_assistants_entities(packa
 
 
 @pytest.mark.parametrize("name", configs.NAMES)
-def test_nothing_is_open(resolved, name):
+def test_no_example_is_open_to_its_network(resolved, name):
     config = resolved(name)
     secrets = configs.load(source("secrets.example.yaml"))
     assert "web_server" not in config
@@ -278,7 +278,7 @@ def test_no_secret_stands_in_an_example():
     assert "secrets.yaml" in ignored, "wherever it lies"
 
 
-def test_boards(resolved):
+def test_there_is_an_example_for_every_board(resolved):
     variants = {resolved(name)["esp32"]["variant"] for name in configs.NAMES if name not in ON_A_COMPUTER}
     assert variants == {"ESP32", "ESP32S3", "ESP32C3"}
 

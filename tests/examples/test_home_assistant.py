@@ -50,7 +50,7 @@ def inside(value) -> list:
 
 
 @pytest.mark.parametrize("name", ["dashboard.yaml", "charger_card.yaml"])
-def test_entities_exist(name: str) -> None:
+def test_every_entity_on_the_dashboard_exists(name: str) -> None:
     named = {item for item in inside(yaml.safe_load((FOLDER / name).read_text())) if re.match(r"\w+\.evse_", str(item))}
     assert len(named) > 8
     assert named <= entity_ids()
@@ -61,7 +61,7 @@ def test_dashboard_needs_no_add_on_card() -> None:
 
 
 @pytest.mark.parametrize("path", BLUEPRINTS, ids=lambda path: path.stem)
-def test_blueprint(path: Path) -> None:
+def test_a_blueprint_uses_every_input_that_it_asks_for(path: Path) -> None:
     blueprint = yaml.load(path.read_text(), Loader)
     head = blueprint.pop("blueprint")
     assert head["domain"] == "automation"
@@ -72,5 +72,5 @@ def test_blueprint(path: Path) -> None:
         assert declared["name"] and declared["selector"]
 
 
-def test_three_blueprints() -> None:
+def test_the_three_blueprints_are_there() -> None:
     assert [path.stem for path in BLUEPRINTS] == ["car_finished_or_fault", "cheap_hours_or_sun", "remind_to_plug_in"]

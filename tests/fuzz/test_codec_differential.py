@@ -175,13 +175,13 @@ def test_lines_and_what_nearly_is_one(observe: Observe, data: bytes, sizes: list
 
 @SETTINGS
 @given(st.binary(max_size=400), SIZES)
-def test_any_bytes(observe: Observe, data: bytes, sizes: list[int]) -> None:
+def test_any_bytes_are_the_same_lines_to_node_and_computer(observe: Observe, data: bytes, sizes: list[int]) -> None:
     pieces = cut(data, sizes)
     assert decoded(pieces) == observe(pieces)
 
 
 @pytest.mark.parametrize("line", [b"+UPTIME=" + b"0" * 25 + b"1\n", b"+WIFISTACONN=1,-0\n"])
-def test_odd_numbers(observe: Observe, line: bytes) -> None:
+def test_odd_numbers_are_the_same_values_to_node_and_computer(observe: Observe, line: bytes) -> None:
     assert decoded([line]) == observe([line])
 
 

@@ -27,7 +27,7 @@ def clang() -> None:
 
 
 @pytest.mark.parametrize("target", targets.TARGETS)
-def test_nothing_is_found(target: str) -> None:
+def test_the_fuzzer_finds_nothing_and_comes_far(target: str) -> None:
     kept = targets.read_corpus(target)
     outcome = fuzz.fuzz(target, f"-runs={RUNS[target]}", seed=1)
     assert outcome.cause == "", f"python -m tools fuzz {target} --replay {outcome.finding}"

@@ -49,7 +49,7 @@ def test_what_is_none_is_repeated(typed):
     assert hide(typed) == typed and shown(typed) == repr(typed)
 
 
-def test_numbers_and_others():
+def test_what_is_no_text_is_shown_as_it_is():
     assert (shown(5), shown(None), shown(["x"])) == ("5", "None", "['x']")
 
 
@@ -70,5 +70,5 @@ def test_a_password_before_an_at_sign_is_never_repeated(password, scheme):
         ("2026-11-26 14:00:00,123 INFO evse: connected to broker mqtt://x:1883", None),
     ],
 )
-def test_the_last_net(message, said):
+def test_an_address_with_a_password_inside_a_message_is_hidden(message, said):
     assert hide_in(message) == (said or message)

@@ -256,7 +256,7 @@ def test_total_and_session_of_different_moments(program: Program, lag: int) -> N
     assert values == sorted(values) and 21_800 - lag <= values[-1] <= 21_900
 
 
-def test_64_bits(program: Program) -> None:
+def test_a_total_beyond_32_bits_is_exact(program: Program) -> None:
     charger = Charger(stored=2**40)
     charger.charge(5)
     assert shown(program, charger.readings())[-1] == 2**40 + 5

@@ -27,11 +27,11 @@ def test_broken_text_is_replaced_as_unicode_recommends(program: Program, data: b
 
 
 @pytest.mark.parametrize("text", WHOLE, ids=ascii)
-def test_whole_text_stays(program: Program, text: str) -> None:
+def test_a_text_that_is_whole_stays_as_it_is(program: Program, text: str) -> None:
     assert utf8(program, text.encode()) == escape(text.encode())
 
 
-def test_any_bytes(program: Program) -> None:
+def test_any_bytes_become_what_python_makes_of_them(program: Program) -> None:
     dice = random.Random(1)
     samples = [
         bytes(dice.choice(b"aZ\x7f\x80\xbf\xc2\xdf\xe0\xa0\xed\xef\xf0\x90\xf4\x8f\xff") for _ in range(31))
@@ -59,7 +59,7 @@ def test_what_does_not_fit_is_left_out_whole(program: Program, character: str) -
     [0, 1, 951_782_399, 951_782_400, 951_868_800, 1_709_164_800, 1_709_251_199, 1_709_251_200, 4_107_542_400,
      253_402_300_799, 2**31, 2**32, 1_781_000_000],
 )  # fmt: skip
-def test_time_of_day(program: Program, epoch: int) -> None:
+def test_a_moment_is_told_by_date_and_time(program: Program, epoch: int) -> None:
     wanted = datetime.datetime.fromtimestamp(epoch, datetime.UTC).isoformat()
     assert program.ask(f"time {epoch}") == [wanted]
 

@@ -21,7 +21,7 @@ def show(events: list[Event]) -> list[str]:
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_conversation(program: Program, path: Path) -> None:
+def test_the_client_says_what_the_transcript_says(program: Program, path: Path) -> None:
     conversation = transcript.read(path)
     assert show(transcript.play(conversation, program)) == show(conversation.expected)
 

@@ -35,7 +35,7 @@ def frame(program: Program, data: bytes) -> list[str]:
         pytest.param(b"\0\0\0\n", [], id="NULs alone"),
     ],
 )  # fmt: skip
-def test_framer(program: Program, data: bytes, lines: list[str]) -> None:
+def test_bytes_become_the_lines_that_the_charger_meant(program: Program, data: bytes, lines: list[str]) -> None:
     assert frame(program, data) == lines
 
 
@@ -49,7 +49,7 @@ def test_over_long_line_is_dropped_to_its_end(program: Program, end: bytes) -> N
     assert frame(program, longest + b"+STATE=4" + end) == ["damaged"]
 
 
-def test_every_byte_alone(program: Program) -> None:
+def test_each_control_byte_damages_its_line(program: Program) -> None:
     for byte in range(256):
         lines = frame(program, b"a" + bytes([byte]) + b"b\n")
         if byte in (0x0A, 0x0D):
@@ -72,7 +72,7 @@ LETTERS = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i8": "b", "i32": "i"}
 
 
 @pytest.mark.parametrize("type_", INTEGER_RANGES)
-def test_integer_limits(program: Program, type_: str) -> None:
+def test_an_integer_beyond_its_type_is_refused(program: Program, type_: str) -> None:
     low, high = INTEGER_RANGES[type_]
     letter = LETTERS[type_]
     for value in (low, low + 1, 0, 1, 9, 10, high - 1, high):
@@ -84,7 +84,7 @@ def test_integer_limits(program: Program, type_: str) -> None:
 
 
 @pytest.mark.parametrize("letter", LETTERS.values())
-def test_integer_forms(program: Program, letter: str) -> None:
+def test_rubbish_around_an_integer_is_refused(program: Program, letter: str) -> None:
     assert parse(program, letter, "007") == "7"
     assert parse(program, letter, "0" * 60 + "12") == "12"
     for text in ("", "-", "+1", " 1", "1 ", "0x1", "1.0", "1e1", "--1", "1-", '"1"', "a", ",", "1,", "\u0661"):
@@ -118,7 +118,7 @@ def test_integer_forms(program: Program, letter: str) -> None:
         ("'a'", "refused"),
     ],
 )
-def test_strings(program: Program, text: str, value: str) -> None:
+def test_a_string_is_what_stands_between_its_quotes(program: Program, text: str, value: str) -> None:
     assert parse(program, "s", text) == value
 
 
@@ -142,7 +142,7 @@ def test_strings(program: Program, text: str, value: str) -> None:
         ("Bsss|s", '1,"a","b","c",4', "refused"),
     ],
 )
-def test_fields(program: Program, signature: str, text: str, values: str) -> None:
+def test_a_line_becomes_the_fields_of_its_signature(program: Program, signature: str, text: str, values: str) -> None:
     assert parse(program, signature, text) == values
 
 
@@ -196,7 +196,7 @@ def argument(program: Program, *values: int | bytes) -> str:
         ((b'"' * 31, b'"' * 31), "refused"),
     ],
 )
-def test_argument(program: Program, values: tuple, text: str) -> None:
+def test_values_become_the_argument_of_a_command(program: Program, values: tuple, text: str) -> None:
     assert argument(program, *values) == text
 
 

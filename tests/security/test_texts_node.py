@@ -82,7 +82,7 @@ def test_every_text_entity_is_tried() -> None:
 
 @EVERY_TEXT
 @pytest.mark.parametrize("command", ENTITIES)
-def test_text_entity(node, attempt, command: str, text: str) -> None:
+def test_a_hostile_text_in_a_text_entity_is_taken_whole_or_refused(node, attempt, command: str, text: str) -> None:
     node.command(ENTITIES[command], text)
     if is_taken(text, *NAME):
         attempt.is_taken(command, f"AT+{command}={wire(text)}")
@@ -91,7 +91,7 @@ def test_text_entity(node, attempt, command: str, text: str) -> None:
 
 
 @EVERY_TEXT
-def test_wifi_network(node, attempt, text: str) -> None:
+def test_a_hostile_network_name_is_taken_whole_or_refused(node, attempt, text: str) -> None:
     node.call_service("set_wifi_network", ssid=text)
     if is_taken(text, *NAME):
         attempt.is_taken("WIFISTACFG", f"AT+WIFISTACFG=1,{wire(text)}")
@@ -100,7 +100,7 @@ def test_wifi_network(node, attempt, text: str) -> None:
 
 
 @EVERY_TEXT
-def test_wifi_password(node, attempt, text: str) -> None:
+def test_a_hostile_password_is_taken_whole_or_refused(node, attempt, text: str) -> None:
     node.call_service("set_wifi_station", ssid="home", password=text)
     if is_taken(text):
         attempt.is_taken("WIFISTACFG", f'AT+WIFISTACFG=1,"home",{wire(text)}')
@@ -120,7 +120,7 @@ def test_both_together_never_exceed_a_line(node, attempt, text: str) -> None:
 
 @EVERY_TEXT
 @pytest.mark.parametrize("field", ["ip", "dns"])
-def test_address(node, attempt, field: str, text: str) -> None:
+def test_a_text_that_is_no_address_is_refused(node, attempt, field: str, text: str) -> None:
     """None of these texts is an address; only the name server may be left out."""
     values = ADDRESSES | {field: text}
     node.call_service("set_address", **values)
@@ -138,7 +138,7 @@ def test_what_is_almost_an_address(node, attempt, field: str, address: str) -> N
     attempt.is_refused("WIFISTASTATIC not sent: an address is not IPv4, such as")
 
 
-def test_whole_addresses(node, attempt) -> None:
+def test_whole_addresses_are_sent_as_they_are(node, attempt) -> None:
     node.call_service("set_address", **ADDRESSES)
     attempt.is_taken("WIFISTASTATIC", f"AT+WIFISTASTATIC=1,{_wires(ADDRESSES)}")
 

@@ -38,7 +38,7 @@ def test_half_a_command_does_not_survive(bench):
     assert bench.charger.value("ENABLE") == (1,)
 
 
-def test_uptime_goes_back(bench):
+def test_after_a_restart_the_uptime_begins_anew(bench):
     assert int(bench.read("UPTIME")) == 3600
     bench.charger.reboot(bench.now)
     bench.run(3.5)

@@ -173,7 +173,7 @@ def test_the_energy_limit_is_compared_with_greater_than(charging):
     assert charging.read("LIMREACH") == "0"
 
 
-def test_the_time_limit(charging):
+def test_charging_ends_at_the_time_limit(charging):
     charging.write("CHTIMELIM", 100)
     charging.wait_state("C1", 101)
     assert charging.read("EMETERCHTIME") == "101"
@@ -253,7 +253,7 @@ def test_errors_that_clear_themselves_a_minute_after_the_cause(charging, key):
     [("pilot", 1), ("diode_short", 2), ("lock", 4), ("unlock", 8), ("rcm_triggered", 16), ("rcm_self_test", 32),
      ("temperature_high", 64), ("temperature_sensor", 128)],
 )  # fmt: skip
-def test_error_bits(bench, key, bit):
+def test_each_error_has_its_bit_and_leads_to_e(bench, key, bit):
     bench.charger.point.set_fault(key)
     bench.run(0.2)
     assert (bench.read("ERROR"), state(bench)) == (str(bit), "E")
@@ -268,7 +268,7 @@ def test_temperature_errors_go_with_their_cause(bench, key):
 
 
 @pytest.mark.parametrize("key", ["lock", "unlock"])
-def test_lock_errors_stay(bench, key):
+def test_lock_errors_stay_until_a_restart(bench, key):
     bench.charger.point.set_fault(key)
     bench.wait_state("E")
     bench.charger.point.clear_fault(key)
@@ -290,7 +290,7 @@ def test_an_error_ends_the_session_and_opens_the_contactor(charging):
 # --- meter
 
 
-def test_three_phases(charging):
+def test_three_phases_are_metered_one_by_one(charging):
     assert charging.read("EMETERVOLTAGE") == "230000,231000,231000"  # these versions report L2 for L3
     assert charging.read("EMETERCURRENT") == "16000,16000,16000"
     assert charging.read("EMETERPOWER") == str(16 * (230 + 231 + 229))
@@ -312,7 +312,7 @@ def test_a_single_phase_car(new_bench):
     assert bench.read("EMETERPOWER") == "3680"
 
 
-def test_meter_modes(charging):
+def test_each_mode_of_the_meter_has_its_beliefs(charging):
     charging.write("EMETERACVOLTAGE", 240)
     charging.write("EMETERMODE", 1)
     charging.run(0.2)

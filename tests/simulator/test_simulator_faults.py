@@ -66,7 +66,7 @@ def test_noise_spoils_one_line(link):
     assert link.send(b"AT+STATE?\n") == STATE
 
 
-def test_nuls(link):
+def test_nuls_spoil_the_next_command(link):
     link.faults.nuls(3)
     assert link.send(b"AT+STATE?\n") == b"\0\0\0\nERROR\n"
 
@@ -103,12 +103,12 @@ def test_error_after_an_applied_value(link):
     assert link.charger.value("CHCUR") == (70,)
 
 
-def test_double_error(link):
+def test_an_error_can_come_twice(link):
     link.faults.double_error()
     assert link.send(b"AT+CHCUR=70\r\n") == b"\r\nERROR\r\n\r\nERROR\r\n"
 
 
-def test_silence_ends(link):
+def test_what_was_sent_into_a_silence_is_lost_and_pushes_go_on(link):
     link.send(b'AT+SUB="+ERROR",0\n')
     link.faults.silence(5)
     assert link.send(b"AT+CHCUR=70\n", 4.9) == b""
@@ -124,7 +124,7 @@ def test_cable_out_and_in(link):
 
 
 @pytest.mark.parametrize(("seen", "emitted"), [(True, b"\n\nRDY\n\0"), (False, b"")])
-def test_reboot(link, seen, emitted):
+def test_a_reboot_may_be_seen_or_missed_and_forgets_the_current(link, seen, emitted):
     link.send(b"AT+CHCUR=70\n")
     link.faults.reboot(rdy_seen=seen)
     assert link.run(3) == emitted

@@ -106,7 +106,7 @@ def test_after_an_unknown_name_a_carriage_return_swallows_the_next_line(bench):
     assert bench.send(b"AT+STATE?\n") == b"\n+STATE=0\n\nOK\n"
 
 
-def test_echo(bench):
+def test_echo_repeats_every_byte_until_it_is_switched_off(bench):
     assert bench.send(b"ATE1\n") == b"\nOK\n"
     assert bench.send(b"AT+STATE?\n") == b"AT+STATE?\n\n+STATE=0\n\nOK\n"
     assert bench.send(b"at") == b"at"
@@ -151,7 +151,7 @@ def test_argument_bytes_are_limited_to_127(bench):
         ('"why?"', "OK"),
     ],
 )
-def test_strings(bench, text, result):
+def test_a_string_is_taken_or_refused_whole(bench, text, result):
     assert bench.write("INSTNAME", text) == result
     assert bench.read("INSTNAME") == (text if result == "OK" else '"Simulated EVSE"')
 
@@ -162,7 +162,7 @@ def test_strings(bench, text, result):
      ("0x40", "ERROR"), ("60.0", "ERROR"), ("59", "ERROR"), ("320", "OK"), ("321", "ERROR"), ("65536", "ERROR"),
      ("65596", "ERROR"), (str(2**64 + 60), "OK")],
 )  # fmt: skip
-def test_numbers(bench, argument, result):
+def test_a_number_is_taken_or_refused_whole(bench, argument, result):
     bench.charger.set("CHCUR", 100)
     assert bench.write("CHCUR", argument) == result
     assert bench.read("CHCUR") == ("100" if result == "ERROR" else str(int(argument) % 2**64))

@@ -104,7 +104,7 @@ def test_what_was_sent_to_nobody_is_lost():
         assert int(first.strip().partition(b"=")[2]) >= uptime + 20
 
 
-def test_tcp():
+def test_clients_of_a_network_port_come_and_go():
     with TcpServer(Charger(), time_scale=20) as server:
         with open_port(server.url) as port:
             assert exchange(port) == b"\nOK\n"
@@ -153,7 +153,7 @@ def test_a_wire_lets_bytes_through_one_by_one():
     assert fast.take(0.0) == b"abc"
 
 
-def test_command_line(tmp_path):
+def test_the_command_serves_a_charger_and_tells_its_demo(tmp_path):
     link = tmp_path / "evse"
     command = [sys.executable, "-m", "evse_host.simulator", "--link", str(link), "--time-scale", "20", "--demo"]
     environment = os.environ | {"PYTHONPATH": str(Path(evse_host.__file__).parents[1])}

@@ -70,7 +70,7 @@ from evse_host.simulator import Board, Network
         ),
     ],
 )
-def test_writes(bench, name, accepted, refused):
+def test_each_setting_takes_what_it_may_hold_and_refuses_the_rest(bench, name, accepted, refused):
     for argument, shown in accepted.items():
         assert bench.write(name, argument) == "OK", argument
         assert bench.read(name) == shown
@@ -81,7 +81,11 @@ def test_writes(bench, name, accepted, refused):
 
 
 def test_all_writable_commands_are_covered():
-    tested = {row[0] for mark in test_writes.pytestmark for row in mark.args[1]}
+    tested = {
+        row[0]
+        for mark in test_each_setting_takes_what_it_may_hold_and_refuses_the_rest.pytestmark
+        for row in mark.args[1]
+    }
     assert tested == {c.name for c in COMMANDS if "W" in c.access} - {"SUB", "UNSUB", "SERIAL0", "SERIAL1"}
 
 
@@ -138,7 +142,7 @@ def test_the_rule_of_a_time_zone(bench):
     assert bench.read("TZRULE") == '"CET-1CEST,M3.5.0,M10.5.0/3"'
 
 
-def test_the_clock_runs(bench):
+def test_the_chargers_clock_runs(bench):
     bench.write("TIME", 1_000_000)
     bench.run(59.9)
     assert bench.read("TIME") == "1000059"

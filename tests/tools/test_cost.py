@@ -33,7 +33,7 @@ def test_component_allocates_nothing_after_setup(allocations: list[Allocations])
     assert found == []
 
 
-def test_allocations_are_counted(allocations: list[Allocations]) -> None:
+def test_allocations_after_setup_are_counted_by_place(allocations: list[Allocations]) -> None:
     """ESPHome's API allocates when a client connects, its preferences when the lifetime energy is saved."""
     assert any(each.party is None and "/components/api/" in each.site.place for each in allocations)
     assert any(each.party == "preferences of the host platform" for each in allocations)
@@ -54,7 +54,7 @@ def test_loop_takes_a_bounded_part_of_a_backlog(program: Path, tmp_path: Path) -
     assert full <= loops <= full + 2, "one may have been under way, and one finds nothing"
 
 
-def test_flood_is_timed(program: Path, tmp_path: Path) -> None:
+def test_a_flood_of_lines_leaves_the_processor_free(program: Path, tmp_path: Path) -> None:
     """At full line rate the loop's share of the computer's time is small: it stays responsive."""
     loops_per_s, average_us, calmest_ms, longest_ms, share = cost.time_loops(program, tmp_path, 7)
     assert 0 < share < 0.2, "of a processor, the log at DEBUG and the API included"

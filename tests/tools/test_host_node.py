@@ -17,7 +17,7 @@ def test_float_of_the_api_reads_as_it_was_written(decimal: float) -> None:
     assert api.state_value(SensorState(state=single)) == decimal
 
 
-def test_unknown_is_none() -> None:
+def test_a_state_that_is_unknown_is_none() -> None:
     assert api.state_value(SensorState(state=float("nan"))) is None
     assert api.state_value(SensorState(missing_state=True)) is None
     assert api.state_value(TextSensorState(missing_state=True)) is None

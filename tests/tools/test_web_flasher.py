@@ -79,12 +79,12 @@ def test_what_cannot_be_flashed_is_refused(binaries: Path, tmp_path: Path, board
 
 
 @pytest.mark.parametrize("version", ["", "v0.2.0", "0.2", "latest"])
-def test_wrong_version(version: str) -> None:
+def test_a_version_that_is_none_is_refused(version: str) -> None:
     with pytest.raises(ReleaseError, match="must be like"):
         web_flasher.manifest(version)
 
 
-def test_one_version_everywhere() -> None:
+def test_every_place_says_the_same_version() -> None:
     project = tomllib.loads((configs.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert configs.load((FACTORY / "common.yaml").read_text(encoding="utf-8"))["substitutions"]["version"] == project
     node = configs.load((configs.EXAMPLES / "packages/secured-node.yaml").read_text(encoding="utf-8"))
@@ -105,5 +105,5 @@ def test_pins_of_page_and_docs_are_those_of_the_firmware() -> None:
 @pytest.mark.parametrize(
     "workflow", sorted((configs.ROOT / ".github/workflows").glob("*.yml")), ids=lambda path: path.stem
 )
-def test_workflow_is_yaml(workflow: Path) -> None:
+def test_each_workflow_is_yaml(workflow: Path) -> None:
     assert set(yaml.safe_load(workflow.read_text(encoding="utf-8"))) >= {"name", "jobs"}

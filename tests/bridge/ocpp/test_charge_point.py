@@ -54,7 +54,7 @@ def charging(world: World) -> World:
 # --- booting ------------------------------------------------------------------------------------------
 
 
-def test_boot_accepted(world):
+def test_an_accepted_boot_is_followed_by_the_states_of_charger_and_connector(world):
     assert [action for action, _ in world.server.told[:3]] == [
         "BootNotification", "StatusNotification", "StatusNotification",
     ]  # fmt: skip
@@ -462,7 +462,7 @@ def test_after_a_remote_stop_this_programs_restart_begins_nothing(world):
 
 
 @pytest.mark.parametrize("kind", ["Soft", "Hard"])
-def test_reset(world, kind):
+def test_a_reset_ends_the_charge_with_its_reason_and_restarts_the_charger_once(world, kind):
     charging(world)
     assert world.call("Reset", {"type": kind}) == {"status": "Accepted"}
     world.run(60)
@@ -492,7 +492,7 @@ def test_a_total_that_a_person_resets_takes_nothing_from_the_bill(world, killed)
 # --- availability, unlock, faults -------------------------------------------------------------------------------------
 
 
-def test_availability(world):
+def test_availability_is_obeyed_told_and_stays_over_a_restart(world):
     assert world.call("ChangeAvailability", {"connectorId": 0, "type": "Inoperative"}) == {"status": "Accepted"}
     world.run(5)
     assert world.value("AVAILABLE") == 0
@@ -533,7 +533,7 @@ def test_a_person_has_set_it_unavailable(world):
 
 
 @pytest.mark.parametrize(("socket", "status"), [(0, "NotSupported"), (1, "UnlockFailed")])
-def test_unlock(world, socket, status):
+def test_unlocking_is_answered_by_what_kind_of_socket_there_is(world, socket, status):
     world.charger.override("SOCKETOUTLET", socket)
     world.run(2)
     assert world.call("UnlockConnector", {"connectorId": 1}) == {"status": status}
@@ -543,7 +543,7 @@ def test_unlock(world, socket, status):
     ("rcm_triggered", "GroundFailure"), ("temperature_high", "HighTemperature"), ("pilot", "OtherError"),
     ("lock", "ConnectorLockFailure"), ("diode_short", "EVCommunicationError"),
 ])  # fmt: skip
-def test_a_fault(world, fault, code):
+def test_a_fault_is_told_by_its_code_and_ends_the_charge(world, fault, code):
     charging(world)
     world.charger.point.set_fault(fault)
     world.run(10)
@@ -670,7 +670,7 @@ def test_a_remote_start_with_another_purpose_is_rejected(locked):
     assert locked.call("RemoteStartTransaction", {"idTag": "C", "chargingProfile": its})["status"] == "Rejected"
 
 
-def test_the_composite_schedule(world):
+def test_the_composite_schedule_joins_all_profiles_in_amperes_or_watts(world):
     world.call("SetChargingProfile", profile(20, "ChargePointMaxProfile", 1))
     periods = [{"startPeriod": 0, "limit": 25}, {"startPeriod": 100, "limit": 10}]
     world.call("SetChargingProfile", profile(number=2, periods=periods, startSchedule=stamp(world), duration=200))
@@ -796,7 +796,7 @@ def test_values_of_begin_and_end_come_with_the_end(world):
     ("BootNotification", "BootNotification"), ("Heartbeat", "Heartbeat"), ("MeterValues", "MeterValues"),
     ("StatusNotification", "StatusNotification"),
 ])  # fmt: skip
-def test_trigger(world, message, action):
+def test_a_triggered_message_comes(world, message, action):
     before = len(world.server.told)
     assert world.call("TriggerMessage", {"requestedMessage": message, "connectorId": 1}) == {"status": "Accepted"}
     world.run(3)

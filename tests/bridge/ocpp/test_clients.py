@@ -31,7 +31,7 @@ def change(world: World, key: str, value: str) -> str:
     return world.call("ChangeConfiguration", {"key": key, "value": value})["status"]
 
 
-def test_evcc(world):
+def test_what_evcc_does_in_its_order_is_answered(world):
     # it connects
     keys = configuration(world)
     assert int(keys["ChargeProfileMaxStackLevel"]) > 0 and "Current" in keys["ChargingScheduleAllowedChargingRateUnit"]
@@ -89,7 +89,7 @@ def test_evcc_with_authorization_by_remote_start():
     assert world.run(30, lambda: world.server.statuses()[-1] == "Charging")
 
 
-def test_home_assistant(world):
+def test_what_home_assistants_integration_does_is_answered(world):
     # it reads, and sets what it wants to see
     for key in ("SupportedFeatureProfiles", "NumberOfConnectors", "HeartbeatInterval"):
         answer = world.call("GetConfiguration", {"key": [key]})

@@ -113,7 +113,7 @@ def test_check_of_a_central_system_that_refuses_us(server, central, tmp_path):
     assert done.returncode == 1 and "Rejected" in done.stdout
 
 
-def test_check_of_nobody(server, tmp_path):
+def test_check_says_that_nobody_is_at_that_address(server, tmp_path):
     done = run(server, tmp_path, "--url", "ws://127.0.0.1:1/x", "--check")
     assert done.returncode == 4 and done.stderr.startswith("evse-host: central system ws://127.0.0.1:1/x/GARAGE: ")
 
@@ -135,7 +135,7 @@ def test_print_sends_nothing_and_needs_no_address(server, tmp_path):
     (("--url", "wss://x", "--ca-file", "hunter2"), "ca file: there is no such file"),
     (("--url", "wss://x", "--cert-file", __file__, "--key-file", "hunter2"), "key file: there is no such file"),
 ])  # fmt: skip
-def test_wrong_usage(server, tmp_path, arguments, problem):
+def test_wrong_options_end_it_with_the_reason(server, tmp_path, arguments, problem):
     done = run(server, tmp_path, *arguments)
     assert done.returncode == 2 and problem in done.stderr
 

@@ -60,7 +60,7 @@ def test_defaults_are_allowed_values():
     ("MeterValuesSampledData", "Voltage, Current.Import", "Accepted"), ("MeterValuesSampledData", "", "Accepted"),
     ("MeterValuesSampledData", "Voltage,SoC", "Rejected"),
 ])  # fmt: skip
-def test_changes(name, value, answer):
+def test_a_change_of_configuration_is_accepted_refused_or_unknown(name, value, answer):
     assert c.Configuration().set(name, value) == answer
 
 
@@ -91,7 +91,7 @@ def test_the_list_counts_before_the_cache_and_case_does_not_count():
     assert known(auth, "tag") == "Blocked"
 
 
-def test_an_entry_expires():
+def test_a_tag_is_accepted_until_the_moment_it_expires():
     auth = Authorization()
     auth.learn("A", TagInfo("Accepted", expiry=100.0))
     assert (known(auth, "A", 99), known(auth, "A", 100)) == ("Accepted", "Expired")

@@ -117,7 +117,7 @@ def test_what_is_no_journal_is_said(tmp_path):
         Journal.open(file)
 
 
-def test_facts_survive(file):
+def test_facts_survive_a_restart_of_this_program(file):
     journal = Journal.open(file)
     assert journal.fact("profiles", []) == []
     journal.keep("profiles", [{"id": 1}])

@@ -190,7 +190,7 @@ def test_a_new_key_that_the_central_system_does_not_know_itself_leaves_the_old_o
     ("00" * 20, bytes(20)), ("FF" * 16, b"\xff" * 16), ("a-key-of-16-chars", b"a-key-of-16-chars"), ("short", None),
     ("x" * 41, None), ("ä" * 16, None), ("line\n0123456789abc", None),
 ])  # fmt: skip
-def test_keys(text, key):
+def test_a_key_is_hexadecimal_or_text_of_its_length_or_none(text, key):
     assert key_bytes(text) == key
 
 

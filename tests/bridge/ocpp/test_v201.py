@@ -55,7 +55,7 @@ def profile(limit: float, purpose: str = "TxDefaultProfile", number: int = 1, **
         "chargingSchedule": [schedule], **more}}  # fmt: skip
 
 
-def test_boot_and_status(world):
+def test_a_station_boots_and_says_that_it_is_available(world):
     boot = world.server.actions("BootNotification")[0]
     assert boot["reason"] == "PowerUp" and boot["chargingStation"]["vendorName"] == "ESP32-EVSE"
     assert world.server.statuses() == ["Available"]
@@ -126,7 +126,7 @@ def test_what_happened_offline_says_so(world):
     assert [event["offline"] for event in events(world)][:2] == [True, True]
 
 
-def test_variables(world):
+def test_a_variable_is_read_or_its_refusal_says_why(world):
     read = [variable("OCPPCommCtrlr", "HeartbeatInterval"), variable("OCPPCommCtrlr", "Nothing"),
             variable("Nobody", "X"), variable("SecurityCtrlr", "BasicAuthPassword"),
             variable("OCPPCommCtrlr", "HeartbeatInterval", attributeType="Target")]  # fmt: skip
@@ -160,7 +160,7 @@ def test_the_base_report_comes_in_parts(world):
     assert {"HeartbeatInterval", "TxUpdatedInterval", "BasicAuthPassword"} <= names
 
 
-def test_limits(world):
+def test_limits_reach_the_charger_and_foreign_ones_are_refused(world):
     charging(world)
     number = events(world)[0]["transactionInfo"]["transactionId"]
     assert world.call("SetChargingProfile", profile(20, "ChargingStationMaxProfile"))["status"] == "Accepted"
@@ -219,7 +219,7 @@ def test_reservation_list_and_the_rest(locked):
     ("Reset", {"type": "Now"}, "PropertyConstraintViolation"), ("Reset", {"type": "OnIdle", "x": 1}, "FormatViolation"),
     ("GetVariables", {"getVariableData": []}, "OccurrenceConstraintViolation"),
 ])  # fmt: skip
-def test_wrong_calls(world, action, payload, code):
+def test_a_wrong_call_gets_its_error_and_the_charger_is_not_touched(world, action, payload, code):
     assert world.call(action, payload) == {"error": code}
     assert world.writes == []
 
@@ -239,7 +239,7 @@ def test_any_call_that_fits_the_schema_is_answered(data):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_cuts(seed, tmp_path):
+def test_after_a_cut_no_event_is_lost_or_doubled(seed, tmp_path):
     """Numbers without a gap, each once, and every transaction has its begin and its end."""
     dice = random.Random(seed)
     world = World(tmp_path / "journal", version="2.0.1", tag="HOME")
@@ -262,7 +262,7 @@ def test_cuts(seed, tmp_path):
     assert world.server.wrong == [] and len(events(world, "Started")) == len(events(world, "Ended")) > 1
 
 
-def test_through_real_sockets(start, server):
+def test_a_charge_through_real_sockets_and_nonsense_is_answered(start, server):
     with Central(version="2.0.1") as central:
         start(central, version="2.0.1", tag="HOME")
         central.wait("BootNotification")

@@ -78,7 +78,7 @@ def test_an_address_that_works_is_not_in_what_people_send_to_others(tmp_path):
     assert SECRET not in text + recorded.out + recorded.err + told.out
 
 
-def test_the_variable(monkeypatch):
+def test_a_password_in_the_environments_port_is_not_shown(monkeypatch):
     from tests.host.commands import environment
 
     ran = run("info", env=environment(EVSE_PORT=NOWHERE))

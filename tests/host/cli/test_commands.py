@@ -41,7 +41,7 @@ def test_get_shows_values_with_units(evse_host) -> None:
     ]
 
 
-def test_get_as_json(evse_host) -> None:
+def test_get_as_json_has_each_value_in_its_type(evse_host) -> None:
     names = ("charging_current", "CHCUR", "enable", "state", "TEMP", "SERIALS", "pilot_fault")
     assert evse_host("--json", "get", *names).json == {
         "charging_current": 32.0,
@@ -218,7 +218,7 @@ def test_info_names_faults_and_reasons(start_charger) -> None:
     assert state["status"] == "fault: Control pilot, Temperature too high"
 
 
-def test_authorize(evse_host, charger) -> None:
+def test_authorize_sends_it_once_and_says_whether_a_car_waits(evse_host, charger) -> None:
     ran = evse_host("--json", "authorize")
     assert ran.json == {"authorized": True, "vehicle_waiting": False}
     assert charger.charger.journal.commands.count("AT+AUTH") == 1
@@ -240,7 +240,7 @@ def test_restart_waits_until_the_charger_is_back(start_charger) -> None:
     assert server.charger.journal.commands.count("AT+RST") == 1 and server.charger.journal.violations == []
 
 
-def test_raw(evse_host) -> None:
+def test_raw_shows_the_chargers_own_lines(evse_host) -> None:
     assert evse_host("raw", "AT+CHIP?").out == '+CHIP="esp32s3",2,2\nOK\n'
     assert evse_host("--json", "raw", "AT+STATE?").json == {"lines": ["+STATE=0"], "ok": True}
     ran = evse_host("raw", "AT+NOSUCH?")
@@ -264,7 +264,7 @@ def test_dangerous_and_double_commands_are_not_sent(evse_host, charger, line: st
     assert charger.charger.journal.entries == []
 
 
-def test_wifi_scan(evse_host) -> None:
+def test_a_scan_shows_networks_with_strength_and_protection(evse_host) -> None:
     networks = evse_host("--json", "wifi", "scan").json
     assert [network["rssi"] for network in networks] == [-58, -71, -88]
     assert networks[1]["ssid"] == 'Café "Zur Post", 1. Stock'
@@ -377,7 +377,7 @@ def test_wifi_connect_asks_for_the_password(charger) -> None:
     assert charger.charger.flash["station"] == [1, "home", "another one"]
 
 
-def test_wifi_static(evse_host, charger) -> None:
+def test_a_static_address_is_set_and_taken_off(evse_host, charger) -> None:
     assert evse_host("wifi", "static", "192.168.1.9", "192.168.1.1", "255.255.255.0", "9.9.9.9").code == 0
     assert charger.call(lambda m: m.value("WIFISTASTATIC")) == (
         1, "192.168.1.9", "192.168.1.1", "255.255.255.0", "9.9.9.9",
@@ -390,7 +390,7 @@ def test_wifi_static(evse_host, charger) -> None:
 # --- ports ------------------------------------------------------------------------------------------------------------
 
 
-def test_no_port(tmp_path) -> None:
+def test_a_port_that_is_not_there_is_said(tmp_path) -> None:
     ran = run("--port", str(tmp_path / "nothing"), "get", "state")
     assert ran.code == 3 and "no such file or directory: is it plugged in?" in ran.err
 
@@ -433,7 +433,7 @@ def test_a_full_disk_is_one_line(charger) -> None:
     assert (getting.returncode, errors) == (1, "evse-host: output: No space left on device\n")
 
 
-def test_silence(charger) -> None:
+def test_a_silent_charger_is_said(charger) -> None:
     charger.inject(lambda faults: faults.cable_out())
     ran = run("--port", charger.path, "--timeout", "1", "get", "state")
     assert ran.code == 4 and ran.err.startswith("evse-host: the charger does not answer: is it on")

@@ -89,7 +89,7 @@ def test_long_commands_and_background_jobs(page):
         ("ok       round trip  median 5.6 ms, 95 % 7.4", "ok       round trip  median 6 ms, 95 % 71"),
     ],
 )
-def test_what_moves(one, other):
+def test_what_differs_from_run_to_run_makes_no_new_page(one, other):
     assert host_docs.normal(one) == host_docs.normal(other)
 
 

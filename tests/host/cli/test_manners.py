@@ -171,7 +171,7 @@ def test_a_completion_script_for_each_shell(capsys, shell) -> None:
     [(0, "0 s"), (59, "59 s"), (60, "1 min"), (725, "12 min 5 s"), (3600, "1 h"), (12_000, "3 h 20 min"),
      (86_400, "1 day"), (100_000, "1 day 3 h"), (14_700_000, "170 days"), (10**9, "11,574 days")],
 )  # fmt: skip
-def test_durations(seconds, text) -> None:
+def test_a_duration_is_said_in_words(seconds, text) -> None:
     assert words.duration(seconds) == text
 
 
@@ -179,7 +179,7 @@ def test_durations(seconds, text) -> None:
     ("watt_hours", "text"),
     [(0, "0 Wh"), (999, "999 Wh"), (1000, "1.00 kWh"), (12_345, "12.35 kWh"), (1_234_567, "1,235 kWh")],
 )
-def test_energies(watt_hours, text) -> None:
+def test_an_energy_is_said_in_its_unit(watt_hours, text) -> None:
     assert words.energy(watt_hours) == text
 
 
@@ -195,7 +195,7 @@ def test_people_get_words_and_machines_numbers(served, capsys) -> None:
     assert "1,235 kWh" in said(capsys, "info")[1]
 
 
-def test_a_decimal_comma(served, capsys) -> None:
+def test_a_decimal_comma_is_one_but_not_where_it_may_mean_thousands(served, capsys) -> None:
     server = served()
     assert said(capsys, "set", "charging_current", "16,5")[:2] == (0, "charging_current  16.5 A\n")
     assert server.charger.value("CHCUR") == (165,)

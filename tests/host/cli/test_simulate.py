@@ -54,7 +54,7 @@ def test_settings_change_behind_the_clients_back():
     assert "refuses" in obey(charger, "set CHCUR 200")
 
 
-def test_power_and_line():
+def test_power_and_cable_can_be_taken_away_by_a_word():
     charger = Charger()
     obey(charger, "off")
     charger.receive(b"AT\n", 1.0)

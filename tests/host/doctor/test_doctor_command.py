@@ -37,7 +37,7 @@ def well(look, code=lambda found: found[0], tries=10):
     return found
 
 
-def test_a_healthy_charger(start_charger):
+def test_the_doctor_finds_a_healthy_charger_well_and_writes_nothing(start_charger):
     server = start_charger()
     done = well(lambda: doctor(server.path, "--exchanges=40"), lambda done: done.code)
     assert done.code == 0 and done.err == ""
@@ -138,13 +138,13 @@ def test_verbose_shows_the_wire(start_charger):
 # --- ports that cannot be opened --------------------------------------------------------------------------------------
 
 
-def test_a_missing_port(tmp_path):
+def test_the_doctor_says_how_to_find_a_port_that_is_missing(tmp_path):
     code, findings = examine(str(tmp_path / "nothing"))
     assert code == 3 and list(findings) == ["port"]
     assert "evse-host ports" in findings["port"]["do"]
 
 
-def test_a_busy_port(start_charger):
+def test_the_doctor_says_that_another_program_has_the_port(start_charger):
     server = start_charger()
     with serial.Serial(server.path, exclusive=True):
         code, findings = examine(server.path)
@@ -152,7 +152,7 @@ def test_a_busy_port(start_charger):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="groups of serial ports")
-def test_a_forbidden_port(mocker, capsys):
+def test_the_doctor_says_how_to_get_permission(mocker, capsys):
     port = mocker.patch("serial.serial_for_url").return_value
     port.open.side_effect = serial.SerialException(errno.EACCES, "Permission denied: '/dev/ttyUSB0'")
     assert cli.run(["--port", "/dev/ttyUSB0", "doctor"]) == 3

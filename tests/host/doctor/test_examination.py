@@ -126,7 +126,7 @@ def test_a_slow_network_is_nothing_to_repair():
     assert finding.status is Status.NOTE and "network" in finding.do and "latency" not in finding.do
 
 
-def test_the_distribution():
+def test_answer_times_are_summed_up_by_median_and_worst():
     times = distribution([float(value) for value in range(100, 0, -1)])
     assert times == {"count": 100, "min": 1, "median": 50.5, "p95": 96, "p99": 100, "max": 100}
 
@@ -147,7 +147,7 @@ def cadence(times=(0.0, 0.26, 0.52, 0.78, 1.04), after=0, strangers=(), accepted
     return judge_cadence("UPTIME", times, after, strangers, accepted)
 
 
-def test_a_steady_cadence():
+def test_a_steady_cadence_is_well():
     finding = cadence()
     assert finding.status is Status.OK and finding.seen == "every 260 ms, 260 to 260 ms"
 
@@ -167,7 +167,7 @@ def test_a_steady_cadence():
         ({"accepted": False}, Status.WARNING, "not confirmed"),
     ],
 )
-def test_other_cadences(change, status, seen):
+def test_what_is_wrong_with_a_cadence_is_said(change, status, seen):
     finding = cadence(**change)
     assert finding.status is status and seen in finding.seen
 
@@ -175,7 +175,7 @@ def test_other_cadences(change, status, seen):
 # --- examinations -----------------------------------------------------------------------------------------------------
 
 
-def test_a_healthy_charger():
+def test_a_healthy_charger_is_well_in_every_respect():
     line = BenchLine()
     findings = examine(line)
     assert set(statuses(findings).values()) == {Status.OK}
@@ -212,7 +212,7 @@ def test_an_unusual_baud_rate_is_not_found():
     assert findings["baud rate"].status is Status.PROBLEM and "firmware" not in findings
 
 
-def test_silence():
+def test_silence_is_explained_by_swapped_lines():
     line = BenchLine()
     line.faults.cable_out()
     findings = examine(line)
@@ -231,7 +231,7 @@ def test_a_dead_wire_to_the_charger():
     assert findings["baud rate"].status is Status.OK and findings["mode"].status is Status.OK
 
 
-def test_a_loopback():
+def test_our_own_bytes_that_come_back_are_recognized():
     line = BenchLine()
     line.loopback = True
     findings = examine(line)
@@ -239,7 +239,7 @@ def test_a_loopback():
     assert findings["baud rate"].status is Status.NOTE
 
 
-def test_log_output():
+def test_log_output_instead_of_at_is_recognized():
     line = BenchLine()
     line.faults.cable_out()
     line._pending = LOG

@@ -107,7 +107,7 @@ def test_the_password_is_not_in_the_backup_and_it_says_so(served, capsys):
     assert yaml.safe_load(text)["settings"]["WIFISTACFG"] == {"enabled": 1, "ssid": "home"}
 
 
-def test_values_are_explained(served, capsys):
+def test_a_backup_explains_its_values(served, capsys):
     charger = served().charger
     charger.set("MAXCHCUR", 20)
     charger.set("DEFCHTIMELIM", 5400)
@@ -266,7 +266,7 @@ def test_another_board_is_pointed_out(served, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("answer", "code", "name"), [("y", 0, "evse"), ("n", 1, "other"), ("\x03", 130, "other")])
-def test_it_asks_first(served, tmp_path, answer, code, name):
+def test_a_restore_asks_first_and_obeys_the_answer(served, tmp_path, answer, code, name):
     charger = served().charger
     file = save(tmp_path)
     charger.set("HOSTNAME", "other")

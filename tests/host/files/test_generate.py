@@ -160,7 +160,7 @@ def test_answers_survive_their_file(capabilities):
         ("socket_lock: true", "three_phase, temperature_sensor, proximity, meter: not given"),
     ],
 )
-def test_wrong_answers(text, says):
+def test_a_wrong_answer_says_what_is_allowed(text, says):
     with pytest.raises(UsageError, match=says.replace("[", r"\[")):
         choose(parse_answers(text))
 

@@ -337,7 +337,7 @@ def test_every_entity_with_a_command_has_a_name() -> None:
         ("total_energy_consumption", [(2**53 + 1,)], 2**53 + 1, "9,007,199,254,741 kWh"),
     ],
 )  # fmt: skip
-def test_values_for_people(name: str, rows: list, value, text: str) -> None:
+def test_values_are_shown_for_people(name: str, rows: list, value, text: str) -> None:
     assert lookup(name).value(rows) == value
     assert lookup(name).text(rows) == text
 

@@ -212,7 +212,7 @@ def test_every_deviation_is_reported_with_its_line(text, expected):
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
-def test_lines_in_words():
+def test_each_line_of_a_recording_is_said_in_words():
     annotator = Annotator()
     assert annotator.to_charger("AT+CHCUR=160") == "write charging_current 16 A"
     assert annotator.from_charger(b"OK") == "done: AT+CHCUR=160"

@@ -88,7 +88,7 @@ def test_danger_is_said_beside_the_command():
         ("nonsense", []),
     ],
 )
-def test_values_are_offered(typed, offered):
+def test_the_tab_key_offers_what_may_follow(typed, offered):
     assert lines_of(suggestions(typed, ["STATE"]))[:3] == offered
 
 
@@ -186,7 +186,7 @@ def test_other_lines_belong_to_the_answer():
         (value("LIMREACH", 1), "charging_limit_reached on"),
     ],
 )
-def test_values_are_explained(shown, meaning):
+def test_each_value_is_explained_in_words(shown, meaning):
     assert explain(shown) == meaning
 
 
@@ -245,7 +245,7 @@ def test_an_abbreviation_is_named(shell, capsys):
         ("wait soon", UsageError, "give the seconds"),
     ],
 )
-def test_nothing_is_sent(server, shell, line, error, message):
+def test_a_line_that_is_refused_sends_nothing(server, shell, line, error, message):
     with pytest.raises(error) as caught:
         shell.execute(line)
     assert message in str(caught.value)
@@ -279,7 +279,7 @@ def test_a_restart_is_shown(server, shell, capsys):
     assert "the charger has restarted" in capsys.readouterr().out
 
 
-def test_json(server, capsys):
+def test_answers_can_be_json_and_hide_passwords(server, capsys):
     with Evse.open(server.path) as evse:
         shell = Shell(evse, JsonOutput())
         shell.execute('AT+WIFISTACFG=1,"home","secret"')

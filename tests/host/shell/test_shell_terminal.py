@@ -209,7 +209,7 @@ def test_a_refused_line_does_not_stop_the_others_but_shows_in_the_exit_code(star
     assert LIST_SUBSCRIPTION not in [violation.kind for violation in server.charger.journal.violations]
 
 
-def test_json_lines(start_charger):
+def test_piped_commands_are_answered_as_lines_of_json(start_charger):
     done = pipe(start_charger(), 'AT+STATE?\nAT+SUB="+UPTIME",260\nwait 0.8\nAT+NOSUCH?\n', "--json")
     found = [json.loads(line) for line in done.out.splitlines()]
     assert found[0]["answer"]["values"] == {"STATE": [0]}

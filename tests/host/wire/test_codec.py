@@ -79,7 +79,7 @@ def writes(draw):
         (b"\xff\xfe\n", [Other("\udcff\udcfe")]),
     ],
 )  # fmt: skip
-def test_lines(data: bytes, events: list) -> None:
+def test_bytes_become_the_lines_that_the_charger_meant(data: bytes, events: list) -> None:
     assert Decoder().feed(data) == events
 
 
