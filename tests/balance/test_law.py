@@ -760,7 +760,7 @@ def test_who_comes_after_a_more_important_car_is_told_to_wait():
 
 
 @pytest.mark.parametrize(("load", "ampere", "circuit"), [(1, 12.5, 1), (15, 25 - 0.5 - 15, 0)])
-def test_a_circuit_below_another(load, ampere, circuit):
+def test_of_two_circuits_the_one_with_less_room_bounds(load, ampere, circuit):
     """Whichever of the two has less room."""
     law = Law()
     law.circuit(limit=25)
@@ -960,7 +960,7 @@ def test_a_higher_limit_never_gives_less(load):
     assert given == sorted(given)
 
 
-def test_the_clock_may_wrap():
+def test_a_clock_that_wraps_around_changes_nothing():
     law = Law(boot=2**32 / 1000 - 200)
     house = charging(law=law)
     house.run(300)

@@ -150,7 +150,7 @@ def sharing(fuse):
     return fuse
 
 
-def test_both_share_the_fuse(sharing):
+def test_two_nodes_share_the_fuse_and_say_so(sharing):
     assert sharing.mains() <= FUSE
     assert sharing.leader.current() == pytest.approx(11.2, abs=0.5)
     assert sharing.follower.current() == pytest.approx(11.2, abs=0.5)

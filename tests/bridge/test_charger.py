@@ -315,7 +315,7 @@ def test_what_it_held_before_a_restart_is_never_shown_after_it(server, charger, 
     assert shown[0].online and shown[0].charging_current == 32
 
 
-def test_a_restart_on_demand(server, charger):
+def test_after_a_restart_on_demand_a_write_waits_and_is_done(server, charger):
     server.call(lambda model: model.reboot(model.now))
     wait_until(lambda: charger.snapshot.get("UPTIME", 0) < 60)
     assert charger.set("CHCUR", 100).result(20) == (100,)

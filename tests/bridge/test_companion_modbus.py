@@ -300,7 +300,7 @@ def test_a_master_restarts_the_charger(master, server):
     assert settings_and_runs(server) == ["AT+RST"]
 
 
-def test_garbage_before_a_request(master, node):
+def test_after_garbage_a_request_is_answered(master, node):
     with Path(node.cable.right).open("wb", buffering=0) as line:
         line.write(b"\x01\x03\x00\x64\xff\x00\x01\x02")
     wait_until(master.answers)

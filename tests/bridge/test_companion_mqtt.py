@@ -305,7 +305,7 @@ def test_a_current_above_a_maximum_that_nobody_here_knows(node, client, charger)
     assert "offline" not in [heard.payload for heard in client.heard[seen:] if heard.topic == AVAILABILITY]
 
 
-def test_two_writers_at_once(node, broker, client, charger):
+def test_two_writers_at_once_end_with_one_truth(node, broker, client, charger):
     with Client(broker, USER, PASSWORD) as other:
         for tenths in range(60, 100, 4):
             client.publish(CURRENT, str(tenths / 10))
@@ -417,14 +417,14 @@ def with_variable(examples, line: str):
 
 
 @pytest.mark.parametrize("identifier", ["my-evse", "a b", "evse/x", "#", "über", '""'])
-def test_identifier_that_is_refused(examples, identifier):
+def test_an_identifier_that_is_none_is_refused_by_its_key(examples, identifier):
     valid, output = configs.validate(with_variable(examples, f'mqtt_identifier: "{identifier.strip(chr(34))}"'))
     assert not valid
     assert "mqtt_identifier must be a to z and 0 to 9" in output
 
 
 @pytest.mark.parametrize("interval", ["0.9", "0", "-5", "soon"])
-def test_interval_that_is_refused(examples, interval):
+def test_an_interval_below_a_second_is_refused_by_its_key(examples, interval):
     valid, output = configs.validate(with_variable(examples, f"mqtt_interval: {interval}"))
     assert not valid
     assert "mqtt_interval must be at least 1" in output

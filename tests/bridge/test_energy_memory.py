@@ -85,7 +85,7 @@ def test_a_restart_whose_rdy_was_lost(server, shared_charger):
         assert shown == sorted(shown)
 
 
-def test_two_restarts_at_once(server, shared_charger):
+def test_two_restarts_at_once_take_nothing_from_the_total(server, shared_charger):
     with shared_charger() as charger:
         charge(server, 0.05)
         before = followed(charger, server)

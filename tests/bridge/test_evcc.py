@@ -153,7 +153,7 @@ def test_evcc_sets_whole_amperes(evcc, bench, current, wire):
 
 
 @pytest.mark.parametrize(("current", "wire"), [(6.0, 60), (10.5, 105), (10.347826086956522, 103), (31.99, 320)])
-def test_parts_of_an_ampere(evcc, bench, current, wire):
+def test_evcc_sets_parts_of_an_ampere(evcc, bench, current, wire):
     evcc.max_current_millis(current)
     assert value(bench[0], "CHCUR") == (wire,)
 

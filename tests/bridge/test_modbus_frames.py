@@ -32,7 +32,7 @@ SOUND = st.sampled_from([READ, write_request(106, 100), WRITE_MANY])
 
 
 @given(SOUND, CUTS)
-def test_rtu_in_any_pieces(request, cuts):
+def test_a_request_on_the_bus_is_found_in_any_pieces(request, cuts):
     finder = RtuRequests({1})
     found = [finder.feed(piece) for piece in pieces(request, cuts)]
     assert [one for one in found if one] == [Request(1, request[1:-2])]
@@ -40,7 +40,7 @@ def test_rtu_in_any_pieces(request, cuts):
 
 
 @given(st.binary(max_size=300), SOUND, CUTS)
-def test_rtu_after_any_noise(noise, request, cuts):
+def test_a_request_on_the_bus_is_found_after_any_noise(noise, request, cuts):
     """Noise may look like the beginning of something longer, but it never costs more than the pieces that come with
     it."""
     finder = RtuRequests({1})
@@ -72,7 +72,7 @@ REQUESTS = st.lists(
 
 
 @given(REQUESTS, CUTS)
-def test_tcp_in_any_pieces(requests, cuts):
+def test_requests_over_tcp_are_found_in_any_pieces(requests, cuts):
     finder = TcpRequests()
     stream = b"".join(tcp_frame(transaction, unit, pdu) for transaction, unit, pdu in requests)
     found = [request for piece in pieces(stream, cuts) for request in finder.feed(piece)]

@@ -118,7 +118,7 @@ def test_half_of_a_value_may_be_read():
 
 
 @pytest.mark.parametrize("address", UNREACHABLE)
-def test_what_at_cannot_reach(address):
+def test_what_at_cannot_reach_is_refused_with_the_reason(address):
     assert "cannot be reached over AT" in refused(Code.ILLEGAL_ADDRESS, read, ONLINE, address, 1)
     refused(Code.ILLEGAL_ADDRESS, plan, ONLINE, address, [1])
 
@@ -301,5 +301,5 @@ def test_what_a_write_asks_for_is_what_was_sent(address, words):
         (PortError("x"), Code.NO_ANSWER),
     ],
 )
-def test_codes_of_failed_writes(error, code):
+def test_a_failed_write_has_the_code_of_its_cause(error, code):
     assert code_of(error) == code

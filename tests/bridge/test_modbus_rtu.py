@@ -61,13 +61,13 @@ def test_a_client_of_others_reads_and_writes_over_the_bus(server, bridge, bus):
     assert (model(server, "CHCUR"), model(server, "CONSUMLIM")) == ((125,), (65_541,))
 
 
-def test_bytes_on_the_wire(wire):
+def test_the_bytes_on_the_wire_are_those_of_the_standard(wire):
     """These checksums do not come from the code under test."""
     assert wire.ask(bytes.fromhex("01 03 00 6A 00 01 A4 16"), 7) == bytes.fromhex("01 03 02 01 40 B8 24")
     assert wire.ask(bytes.fromhex("01 03 00 70 00 01 85 D1"), 5) == bytes.fromhex("01 83 02 C0 F1")
 
 
-def test_a_request_in_pieces(wire):
+def test_a_request_that_comes_byte_by_byte_is_answered(wire):
     for byte in READ_CURRENT:
         wire.send(bytes([byte]))
     assert wire.hear(7) == CURRENT
@@ -90,7 +90,7 @@ UNANSWERED = {
 
 
 @pytest.mark.parametrize("before", UNANSWERED.values(), ids=UNANSWERED.keys())
-def test_what_is_not_answered(server, wire, before):
+def test_what_is_for_nobody_is_not_answered_and_hides_nothing(server, wire, before):
     assert RtuRequests({1}).feed(before) is None
     wire.send(before)
     wire.send(READ_CURRENT)
@@ -100,7 +100,7 @@ def test_what_is_not_answered(server, wire, before):
     assert model(server, "CHCUR") == (320,)
 
 
-def test_noise_behind_a_request(wire):
+def test_noise_behind_a_request_costs_no_answer(wire):
     assert wire.ask(READ_CURRENT + b"\x00", 7) == CURRENT
     assert wire.ask(READ_CURRENT, 7) == CURRENT
 

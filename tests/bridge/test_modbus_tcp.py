@@ -260,7 +260,7 @@ def test_a_restart_of_the_charger(server, client):
     wait_until(lambda: words(client, 106, 1) == [320])
 
 
-def test_two_masters_at_once(server, bridge):
+def test_of_two_masters_at_once_the_last_word_holds(server, bridge):
     """Every write is confirmed, and the last word is what the charger has."""
     errors: list = []
 

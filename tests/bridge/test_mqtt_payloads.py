@@ -247,7 +247,7 @@ def test_an_identifier_is_always_safe_in_a_topic(text: str):
         ("mqtts://[fe80::1]:18883", "fe80::1", 18883, True),
     ],
 )
-def test_where_the_broker_is(uri: str, host: str, port: int, tls: bool):
+def test_an_address_of_a_broker_is_understood(uri: str, host: str, port: int, tls: bool):
     broker = Broker.parse(uri)
     assert (broker.host, broker.port, broker.tls) == (host, port, tls)
     assert Broker.parse(str(broker)) == broker
@@ -258,7 +258,7 @@ def test_where_the_broker_is(uri: str, host: str, port: int, tls: bool):
     ["", "broker", "broker:1883", "tcp://broker", "http://broker", "mqtt://", "mqtt://:1883", "mqtt://b:0",
      "mqtt://b:99999", "mqtt://b:x", "mqtt://b/topic", "mqtt://b?x=1", "mqtt://[::1"],
 )  # fmt: skip
-def test_what_is_no_broker(uri: str):
+def test_an_address_that_is_no_broker_is_refused(uri: str):
     with pytest.raises(UsageError, match="broker"):
         Broker.parse(uri)
 
@@ -348,7 +348,7 @@ def test_a_current_out_of_range(payload: bytes):
 @pytest.mark.parametrize(
     "payload", [b"", b"a", b"nan", b"inf", b"1e1", b"1_6", b"0x10", b"16A", b"1,5", "١٦".encode(), b"\xff", b"16" * 40]
 )
-def test_what_is_no_current(payload: bytes):
+def test_what_is_no_current_is_refused_and_said(payload: bytes):
     with pytest.raises(UsageError, match="not a number of A"):
         home_assistant.parse_current(payload)
 

@@ -387,7 +387,7 @@ def test_a_refused_current_names_the_maximum(page, server) -> None:
     assert writes(server) == []
 
 
-def test_authorize_only_what_waits(idle, share, look) -> None:
+def test_only_a_car_that_waits_can_be_authorized(idle, share, look) -> None:
     idle.call(lambda charger: charger.set("REQAUTH", 1))
     with serving(share(idle)) as server:
         page = look(server.url)
@@ -446,7 +446,7 @@ def test_what_is_no_number_is_not_sent(settings, server) -> None:
     assert writes(server) == []
 
 
-def test_what_the_charger_keeps(settings, server) -> None:
+def test_what_the_charger_keeps_is_set_apart(settings, server) -> None:
     settings.fill("#default-current", "13.5")
     settings.keyboard.press("Enter")
     wait_text(settings, "default-current-now", "Now: 13.5 A")
@@ -491,7 +491,7 @@ def test_a_controller_that_is_silent_is_said(page, charger) -> None:
     wait_text(page, "problem", "")
 
 
-def test_a_charger_that_restarts(page, server) -> None:
+def test_after_a_restart_the_page_shows_what_the_charger_holds(page, server) -> None:
     """It forgets what was set, and the page shows what is."""
     page.click("#toggle")
     wait_text(page, "headline", "Stopped")
@@ -592,13 +592,13 @@ def test_no_rule_of_accessibility_is_broken_in_any_situation(idle, share, look) 
     audit(page)
 
 
-def test_labels_of_the_settings(settings) -> None:
+def test_every_setting_has_its_label_and_unit(settings) -> None:
     for label in ("Energy limit, kWh", "Charging time limit, minutes", "Under-power limit, W", "Charging current, A",
                   "Usual energy limit, kWh"):  # fmt: skip
         assert settings.get_by_label(label, exact=True).count() == 1
 
 
-def test_language_and_live_regions(page) -> None:
+def test_a_screen_reader_is_told_language_and_news(page) -> None:
     assert page.locator("html").get_attribute("lang") == "en"
     assert page.locator("#headline").evaluate("node => node.closest('[role=status]') !== null")
     assert page.get_by_role("slider", name="Charging current").count() == 1

@@ -62,7 +62,7 @@ def test_each_file_of_the_page_comes_with_its_type_and_a_strict_policy(url, path
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_now_and_every_change(url, server, monkeypatch) -> None:
+def test_a_page_gets_what_is_so_now_and_every_change(url, server, monkeypatch) -> None:
     monkeypatch.setattr(page, "EVERY_S", 3600.0)
     with events(url) as news:
         assert next(news)["maximum_current"] == 32

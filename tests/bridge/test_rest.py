@@ -145,7 +145,7 @@ def wire(key: str, text: str, settings=SETTINGS, **changed) -> int:
         ("underPowerLimit", "65535", 65_535),
     ],
 )
-def test_values_in_wire_units(key, text, expected):
+def test_a_value_becomes_what_the_wire_takes(key, text, expected):
     assert wire(key, text) == expected
 
 
@@ -153,7 +153,7 @@ def test_values_in_wire_units(key, text, expected):
     ("text", "expected"),
     [("10000000", 2_778), ("7200000", 2_000), ("1", 1), ("0", 0), ("15461882262000", 2**32 - 1)],
 )
-def test_an_energy_in_ws(text, expected):
+def test_an_energy_in_ws_becomes_wh(text, expected):
     assert wire("consumptionLimit", text, IN_WS) == expected
 
 
@@ -221,7 +221,7 @@ def test_a_long_wrong_value_is_cut_in_the_message():
         b'{"enabled":true', b"1e999999999999999999999", b"[" * 20_000, b"9" * 5_000,
     ],
 )  # fmt: skip
-def test_what_is_not_json(body):
+def test_what_is_not_json_is_refused(body):
     with pytest.raises(UsageError, match="not JSON"):
         rest.parse(body)
 
@@ -250,7 +250,7 @@ def test_charging_stops_before_anything_else_is_written():
 
 
 @pytest.mark.parametrize("values", [{}, [], None, True, 16, "enabled"])
-def test_not_even_one_setting(values):
+def test_an_object_without_a_setting_says_which_there_are(values):
     with pytest.raises(UsageError, match="at least one of enabled, available, chargingCurrent"):
         rest.plan(values, snapshot(), SETTINGS)
 

@@ -334,7 +334,7 @@ def test_a_name_with_umlauts_is_called_as_browsers_do(kept):
         ({"origin": "http://[", "host": "home.lan"}, 403),
     ],
 )
-def test_writes_behind_a_proxy(kept, bench, headers, status):
+def test_a_write_behind_a_proxy_is_taken_from_its_own_page_only(kept, bench, headers, status):
     with serving(kept[1], USER) as client:
         auth = httpx.BasicAuth(USER[0], USER[1].encode())
         answer = post(client, "enabled", "true", headers={**JSON, **headers}, auth=auth)
@@ -438,7 +438,7 @@ def test_a_write_into_silence_is_no_success(server, client):
     assert "OK" not in answer.text
 
 
-def test_a_charger_that_restarts(server, charger, client):
+def test_after_a_restart_nothing_is_written_by_itself(server, charger, client):
     post(client, "charging-current", "10")
     server.inject(lambda faults: faults.reboot())
     wait_until(lambda: charger.snapshot.online and charger.snapshot.charging_current == 32, "the default is back")
@@ -447,7 +447,7 @@ def test_a_charger_that_restarts(server, charger, client):
     assert state(client)["chargingCurrent"] == 12
 
 
-def test_two_writers_at_once(server, client):
+def test_two_writers_at_once_are_both_answered(server, client):
     answers: dict[str, list[int]] = {}
 
     def write(path: str, bodies: list[str]) -> None:

@@ -199,7 +199,7 @@ def test_what_is_refused_is_not_written(bench, path, body, status, words):
     assert orders(server) == []
 
 
-def test_clock_and_access_point(server, client):
+def test_clock_and_access_point_can_be_set(server, client):
     assert post(client, "time", "1800000000").text == "OK"
     assert abs(client.get(f"{API}/time").json() - 1_800_000_000) < 10
     assert post(client, "wifi/state/ap", "true").text == "OK"

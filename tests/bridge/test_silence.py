@@ -137,7 +137,7 @@ def test_no_write_but_in_silence_and_at_most_once_for_each_silence_and_restart(s
         (60, 64.0, "out of range"),
     ],
 )
-def test_what_is_no_fallback(after, then, words):
+def test_a_fallback_that_is_none_is_refused_with_the_reason(after, then, words):
     with pytest.raises(UsageError, match=words):
         Fallback.parse(after, then)
 
@@ -286,7 +286,7 @@ def first_event(client: httpx.Client, url: str) -> str:
         return next(page.iter_lines())
 
 
-def test_evcc_that_is_silent(server, tmp_path):
+def test_when_evcc_falls_silent_the_current_falls(server, tmp_path):
     """Its questions keep the charger as it is; a page that is open does not, nor does who is turned away."""
     port = free_port()
     (tmp_path / "password").write_text("secret")

@@ -93,7 +93,7 @@ wk2168_i2c:
 """
 
 
-def test_uart_of_a_wk2168(warnings) -> None:
+def test_a_uart_of_a_wk2168_is_accepted(warnings) -> None:
     assert warnings(board(WK2168).replace("{id: evse}", "{id: evse, uart_id: line}")) == []
 
 
@@ -105,7 +105,7 @@ usb_uart:
 """
 
 
-def test_uart_of_usb_uart(warnings) -> None:
+def test_a_uart_over_usb_is_accepted(warnings) -> None:
     text = node(uart="", board=USB_UART).replace("{id: evse}", "{id: evse, uart_id: line}")
     assert warnings(text) == []
 
@@ -153,7 +153,7 @@ def test_second_user_of_a_uart_that_has_no_id() -> None:
 
 
 @pytest.mark.parametrize("written", ["{id: line, data: 'AT+RST'}", "'AT+RST'"])
-def test_writing_between_the_commands(warnings, written: str) -> None:
+def test_who_writes_to_the_line_himself_is_warned(warnings, written: str) -> None:
     text = f"""
 button:
   - platform: template
@@ -165,7 +165,7 @@ button:
     assert warnings(board(LINE, text)) == [expected]
 
 
-def test_writing_to_another_uart(warnings) -> None:
+def test_writing_to_another_uart_is_not_warned_of(warnings) -> None:
     uarts = LINE.replace("uart: {", "uart: [{") + ", {id: other, tx_pin: GPIO4, rx_pin: GPIO15, baud_rate: 9600}]"
     text = "interval: [{interval: 1s, then: [uart.write: {id: other, data: x}]}]"
     assert warnings(board(uarts, text).replace("{id: evse}", "{id: evse, uart_id: line}")) == []

@@ -142,7 +142,7 @@ def test_action_brings_its_commands(name: str) -> None:
     )
 
 
-def test_actions_share_a_row() -> None:
+def test_actions_and_entities_share_one_row_of_a_command() -> None:
     code = nodes.code(node(entity("switch", "enable"), hub=on_ready("esp32evse.enable", "esp32evse.disable")))
     assert code.tables().commands == ["UPTIME", "ENABLE"]
 
@@ -339,7 +339,7 @@ def test_kept_settings_are_on_the_wire() -> None:
     assert commands(hub("keep_settings: true")) == {"UPTIME", *kept}
 
 
-def test_clock_is_kept_set() -> None:
+def test_with_a_clock_the_charger_is_kept_on_time() -> None:
     code = hub("time_id: the_time", TIME)
     assert code.statements(r"evse->set_time\(.*") == ["evse->set_time(the_time, TIME);"]
     assert code.tables().rows["TIME"].follow == "time"

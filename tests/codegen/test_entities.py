@@ -189,7 +189,7 @@ def bare() -> nodes.Code:
     return nodes.code(node())
 
 
-def test_no_platform_at_all(bare: nodes.Code) -> None:
+def test_without_an_entity_only_the_uptime_is_read(bare: nodes.Code) -> None:
     tables = bare.tables()
     assert tables.commands == ["UPTIME"]
     assert tables.bindings == []
@@ -268,16 +268,16 @@ def test_options_of_the_user_replace_the_list() -> None:
 
 
 @pytest.mark.parametrize("row", catalog.entities("number"), ids=lambda row: row.key)
-def test_range_of_a_number(row: catalog.Entity) -> None:
+def test_a_number_has_the_range_of_the_catalog(row: catalog.Entity) -> None:
     assert number_traits(alone(row)) == [row.minimum, row.maximum, row.step]
 
 
-def test_range_of_the_user() -> None:
+def test_a_range_of_the_users_own_is_the_numbers() -> None:
     options = "min_value: 8, max_value: 32, step: 0.5, multiplier: 10"
     assert number_traits(nodes.code(node(entity("number", "charging_current", options)))) == [8, 32, 0.5]
 
 
-def test_unit_of_the_user() -> None:
+def test_a_unit_of_the_users_own_changes_range_and_wire() -> None:
     code = nodes.code(node(entity("number", "consumption_limit", "multiplier: 1, max_value: 65000, step: 100")))
     assert code.objects()["it"] == "EvseNumber(evse, CONSUMLIM, 1.0f)"
     assert number_traits(code) == [0, 65000, 100]
@@ -289,7 +289,7 @@ def number_traits(code: nodes.Code) -> list[float]:
 
 
 @pytest.mark.parametrize("row", catalog.entities("text"), ids=lambda row: row.key)
-def test_length_of_a_text(row: catalog.Entity) -> None:
+def test_a_text_is_as_long_as_the_charger_keeps(row: catalog.Entity) -> None:
     assert alone(row).statements(r"it->traits\.set_\w+_length\(\d+\);") == [
         "it->traits.set_min_length(1);",
         "it->traits.set_max_length(31);",

@@ -114,7 +114,7 @@ def test_two_hubs_without_uart_id() -> None:
 
 
 @pytest.mark.parametrize("entities", ["", "switch: [{platform: esp32evse, enable: {name: Enable}}]"])
-def test_two_hubs_without_ids(entities: str) -> None:
+def test_two_hubs_without_ids_are_told_to_have_them(entities: str) -> None:
     hub = "esp32evse: [{uart_id: left_uart}, {id: right, uart_id: right_uart}]"
     expected = "id is missing: each of several chargers must have one, such as `id: left`."
     assert expected in two_hubs_errors(entities, hub)
@@ -174,7 +174,7 @@ def test_an_entity_without_options_is_shown_what_to_write(written: str, given: s
 
 
 @pytest.mark.parametrize("option", ["name: Power", "type: power", "unit_of_measurement: W", "filters: []"])
-def test_option_above_its_entity(option: str) -> None:
+def test_an_option_above_its_entity_is_told_its_place(option: str) -> None:
     text = node(f"sensor: [{{platform: esp32evse, {option}, emeter_power: {{name: Power}}}}]")
     expected = (
         f"[{option.split(':')[0]}] is no entity: options go below one, such as `emeter_power:` with `name: Power`."
@@ -205,12 +205,12 @@ def test_action_with_a_truth_behind_it() -> None:
     assert action_error("esp32evse.enable: true") == expected
 
 
-def test_limits_without_their_names() -> None:
+def test_limits_without_their_names_are_told_them() -> None:
     expected = "at least one of energy, charging_time, under_power belongs below it, not 10 behind it."
     assert action_error("esp32evse.set_session_limits: 10") == f"esp32evse.set_session_limits: {expected}"
 
 
-def test_entities_under_the_hub() -> None:
+def test_entities_under_the_hub_are_told_their_place() -> None:
     expected = "[sensor] stands by itself, not under esp32evse: `sensor:` with `platform: esp32evse`."
     assert hub_error("sensor: {emeter_power: {name: Power}}") == expected
     expected = "[emeter_power] is an entity: it goes under `sensor:` with `platform: esp32evse`."
@@ -223,7 +223,7 @@ def test_hub_that_is_a_word() -> None:
 
 
 @pytest.mark.parametrize("hub", ["", "esp32evse: []"])
-def test_hub_that_is_missing(hub: str) -> None:
+def test_a_hub_that_is_missing_is_a_line_to_add(hub: str) -> None:
     text = node("sensor: [{platform: esp32evse, emeter_power: {name: Power}}]", hub=hub)
     expected = "Component sensor.esp32evse requires component esp32evse: add a line `esp32evse:`."
     assert nodes.error(text) == expected
@@ -234,7 +234,7 @@ def test_an_id_that_comes_twice_is_named() -> None:
     assert nodes.error(text).startswith("ID x redefined!")
 
 
-def test_number_with_a_unit() -> None:
+def test_a_number_with_a_unit_is_refused() -> None:
     expected = "charging_current: max_value must be a number without a unit, not 16A."
     assert entity_error("number", "charging_current", "max_value: 16A") == expected
 
@@ -294,7 +294,7 @@ def test_hub_that_is_no_id() -> None:
     assert nodes.error(text).startswith("esp32evse_id 'my-evse': Dashes are not supported in IDs")
 
 
-def test_id_that_is_none() -> None:
+def test_an_id_that_is_none_is_refused() -> None:
     text = node("sensor: [{platform: esp32evse, uptime: {name: Uptime, id: my-uptime}}]")
     assert nodes.error(text).startswith("id 'my-uptime': Dashes are not supported in IDs")
 
@@ -400,7 +400,7 @@ def test_an_unknown_platform_is_named(platform: str) -> None:
     assert nodes.error(text) == f"Platform not found: 'sensor.{platform}'."
 
 
-def test_hub_that_is_misspelt() -> None:
+def test_a_hub_that_is_misspelt_is_named() -> None:
     assert nodes.error(node(hub="esp32_evse:")) == "Component not found: esp32_evse."
 
 
@@ -548,7 +548,7 @@ def test_an_address_that_is_none_is_refused_with_an_example(key: str, address: s
     assert message == f"{key} must be an IPv4 address such as 192.168.1.50, not {address or 'nothing'}."
 
 
-def test_number_is_no_address() -> None:
+def test_a_number_is_no_address() -> None:
     message = action_error("esp32evse.set_static_ip: {ip: 3232235826, gateway: 192.168.1.1, netmask: 255.255.255.0}")
     assert message == "ip must be an IPv4 address such as 192.168.1.50, not 3232235826."
 

@@ -98,7 +98,7 @@ def test_a_current_that_is_no_number_is_refused(node, charger):
     assert writes(charger, "CHCUR") == []
 
 
-def test_authorize_restart_and_conditions(node, charger):
+def test_conditions_follow_an_authorization_and_a_restart(node, charger):
     charger.call(lambda charger: (charger.set("REQAUTH", 1), charger.car.plug()))
     node.wait_for_log("on_session_start")
     charger.wait_for(lambda charger: charger.value("PENDAUTH") == (1,))

@@ -58,7 +58,7 @@ def test_each_state_has_its_text(program: Program, state: int, text: str) -> Non
 
 
 @pytest.mark.parametrize("state", range(10))
-def test_why_a_session_waits(program: Program, state: int) -> None:
+def test_the_status_says_why_a_session_waits(program: Program, state: int) -> None:
     waits = state in (B1, B2, C1, D1)
     plain = describe(program, state)
     assert describe(program, state, enabled=False) == ("Paused" if waits else plain)
@@ -146,7 +146,7 @@ def test_restart_of_the_charger_within_a_session_ends_it(program: Program) -> No
     assert track(program, *start, state(B1), *after) == events
 
 
-def test_end_that_nobody_saw(program: Program) -> None:
+def test_an_end_that_nobody_saw_is_told_by_the_values(program: Program) -> None:
     """Unplugged and plugged in again between two looks: only the values tell."""
     steps = [state(A), state(C2), energy(5000), duration(3600)]
     steps += [energy(100), duration(60), energy(101), duration(61), state(C2)]

@@ -263,7 +263,7 @@ def test_a_total_beyond_32_bits_is_exact(program: Program) -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_any_order_of_things(program: Program, seed: int) -> None:
+def test_in_any_order_of_things_the_total_is_what_was_delivered(program: Program, seed: int) -> None:
     """It never falls except at resets, and is what was delivered since the last one. Each thing is seen to its end."""
     dice = random.Random(seed)
     charger = Charger(stored=dice.randrange(500, 10**6))

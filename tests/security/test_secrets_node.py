@@ -101,7 +101,7 @@ def _through_trouble(node, charger, start: int, wait_for_written) -> None:
     charger.wait_for(lambda charger: charger.value("WIFISTACFG")[1] == "restart")
 
 
-def test_it_went_every_way(charger, told) -> None:
+def test_the_password_has_gone_every_way_into_the_node(charger, told) -> None:
     assert charger.call(_secret_writes) >= 7
     assert any("[VV]" in line for line in told)
 

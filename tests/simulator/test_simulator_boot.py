@@ -65,7 +65,7 @@ def test_after_a_restart_the_uptime_begins_anew(bench):
         ("UNDERPOWERLIM", "5", "0"),
     ],
 )
-def test_what_a_restart_keeps(bench, name, argument, afterwards):
+def test_a_restart_keeps_what_is_in_flash_and_nothing_else(bench, name, argument, afterwards):
     assert bench.write(name, argument) == "OK"
     bench.charger.reboot(bench.now)
     bench.run(4)

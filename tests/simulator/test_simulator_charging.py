@@ -296,7 +296,7 @@ def test_three_phases_are_metered_one_by_one(charging):
     assert charging.read("EMETERPOWER") == str(16 * (230 + 231 + 229))
 
 
-def test_a_single_phase_meter(charging):
+def test_a_single_phase_meter_shows_one_phase(charging):
     charging.write("EMETERTHREEPHASE", 0)
     charging.run(0.2)
     assert charging.read("EMETERVOLTAGE") == "230000,0,0"
@@ -304,7 +304,7 @@ def test_a_single_phase_meter(charging):
     assert charging.read("EMETERPOWER") == "3680"
 
 
-def test_a_single_phase_car(new_bench):
+def test_a_single_phase_car_draws_from_one_phase(new_bench):
     bench = new_bench(car=Car(plugged=True, phases=1))
     bench.wait_state("C2")
     bench.run(6)

@@ -114,7 +114,7 @@ def test_clients_of_a_network_port_come_and_go():
             assert exchange(port) == b"\nOK\n"
 
 
-def test_call_and_wait_for():
+def test_a_test_can_wait_for_what_the_charger_does():
     with PtyServer(Charger(car=Car(plugged=True)), time_scale=50) as server:
         assert server.wait_for(lambda charger: charger.point.state == "C2" and charger.value("STATE")) == (4,)
         server.call(lambda charger: charger.car.unplug())

@@ -37,7 +37,7 @@ def test_every_factory_file_is_a_board() -> None:
     assert {path.stem for path in FACTORY.glob("*.yaml")} - {"common"} == {board.name for board in BOARDS}
 
 
-def test_page_manifest_and_binaries(binaries: Path, tmp_path: Path) -> None:
+def test_the_flasher_has_page_manifest_and_binaries(binaries: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     lay_out(binaries, out, "0.2.0")
     manifest = json.loads((out / "manifest.json").read_text())

@@ -81,7 +81,7 @@ def test_a_limit_with_one_decimal_is_no_wrong_call(world):
     ('[9,"1","Reset",{}]', ""), ('[2,"%s","Reset",{}]' % ("x" * 37), ""), ("[" * 100_000, ""),
     ('[2,"1","Reset",{"type":NaN}]', ""), ('[2,"1","Reset",{"type":1e999999}]', None),
 ])  # fmt: skip
-def test_what_is_no_call(text, unique_id):
+def test_what_is_no_call_is_told_by_its_id_where_it_has_one(text, unique_id):
     message = rpc.parse(text, "1.6")
     if unique_id is None:
         assert isinstance(message, rpc.Call)

@@ -728,7 +728,7 @@ def test_a_reservation_is_cancelled_expires_and_is_kept(locked):
     assert locked.server.statuses()[-1] == "Available"
 
 
-def test_a_reservation_by_group(locked):
+def test_a_reservation_lets_its_group_charge(locked):
     locked.server.answers["Authorize"] = {"idTagInfo": {"status": "Accepted", "parentIdTag": "FAMILY"}}
     locked.call("ChangeConfiguration", {"key": "AuthorizeRemoteTxRequests", "value": "true"})
     entry = {"idTag": "SON", "idTagInfo": {"status": "Accepted", "parentIdTag": "FAMILY"}}
@@ -747,7 +747,7 @@ def test_a_foreign_car_at_a_reserved_charger_gets_nothing(world):
     charging(world)
 
 
-def test_what_cannot_be_reserved(world):
+def test_a_charger_in_use_or_faulted_cannot_be_reserved(world):
     assert reserve(world, seconds=-5) == "Rejected"
     charging(world)
     assert reserve(world) == "Occupied"

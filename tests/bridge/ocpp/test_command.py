@@ -140,7 +140,7 @@ def test_wrong_options_end_it_with_the_reason(server, tmp_path, arguments, probl
     assert done.returncode == 2 and problem in done.stderr
 
 
-def test_two_at_one_journal(server, central, tmp_path):
+def test_a_second_bridge_at_one_journal_ends_at_once(server, central, tmp_path):
     with Bridge(server, tmp_path, "--url", central.url):
         central.wait("BootNotification")
         done = run(server, tmp_path, "--url", central.url)

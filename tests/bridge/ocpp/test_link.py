@@ -200,7 +200,7 @@ def test_a_key_is_hexadecimal_or_text_of_its_length_or_none(text, key):
     (("ws://h", "A", "", "/ca.pem"), "wss:// only"), (("wss://h", "A", "", "", "/c.pem"), "belong together"),
     (("wss://h", "A", "", "hunter2"), "ca file: there is no such file"), (("ws://h?x=1", "A"), "must look"),
 ])  # fmt: skip
-def test_what_is_no_target(arguments, problem):
+def test_an_address_that_is_none_is_refused_without_its_key(arguments, problem):
     with pytest.raises(UsageError, match=problem) as error:
         Target.parse(*arguments)
     assert "hunter2" not in str(error.value)

@@ -80,7 +80,7 @@ def test_a_transaction_from_plug_to_plug(world):
     assert world.server.statuses()[-1] == "Available"
 
 
-def test_request_start_and_stop(locked):
+def test_a_central_system_starts_and_stops_a_charge(locked):
     locked.car.plug()
     locked.run(5)
     answer = locked.call("RequestStartTransaction", {"remoteStartId": 7, "idToken": TOKEN, "evseId": 1})
@@ -178,7 +178,7 @@ def test_limits_reach_the_charger_and_foreign_ones_are_refused(world):
     assert world.value("CHCUR") == 320
 
 
-def test_availability_reset_and_triggers(world):
+def test_availability_resets_and_triggers_are_obeyed(world):
     assert world.call("ChangeAvailability", {"operationalStatus": "Inoperative"}) == {"status": "Accepted"}
     world.run(3)
     assert world.value("AVAILABLE") == 0 and world.server.statuses()[-1] == "Unavailable"

@@ -139,7 +139,7 @@ def test_wrong_values_are_refused_unwritten(evse_host, charger, words: list[str]
     assert charger.charger.journal.writes() == []
 
 
-def test_what_the_charger_refuses(evse_host, charger) -> None:
+def test_a_refusal_of_the_charger_says_what_it_allows(evse_host, charger) -> None:
     ran = evse_host("set", "charging_current", "40")
     assert ran.code == 5
     assert ran.err == "evse-host: CHCUR: the charger refuses 400; at most 32 A on this charger, by its MAXCHCUR\n"

@@ -97,5 +97,5 @@ def test_what_differs_from_run_to_run_makes_no_new_page(one, other):
     ("one", "other"),
     [("32 A", "16 A"), ("31.5 °C", "31.6 °C"), ("exit code 5", "exit code 6"), ("warning  pushes  1", "ok  pushes  1")],
 )
-def test_what_must_not_move(one, other):
+def test_what_is_news_makes_a_new_page(one, other):
     assert host_docs.normal(one) != host_docs.normal(other)

@@ -90,7 +90,7 @@ def test_an_option_of_the_commands_own_stays_its_own() -> None:
      ("session-energy", "energy_consumption"), ("Status", "state"), ("enabled", "enable"), ("ssid", "wifi_sta_ssid"),
      ("powr", "emeter_power"), ("enrgy", "energy_consumption")],
 )  # fmt: skip
-def test_names_that_were_meant(typed, meant) -> None:
+def test_a_misspelt_name_finds_the_one_that_was_meant(typed, meant) -> None:
     assert meant in settings.likes(typed)
 
 
@@ -99,7 +99,7 @@ def test_names_that_were_meant(typed, meant) -> None:
     [("gett", "get"), ("wach", "watch"), ("Restart", "restart"), ("mqtt", "bridge"), ("clock", "time"),
      ("wifi scann", "scan"), ("wifi conect", "connect")],
 )  # fmt: skip
-def test_commands_that_were_meant(capsys, typed, meant) -> None:
+def test_a_misspelt_command_finds_the_one_that_was_meant(capsys, typed, meant) -> None:
     code, out, err = said(capsys, *typed.split())
     assert (code, out) == (2, "")
     assert err.startswith(f"evse-host: {typed.split()[-1]}: no such command; did you mean") and meant in err

@@ -53,7 +53,7 @@ def assert_harmless(line):
         (b"\x8f", KNOCK, Kind.GARBAGE),
     ],
 )
-def test_what_bytes_look_like(data, sent, kind):
+def test_the_doctor_tells_answers_logs_echo_and_noise_apart(data, sent, kind):
     assert classify(data, sent) is kind
 
 

@@ -195,7 +195,7 @@ def test_a_node_that_cannot_be(changes, says):
         ("ssh://git@git.example/evse", {"type": "git", "url": "ssh://git@git.example/evse"}),
     ],
 )
-def test_sources_of_the_component(components, source):
+def test_the_component_is_taken_from_where_it_was_said(components, source):
     assert node(components=components).source == source
 
 

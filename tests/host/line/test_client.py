@@ -156,7 +156,7 @@ def test_no_port_is_guessed_at_random(mocker, monkeypatch, ports: list, words: s
 # --- the typed client -------------------------------------------------------------------------------------------------
 
 
-def test_get_and_get_all(start_charger) -> None:
+def test_one_value_and_all_values_are_read(start_charger) -> None:
     server = start_charger(Charger("v2.1.1"))
     with Evse.open(server.path) as evse:
         assert evse.get("CHCUR") == (320,)

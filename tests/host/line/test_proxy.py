@@ -72,7 +72,7 @@ def read_exactly(fd: int, count: int) -> bytes:
     return data
 
 
-def test_between_two_serial_ports():
+def test_a_proxy_stands_between_two_serial_ports():
     charger, companion = PtyPort(None), PtyPort(None)
     for port in (charger, companion):
         os.set_blocking(port.fd, True)

@@ -42,7 +42,7 @@ def test_the_command_that_the_charger_takes_a_line_for(text, name, form):
 
 
 @pytest.mark.parametrize("text", ["AT", "ATE1", "AT+WIFI?", "AT+NOSUCH?", "get state", ""])
-def test_lines_without_one_command(text):
+def test_a_line_without_one_command_is_none(text):
     assert understand(text)[0] is None
 
 

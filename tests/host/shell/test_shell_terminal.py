@@ -191,7 +191,7 @@ def test_a_silent_charger_does_not_end_it(spawn, start_charger):
 # --- on a pipe --------------------------------------------------------------------------------------------------------
 
 
-def test_lines_from_a_pipe(start_charger):
+def test_lines_from_a_pipe_are_answered_one_by_one(start_charger):
     done = pipe(start_charger(), "# a comment\n\nAT+STATE?\nget charging_current\n")
     assert done.code == 0 and done.err == ""
     lines = done.out.splitlines()
