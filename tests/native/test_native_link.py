@@ -131,6 +131,17 @@ def test_the_first_ready_is_no_restart(program: Program) -> None:
     assert bench.told("restart")[1:] == ["restart ready"] and bench.client.counters()["reboots"] == 1
 
 
+def test_a_line_that_spoils_every_command_is_no_charger(program: Program) -> None:
+    """Each is answered, with ERROR. It is knocked at ever more seldom, and back at once when it gets well."""
+    bench = Bench(program, ("STATE",), run=0)
+    bench.spoil = lambda data: re.sub(rb"(\n\+[^\n]*\n)*\nOK\n", b"\nERROR\n", data)
+    bench.run(20_000)
+    assert not bench.told("online") and not bench.shown("STATE") and 10 < bench.count("~") < 80
+    bench.spoil = lambda data: data
+    bench.run(1000)
+    assert bench.told("online") and bench.shown("STATE")
+
+
 def test_on_a_clean_line_a_value_is_believed_at_once(program: Program) -> None:
     bench = Bench(program, ("STATE",))
     bench.forget()

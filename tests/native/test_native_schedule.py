@@ -53,6 +53,14 @@ def test_what_a_downgrade_takes_away_is_told(program: Program) -> None:
     assert bench.told("lacking") == ["lacking TZ"]
 
 
+def test_what_nothing_pushes_is_polled_but_no_fact(program: Program) -> None:
+    bench = Bench(program, ("CHCUR", "VER"), push=0)
+    bench.forget()
+    bench.set("CHCUR", 100)
+    bench.run(125_000)
+    assert bench.count("AT+CHCUR?") == 2 and bench.count("AT+VER?") == 0 and bench.shown("CHCUR") == ["100"] * 2
+
+
 def test_a_refused_subscription_is_polled_instead(program: Program) -> None:
     bench = Bench(program, ("STATE",), run=0)
     bench.refuse_subscriptions()

@@ -74,6 +74,26 @@ def test_a_natural_script_is_carried_out_in_order(program: Program) -> None:
     assert bench.count("at+") == 2
 
 
+def test_what_an_automation_asks_for_when_it_is_told_something_is_done(program: Program) -> None:
+    """It asks from inside the client: for more of the same, for something else, and for what has just ended."""
+    bench = Bench(program, (*LIVE, "AUTH"))
+    bench.ask("when values CHCUR 160: write CHCUR 200")
+    bench.ask("when end CHCUR held: write ENABLE 0")
+    bench.ask("when end ENABLE held: write ENABLE 1")
+    bench.ask("when end AUTH held: run AUTH")
+    bench.ask("when raw_result ok: raw AT+STATE?")
+    bench.ask("write CHCUR 160")
+    bench.run(500)
+    assert bench.writes == ["CHCUR=160", "CHCUR=200", "ENABLE=0", "ENABLE=1"]
+    assert bench.ends == ["CHCUR held", "ENABLE held", "ENABLE held"]
+    bench.forget()
+    bench.ask("run AUTH")
+    bench.ask("raw AT+HEAP?")
+    bench.run(500)
+    assert bench.writes == ["AUTH", "AUTH"] and bench.ends == ["AUTH held"] * 2
+    assert bench.told("raw_result") == ["raw_result ok"] * 2 and bench.count("AT+STATE?") == 1
+
+
 def test_an_old_authorization_is_not_given(program: Program) -> None:
     bench = Bench(program, ("AUTH",))
     bench.faults.cable_out()

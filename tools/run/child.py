@@ -16,8 +16,9 @@ def run(command: list, **options: Any) -> subprocess.CompletedProcess:
         try:
             output, errors = process.communicate()
         except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            process.communicate()
+            for _ in range(2):  # a shell that forks at this moment loses the first one
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
+                process.wait()
             raise
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
