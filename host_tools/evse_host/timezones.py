@@ -32,9 +32,10 @@ def same_rule(name: str) -> list[str]:
     return sorted(twins, key=lambda zone: (zone.partition("/")[0] != region, not zone.startswith("Etc/")))
 
 
+@functools.cache
 def posix_rule(zone: str) -> str:
     """The rule at the end of the system's file for this zone, such as `CET-1CEST,M3.5.0,M10.5.0/3`; empty where the
-    system has none."""
+    system has none. Looking takes milliseconds, and the simulator is asked in every turn of its loop."""
     if zone not in _zones():
         return ""
     for folder in zoneinfo.TZPATH:
@@ -46,5 +47,4 @@ def posix_rule(zone: str) -> str:
 
 @functools.cache
 def _zones() -> set[str]:
-    """Looking for them takes milliseconds, and the simulator is asked in every turn of its loop."""
     return zoneinfo.available_timezones()

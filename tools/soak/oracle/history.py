@@ -34,8 +34,9 @@ class History:
         """Look at the charger; while it boots it holds nothing that it would tell."""
         if not self._charger.ready:
             return
-        for name in self.names:
-            row, spans = self._charger.value(name), self.spans[name]
+        value = self._charger.value
+        for name, spans in self.spans.items():
+            row = value(name)
             if spans and spans[-1].row == row:
                 spans[-1].end = now
             else:
