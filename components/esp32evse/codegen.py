@@ -57,6 +57,7 @@ class Hub:
     keeps_time: bool = False
     fast: bool = False  # the user chose how often the meter is pushed, and wants every value
     tells_failures: bool = False
+    pushed: set[str] = field(default_factory=set)  # commands that somebody must hear of at once
     reports: set[str] = field(default_factory=set)  # commands whose changes are events
     traits: set[str] | None = None  # of its rows, once they are emitted
 
@@ -297,7 +298,7 @@ def _command(hub: Hub, command: catalog.Command, first: int, count: int) -> cg.A
         getattr(_FOLLOWERS, f"follow_{follower}") if follower else cg.nullptr,
         RawExpression(f"{low}u"),
         RawExpression(f"{high}u"),
-        getattr(_Refresh, command.refresh.upper()),
+        getattr(_Refresh, (catalog.PUSH if command.name in hub.pushed else command.refresh).upper()),
         RawExpression(" | ".join(f"esp32evse::{trait}" for trait in traits) or "0"),
         first,
         count,

@@ -18,7 +18,7 @@ from esphome.helpers import fnv1a_32bit_hash
 
 from . import catalog
 from .checks import circuit_of, final_validate
-from .codegen import DOMAIN, data, emit_bindings, load_manager_ns
+from .codegen import DOMAIN, data, emit_bindings, load_manager_ns, use_part
 from .schema import (
     CONF_CAPACITY,
     CONF_CHARGERS,
@@ -105,8 +105,10 @@ async def _circuit_to_code(variable, config, index: int) -> None:
     )
     cg.add(variable.set_circuit(index, circuit.get(CONF_NAME, str(circuit[CONF_ID])), fields))
     if leader:
-        cg.add_define("USE_ESP32EVSE_LOAD_MANAGER_LEADER")
+        use_part("LEADER")
         cg.add(variable.set_share(index, await cg.get_variable(leader[CONF_SHARE])))
+    if meter is None and leader is None:
+        use_part("UNMETERED")
     if meter is None:
         return
     for key in SENSOR_KEYS:
@@ -149,6 +151,7 @@ async def _charger_to_code(variable, config, index: int) -> None:
     charger = config[CONF_CHARGERS][index]
     hub_id = charger[CONF_ESP32EVSE_ID]
     hub = hub_of(hub_id)
+    hub.pushed.add(_ROWS["current"])  # what something else sets must not last
     rows = _struct("Rows", **{name: hub.row(command) for name, command in _ROWS.items()})
     law = _law_of(config, charger)
     phase_map = _phase_map(charger)
@@ -196,12 +199,12 @@ async def to_code(config) -> None:
     chargers = len(config[CONF_CHARGERS]) + len(followers)
     cg.add_define("ESP32EVSE_LOAD_MANAGER_CHARGERS", chargers)
     if chargers > 1:
-        cg.add_define("USE_ESP32EVSE_LOAD_MANAGER_SEVERAL")
+        use_part("SEVERAL")
     cg.add_define("ESP32EVSE_LOAD_MANAGER_FOLLOWERS", len(followers))
     cg.add_define("ESP32EVSE_LOAD_MANAGER_CIRCUITS", len(config[CONF_CIRCUITS]))
     for feature in catalog.FEATURES:
         if feature in config:
-            cg.add_define(f"USE_ESP32EVSE_LOAD_MANAGER_{feature.upper()}")
+            use_part(feature.upper())
     variable = cg.new_Pvariable(config[CONF_ID])
     await cg.register_component(variable, config)
     cg.add(variable.set_key(fnv1a_32bit_hash(f"{DOMAIN}.{config[CONF_ID]}")))
@@ -218,7 +221,7 @@ async def to_code(config) -> None:
 
 async def _triggers_to_code(variable, config) -> None:
     if any(trigger.name in config for trigger in catalog.TRIGGERS):
-        cg.add_define("USE_ESP32EVSE_LOAD_MANAGER_TRIGGERS")
+        use_part("TRIGGERS")
     await build_triggers(variable, config, catalog.TRIGGERS)
 
 

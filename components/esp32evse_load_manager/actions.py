@@ -7,7 +7,7 @@ from esphome.components.esp32evse.codegen import teach
 from esphome.const import CONF_ID, CONF_MODE
 
 from . import Mode, catalog
-from .codegen import DOMAIN, LoadManager, belongs_to, index_of, load_manager_ns, need_safe_defaults
+from .codegen import DOMAIN, LoadManager, belongs_to, index_of, load_manager_ns, need_safe_defaults, use_part
 
 #: Argument of an action -> its validator, and its type in C++.
 _ARGUMENTS = {
@@ -39,6 +39,8 @@ def _register_action(row: catalog.Automation) -> None:
     async def to_code(config, action_id, template_arg, args):
         manager = await cg.get_variable(config[CONF_ID])
         variable = cg.new_Pvariable(action_id, template_arg, manager, index_of(row.of, config))
+        if row.name == "set_current_limit":
+            use_part("LIMITS")
         if row.name == "write_safe_defaults":
             need_safe_defaults(manager, index_of(row.of, config))
         for argument in row.arguments:

@@ -40,17 +40,11 @@ void ChargerLink::restore(const PersonsWish &wish) {
 
 void ChargerLink::set_mode(Mode mode) {
   if (!is_possible(mode)) {
-    ESP_LOGW(TAG, "Mode not taken: without `surplus:` there is no sun to follow");
+    ESP_LOGW(TAG, "Mode not taken: it needs `surplus:`");
     return;
   }
   this->changed_ |= this->wish_.mode != mode;
   this->wish_.mode = mode;
-}
-
-bool ChargerLink::take_changed() {
-  const bool changed = this->changed_;
-  this->changed_ = false;
-  return changed;
 }
 
 // --- a person ---------------------------------------------------------------------------------------------------------
@@ -120,6 +114,7 @@ void ChargerLink::on_enable_(uint32_t enabled) {
   const bool switched_off = enabled == 0 && this->enable_.confirmed == 1 && this->enable_.asked == 1 &&
                             !this->hub_->is_pending(this->rows_.enable);
   this->enable_.confirmed = enabled;
+  this->astray_ |= enabled != this->enable_.asked;
   if (!switched_off)
     return;
   this->wish_.permission = Permission::TAKEN_ELSEWHERE;
@@ -132,6 +127,7 @@ void ChargerLink::on_current_(uint32_t current) {
   const bool foreign = this->current_.confirmed != UNKNOWN && current != this->current_.confirmed &&
                        current != this->current_.asked && !this->hub_->is_pending(this->rows_.current);
   this->current_.confirmed = current;
+  this->astray_ |= current != this->current_.asked;
   if (!foreign)
     return;
   ESP_LOGW(TAG, "Something else has set the charging current to %.1f A", current * 0.1f);
@@ -143,9 +139,7 @@ void ChargerLink::on_current_(uint32_t current) {
 
 void ChargerLink::on_meter_mode_(uint32_t mode) {
   if (mode == DUMMY_METER && this->meter_mode_ != DUMMY_METER) {
-    ESP_LOGW(TAG,
-             "The charger's meter mode is `dummy`: it shows what it offers, not what the car takes; choose a real "
-             "one if the board has it");
+    ESP_LOGW(TAG, "The charger's meter mode is `dummy`: it does not show what the car takes");
   }
   this->meter_mode_ = static_cast<uint8_t>(mode);
 }
@@ -172,6 +166,7 @@ ChargerView ChargerLink::view() const {
   view.vehicle = esp32evse::is_session(state);
   view.holds = esp32evse::hides_vehicle(state) || (view.vehicle && !is_offering(state) && this->enable_.confirmed == 1);
   view.time_is_up = this->wish_.time_limit != 0 && this->charging_time_ >= this->wish_.time_limit;
+  view.lease_is_up = this->time_limit_.confirmed != 0 && this->charging_time_ >= this->time_limit_.confirmed;
   view.enabled = this->wish_.permission == Permission::GIVEN;
   view.elsewhere = this->wish_.permission == Permission::TAKEN_ELSEWHERE;
   view.contested = this->is_contested_();
@@ -182,7 +177,8 @@ ChargerView ChargerLink::view() const {
 
 // --- orders -----------------------------------------------------------------------------------------------------------
 
-/// What is lower is written first, so that a start never meets an old, higher current.
+/// What is lower is written first, so that a start never meets an old, higher current. A charger that does not take a
+/// pause gets no longer lease, either.
 void ChargerLink::apply(const Order &order, uint32_t now) {
   if (this->foreign_writes_ > 0 && now - this->foreign_at_ >= CONTESTED_MS) {
     this->foreign_writes_ = 0;
@@ -192,7 +188,8 @@ void ChargerLink::apply(const Order &order, uint32_t now) {
     return;
   const auto current = static_cast<uint32_t>(order.current / DECIAMPERE);  // never rounded up
   this->ensure_(this->current_, current, now);
-  if (this->lease_s_ != 0 && this->time_limit_.confirmed != UNKNOWN) {
+  const bool obeys = order.run || this->enable_.confirmed == 0;
+  if (this->lease_s_ != 0 && this->time_limit_.confirmed != UNKNOWN && obeys) {
     const Lease lease(this->lease_s_);
     const uint32_t time = esp32evse::is_session(static_cast<ChargerState>(this->state_)) ? this->charging_time_ : 0;
     this->ensure_(this->time_limit_, lease.wanted(this->time_limit_.confirmed, time, this->wish_.time_limit), now);
@@ -204,9 +201,12 @@ void ChargerLink::apply(const Order &order, uint32_t now) {
 void ChargerLink::ensure_(Setting &setting, uint32_t wanted, uint32_t now) {
   if (setting.confirmed == UNKNOWN)
     return;
-  const bool overtaken =
-      setting.asked != wanted && this->hub_->is_pending(setting.row);  // an older order is on its way
-  const bool again = setting.asked != wanted || now - setting.asked_at >= RETRY_MS;
+  const bool pending = this->hub_->is_pending(setting.row);
+  const bool newer = setting.asked != wanted;
+  // What is too low may be meant by something else.
+  const uint32_t patience = setting.confirmed > wanted && !pending ? TOO_HIGH_MS : RETRY_MS;
+  const bool again = newer || now - setting.asked_at >= patience;
+  const bool overtaken = newer && pending;  // an older order is on its way
   setting.asked = wanted;
   if ((setting.confirmed == wanted && !overtaken) || !again)
     return;

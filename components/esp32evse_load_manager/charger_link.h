@@ -1,5 +1,7 @@
 #pragma once
 
+#include <utility>
+
 #include "law.h"
 #include "lease.h"
 #include "esphome/components/esp32evse/charge_manager.h"
@@ -27,6 +29,7 @@ struct Rows {
 class ChargerLink final : public esp32evse::ChargeManager {
  public:
   static constexpr uint32_t RETRY_MS = 5000;
+  static constexpr uint32_t TOO_HIGH_MS = 500;  ///< the same for what is above the order
   static constexpr uint16_t NO_WISH = 630;
   static constexpr uint8_t CONTESTED = 3;           ///< foreign writes: a person at the page is content with fewer
   static constexpr uint32_t CONTESTED_MS = 600000;  ///< without one, and nobody else is there any more
@@ -36,7 +39,9 @@ class ChargerLink final : public esp32evse::ChargeManager {
   const PersonsWish &wish() const { return this->wish_; }
   void set_mode(Mode mode);
   /// A wish has changed since the last call.
-  bool take_changed();
+  bool take_changed() { return std::exchange(this->changed_, false); }
+  /// The charger holds something else than it was told to, or nobody has told it anything since its start.
+  bool take_astray() { return std::exchange(this->astray_, false); }
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_SAFE_DEFAULTS
   void set_safe_defaults(uint8_t current_row, uint8_t time_limit_row, uint16_t deciampere);
   void write_safe_defaults();
@@ -61,8 +66,7 @@ class ChargerLink final : public esp32evse::ChargeManager {
   static constexpr uint32_t UNKNOWN = UINT32_MAX;
   static constexpr Milliampere DECIAMPERE = 100;
 
-  /// A value of the charger that the manager
-  /// sets.
+  /// A value of the charger that the manager sets.
   struct Setting {
     uint8_t row{0};
     uint32_t confirmed{UNKNOWN};  // read from the charger
@@ -78,8 +82,7 @@ class ChargerLink final : public esp32evse::ChargeManager {
 
   esp32evse::Esp32Evse *hub_{nullptr};
   Rows rows_{};
-  uint8_t phase_map_[PHASES]{0, 1, 2};  // the circuit's phase of each
-                                        // of the charger's
+  uint8_t phase_map_[PHASES]{0, 1, 2};  // the circuit's phase of each of the charger's
   Setting enable_, current_, time_limit_;
   PersonsWish wish_{0, NO_WISH, Permission::GIVEN, Mode::FAST};
   Phases own_;
@@ -90,10 +93,8 @@ class ChargerLink final : public esp32evse::ChargeManager {
 #endif
   uint32_t charging_time_{0};
   uint32_t lease_s_{0};
-  uint32_t foreign_at_{0};           // when something else last set the
-                                     // current
-  uint16_t foreign_least_{NO_WISH};  // A/10, the least that it has
-                                     // set
+  uint32_t foreign_at_{0};           // when something else last set the current
+  uint16_t foreign_least_{NO_WISH};  // A/10, the least that it has set
   uint8_t foreign_writes_{0};
   uint8_t meter_mode_{UINT8_MAX};
   uint8_t maximum_{0};  // A, 0: not read yet
@@ -102,6 +103,7 @@ class ChargerLink final : public esp32evse::ChargeManager {
   bool state_known_{false};
   bool own_known_{false};
   bool changed_{false};
+  bool astray_{false};
 };
 
 }  // namespace esphome::esp32evse_load_manager

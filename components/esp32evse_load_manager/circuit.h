@@ -82,7 +82,7 @@ class Circuit {
   /// Once a step, before the questions below.
   void update(uint32_t now);
 
-  bool has_meter() const { return this->config_.timeout_ms != 0; }
+  bool has_meter() const { return !HAS_UNMETERED || this->config_.timeout_ms != 0; }
   /// A sample has come, it is not too old, and it can be right.
   bool is_valid() const { return this->valid_; }
   /// Why it is not valid.
@@ -124,15 +124,15 @@ class Circuit {
   CircuitConfig config_{};
   Milliampere most_{0};  // as configured
   Phases mains_, house_;
-  LastingRoom lasting_[PHASES];
-  Breaker breaker_[PHASES];
-  MeterSense sense_;
   uint32_t updated_[PHASES]{};  // when each phase last was
-  PhaseMask known_{0};          // that a sample has ever come of
   uint32_t sensed_{0};
+  PhaseMask known_{0};  // that a sample has ever come of
   PhaseMask fresh_{0};
   bool silent_{false};
   bool valid_{false};
+  Breaker breaker_[PHASES];
+  MeterSense sense_;
+  LastingRoom lasting_[PHASES];
 };
 
 }  // namespace esphome::esp32evse_load_manager

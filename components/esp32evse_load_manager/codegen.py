@@ -147,13 +147,18 @@ async def platform_to_code(platform: str, config, make_entity) -> None:
         data().bindings.append((entity, variable, index, wants_every_value(entity_config)))
 
 
+def use_part(name: str) -> None:
+    """Brings one of the parts in parts.h into the program."""
+    cg.add_define(f"USE_{DOMAIN.upper()}_{name}")
+
+
 def need_safe_defaults(manager: MockObj, charger: int) -> None:
     """A button or an action may ask for them."""
     if charger in data().safe_defaults:
         return
     data().safe_defaults.add(charger)
     hub, minimum = data().hubs[charger]
-    cg.add_define("USE_ESP32EVSE_LOAD_MANAGER_SAFE_DEFAULTS")
+    use_part("SAFE_DEFAULTS")
     time_limit = hub.row("DEFCHTIMELIM") if data().lease else NO_ROW
     cg.add(manager.set_safe_defaults(charger, hub.row("DEFCHCUR"), time_limit, round(minimum * 10)))
 

@@ -162,8 +162,12 @@ void Law::step(uint32_t now, uint32_t epoch_s) {
   for (uint8_t i = 0; HAS_SEVERAL && i < this->chargers(); i++)
     this->turn_wanted_ |= !this->chargers_[i].order.run && lasting[i].current > 0;
 
-  for (uint8_t i = 0; i < this->chargers(); i++)
-    this->decide_(this->chargers_[i], shares[i], lasting[i], now);
+  for (uint8_t i = 0; i < this->chargers(); i++) {
+    Charger &charger = this->chargers_[i];
+    this->decide_(charger, shares[i], lasting[i], now);
+    if (!charger.order.run && now - charger.obeyed >= OBEYS_MS)
+      charger.order.why = {Reason::DISOBEYED};
+  }
 }
 
 void Law::decide_(Charger &charger, const Share &share, const Share &lasting, uint32_t now) {
@@ -220,6 +224,12 @@ void Law::run_(Charger &charger, const Share &share, const Share &lasting, uint3
     this->pause_(charger, this->why_crowded_out_(charger, now), now);
     return;
   }
+  if (now - charger.obeyed >= OBEYS_MS && this->is_hot_(charger)) {
+    this->pause_(charger, {}, now);
+    charger.disobeyed = true;
+    order.why = this->obstacle_(charger, now);
+    return;
+  }
   const Milliampere rise = std::min(lasting.current - order.current, this->rise_(charger, now));
   const Milliampere old = order.current;
   order.current = std::min(order.current + std::max(rise, 0_A), share.current);
@@ -265,10 +275,11 @@ void Law::pause_(Charger &charger, const Why &why, uint32_t now) {
   if (HAS_SURPLUS && charger.mode == Mode::SOLAR)
     this->account_.reset();
   charger.starts = std::max<uint8_t>(charger.starts, 1);
+  charger.disobeyed = false;
   charger.order.run = false;
   charger.order.current = charger.minimum();
   charger.order.why = why;
-  charger.switched = now;
+  charger.switched = charger.obeyed = now;
 }
 
 }  // namespace esphome::esp32evse_load_manager

@@ -37,6 +37,7 @@ struct ChargerView {
   bool vehicle{false};        ///< one is connected
   bool holds{false};          ///< it offers nothing, although it may: an error, a limit of its own
   bool time_is_up{false};     ///< a person's time limit has been reached
+  bool lease_is_up{false};    ///< the lease has, and the charger has taken no longer one
   bool contested{false};      ///< something else sets its current, too
   bool enabled{true};         ///< a person's word: false pauses until a person says otherwise
   bool elsewhere{false};      ///< that word was not said at this node
@@ -72,6 +73,7 @@ class Law {
   static constexpr uint32_t LONGEST_STEP_MS = 15000;  ///< after a longer gap nothing rises
   static constexpr uint32_t TURN_MS = 900000;         ///< where not all fit
   static constexpr uint32_t IDLE_MS = 120000;         ///< a car that takes nothing for so long lets others go first
+  static constexpr uint32_t OBEYS_MS = 10000;         ///< a car follows within 5 s (IEC 61851), and is seen to
   static constexpr uint32_t READY_MS = 10000;         ///< that a charger takes at most to offer what it is told to
   static constexpr uint32_t GRACE_MS = 30000;  ///< in which one that has fallen silent may still have its last share
   static constexpr uint32_t STALE_MS = 3000;   ///< what a charger of another node drew so long ago proves nothing
@@ -124,7 +126,6 @@ class Law {
   struct Charger {
     ChargerConfig config;
     ChargerView view;
-    OwnCurrent own;
     Order order;
     Mode mode{Mode::FAST};
     Milliampere available{0};  // that the limits leave it
@@ -132,6 +133,7 @@ class Law {
     uint32_t rose{0};          // when it last could
     uint32_t drawing{0};       // since when its car draws, or does not
     uint32_t heard{0};         // when it was online last
+    uint32_t obeyed{0};        // when it last drew what it may, or a little more
     uint32_t told{0};          // when it last said what it draws
     uint32_t paused_in{0};     // clock quarter of the last pause for capacity
     uint8_t fresh{0};          // bits of the circuits with a sample since then
@@ -139,6 +141,8 @@ class Law {
     uint8_t starts{0};         // in this session
     PhaseMask used{0};         // phases that the car was seen to use
     bool draws{false};
+    bool disobeyed{false};  // for that it was paused
+    OwnCurrent own;         // the largest comes last: what lies near is reached with shorter instructions
 
     /// What its car needs, unless a person or the charger allows only less.
     Milliampere minimum() const {
@@ -179,6 +183,7 @@ class Law {
   }
   uint32_t rank_(const Charger &charger, uint32_t now) const;
   Milliampere bound_of_(const Charger &charger) const;
+  bool is_hot_(const Charger &charger) const;
 
   // what each gets
   /// A circuit above it whose meter has not spoken yet, or NO_CIRCUIT.

@@ -10,18 +10,20 @@ void Law::observe_(Charger &charger, uint32_t now) {
   charger.own.advance(now);
   if (charger.view.online || charger.heard == 0)
     charger.heard = now;
-  PhaseMask carrying = 0;
-  for (uint8_t phase = 0; phase < PHASES; phase++)
-    carrying |= charger.own.latest()[phase] > DRAWS ? 1 << phase : 0;
+  const PhaseMask carrying = charger.own.latest().above(DRAWS);
+  const Milliampere most = charger.order.run ? charger.order.current * 5 / 4 + 1_A : 1_A;  // they measure no better
+  if (charger.own.latest().most() <= most)
+    charger.obeyed = now;
   if (charger.draws != (carrying != 0)) {
     charger.draws = carrying != 0;
     charger.drawing = now;
   }
   if (!charger.view.vehicle) {
     charger.used = charger.starts = 0;
+    charger.disobeyed = false;
     charger.drawing = now;
   } else if (this->is_drawing_for_(charger, true, OwnCurrent::SECONDS * 1000, now)) {
-    charger.used = charger.own.carrying(DRAWS);
+    charger.used = charger.own.peaks().above(DRAWS);
   } else if (charger.used != 0) {
     charger.used |= carrying;
   }
@@ -72,6 +74,11 @@ PoolMask Law::lenders_of_(const Charger &charger) const {
   return lenders;
 }
 
+/// A breaker above it is on its way to the trip, or nobody knows.
+bool Law::is_hot_(const Charger &charger) const {
+  return (this->pools_of_(charger) & ~this->lenders_of_(charger) & (pool_bit(CIRCUIT_POOLS) - 1)) != 0;
+}
+
 /// By priority; then who charges, who waits longest, who had its turn, whose car takes nothing.
 uint32_t Law::rank_(const Charger &charger, uint32_t now) const {
   enum : uint32_t { CHARGES, WAITS, HAD_ITS_TURN, IDLE };
@@ -87,7 +94,7 @@ uint32_t Law::rank_(const Charger &charger, uint32_t now) const {
 
 /// By the person, the charger, and what the car takes.
 Milliampere Law::bound_of_(const Charger &charger) const {
-  const Milliampere need = charger.own.peak() + ABOVE_DRAW;
+  const Milliampere need = charger.own.peaks().most() + ABOVE_DRAW;
   return std::max(std::min({charger.view.wish, charger.view.maximum, need}), charger.minimum());
 }
 
@@ -102,7 +109,7 @@ Demand Law::demand_(const Charger &charger, uint32_t now) const {
   demand.most = this->bound_of_(charger);
   demand.wants = this->takes_part_(charger);
   if (HAS_SEVERAL && !charger.view.online) {  // it may go on with what it last had
-    const Milliampere last = std::max(charger.order.run ? charger.order.current : 0, charger.own.peak());
+    const Milliampere last = std::max(charger.order.run ? charger.order.current : 0, charger.own.peaks().most());
     demand.minimum = demand.most =
         this->is_lost_(charger, now) ? charger.config.worst_case : std::max(last, charger.config.worst_case);
     demand.lenders = demand.pools;

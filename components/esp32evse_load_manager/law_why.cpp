@@ -17,6 +17,10 @@ Why Law::obstacle_(const Charger &charger, uint32_t now) const {
   const uint32_t pause = this->settings_.min_off_ms;
   if (charger.starts > 0 && since < pause)
     lasts(Reason::PAUSE_LASTS, (pause - since + 999) / 1000, Next::TRIES);
+  if (charger.disobeyed && since < TURN_MS) {
+    lasts(charger.view.contested ? Reason::SET_ELSEWHERE : Reason::DISOBEYED, (TURN_MS - since + 999) / 1000,
+          Next::TRIES);
+  }
   if (HAS_CAPACITY && this->quarter_.quarter() != 0 && charger.paused_in == this->quarter_.quarter())
     lasts(Reason::CAPACITY, this->quarter_.seconds_left(), Next::TRIES);
   if (!HAS_SURPLUS || charger.mode != Mode::SOLAR)
@@ -141,7 +145,9 @@ Why Law::why_limited_(uint8_t pool, uint32_t now) const {
 Why Law::why_running_(const Charger &charger, const Share &share, const Share &lasting, bool rising,
                       uint32_t now) const {
   if (charger.view.holds && now - charger.switched >= READY_MS)
-    return {charger.view.time_is_up ? Reason::YOUR_TIME_LIMIT : Reason::CHARGER_HOLDS};
+    return {charger.view.time_is_up    ? Reason::YOUR_TIME_LIMIT
+            : charger.view.lease_is_up ? Reason::LEASE_REFUSED
+                                       : Reason::CHARGER_HOLDS};
   if (HAS_SURPLUS && charger.mode == Mode::SOLAR && this->surplus_ < this->least_power_(charger)) {
     const uint16_t seconds = this->account_.stops_in(this->surplus_);
     return seconds == Why::NOT_IN_SIGHT ? Why{Reason::FOLLOWS_SUN}
@@ -151,8 +157,12 @@ Why Law::why_running_(const Charger &charger, const Share &share, const Share &l
     return {Reason::RISING};
   const bool at_its_bound = charger.order.current > share.current - SPARE;
   const uint8_t bound_by = at_its_bound ? share.bound_by : lasting.bound_by;
-  if (bound_by != NO_POOL)
-    return this->why_limited_(bound_by, now);
+  if (bound_by != NO_POOL) {
+    Why why = this->why_limited_(bound_by, now);
+    if (charger.view.contested && why.next == Next::NOTHING)
+      why.next = Next::CONTESTED;
+    return why;
+  }
   const Milliampere bound = std::min(charger.view.wish, charger.view.maximum);
   if (charger.order.current < bound)
     return {charger.draws ? Reason::CAR_TAKES_LESS : Reason::CAR_TAKES_NOTHING};

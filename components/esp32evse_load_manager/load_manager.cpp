@@ -64,11 +64,13 @@ void LoadManager::restore_() {
   this->preference_ = global_preferences->make_preference<Memory>(this->key_, true);
   Memory memory;
   if (this->preference_.load(&memory)) {
-    for (uint8_t i = 0; i < MAX_CIRCUITS; i++)
-      memory.limits[i] = std::clamp(memory.limits[i], to_ampere(LEAST_CURRENT), this->memory_.limits[i]);
+    for (uint8_t i = 0; i < MAX_CIRCUITS; i++) {
+      const float most = this->memory_.limits[i];
+      memory.limits[i] = CHANGES_LIMITS ? std::clamp(memory.limits[i], to_ampere(LEAST_CURRENT), most) : most;
+    }
     this->memory_ = memory;
   }
-  for (uint8_t i = 0; i < MAX_CIRCUITS; i++)
+  for (uint8_t i = 0; CHANGES_LIMITS && i < MAX_CIRCUITS; i++)
     this->law_.circuit(i).set_limit(to_milliampere(this->memory_.limits[i]));
   for (uint8_t i = 0; i < LOCAL; i++)
     this->links_[i].restore(this->memory_.wishes[i]);
@@ -86,6 +88,10 @@ void LoadManager::save_() {
 void LoadManager::set_mode(uint8_t charger, Mode mode) { this->links_[charger].set_mode(mode); }
 
 void LoadManager::set_current_limit(uint8_t circuit, float ampere) {
+  if (!CHANGES_LIMITS) {
+    ESP_LOGW(TAG, "Limit not taken: it would not be remembered; give the configuration a number `current_limit`");
+    return;
+  }
   const Milliampere most = this->law_.circuit(circuit).most();
   const Milliampere limit = to_milliampere(ampere);
   if (limit < LEAST_CURRENT || limit > most) {
@@ -111,12 +117,14 @@ void LoadManager::set_capacity_limit(float kilowatt) {
 void LoadManager::loop() {
   const uint32_t now = millis();
   const bool sampled = this->take_samples_(now);
-  bool changed = false;
-  for (uint8_t i = 0; i < LOCAL; i++)
+  bool changed = false, astray = false;
+  for (uint8_t i = 0; i < LOCAL; i++) {
     changed |= this->links_[i].take_changed();
+    astray |= this->links_[i].take_astray();
+  }
   if (changed)
     this->save_();
-  if (sampled || changed || this->share_came_ || now - this->stepped_ >= STEP_MS)
+  if (sampled || changed || astray || this->share_came_ || now - this->stepped_ >= STEP_MS)
     this->step_(now);
 }
 

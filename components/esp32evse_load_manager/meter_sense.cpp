@@ -6,20 +6,17 @@
 namespace esphome::esp32evse_load_manager {
 
 void MeterSense::add(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t passed) {
-  PhaseMask drawing = 0;
-  bool rests = true;
+  const PhaseMask drawing = own_low.above(DRAWS);
   this->blind_ = this->frozen_ = false;
   for (uint8_t phase = 0; phase < PHASES; phase++) {
-    drawing |= own_low[phase] >= DRAWS ? 1 << phase : 0;
-    rests &= own_high[phase] < RESTS;
-    this->phases_[phase].look_for_car(mains[phase], own_low[phase] >= DRAWS, passed);
+    this->phases_[phase].look_for_car(mains[phase], has_phase(drawing, phase), passed);
     this->blind_ |= this->phases_[phase].blind_ms >= BLIND_MS;
     this->phases_[phase].look_for_change(mains[phase], own_low[phase], own_high[phase], passed);
     this->frozen_ |= this->phases_[phase].frozen_ms >= FROZEN_MS;
   }
   this->rested_ms_ = std::min(this->rested_ms_ + passed, START_MS);
   this->strike_ms_ = std::min(this->strike_ms_ + passed, TRY_MS);
-  if (rests) {
+  if (own_high.most() < RESTS) {
     for (uint8_t phase = 0; phase < PHASES; phase++)
       this->phases_[phase].resting = mains[phase];
     this->rested_ms_ = 0;

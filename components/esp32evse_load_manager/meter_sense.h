@@ -8,7 +8,7 @@ namespace esphome::esp32evse_load_manager {
 /// the sensor says, another house), one that counts a phase backwards, and one that says the same for ever.
 class MeterSense {
  public:
-  static constexpr Milliampere DRAWS = 5_A;  ///< a phase with so much is seen by every meter
+  static constexpr Milliampere DRAWS = 5_A;  ///< a phase with more is seen by every meter
   static constexpr Milliampere RESTS = 0.5_A;
   static constexpr Milliampere SEES = 0.25_A;   ///< 57 kW, if kW were taken for W; a battery may hold the grid at less
   static constexpr uint32_t BLIND_MS = 30000;   ///< that a charger draws on a phase which has never shown so much

@@ -19,6 +19,8 @@ FINAL_VALIDATE_SCHEMA = codegen.final_platform("number")
 
 
 async def _new(entity, config, manager, index):
+    if entity.key == "current_limit":
+        codegen.use_part("LIMITS")
     most = codegen.data().limits[index] if entity.of == catalog.CIRCUIT else entity.maximum
     return await number.new_number(config, manager, index, min_value=entity.minimum, max_value=most, step=entity.step)
 

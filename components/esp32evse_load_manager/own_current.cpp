@@ -21,21 +21,19 @@ void OwnCurrent::advance(uint32_t now) {
 }
 
 void OwnCurrent::add(const Phases &drawn, uint32_t now) {
-  if (this->known_)
-    this->advance(now);
-  for (uint8_t phase = 0; phase < PHASES; phase++)
-    this->latest_[phase] = std::clamp(drawn[phase], 0_A, MOST);
-  if (!this->known_) {  // what came before is not known: it was the same
-    this->known_ = true;
-    this->started_ = now - SECONDS * 1000;
-    this->advance(now);
-  }
+  this->advance(now);
   Second &second = this->seconds_[this->newest_];
   for (uint8_t phase = 0; phase < PHASES; phase++) {
+    this->latest_[phase] = std::clamp(drawn[phase], 0_A, MOST);
     const uint16_t raw = to_raw(this->latest_[phase]);
     second.low[phase] = std::min(second.low[phase], raw);
     second.high[phase] = std::max(second.high[phase], raw);
   }
+  if (this->known_)
+    return;
+  this->known_ = true;  // what came before is not known: it was the same
+  for (Second &before : this->seconds_)
+    this->open_(before);
 }
 
 OwnCurrent::Range OwnCurrent::range(uint8_t phase, uint32_t youngest, uint32_t oldest) const {
@@ -50,18 +48,11 @@ OwnCurrent::Range OwnCurrent::range(uint8_t phase, uint32_t youngest, uint32_t o
   return {low * 10, high * 10};
 }
 
-Milliampere OwnCurrent::peak() const {
-  Milliampere peak = 0;
+Phases OwnCurrent::peaks() const {
+  Phases peaks;
   for (uint8_t phase = 0; phase < PHASES; phase++)
-    peak = std::max(peak, this->range(phase, 0, SECONDS * 1000).high);
-  return peak;
-}
-
-PhaseMask OwnCurrent::carrying(Milliampere current) const {
-  PhaseMask mask = 0;
-  for (uint8_t phase = 0; phase < PHASES; phase++)
-    mask |= this->range(phase, 0, SECONDS * 1000).high > current ? 1 << phase : 0;
-  return mask;
+    peaks[phase] = this->range(phase, 0, SECONDS * 1000).high;
+  return peaks;
 }
 
 }  // namespace esphome::esp32evse_load_manager

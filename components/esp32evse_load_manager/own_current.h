@@ -19,10 +19,8 @@ class OwnCurrent {
   void advance(uint32_t now);
   /// Least and greatest value between `youngest` and `oldest` ms ago.
   Range range(uint8_t phase, uint32_t youngest, uint32_t oldest) const;
-  /// Greatest value of the last 16 s on the phase that carries most.
-  Milliampere peak() const;
-  /// Phases that carried more than this within the last 16 s.
-  PhaseMask carrying(Milliampere current) const;
+  /// Greatest values of the last 16 s.
+  Phases peaks() const;
   bool is_known() const { return this->known_; }
   const Phases &latest() const { return this->latest_; }
 
@@ -33,11 +31,11 @@ class OwnCurrent {
   };
   void open_(Second &second) const;
 
-  Second seconds_[SECONDS];
   Phases latest_;
   uint32_t started_{0};  // of the newest second
   uint8_t newest_{0};
   bool known_{false};
+  Second seconds_[SECONDS];
 };
 
 }  // namespace esphome::esp32evse_load_manager

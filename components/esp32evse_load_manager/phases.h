@@ -41,6 +41,9 @@ struct Phases {
   Milliampere &operator[](uint8_t phase) { return this->value[phase]; }
   Milliampere operator[](uint8_t phase) const { return this->value[phase]; }
   Milliampere sum() const { return this->value[0] + this->value[1] + this->value[2]; }
+  Milliampere most() const;
+  /// The phases with more than this.
+  PhaseMask above(Milliampere current) const;
 };
 
 }  // namespace esphome::esp32evse_load_manager

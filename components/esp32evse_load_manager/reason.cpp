@@ -17,6 +17,7 @@ static constexpr char WORDS[] =
     "Charger does not answer\0"
     "Charger offers nothing: see its status\0"
     "Your time limit\0"
+    "Lease over: charger takes no new time limit\0"
     "No vehicle\0"
     "Watching the meter\0"
     "Meter% silent\0"
@@ -60,10 +61,11 @@ static constexpr char WORDS[] =
 #endif
     "\0"
     "Pause\0"
+    "Something else sets the current\0"
+    "Car takes more than it may\0"
     "Car takes less\0"
     "Car takes nothing\0"
     "Your limit\0"
-    "Something else sets the current\0"
     "Rising\0"
     "Charger's maximum";
 
@@ -74,7 +76,8 @@ static constexpr char NEXT[] =
     ", starts in #\0"
     ", tries again in #\0"
     ", rises in #\0"
-    ", pauses in #";
+    ", pauses in #\0"
+    ", something else sets it, too";
 
 uint16_t Why::rounded_seconds() const {
   const uint32_t step = this->seconds > 50 ? 60 : 10;

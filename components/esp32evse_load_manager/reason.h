@@ -18,6 +18,7 @@ enum class Reason : uint8_t {
   CHARGER_SILENT,
   CHARGER_HOLDS,  ///< an error, a limit of its own, or an authorization that is missing
   YOUR_TIME_LIMIT,
+  LEASE_REFUSED,
   NO_VEHICLE,
   WATCHING,  ///< the meter has not spoken for long enough to know what comes and goes
   METER_SILENT,
@@ -38,16 +39,17 @@ enum class Reason : uint8_t {
   ENOUGH_STARTS,  ///< in this session
   OTHER_FIRST,
   PAUSE_LASTS,
+  SET_ELSEWHERE,  ///< another manager, or somebody at the charger's page, again and again
+  DISOBEYED,      ///< the charger gives, or the car takes, more than was ordered
   CAR_TAKES_LESS,
   CAR_TAKES_NOTHING,
   YOUR_LIMIT,
-  SET_ELSEWHERE,  ///< another manager, or somebody at the charger's page, again and again
   RISING,
   CHARGER_MAXIMUM,
 };
 
 /// What will happen if everything stays as it is.
-enum class Next : uint8_t { NOTHING, WAITS_FOR_ROOM, STARTS, TRIES, RISES, PAUSES };
+enum class Next : uint8_t { NOTHING, WAITS_FOR_ROOM, STARTS, TRIES, RISES, PAUSES, CONTESTED };
 
 struct alignas(uint32_t) Why {
   static constexpr uint16_t NOT_IN_SIGHT = UINT16_MAX;
@@ -66,7 +68,7 @@ struct alignas(uint32_t) Why {
            this->next == other.next;
   }
   /// A limit, a silent meter or a pause keeps the charger below what it could do.
-  bool is_limiting() const { return this->reason >= Reason::WATCHING && this->reason <= Reason::PAUSE_LASTS; }
+  bool is_limiting() const { return this->reason >= Reason::WATCHING && this->reason <= Reason::DISOBEYED; }
 };
 
 /// Room for the longest text with its NUL.

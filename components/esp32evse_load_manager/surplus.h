@@ -17,7 +17,11 @@ class SurplusAccount {
   static constexpr float MEMORY_S = 1200.0f;  ///< of the sun
   static constexpr float ENOUGH = 0.95f;      ///< x the minimum that the sun must have brought
 
-  void configure(const SurplusConfig &config) { this->config_ = config; }
+  /// What a node finds charging at its start has no credit: every charger charges after a restart of its own.
+  void configure(const SurplusConfig &config) {
+    this->config_ = config;
+    this->borrowed_ = config.stop_energy;
+  }
   const SurplusConfig &config() const { return this->config_; }
 
   /// `to_spare` W: the surplus without what the chargers need at least, for each phase of the one that waits.

@@ -65,13 +65,19 @@ TRUTHS: dict[str, Callable[[Moment], bool]] = {
     "Car takes nothing": lambda now: now.drawn < 0.6,
     "Rising": lambda now: now.offer < now.bound,
     "Something else sets the current": lambda now: now.offer < now.maximum,
+    "Car takes more": lambda now: not now.enabled or now.drawn > 1,
+    "Lease over": lambda now: now.state not in OFFERS,
 }  # fmt: skip
 #: These a charger may run with.
 RUNS = re.compile(
     r"(Rising|Car takes|Your limit|Charger's maximum|Follows the sun|Stops in|Something else|No vehicle|Your time|"
-    r"Main fuse L\d$|.*, (rises|pauses) in|Charger|Waiting for the meter|Share of)"
+    r"Main fuse L\d(, something else sets it, too)?$|.*, (rises|pauses) in|Charger|Waiting for the meter|Share of|"
+    r"Lease over)"
 )
-PAUSED = re.compile(r"(?!Rising|Car takes|Your limit|Charger's maximum|Follows|Stops|Something|.*(rises|pauses) in)")
+PAUSED = re.compile(
+    r"(?!Rising|Car takes (less|nothing)|Your limit|Charger's maximum|Follows|Stops|Something.*current$|"
+    r".*(rises|pauses) in)"
+)
 
 
 def untrue(now: Moment) -> str:

@@ -999,7 +999,7 @@ def test_a_clock_that_leaps_grants_no_second_quarter(leap):
 # --- reason -----------------------------------------------------------------------------------------------------------
 
 RUNS_NOT = {"OFF", "PAUSED_BY_YOU", "WAITING_FOR_SUN", "STARTS_SOON", "ENOUGH_STARTS", "PAUSE_LASTS", "OTHER_FIRST"}
-PAUSES_NOT = {"RISING", "CAR_TAKES_LESS", "CAR_TAKES_NOTHING", "YOUR_LIMIT", "CHARGER_MAXIMUM", "SET_ELSEWHERE",
+PAUSES_NOT = {"RISING", "CAR_TAKES_LESS", "CAR_TAKES_NOTHING", "YOUR_LIMIT", "CHARGER_MAXIMUM",
               "STOPS_SOON", "FOLLOWS_SUN", "NONE"}  # fmt: skip
 
 
@@ -1102,12 +1102,76 @@ def test_a_charger_that_offers_nothing_itself_is_the_reason():
     house.draws[0] = False
     house.run(20)
     assert house.order.text == "Charger offers nothing: see its status"
-    house.view[0] = {"holds": True, "time_is_up": True}
+    house.view[0] = {"holds": True, "lease_is_up": True}
+    house.run(1)
+    assert house.order.text == "Lease over: charger takes no new time limit"
+    house.view[0] = {"holds": True, "lease_is_up": True, "time_is_up": True}
     house.run(1)
     assert house.order.text == "Your time limit"
     house.view[0] = {"holds": True, "vehicle": False}
     house.run(1)
     assert house.order.text == "Charger offers nothing: see its status"
+
+
+# --- a charger that does not obey -------------------------------------------------------------------------------------
+
+
+def heat_of(mains: float, limit: float = 25.0) -> float:
+    """Part of the way to a breaker's trip that a second takes, by IEC 60898."""
+    return (mains / limit / 1.13) ** 10.06 / 3600 if mains > limit else 0.0
+
+
+@pytest.mark.parametrize("contested", [False, True])
+def test_a_charger_that_gives_more_than_it_is_told_to_does_not_trip_the_breaker(contested):
+    """Something else sets its current, it refuses ours, or the car ignores it: the order alone protects nothing."""
+    house = charging()
+    house.view[0] = {"contested": contested}
+    house.own = lambda charger: [16.0 if house.order.run else 0.0] * 3
+    house.load = [17.0] * 3
+    heat, starts, ran = 0.0, 0, True
+    for _ in range(3600):
+        house.run(1)
+        heat += heat_of(17.0 + house.own(0)[0])
+        starts += house.order.run and not ran
+        ran = house.order.run
+        if not ran:
+            cause = "Something else sets the current" if contested else "Car takes more than it may"
+            assert house.order.text.startswith((f"{cause}, tries again in", "Main fuse"))
+    assert 2 <= starts <= 4, "it tries again, a few times an hour"
+    assert heat <= 0.12
+
+
+def test_a_car_that_follows_late_or_a_meter_that_counts_a_tenth_too_much_is_no_disobedience():
+    house = charging()
+    house.load = [9.0] * 3
+    late = [16.0] * 8
+    own = house.own
+    house.own = lambda charger: [late[0] * 1.1] * 3
+    for second in range(3600):
+        late = [*late[1:], own(0)[0]]
+        house.load = [9.0 + 8.5 * (second // 60 % 2)] * 3
+        house.run(1)
+        assert house.order.reason != "DISOBEYED"
+
+
+def test_who_takes_more_than_told_where_there_is_room_is_left_alone():
+    house = charging()
+    house.view[0] = {"wish": 8.0}
+    house.own = lambda charger: [13.0] * 3
+    for _ in range(300):
+        house.run(1)
+        assert house.order.run and house.order.reason == "YOUR_LIMIT"
+
+
+@pytest.mark.parametrize("person", [False, True])
+def test_a_car_that_goes_on_in_a_pause_is_the_reason(person):
+    house = charging()
+    house.own = lambda charger: [16.0] * 3
+    house.load[0] = 1.0 if person else 27.0
+    house.view[0] = {"enabled": not person}
+    house.run(120)
+    assert not house.order.run
+    assert house.order.text == "Car takes more than it may"
 
 
 # --- lease ------------------------------------------------------------------------------------------------------------

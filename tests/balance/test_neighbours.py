@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.balance.conftest import VOLTAGE
+from tests.balance.conftest import VOLTAGE, living
 
 
 def tell(house, phase: int, factor: float = 1.0) -> None:
@@ -84,3 +84,131 @@ def test_a_charger_that_restarts_twice_in_a_pause(charging, word, announce):
             charging.live(1)
             assert not charging.enabled()
     assert charging.reason == before
+
+
+# --- the node stands still --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("queued", [True, False])
+@pytest.mark.parametrize("seconds", [5, 15])
+def test_a_load_that_comes_while_the_loop_stands_still_is_met_at_once(charging, seconds, queued):
+    """At the fuse's limit. The meter's samples wait for the node, or a meter that is asked has said nothing."""
+    charging.loads = [8.4] * 3
+    charging.live(60)
+    assert charging.current() > 15.5
+    charging.node.command("number.Block", seconds)
+    for second in range(seconds):
+        charging.loads = [8.4 + 8 * (second + 1) / seconds] * 3
+        if queued:
+            charging.sample()
+        charging.node.run(1.0)
+    charging.sample()
+    charging.charger.wait_for(lambda _: charging.offer() <= 8.1 or not charging.enabled(), 0.3)
+    for _ in range(200):
+        charging.live(1)
+        assert charging.offer() <= 8.1
+    assert charging.enabled()
+
+
+# --- the charger does not do as it is told ----------------------------------------------------------------------------
+
+
+def refuse(house, command: str) -> None:
+    """From now on the charger answers ERROR to what would change this value."""
+
+    def look(charger):
+        write = charger.device.write
+        charger.device.write = lambda name, values: name != command and write(name, values)
+
+    house.charger.call(look)
+
+
+def heat_of(mains: float) -> float:
+    """Part of the way to a 25 A breaker's trip that a second takes, by IEC 60898."""
+    return (mains / 25 / 1.13) ** 10.06 / 3600 if mains > 25 else 0.0
+
+
+@pytest.mark.parametrize("values", [(160,), (60,), (160, 60)])
+@pytest.mark.parametrize("period", [1, 3, 20])
+def test_a_second_manager_makes_no_fight_above_the_limit(charging, period, values):
+    charging.loads = [17.0] * 3
+    charging.live(20)
+    heat, told = 0.0, set()
+    for second in range(400):
+        if second % period == 0:
+            charging.set("CHCUR", values[second // period % len(values)])
+        charging.live(1)
+        heat += heat_of(17.0 + charging.current())
+        told.add(charging.reason)
+    assert heat <= 0.001
+    assert told & {"Something else sets the current", "Main fuse L1, something else sets it, too"}
+
+
+def test_a_charger_that_takes_no_lower_current_is_paused(charging):
+    refuse(charging, "CHCUR")
+    charging.loads = [17.0] * 3
+    heat = 0.0
+    for _ in range(120):
+        charging.live(1)
+        heat += heat_of(17.0 + charging.current())
+    assert heat <= 0.06
+    assert charging.reason.startswith("Car takes more than it may, tries again in")
+
+
+def test_a_charger_that_takes_no_pause_either_gets_no_longer_lease(charging):
+    refuse(charging, "ENABLE")
+    charging.loads[0] = 27.0
+    charging.live_until(lambda: charging.reason == "Car takes more than it may", 60)
+    charging.judge.findings.clear()  # for some seconds it had time to obey
+    charging.live_until(lambda: charging.current() == 0, 130)
+
+
+def test_a_lease_that_the_charger_does_not_take_is_the_reason(charging):
+    writes = charging.charger.call(lambda charger: charger.device.write)
+    refuse(charging, "CHTIMELIM")
+    charging.live_until(lambda: charging.current() == 0, 130)
+    charging.live(10)
+    assert charging.reason == "Lease over: charger takes no new time limit"
+    charging.live(60)
+    assert charging.reason == "Lease over: charger takes no new time limit"
+    charging.charger.call(lambda charger: setattr(charger.device, "write", writes))
+    charging.live_until(lambda: charging.current() > 5, 30)
+    charging.live(60)
+    assert "Lease" not in charging.reason
+
+
+# --- a tariff's pause -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pause", "resume", "reason"),
+    [
+        (("select.Mode", "off"), ("select.Mode", "fast"), "Switched off"),
+        (("select.Mode", "solar"), ("select.Mode", "fast"), "Waiting for sun"),
+        (("switch.Charging enabled", False), ("switch.Charging enabled", True), "Paused by you"),
+    ],
+)
+def test_a_tariffs_pause_outlives_restarts_of_both(program, charger, tmp_path, pause, resume, reason):
+    with living(program, charger, tmp_path) as house:
+        house.node.command(*pause)
+        house.live_until(lambda: not house.enabled(), 1800)
+    charger.run(20)
+    with living(program, charger, tmp_path) as house:
+        for _ in range(40):
+            house.live(1)
+            assert not house.enabled()
+        house.charger.call(lambda charger: charger.reboot(charger.now))
+        house.live(5)
+        for _ in range(80):
+            house.live(1)
+            assert not house.enabled()
+        assert house.reason == reason
+    charger.call(lambda charger: charger.reboot(charger.now))
+    charger.run(3)  # it is ready before the node
+    with living(program, charger, tmp_path) as house:
+        for _ in range(80):
+            house.live(1)
+            assert not house.enabled() and house.current() == 0
+        assert house.reason == reason
+        house.node.command(*resume)
+        house.live_until(lambda: house.current() > 15.5, 300)

@@ -205,7 +205,7 @@ def test_a_blocked_loop_raises_nothing(charging):
     charging.live(10)
     charging.loads[0] = 2.0
     before = charging.offer()
-    charging.node.command("button.Block")
+    charging.node.command("number.Block", 8)
     charging.node.run(9.0)
     charging.sample()
     charging.node.run(0.2)

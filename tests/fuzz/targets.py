@@ -35,6 +35,7 @@ SOURCES = {
             "circuit.cpp",
             "meter_sense.cpp",
             "own_current.cpp",
+            "phases.cpp",
             "breaker.cpp",
             "surplus.cpp",
             "capacity.cpp",

@@ -19,6 +19,7 @@ REASONS = [
     "CHARGER_SILENT",
     "CHARGER_HOLDS",
     "YOUR_TIME_LIMIT",
+    "LEASE_REFUSED",
     "NO_VEHICLE",
     "WATCHING",
     "METER_SILENT",
@@ -39,14 +40,15 @@ REASONS = [
     "ENOUGH_STARTS",
     "OTHER_FIRST",
     "PAUSE_LASTS",
+    "SET_ELSEWHERE",
+    "DISOBEYED",
     "CAR_TAKES_LESS",
     "CAR_TAKES_NOTHING",
     "YOUR_LIMIT",
-    "SET_ELSEWHERE",
     "RISING",
     "CHARGER_MAXIMUM",
 ]
-NEXT = ("NOTHING", "WAITS_FOR_ROOM", "STARTS", "TRIES", "RISES", "PAUSES")
+NEXT = ("NOTHING", "WAITS_FOR_ROOM", "STARTS", "TRIES", "RISES", "PAUSES", "CONTESTED")
 _FLOATS = ctypes.c_float * 3
 
 
@@ -127,10 +129,11 @@ class Law:
         self._call("set_capacity", ctypes.c_float(watt))
 
     def view(
-        self, charger=0, online=True, vehicle=True, enabled=True, wish=63.0, maximum=16.0, holds=False, time_is_up=False
-    ) -> None:
+        self, charger=0, online=True, vehicle=True, enabled=True, wish=63.0, maximum=16.0, holds=False,
+        time_is_up=False, lease_is_up=False, contested=False,
+    ) -> None:  # fmt: skip
         amperes = map(ctypes.c_float, (wish, maximum))
-        self._call("set_view", charger, online, vehicle, enabled, *amperes, holds, time_is_up)
+        self._call("set_view", charger, online, vehicle, enabled, *amperes, holds, time_is_up, lease_is_up, contested)
 
     def own(self, *ampere: float, charger=0) -> None:
         self._call("on_own", charger, _FLOATS(*ampere), self._ms)

@@ -17,7 +17,7 @@ ROOT = HERE.parents[1]
 COMPONENTS = Path(os.environ.get("EVSE_COMPONENTS", ROOT / "components"))  # elsewhere for experiments
 LAW = COMPONENTS / "esp32evse_load_manager"
 LAW_SOURCES = (
-    "law", "law_demand", "law_why", "sharing", "circuit", "meter_sense", "own_current", "breaker", "surplus",
+    "phases", "law", "law_demand", "law_why", "sharing", "circuit", "meter_sense", "own_current", "breaker", "surplus",
     "capacity", "reason",
 )  # fmt: skip
 CACHE = ROOT / ".cache" / "balance"

@@ -61,7 +61,7 @@ void law_set_mode(Law *law, uint8_t charger, uint8_t mode) { law->set_mode(charg
 void law_set_dimmed(Law *law, uint8_t dimmed) { law->set_dimmed(dimmed != 0); }
 void law_set_capacity(Law *law, float watt) { law->quarter().set_limit(watt); }
 void law_set_view(Law *law, uint8_t charger, uint8_t online, uint8_t vehicle, uint8_t enabled, float wish,
-                  float maximum, uint8_t holds, uint8_t time_is_up) {
+                  float maximum, uint8_t holds, uint8_t time_is_up, uint8_t lease_is_up, uint8_t contested) {
   ChargerView view;
   view.online = online != 0;
   view.vehicle = vehicle != 0;
@@ -70,6 +70,8 @@ void law_set_view(Law *law, uint8_t charger, uint8_t online, uint8_t vehicle, ui
   view.maximum = to_milliampere(maximum);
   view.holds = holds != 0;
   view.time_is_up = time_is_up != 0;
+  view.lease_is_up = lease_is_up != 0;
+  view.contested = contested != 0;
   law->set_view(charger, view);
 }
 void law_on_own(Law *law, uint8_t charger, const float *ampere, uint32_t now) {
