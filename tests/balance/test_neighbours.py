@@ -177,6 +177,23 @@ def test_a_lease_that_the_charger_does_not_take_is_the_reason(charging):
     assert "Lease" not in charging.reason
 
 
+@pytest.mark.parametrize(("announce", "within"), [(True, 1.5), (False, 2.6)])
+def test_a_default_above_the_limit_lasts_no_longer_than_it_must(charging, announce, within):
+    """s after RDY: for the first of them the charger must be left alone, which the oracle judges."""
+    charging.set("DEFCHCUR", 320)
+    charging.loads = [24.0] * 3
+    charging.live_until(lambda: not charging.enabled(), 60)
+    charging.live(10)
+    for _ in range(6):
+        charging.node.run(0.37)
+        charging.charger.call(lambda charger: charger.reboot(charger.now, announce=announce))
+        charging.node.run(2.1)
+        ready = charging.node.now - 0.1
+        charging.charger.wait_for(lambda _: charging.offer() == 6 and not charging.enabled(), 4)
+        assert charging.node.now - ready <= within
+        charging.live(20)
+
+
 # --- a tariff's pause -------------------------------------------------------------------------------------------------
 
 

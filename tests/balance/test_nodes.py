@@ -103,7 +103,7 @@ class Fuse:
         self.leader, self.follower = leader, follower
         self.to_follower, self.to_leader = network
         self.load = 2.0
-        self.meter = self.beats = True
+        self.meter = self.beats = self.home_assistant = True
         self.seen = 0
         self.worst = 0.0
 
@@ -121,7 +121,7 @@ class Fuse:
 
     def live(self, seconds: int) -> None:
         for _ in range(seconds):
-            if self.leader.node.running:
+            if self.leader.node.running and self.home_assistant:
                 self.tell_home_assistants()
             for side, way in ((self.leader, self.to_follower), (self.follower, self.to_leader)):
                 side.run(1.0)
@@ -220,26 +220,88 @@ def test_a_home_assistant_whose_link_to_the_meter_died_is_silent(sharing, again)
     assert sharing.follower.reason == "Share of the leader"
 
 
+@pytest.mark.parametrize("meter_lives", [True, False])
+def test_a_home_assistant_that_is_gone_for_an_hour(sharing, meter_lives):
+    """Both pause; what it says when it is back is believed as long as it goes on."""
+    sharing.leader.node.disconnect()
+    sharing.home_assistant = False
+    sharing.live(20)
+    for _ in range(360):
+        for side, way in ((sharing.leader, sharing.to_follower), (sharing.follower, sharing.to_leader)):
+            side.run(10.0)
+            way.carry()
+            assert not side.enabled()
+    sharing.leader.node.connect()
+    sharing.home_assistant = True
+    sharing.live(1)
+    sharing.meter = sharing.beats = meter_lives
+    sharing.live(120)
+    assert not sharing.leader.enabled() and not sharing.follower.enabled()
+    assert sharing.leader.reason.startswith("Watching the meter, starts in" if meter_lives else "Meter silent")
+    sharing.live(120)
+    assert sharing.leader.enabled() is sharing.follower.enabled() is meter_lives
+    assert sharing.worst <= FUSE
+
+
+@pytest.mark.parametrize("side", ["leader", "follower"])
+def test_a_silent_charger_that_restarts_and_comes_back(sharing, side):
+    """Nobody can hold it at its share meanwhile: the other makes room, and both share again when it is back."""
+    silent, other = (sharing.leader, sharing.follower)[:: 1 if side == "leader" else -1]
+    silent.charger.call(lambda charger: charger.set("DEFCHCUR", 160))
+    silent.charger.inject(lambda faults: faults.cable_out())
+    sharing.live(60)
+    assert sharing.worst <= FUSE
+    assert silent.reason == "Charger does not answer"
+    silent.charger.call(lambda charger: charger.reboot(charger.now, announce=False))
+    above = 0
+    for _ in range(90):
+        sharing.live(1)
+        above += sharing.mains() > FUSE
+    assert silent.current() == 16 and other.current() == pytest.approx(6.5, abs=0.1)
+    assert above <= 8 and sharing.worst <= 1.13 * FUSE
+    silent.charger.inject(lambda faults: faults.cable_in())
+    sharing.worst = 0.0
+    sharing.live(200)
+    assert sharing.worst <= FUSE
+    assert sharing.leader.current() == pytest.approx(10.8, abs=0.6)
+    assert sharing.follower.current() == pytest.approx(10.8, abs=0.6)
+
+
+class Mortal(Fuse):
+    """A fuse of which one node can be killed and started again."""
+
+    side: Side
+    program: Path
+    home: Path
+
+    def start(self) -> None:
+        self.life = ExitStack()
+        self.side.node = self.life.enter_context(judged(self.side.charger.node(self.program, self.home), MANAGED))
+        self.side.node.connect()
+
+    def kill(self) -> None:
+        self.life.close()
+
+
 @pytest.fixture
-def mortal(programs, network, start_charger, start_node, tmp_path):  # noqa: F811
-    """A fuse whose leading node can be killed and started again."""
-    leading, following = (charging(start_charger) for _ in range(2))
-    follower = Side(start_node(programs[1], following), following)
-    home = tmp_path / "leader"
+def dying() -> str:
+    """The node that can be killed."""
+    return "leader"
 
-    class Mortal(Fuse):
-        def start(self) -> None:
-            self.life = ExitStack()
-            self.leader.node = self.life.enter_context(judged(leading.node(programs[0], home), MANAGED))
-            self.leader.node.connect()
 
-        def kill(self) -> None:
-            self.life.close()
-
-    fuse = Mortal(Side(None, leading), follower, network)
+@pytest.fixture
+def mortal(dying, programs, network, start_charger, start_node, tmp_path):  # noqa: F811
+    sides = {name: Side(None, charging(start_charger)) for name in ("leader", "follower")}
+    program = dict(zip(sides, programs, strict=True))
+    for name, side in sides.items():
+        if name != dying:
+            side.node = start_node(program[name], side.charger)
+    fuse = Mortal(*sides.values(), network)
+    fuse.side, fuse.program, fuse.home = sides[dying], program[dying], tmp_path / dying
     fuse.start()
     fuse.live(200)
-    assert follower.current() > 10
+    assert fuse.follower.current() > 10
+    fuse.worst = 0.0
     yield fuse
     fuse.kill()
 
@@ -264,6 +326,23 @@ def test_a_leader_that_restarts_pauses_no_follower(mortal):
     mortal.live(200)
     assert mortal.follower.reason == "Share of the leader"
     assert mortal.follower.current() == pytest.approx(11.2, abs=0.5)
+
+
+@pytest.mark.parametrize("dying", ["follower"])
+@pytest.mark.parametrize("seconds", [0, 10, 100])
+def test_a_follower_that_restarts_pauses_nobody(mortal, seconds):
+    """After 100 s its lease has ended the charge, and its worst case is kept for it."""
+    mortal.kill()
+    mortal.live(seconds)
+    mortal.start()
+    for _ in range(60):
+        mortal.live(1)
+        assert mortal.leader.enabled() and mortal.follower.enabled()
+    mortal.live(140)
+    assert mortal.worst <= FUSE
+    assert mortal.follower.reason in ("Share of the leader", "Rising")
+    assert mortal.follower.current() == pytest.approx(11, abs=0.6)
+    assert mortal.leader.current() == pytest.approx(11, abs=0.6)
 
 
 def test_a_follower_waits_for_its_leader_and_says_so(programs, network, start_charger, start_node):  # noqa: F811
