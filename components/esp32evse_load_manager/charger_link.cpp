@@ -19,9 +19,6 @@ void ChargerLink::configure(esp32evse::Esp32Evse *hub, const Rows &rows, const u
   std::copy_n(phase_map, PHASES, this->phase_map_);
   this->lease_s_ = lease_s;
   this->wish_.mode = mode;
-  this->enable_.row = rows.enable;
-  this->current_.row = rows.current;
-  this->time_limit_.row = rows.time_limit;
   hub->set_charge_manager(this);
 }
 
@@ -187,21 +184,22 @@ void ChargerLink::apply(const Order &order, uint32_t now) {
   if (!this->online_)
     return;
   const auto current = static_cast<uint32_t>(order.current / DECIAMPERE);  // never rounded up
-  this->ensure_(this->current_, current, now);
+  this->ensure_(this->current_, this->rows_.current, current, now);
   const bool obeys = order.run || this->enable_.confirmed == 0;
   if (this->lease_s_ != 0 && this->time_limit_.confirmed != UNKNOWN && obeys) {
     const Lease lease(this->lease_s_);
     const uint32_t time = esp32evse::is_session(static_cast<ChargerState>(this->state_)) ? this->charging_time_ : 0;
-    this->ensure_(this->time_limit_, lease.wanted(this->time_limit_.confirmed, time, this->wish_.time_limit), now);
+    this->ensure_(this->time_limit_, this->rows_.time_limit,
+                  lease.wanted(this->time_limit_.confirmed, time, this->wish_.time_limit), now);
   }
   if (!order.run || (this->current_.confirmed != UNKNOWN && this->current_.confirmed <= current))
-    this->ensure_(this->enable_, order.run ? 1 : 0, now);
+    this->ensure_(this->enable_, this->rows_.enable, order.run ? 1 : 0, now);
 }
 
-void ChargerLink::ensure_(Setting &setting, uint32_t wanted, uint32_t now) {
+void ChargerLink::ensure_(Setting &setting, uint8_t row, uint32_t wanted, uint32_t now) {
   if (setting.confirmed == UNKNOWN)
     return;
-  const bool pending = this->hub_->is_pending(setting.row);
+  const bool pending = this->hub_->is_pending(row);
   const bool newer = setting.asked != wanted;
   // What is too low may be meant by something else.
   const uint32_t patience = setting.confirmed > wanted && !pending ? TOO_HIGH_MS : RETRY_MS;
@@ -211,7 +209,7 @@ void ChargerLink::ensure_(Setting &setting, uint32_t wanted, uint32_t now) {
   if ((setting.confirmed == wanted && !overtaken) || !again)
     return;
   setting.asked_at = now;
-  this->hub_->write_managed(setting.row, wanted);
+  this->hub_->write_managed(row, wanted);
 }
 
 }  // namespace esphome::esp32evse_load_manager

@@ -68,13 +68,12 @@ class ChargerLink final : public esp32evse::ChargeManager {
 
   /// A value of the charger that the manager sets.
   struct Setting {
-    uint8_t row{0};
     uint32_t confirmed{UNKNOWN};  // read from the charger
     uint32_t asked{UNKNOWN};
     uint32_t asked_at{0};
   };
 
-  void ensure_(Setting &setting, uint32_t wanted, uint32_t now);
+  void ensure_(Setting &setting, uint8_t row, uint32_t wanted, uint32_t now);
   void on_enable_(uint32_t enabled);
   void on_current_(uint32_t current);
   void on_meter_mode_(uint32_t mode);

@@ -13,10 +13,10 @@ void Law::add_circuit(const CircuitConfig &config, uint32_t now) {
 void Law::add_charger(const ChargerConfig &config) {
   Charger &charger = this->chargers_[this->charger_count_++];
   charger.config = config;
-  for (uint8_t circuit = config.circuit; circuit != CircuitConfig::NO_PARENT;
-       circuit = this->circuits_[circuit].config().parent) {
+  uint8_t circuit = config.circuit;
+  charger.path = 1 << circuit;
+  while (MAX_CIRCUITS > 1 && (circuit = this->circuit(circuit).config().parent) != CircuitConfig::NO_PARENT)
     charger.path |= 1 << circuit;
-  }
 }
 
 void Law::adopt(uint8_t charger, bool running, Milliampere current) {
@@ -27,14 +27,14 @@ void Law::adopt(uint8_t charger, bool running, Milliampere current) {
 // --- what there is ----------------------------------------------------------------------------------------------------
 
 void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMask updated) {
-  const uint32_t delay = this->circuits_[circuit].config().delay_ms;
+  const uint32_t delay = this->circuit(circuit).config().delay_ms;
   Phases low, high;
   bool unheard = false;
   for (uint8_t i = 0; i < this->chargers(); i++) {
     Charger &charger = this->chargers_[i];
     if (!charger.is_below(circuit))
       continue;
-    if (!charger.own.is_known() && this->circuits_[circuit].is_starting())
+    if (!charger.own.is_known() && this->circuit(circuit).is_starting())
       return;  // what is the house's will be seen soon
     charger.own.advance(now);
     unheard |= charger.config.is_remote() && this->is_unsure_(charger, now);
@@ -45,22 +45,22 @@ void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMas
       high[phase] += this->is_lost_(charger, now) ? charger.config.worst_case : range.high;
     }
   }
-  if (!this->circuits_[circuit].on_sample(mains, low, high, now, updated, unheard))
+  if (!this->circuit(circuit).on_sample(mains, low, high, now, updated, unheard))
     return;
   for (uint8_t i = 0; i < this->chargers(); i++)
     this->chargers_[i].fresh |= 1 << circuit;
 }
 
 void Law::on_share(uint8_t circuit, Milliampere current, uint32_t now) {
-  this->circuits_[circuit].on_share(current, now);
+  this->circuit(circuit).on_share(current, now);
   for (uint8_t i = 0; i < this->chargers(); i++)
     this->chargers_[i].fresh |= 1 << circuit;
 }
 
 void Law::update_circuits_(uint32_t now) {
   for (uint8_t i = 0; i < this->circuits(); i++) {
-    this->circuits_[i].update(now);
-    if (this->circuits_[i].has_meter())
+    this->circuit(i).update(now);
+    if (this->circuit(i).has_meter())
       continue;
     for (uint8_t j = 0; j < this->chargers(); j++)
       this->chargers_[j].fresh |= 1 << i;
@@ -105,7 +105,7 @@ void Law::fill_rooms_(Milliampere *rooms, bool lasting) const {
   std::fill(rooms, rooms + POOLS, 0);
   for (uint8_t i = 0; i < this->circuits(); i++) {
     for (uint8_t phase = 0; phase < PHASES; phase++) {
-      const Circuit &circuit = this->circuits_[i];
+      const Circuit &circuit = this->circuit(i);
       rooms[i * PHASES + phase] = lasting ? circuit.lasting_room(phase) : circuit.room(phase);
     }
   }
@@ -184,7 +184,7 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
   order.valid = true;
   const uint8_t starting = this->starting_(charger);
   if (takes_part && starting != NO_CIRCUIT) {  // goes on as it was found, but never higher
-    order.why = {this->circuits_[starting].is_led() ? Reason::WAITING_FOR_LEADER : Reason::STARTING, starting};
+    order.why = {this->circuit(starting).is_led() ? Reason::WAITING_FOR_LEADER : Reason::STARTING, starting};
     order.current = std::max(charger.draws ? std::min(order.current, this->bound_of_(charger)) : 0, charger.minimum());
     return;
   }
@@ -207,7 +207,7 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
 
 uint8_t Law::starting_(const Charger &charger) const {
   for (uint8_t i = 0; i < this->circuits(); i++) {
-    if (charger.is_below(i) && this->circuits_[i].is_starting())
+    if (charger.is_below(i) && this->circuit(i).is_starting())
       return i;
   }
   return NO_CIRCUIT;

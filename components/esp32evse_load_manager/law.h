@@ -95,8 +95,8 @@ class Law {
   const ChargerView &view(uint8_t charger) const { return this->chargers_[charger].view; }
   void set_dimmed(bool dimmed) { this->dimmed_ = dimmed; }
   Settings &settings() { return this->settings_; }
-  Circuit &circuit(uint8_t circuit) { return this->circuits_[circuit]; }
-  const Circuit &circuit(uint8_t circuit) const { return this->circuits_[circuit]; }
+  Circuit &circuit(uint8_t circuit) { return this->circuits_[MAX_CIRCUITS == 1 ? 0 : circuit]; }
+  const Circuit &circuit(uint8_t circuit) const { return this->circuits_[MAX_CIRCUITS == 1 ? 0 : circuit]; }
   SurplusAccount &account() { return this->account_; }
   CapacityQuarter &quarter() { return this->quarter_; }
   const CapacityQuarter &quarter() const { return this->quarter_; }
@@ -199,6 +199,7 @@ class Law {
   Why why_limited_(uint8_t pool, uint32_t now) const;
   Milliampere ordered_(uint8_t pool) const;
   Why why_pool_(uint8_t pool) const;
+  void await_(Why &why, Next next) const;
   Why why_nothing_(const Charger &charger, const Share &share, uint32_t now) const;
   Why why_crowded_out_(const Charger &charger, uint32_t now) const;
   bool is_kept_for_silent_(uint8_t pool, uint32_t now) const;

@@ -66,7 +66,7 @@ PoolMask Law::lenders_of_(const Charger &charger) const {
   if (!charger.order.run)
     return lenders;
   for (uint8_t pool = 0; pool < this->circuits() * PHASES; pool++) {
-    if (this->circuits_[pool / PHASES].allows_overload(pool % PHASES))
+    if (this->circuit(pool / PHASES).allows_overload(pool % PHASES))
       lenders |= pool_bit(pool);
   }
   if (HAS_CAPACITY && !this->quarter_.is_exhausted())

@@ -39,33 +39,45 @@ Why Law::obstacle_(const Charger &charger, uint32_t now) const {
 Why Law::narrow_(const Charger &charger, uint32_t now) const {
   const PoolMask pools = this->pools_of_(charger);
   const Milliampere needed = charger.minimum() + SPARE;
-  Why narrowest{Reason::NONE};
+  uint8_t narrowest = NO_POOL;
+  uint16_t longest = 0;
   Milliampere least = 0;
   for (uint8_t pool = 0; pool < this->circuits() * PHASES; pool++) {
-    const Circuit &circuit = this->circuits_[pool / PHASES];
-    const uint8_t phase = pool % PHASES;
+    const Circuit &circuit = this->circuit(pool / PHASES);
     if ((pools & pool_bit(pool)) == 0)
       continue;
-    const uint16_t seconds = circuit.seconds_to(phase, needed, 0, now);
-    const Milliampere room = circuit.room(phase);
-    if (seconds < narrowest.seconds || seconds == 0 || (seconds == narrowest.seconds && room >= least))
+    const uint16_t seconds = circuit.seconds_to(pool % PHASES, needed, 0, now);
+    const Milliampere room = circuit.room(pool % PHASES);
+    if (seconds == 0 || seconds < longest || (seconds == longest && room >= least))
       continue;
+    narrowest = pool;
+    longest = seconds;
     least = room;
-    narrowest = this->why_pool_(pool);
-    narrowest.seconds = seconds;
-    if (narrowest.reason != Reason::CIRCUIT_LIMIT)
-      continue;
-    narrowest.next = seconds == Why::NOT_IN_SIGHT ? Next::WAITS_FOR_ROOM : Next::STARTS;
-    if (seconds != Why::NOT_IN_SIGHT && circuit.has_gap(phase))
-      narrowest.reason = Reason::WATCHING;
   }
-  return narrowest;
+  if (narrowest == NO_POOL)
+    return {Reason::NONE};
+  Why why = this->why_pool_(narrowest);
+  why.seconds = longest;
+  if (why.reason == Reason::CIRCUIT_LIMIT)
+    this->await_(why, Next::STARTS);
+  return why;
+}
+
+/// When there will be room, and whether the meter is only watched until then.
+void Law::await_(Why &why, Next next) const {
+  if (why.seconds == Why::NOT_IN_SIGHT) {
+    why.next = Next::WAITS_FOR_ROOM;
+    return;
+  }
+  why.next = next;
+  if (this->circuit(why.circuit).has_gap(why.phase))
+    why.reason = Reason::WATCHING;
 }
 
 Why Law::why_pool_(uint8_t pool) const {
   if (pool < CIRCUIT_POOLS) {
     const auto circuit = static_cast<uint8_t>(pool / PHASES);
-    const Circuit &found = this->circuits_[circuit];
+    const Circuit &found = this->circuit(circuit);
     const Reason limit = found.is_led() ? Reason::LEADERS_SHARE : Reason::CIRCUIT_LIMIT;
     return {found.is_valid() ? limit : found.fault(), circuit, static_cast<uint8_t>(pool % PHASES)};
   }
@@ -126,13 +138,11 @@ Why Law::why_limited_(uint8_t pool, uint32_t now) const {
   Why why = this->why_pool_(pool);
   if (why.reason != Reason::CIRCUIT_LIMIT)
     return why;
-  const Circuit &circuit = this->circuits_[why.circuit];
+  const Circuit &circuit = this->circuit(why.circuit);
   const Milliampere ordered = this->ordered_(pool);
   why.seconds = circuit.seconds_to(why.phase, ordered + 0.1_A, circuit.slack(), now);
   if (why.seconds != 0 && why.seconds != Why::NOT_IN_SIGHT) {
-    why.next = Next::RISES;
-    if (circuit.has_gap(why.phase))
-      why.reason = Reason::WATCHING;
+    this->await_(why, Next::RISES);
   } else if (const uint16_t seconds = circuit.seconds_of_overload(why.phase, ordered); seconds < 600) {
     why.next = Next::PAUSES;
     why.seconds = seconds;

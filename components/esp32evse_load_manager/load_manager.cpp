@@ -143,8 +143,9 @@ bool LoadManager::take_samples_(uint32_t now) {
 
 uint32_t LoadManager::epoch_() const {
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_CAPACITY
-  const ESPTime time = this->clock_->utcnow();
-  return time.is_valid() ? static_cast<uint32_t>(time.timestamp) : 0;
+  static constexpr uint32_t YEAR_2019 = 1546300800;  // what is earlier ESPHome takes for no time
+  const auto now = static_cast<uint32_t>(this->clock_->timestamp_now());
+  return now >= YEAR_2019 ? now : 0;
 #else
   return 0;
 #endif

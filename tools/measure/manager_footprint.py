@@ -42,8 +42,8 @@ SUBJECTS: dict[str, dict] = {
     },
 }
 
-# The goals, 6,000 B of flash and 1,000 B of RAM, and 12,000 B with everything, are missed in flash: as measured + 2 %.
-BUDGETS = {"least": {"flash": 12_600, "ram": 1_000}, "all": {"flash": 18_950}}
+# The goals, 6,000 B of flash and 1,000 B of RAM, and 12,000 B with everything, are missed in flash: as measured + 0.5 %.
+BUDGETS = {"least": {"flash": 12_500, "ram": 1_000}, "all": {"flash": 18_850}}
 
 
 @dataclass(frozen=True)
