@@ -144,6 +144,21 @@ def test_a_second_manager_makes_no_fight_above_the_limit(charging, period, value
     assert told & {"Something else sets the current", "Main fuse L1, something else sets it, too"}
 
 
+@pytest.mark.parametrize("period", [1, 2, 7])
+def test_something_that_switches_on_again_and_again_opens_and_closes_nothing(charging, period):
+    """In the manager's pause; the car would need a second to begin."""
+    charging.loads[0] = 27.0
+    charging.live_until(lambda: not charging.enabled(), 60)
+    charging.live(10)
+    for second in range(120):
+        if second % period == 0:
+            charging.set("ENABLE", 1)
+            charging.set("CHCUR", 160)
+        charging.live(1)
+        assert charging.current() == 0 and not charging.enabled()
+    assert charging.reason == "Main fuse L1, waits for room"
+
+
 def test_a_charger_that_takes_no_lower_current_is_paused(charging):
     refuse(charging, "CHCUR")
     charging.loads = [17.0] * 3
