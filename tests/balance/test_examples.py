@@ -54,6 +54,24 @@ def test_generates_for_every_chip(examples, chip):
     assert "LoadManager" in generate(config)
 
 
+def mappings(value):
+    """Every mapping in a configuration, however deep."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from mappings(inner)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_meter_says_each_second_does_not_fill_the_database(name):
+    """Home Assistant records each value of a sensor that has a name: 3,600 rows an hour for each phase."""
+    config = configs.load((configs.EXAMPLES / name).read_text())
+    meters = [each["meter"] for each in mappings(config["esp32evse_load_manager"]) if "meter" in each]
+    ids = {value for meter in meters for key, value in meter.items() if key not in ("timeout", "delay")}
+    shown = [each["id"] for each in mappings(config["sensor"]) if each.get("id") in ids and "name" in each]
+    assert (ids or name == "load_two_nodes_second.yaml") and not shown
+
+
 def test_every_way_to_a_meter_has_its_example():
     assert set(NAMES) == {
         f"load_{what}.yaml"
