@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from evse_host.bridge import energy_follower
 from evse_host.bridge.charger import SharedCharger
 from evse_host.simulator import Car, Charger, PtyServer
 
@@ -20,6 +21,13 @@ from .mqtt_support import Client, Mosquitto
 from .support import shared, wait_until
 
 CHARGING_S = 30.0  # how long, when a test begins
+
+
+@pytest.fixture
+def quick_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The charger's total is asked for ten times as often as else, for tests that wait until it is shown."""
+    monkeypatch.setattr(energy_follower, "CHARGING_S", energy_follower.CHARGING_S / 10)
+    monkeypatch.setattr(energy_follower, "IDLE_S", energy_follower.IDLE_S / 10)
 
 
 @pytest.fixture

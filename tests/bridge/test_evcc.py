@@ -11,7 +11,7 @@ from .evcc_support import EXAMPLES, Evcc, EvccError, jq, needs_jq, rendered, sta
 from .rest_support import orders, serving, state, value
 from .support import shared, wait_until
 
-pytestmark = needs_jq
+pytestmark = [needs_jq, pytest.mark.usefixtures("quick_total")]
 
 OURS = (EXAMPLES / "evcc.yaml").read_text()
 

@@ -13,7 +13,7 @@ from tests.consumers.conftest import House
 from tools.build import node as nodes
 
 A_MINUTE_WH = 11_100 / 60
-#: How the values of the meter come: read every three minutes, pushed as seldom as the charger can, or one of them never.
+#: How the meter's values come: read every three minutes, pushed as seldom as the charger can, or one of them never.
 METER_MS = {"polled": None, "seldom": 11 * 3_600_000, "no total": 0}
 NODES = [("polled", "head"), ("polled", "v2.1.1"), ("seldom", "head"), ("no total", "head")]
 

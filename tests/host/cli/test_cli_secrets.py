@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from evse_host import cli
+from evse_host.cli import bridging
 from evse_host.simulator import TcpServer
 from evse_host.simulator.charger import Charger
 from tests.host.commands import run
@@ -14,8 +16,8 @@ NOWHERE = f"socket://me:{SECRET}@127.0.0.1:1"
 
 @pytest.mark.parametrize(
     "arguments",
-    ["info", "get state", "doctor", "record {folder}/new", "proxy --tcp 0", "backup", "raw AT", "bridge mqtt --print",
-     "serve --print", "serve --listen me:{secret}@x", "simulate --tcp me:{secret}@x", "replay me:{secret}@x",
+    ["info", "get state", "doctor", "record {folder}/new", "proxy --tcp 0", "backup", "raw AT",
+     "serve --listen me:{secret}@x", "simulate --tcp me:{secret}@x", "replay me:{secret}@x",
      "restore me:{secret}@x", "gateway me:{secret}@x.yaml", "bridge thingsboard --token-file me:{secret}@x",
      "modbus --tcp me:{secret}@x", "bridge mqtt --ca-file me:{secret}@x --broker mqtts://x",
      "bridge mqtt --identifier me:{secret}@x", "bridge mqtt --discovery-prefix me:{secret}@x/",
@@ -26,6 +28,14 @@ def test_an_address_with_a_password(arguments, tmp_path):
     ran = run("--timeout", "0.5", "--verbose", "--port", NOWHERE, *words)
     assert ran.code != 0 and ran.err + ran.out
     assert SECRET not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("arguments", ["bridge mqtt --print", "serve --print"])
+def test_whoever_waits_for_a_charger_hides_its_address(arguments, monkeypatch, capsys):
+    monkeypatch.setattr(bridging, "ONLINE_TIMEOUT_S", 0.2)
+    assert cli.run(["--timeout", "0.5", "--verbose", "--port", NOWHERE, *arguments.split()]) != 0
+    told = "".join(capsys.readouterr())
+    assert told and SECRET not in told
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import serial
 from evse_host import settings
 from evse_host.catalog import COMMAND, ENTITIES
 from evse_host.errors import NoAnswerError, PortError, RefusedError, UsageError
-from evse_host.line import transport
+from evse_host.line import client, transport
 from evse_host.line.client import Evse
 from evse_host.line.transport import Transport, find_port, list_ports, open_port
 from evse_host.settings import lookup
@@ -255,7 +255,8 @@ def test_lost_subscriptions_are_renewed(start_charger) -> None:
         assert server.charger.subscriptions, seen
 
 
-def test_what_raw_commands_switched_on_is_off_at_the_end_whatever_answers_were_lost(start_charger) -> None:
+def test_what_raw_commands_switched_on_is_off_at_the_end_whatever_answers_were_lost(start_charger, monkeypatch) -> None:
+    monkeypatch.setattr(client, "SLOW_TIMEOUT_S", 0.5)
     server = start_charger()
     with Evse.open(server.path) as evse:
         for line in ('AT+SU="+CHCUR",60000', "ATE1"):
