@@ -71,7 +71,7 @@ bool LifetimeEnergy::was_reset_(const Reading &now) const {
 bool LifetimeEnergy::was_restarted_(const Reading &now) const {
   const Reading &last = this->memory_.last;
   if (now.total < last.total)
-    return now.session < last.session;  // else the last reading was noise
+    return now.session < last.session && now.stored() + SMALL_WH < last.total;  // else it was noise, or is rounded
   if (now.uptime + CLOCK_S >= last.uptime)
     return false;
   // A session that ended in time is in what is stored now.
@@ -87,7 +87,9 @@ void LifetimeEnergy::believe_(const Reading &now) {
   } else if (!this->is_known()) {
     offset = 0;
   } else if (this->was_reset_(now)) {
-    offset = -static_cast<int64_t>(std::min<uint64_t>(now.session, now.total));
+    // What was shown of the session must not count twice; what was charged since then counts.
+    const bool same_session = now.session >= last.session && now.uptime >= last.uptime;
+    offset = same_session ? -static_cast<int64_t>(std::min<uint64_t>(last.session, now.total)) : 0;
   } else if (this->was_restarted_(now)) {
     offset += static_cast<int64_t>(last.total - std::min(last.stored(), now.total));
   } else if (now.total < last.total) {

@@ -14,7 +14,7 @@ class LifetimeEnergy {
   static constexpr uint32_t NO_UPTIME = UINT32_MAX;  ///< a restart of the charger may have been missed
   static constexpr uint32_t MISMATCH_WH = 1000;      ///< T and c need not be of the same moment: a minute at 43 kW
   static constexpr uint32_t MOST_WH_PER_S = 14;      ///< three phases with 63 A at 265 V
-  static constexpr uint32_t SMALL_WH = 100;          ///< a fall below S by this little is no reset
+  static constexpr uint32_t SMALL_WH = 100;          ///< a fall by this little is no reset, and no lost session
   static constexpr uint32_t STEP_S = 10;             ///< between two readings that belong together
   static constexpr uint32_t LASTS_S = 6;             ///< what is odd must be heard until after the next heartbeat
   static constexpr uint32_t CLOCK_S = 5;             ///< the uptime's own inaccuracy, of Age
@@ -53,10 +53,10 @@ class LifetimeEnergy {
 
  protected:
   inline bool agree_(const Reading &first, const Reading &second) const;
-  inline bool is_odd_(const Reading &now) const;
-  inline bool was_reset_(const Reading &now) const;
+  bool is_odd_(const Reading &now) const;
+  bool was_reset_(const Reading &now) const;
   inline bool was_restarted_(const Reading &now) const;
-  inline void believe_(const Reading &now);
+  void believe_(const Reading &now);
 
   Memory memory_;
   Reading candidate_;  // believed when the next one agrees: there is no checksum

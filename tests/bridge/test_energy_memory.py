@@ -82,8 +82,8 @@ def test_a_restart_whose_rdy_was_lost(server, shared_charger):
         charger.listen(lambda snapshot: shown.append(snapshot.total_energy))
         server.inject(lambda faults: faults.reboot(rdy_seen=False))
         wait_until(lambda: total(server) < before)
-        charge(server, 0.05)
-        wait_until(lambda: charger.snapshot.total_energy > before + 500)
+        charge(server, 0.02)
+        wait_until(lambda: charger.snapshot.total_energy > before + 300)
         assert shown == sorted(shown)
 
 
@@ -142,7 +142,8 @@ def test_both_restart_at_once_in_a_session(server, shared_charger):
     server.inject(lambda faults: faults.reboot())
     wait_until(lambda: total(server) < before)
     with shared_charger() as charger:
-        assert before <= charger.snapshot.total_energy <= before + total(server)
+        shown = wait_until(lambda: charger.snapshot.total_energy)  # what is odd must last
+        assert before <= shown <= before + total(server)
 
 
 def test_a_reset_in_a_session_begins_at_nothing(server, shared_charger):

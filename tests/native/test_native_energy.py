@@ -1,12 +1,16 @@
-"""The lifetime energy by the rules of docs/lifetime-energy.md, against a charger that is honest about its truth."""
+"""The lifetime energy by the rules of docs/lifetime-energy.md, against a charger that is honest about its truth: in the
+component and in the host tool."""
 
 from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
+from evse_host.bridge.lifetime_energy import LifetimeEnergy, Reading
 from tests.native.harness import Program
 
 
@@ -42,17 +46,49 @@ class Charger:
         return " ".join(self.reading() for _ in range(count))
 
 
-def shown(program: Program, *steps: str) -> list[int | None]:
+Shown = Callable[..., list[int | None]]
+
+
+def shown_by_component(program: Program, *steps: str) -> list[int | None]:
     answers = program.ask("lifetime " + " ".join(steps))
     return [None if answer == "unknown" else int(answer) for answer in answers]
 
 
-def test_the_first_value_is_shown_when_the_next_one_agrees(program: Program) -> None:
+def shown_by_host_tool(*steps: str) -> list[int | None]:
+    """It asks for all three in a row: they are a reading when the total has come."""
+    energy = LifetimeEnergy()
+    heard: dict[str, int] = {}
+    answers = []
+    words = iter(" ".join(steps).split())
+    for word in words:
+        if word == "reset":
+            energy.on_reset()
+        elif word == "power":
+            energy = LifetimeEnergy(energy.memory)
+        elif word == "forget":
+            heard.clear()
+        else:
+            heard[word] = int(next(words))
+        if word == "total":
+            if len(heard) == 3:
+                energy.update(Reading(**heard))
+            answers.append(energy.shown)
+    return answers
+
+
+@pytest.fixture(params=["component", "host tool"])
+def shown(request) -> Shown:
+    if request.param == "host tool":
+        return shown_by_host_tool
+    return partial(shown_by_component, request.getfixturevalue("program"))
+
+
+def test_the_first_value_is_shown_when_the_next_one_agrees(shown: Shown) -> None:
     charger = Charger(stored=20_000)
-    assert shown(program, charger.readings(4)) == [None, 20_000, 20_000, 20_000]
+    assert shown(charger.readings(4)) == [None, 20_000, 20_000, 20_000]
 
 
-def test_it_follows_the_charger(program: Program) -> None:
+def test_it_follows_the_charger(shown: Shown) -> None:
     charger = Charger(stored=20_000)
     steps = [charger.readings()]
     for _ in range(10):
@@ -60,11 +96,11 @@ def test_it_follows_the_charger(program: Program) -> None:
         steps.append(charger.readings(2))
     charger.unplug()
     steps.append(charger.readings(2))
-    values = shown(program, *steps)[2:]
+    values = shown(*steps)[2:]
     assert values == sorted(values) and values[-1] == 25_000
 
 
-def test_a_restart_within_the_session_loses_nothing(program: Program) -> None:
+def test_a_restart_within_the_session_loses_nothing(shown: Shown) -> None:
     """Half an hour at 11 kW, then power off and on, then as long again: a running maximum stood still."""
     charger = Charger(stored=100_000)
     steps = [charger.readings()]
@@ -74,12 +110,12 @@ def test_a_restart_within_the_session_loses_nothing(program: Program) -> None:
     steps.append("forget " + charger.readings(4))
     charger.charge(5_500)
     steps.append(charger.readings())
-    values = shown(program, *steps)
+    values = shown(*steps)
     assert [value for value in values if value is not None] == sorted(v for v in values if v is not None)
     assert values[-1] == 111_000
 
 
-def test_restart_and_grown_past_the_old_mark_while_nobody_looked(program: Program) -> None:
+def test_restart_and_grown_past_the_old_mark_while_nobody_looked(shown: Shown) -> None:
     """Node and charger lost their power together; the car then took more than before."""
     charger = Charger(stored=5_000)
     steps = [charger.readings()]
@@ -88,7 +124,7 @@ def test_restart_and_grown_past_the_old_mark_while_nobody_looked(program: Progra
     charger.restart()
     charger.charge(6_000, seconds=3_600)
     steps.append("power " + charger.readings(4))
-    assert shown(program, *steps)[-1] == 5_000 + 11_000
+    assert shown(*steps)[-1] == 5_000 + 11_000
 
 
 def ended_before_a_restart() -> tuple[Charger, list[str]]:
@@ -102,15 +138,15 @@ def ended_before_a_restart() -> tuple[Charger, list[str]]:
     return charger, steps
 
 
-def test_a_session_that_ended_before_the_restart_is_not_counted_twice(program: Program) -> None:
+def test_a_session_that_ended_before_the_restart_is_not_counted_twice(shown: Shown) -> None:
     charger, steps = ended_before_a_restart()
     steps.append("power " + charger.readings(4))
     charger.charge(100)
     steps.append(charger.readings())
-    assert shown(program, *steps)[-1] == 10_100
+    assert shown(*steps)[-1] == 10_100
 
 
-def test_a_session_that_ended_is_not_counted_twice_when_the_next_one_is_read_late(program: Program) -> None:
+def test_a_session_that_ended_is_not_counted_twice_when_the_next_one_is_read_late(shown: Shown) -> None:
     """The session's energy is read a moment after the total: less seems to be stored than was read last."""
     charger, steps = ended_before_a_restart()
     charger.charge(100)
@@ -118,10 +154,10 @@ def test_a_session_that_ended_is_not_counted_twice_when_the_next_one_is_read_lat
         charger.charge(3)
         steps.append(f"uptime {charger.uptime} session {charger.session} total {charger.stored + charger.session - 3}")
     steps[-4] = "power " + steps[-4]
-    assert shown(program, *steps)[-1] in range(10_100, 10_113)
+    assert shown(*steps)[-1] in range(10_100, 10_113)
 
 
-def test_what_is_heard_after_a_silence_waits_for_the_uptime(program: Program) -> None:
+def test_what_is_heard_after_a_silence_waits_for_the_uptime(shown: Shown) -> None:
     """Pushes of the energy come before the first heartbeat: whether the charger has restarted is not known then."""
     charger = Charger(stored=5_000)
     charger.charge(5_000)
@@ -130,22 +166,32 @@ def test_what_is_heard_after_a_silence_waits_for_the_uptime(program: Program) ->
     charger.charge(4_000)
     pushes = f"session {charger.session} total {charger.stored + charger.session} " * 3
     steps.append("forget " + pushes + charger.readings(4))
-    values = shown(program, *steps)
+    values = shown(*steps)
     assert values[-1] == 14_000
     assert [value for value in values if value is not None] == sorted(value for value in values if value is not None)
 
 
-def test_the_same_session_goes_on_while_the_node_is_off(program: Program) -> None:
+def test_the_same_session_goes_on_while_the_node_is_off(shown: Shown) -> None:
     charger = Charger(stored=5_000)
     charger.charge(5_000)
     steps = [charger.readings()]
     charger.charge(40_000, seconds=36_000)
     steps.append("power " + charger.readings(4))
-    assert shown(program, *steps)[-1] == 50_000
+    assert shown(*steps)[-1] == 50_000
+
+
+def test_a_total_that_is_rounded_down_at_the_end_of_a_session_is_no_restart(shown: Shown) -> None:
+    charger = Charger(stored=100_000)
+    charger.charge(5_500)
+    steps = [charger.readings()]
+    charger.unplug()
+    charger.stored -= 1
+    steps.append(charger.readings(6))
+    assert shown(*steps)[-1] == 105_500
 
 
 @pytest.mark.parametrize("restarts", [1, 2, 5])
-def test_restarts_one_after_the_other(program: Program, restarts: int) -> None:
+def test_restarts_one_after_the_other(shown: Shown, restarts: int) -> None:
     charger = Charger(stored=1_000)
     steps = [charger.readings()]
     for _ in range(restarts):
@@ -153,10 +199,10 @@ def test_restarts_one_after_the_other(program: Program, restarts: int) -> None:
         steps.append(charger.readings())
         charger.restart()
         steps.append("forget " + charger.readings(4))
-    assert shown(program, *steps)[-1] == 1_000 + 2_000 * restarts
+    assert shown(*steps)[-1] == 1_000 + 2_000 * restarts
 
 
-def test_a_reset_within_a_session_begins_at_zero(program: Program) -> None:
+def test_a_reset_within_a_session_begins_at_zero(shown: Shown) -> None:
     """Not at the session's energy: Home Assistant adds what a total begins with."""
     charger = Charger(stored=20_000)
     charger.charge(3_000)
@@ -167,11 +213,11 @@ def test_a_reset_within_a_session_begins_at_zero(program: Program) -> None:
     steps.append(charger.readings())
     charger.unplug()
     steps.append(charger.readings())
-    values = shown(program, *steps)
+    values = shown(*steps)
     assert values[4:6] == [0, 0] and values[-1] == 70
 
 
-def test_a_reset_by_somebody_else_is_seen(program: Program) -> None:
+def test_a_reset_by_somebody_else_is_seen(shown: Shown) -> None:
     charger = Charger(stored=20_000)
     charger.charge(3_000)
     steps = [charger.readings()]
@@ -179,10 +225,24 @@ def test_a_reset_by_somebody_else_is_seen(program: Program) -> None:
     steps.append(charger.readings())
     charger.charge(70)
     steps.append(charger.readings())
-    assert shown(program, *steps)[-1] == 70
+    assert shown(*steps)[-1] == 70
 
 
-def test_a_reset_at_zero_does_not_stay_armed(program: Program) -> None:
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_reset_by_somebody_else_takes_nothing_of_what_was_charged_since(shown: Shown, restarts: bool) -> None:
+    """Nobody looked: a consumer of a total that only grows takes what it sees after the reset for new energy."""
+    charger = Charger(stored=100_000)
+    charger.charge(5_500)
+    steps = [charger.readings()]
+    charger.reset()
+    if restarts:
+        charger.restart()
+    charger.charge(3_000, seconds=3_600)
+    steps.append("power " + charger.readings(4))
+    assert shown(*steps)[-1] == 3_000
+
+
+def test_a_reset_at_zero_does_not_stay_armed(shown: Shown) -> None:
     charger = Charger()
     steps = [charger.readings(), "reset " + charger.readings()]
     charger.charge(5_000)
@@ -191,10 +251,10 @@ def test_a_reset_at_zero_does_not_stay_armed(program: Program) -> None:
     steps.append("forget " + charger.readings(4))
     charger.charge(10)
     steps.append(charger.readings())
-    assert shown(program, *steps)[-1] == 5_010
+    assert shown(*steps)[-1] == 5_010
 
 
-def test_a_restart_after_a_reset_in_the_same_session(program: Program) -> None:
+def test_a_restart_after_a_reset_in_the_same_session(shown: Shown) -> None:
     charger = Charger(stored=20_000)
     charger.charge(3_000)
     steps = [charger.readings()]
@@ -206,12 +266,12 @@ def test_a_restart_after_a_reset_in_the_same_session(program: Program) -> None:
     steps.append("forget " + charger.readings(4))
     charger.charge(20)
     steps.append(charger.readings())
-    assert shown(program, *steps)[-1] == 520
+    assert shown(*steps)[-1] == 520
 
 
 @pytest.mark.parametrize("wrong", [1, 25_03, 25_013, 24_003, 205_003, 95_003, 0, 20_003, 19_000])
 @pytest.mark.parametrize("field", ["total", "session", "uptime"])
-def test_a_damaged_line_is_never_shown(program: Program, field: str, wrong: int) -> None:
+def test_a_damaged_line_is_never_shown(shown: Shown, field: str, wrong: int) -> None:
     charger = Charger(stored=20_000)
     charger.charge(5_000)
     steps = [charger.readings()]
@@ -225,14 +285,14 @@ def test_a_damaged_line_is_never_shown(program: Program, field: str, wrong: int)
         charger.charge(1)
         steps.append(charger.readings(2))
     steps.append(charger.readings(3))
-    values = [value for value in shown(program, *steps) if value is not None]
+    values = [value for value in shown(*steps) if value is not None]
     assert values == sorted(values) and max(values) == values[-1] == 25_006
 
 
 @pytest.mark.parametrize("wrong", [1, 25_03, 24_003, 25_009, 205_003, 95_003, 0, 20_003, 19_000])
 @pytest.mark.parametrize("field", ["total", "session"])
 @pytest.mark.parametrize("count", [2, 3])
-def test_equal_damage_in_a_row_is_never_shown(program: Program, count: int, field: str, wrong: int) -> None:
+def test_equal_damage_in_a_row_is_never_shown(shown: Shown, count: int, field: str, wrong: int) -> None:
     """What comes again within a moment may be noise again; what is odd has to last."""
     charger = Charger(stored=20_000)
     charger.charge(5_000)
@@ -242,28 +302,28 @@ def test_equal_damage_in_a_row_is_never_shown(program: Program, count: int, fiel
     steps += [good, *[damaged] * count, charger.readings(3)]
     charger.charge(100)
     steps.append(charger.readings(4))
-    values = [value for value in shown(program, *steps) if value is not None]
+    values = [value for value in shown(*steps) if value is not None]
     assert values == sorted(values)
     assert 25_100 <= values[-1] <= 25_100 + (10 if wrong == 25_009 else 0)
 
 
 @pytest.mark.parametrize("lag", [0, 13, 180, 700])
-def test_total_and_session_of_different_moments(program: Program, lag: int) -> None:
+def test_total_and_session_of_different_moments(shown: Shown, lag: int) -> None:
     """The session's energy comes ``lag`` Wh late; a restart may then cost that much, and never more."""
     steps = [f"uptime {1000 + 4 * i} session {max(0, i * 100 - lag)} total {20_000 + i * 100}" for i in range(20)]
     steps.append("forget " + " ".join(f"uptime {3 + 4 * i} session 0 total 20000" for i in range(4)))
-    values = [value for value in shown(program, *steps) if value is not None]
+    values = [value for value in shown(*steps) if value is not None]
     assert values == sorted(values) and 21_800 - lag <= values[-1] <= 21_900
 
 
-def test_a_total_beyond_32_bits_is_exact(program: Program) -> None:
+def test_a_total_beyond_32_bits_is_exact(shown: Shown) -> None:
     charger = Charger(stored=2**40)
     charger.charge(5)
-    assert shown(program, charger.readings())[-1] == 2**40 + 5
+    assert shown(charger.readings())[-1] == 2**40 + 5
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_in_any_order_of_things_the_total_is_what_was_delivered(program: Program, seed: int) -> None:
+def test_in_any_order_of_things_the_total_is_what_was_delivered(shown: Shown, seed: int) -> None:
     """It never falls except at resets, and is what was delivered since the last one. Each thing is seen to its end."""
     dice = random.Random(seed)
     charger = Charger(stored=dice.randrange(500, 10**6))
@@ -287,7 +347,7 @@ def test_in_any_order_of_things_the_total_is_what_was_delivered(program: Program
             steps.append("power" if doing == "both" else "forget")
         steps.append(charger.readings(4))
         truth.append(base + charger.delivered)
-    values = shown(program, *steps)[6::4]
+    values = shown(*steps)[6::4]
     assert values == truth
 
 
@@ -306,6 +366,6 @@ def test_a_session_that_is_read_once_a_minute(program: Program, watts: int, stor
         if second % 4 == 0:
             steps.append(f"uptime {charger.uptime}")
         steps.append(f"total {charger.stored + charger.session}")
-    values = [value for value in shown(program, *steps) if value is not None]
+    values = [value for value in shown_by_component(program, *steps) if value is not None]
     assert values == sorted(values)
     assert values[-1] >= stored + watts * 1140 // 3600

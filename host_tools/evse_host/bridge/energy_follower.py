@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ..errors import EvseError, RefusedError
+from ..errors import RefusedError
 from ..line.client import Evse
 from ..wire.codec import Fields
 from .energy_file import EnergyFile
@@ -42,7 +42,8 @@ class EnergyFollower:
     def look(self, evse: Evse, charging: bool) -> None:
         """After ``begin``; may be called at any time. Raises EvseError."""
         now = time.monotonic()
-        if self._key is not None and now - self._looked_at >= (CHARGING_S if charging else IDLE_S):
+        pause = CHARGING_S if charging or self._energy.is_doubted else IDLE_S
+        if self._key is not None and now - self._looked_at >= pause:
             self._look(evse)
 
     def look_again(self, evse: Evse) -> None:
@@ -52,12 +53,8 @@ class EnergyFollower:
 
     def reset(self, evse: Evse) -> None:
         """What a person asked for. Raises EvseError."""
-        self._energy.expect_reset()
-        try:
-            evse.set(TOTAL, 0)
-        except EvseError:
-            self._energy.reset_failed()
-            raise
+        evse.set(TOTAL, 0)
+        self._energy.on_reset()
         self._look(evse)
 
     def end(self) -> None:

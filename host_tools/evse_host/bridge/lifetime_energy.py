@@ -9,7 +9,8 @@ energy.update(Reading(total=5300, session=300, uptime=9000))     # twice, for on
 energy.shown                                                      # Wh, or None: not known yet
 save(energy.memory.as_dict())
 
-docs/lifetime-energy.md has the rules, which the ESPHome component shares.
+docs/lifetime-energy.md has the rules. They are those of the component's energy.cpp, number by number, and
+tests/native/test_native_energy.py tries both.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-#: Wh. The charger rounds R and c each by itself, and they are asked for one after the other: 63 A on three phases are
-#: 12 Wh in a second.
-TOLERANCE = 20
-#: Wh and s between two readings, of which the second continues the first.
-MAX_STEP = 1000
+STEP_S = 10  # between two readings that belong together
+MISMATCH_WH = 1000  # R and c need not be of the same moment
+MOST_WH_PER_S = 14  # three phases with 63 A at 265 V
+SMALL_WH = 100  # a fall by this little is no reset, and no lost session
+LASTS_S = 6  # so long what is odd must be read
+CLOCK_S = 5
 
 
 @dataclass(frozen=True)
@@ -36,15 +38,14 @@ class Reading:
     @property
     def stored(self) -> int:
         """Wh that a restart does not take away."""
-        return self.total - self.session
+        return max(self.total - self.session, 0)
 
-    def continues(self, before: Reading) -> bool:
-        """Whether both tell of the same session: then neither was spoilt on the wire."""
+    def proves(self, before: Reading) -> bool:
+        """Whether it continues the one before: then that was not spoilt on the wire."""
         return (
-            0 <= self.total - before.total <= MAX_STEP
-            and 0 <= self.uptime - before.uptime <= MAX_STEP
-            and abs(self.stored - before.stored) <= TOLERANCE
-            and self.stored >= -TOLERANCE
+            self.total >= before.total
+            and 0 <= self.uptime - before.uptime <= STEP_S
+            and abs(self.stored - before.stored) <= MISMATCH_WH
         )
 
 
@@ -68,11 +69,15 @@ class Memory:
         if any(type(value) is not int for value in values):
             return None
         memory = cls(*values)
-        others = (memory.counted, memory.session, memory.uptime, memory.total - memory.session, memory.least)
+        others = (memory.counted, memory.session, memory.uptime, memory.stored, memory.least)
         return memory if min(others) >= 0 else None
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
+
+    @property
+    def stored(self) -> int:
+        return self.total - self.session
 
     @property
     def counted(self) -> int:
@@ -91,8 +96,10 @@ class LifetimeEnergy:
 
     def __init__(self, memory: Memory | None = None, ahead: int = 0) -> None:
         self.memory = memory
-        self._candidate: Reading | None = None
-        self._reset_asked = False
+        self._candidate: Reading | None = None  # believed when the next one proves it
+        self._since = 0  # uptime, of the first of the readings that prove each other
+        self._session = 0  # as it was read last
+        self._session_at_reset: int | None = None
         self._ahead = ahead
         self._known = False
 
@@ -101,57 +108,76 @@ class LifetimeEnergy:
         """Wh; None until the charger has told it: what was saved is older than what was shown."""
         return self.memory.shown if self.memory and self._known else None
 
+    @property
+    def is_doubted(self) -> bool:
+        """What was read last is odd, and has to be read every few seconds to be believed."""
+        return self._candidate is not None and self._is_odd(self._candidate)
+
     def update(self, reading: Reading) -> None:
-        """A reading is believed when the next one continues it."""
-        candidate, self._candidate = self._candidate, reading
-        if candidate is not None and reading.continues(candidate):
-            self._believe(candidate, seen_until=reading.uptime)
+        """A reading is believed when the next one proves it; what is odd must last."""
+        before, self._candidate = self._candidate, reading
+        self._session = reading.session
+        if before is None or not reading.proves(before):
+            self._since = reading.uptime
+            return
+        lasts = reading.uptime >= self._since + LASTS_S and self._is_odd(reading)
+        if self._session_at_reset is not None or lasts or not self._is_odd(before):
+            self._believe(before)
 
-    def expect_reset(self) -> None:
-        """A person has the charger's total set to 0; the next reading that is believed shows whether it is."""
+    def on_reset(self) -> None:
+        """The charger has set its total to 0, as a person wished: what was charged since the last reading is shown."""
         self._candidate = None  # it is of before
-        self._reset_asked = True
+        self._session_at_reset = self._session
 
-    def reset_failed(self) -> None:
-        """The charger has refused it."""
-        self._reset_asked = False
-
-    def _believe(self, reading: Reading, seen_until: int) -> None:
-        """``seen_until``: the uptime that followed; one that was spoilt is higher or lower than its successor."""
-        last, self._known = self.memory, True
-        asked, self._reset_asked = self._reset_asked, False
-        offset, least = (last.offset, last.least) if last else (0, 0)
+    def _is_odd(self, now: Reading) -> bool:
+        """Not what counting on leads to: it was a reset or a restart, or noise."""
+        last = self.memory
         if last is None:
-            pass
-        elif _was_reset(last, reading) or (asked and reading.stored <= TOLERANCE):
-            offset, least = -_counted(last, reading), 0
-        elif _lost_a_session(last, reading, seen_until):
-            offset = max(offset + last.session, last.counted - reading.total)
-            least = last.shown + self._ahead
-        elif seen_until < last.uptime and reading.stored <= last.total:
-            # A restart, and what is missing may be rounding, or a session that had only begun.
-            offset = max(offset, last.counted - reading.total)
-            least = last.shown + self._ahead
-        elif reading.total < last.total:
-            return  # both values are rounded; it is passed again soon
-        self._ahead = 0
-        self.memory = Memory(max(offset, -reading.total), reading.total, max(reading.session, 0), reading.uptime, least)
+            return False
+        most = (now.uptime + CLOCK_S - last.uptime) * MOST_WH_PER_S + MISMATCH_WH
+        return _went_back(last, now) or _was_reset(last, now) or now.total - last.total > most
+
+    def _believe(self, now: Reading) -> None:
+        last, offset, least = self.memory, 0, 0
+        if self._session_at_reset is not None:
+            offset = -min(self._session_at_reset, now.total)
+        elif last is not None and _was_reset(last, now):
+            offset = -min(_session_before_reset(last, now), now.total)
+        elif last is not None:
+            offset = last.offset + _lost(last, now)
+            may_be_less = _went_back(last, now) and now.stored <= last.total
+            least = last.shown + self._ahead if may_be_less else last.least
+        self._session_at_reset, self._ahead, self._known = None, 0, True
+        self.memory = Memory(offset, now.total, min(now.session, now.total), now.uptime, least)
 
 
-def _was_reset(last: Memory, reading: Reading) -> bool:
-    """Less in store than there was: nothing else takes that away."""
-    return reading.stored < last.total - last.session - TOLERANCE
+def _went_back(last: Memory, now: Reading) -> bool:
+    return now.total < last.total or now.uptime + CLOCK_S < last.uptime
 
 
-def _lost_a_session(last: Memory, reading: Reading, seen_until: int) -> bool:
-    """A restart in a session, which was not stored: there is less in store than after a session that came to its end.
-    The total has fallen, or has grown beyond the old mark since."""
-    fell = reading.total < last.total and reading.session < last.session
-    return (fell or seen_until < last.uptime) and reading.stored < last.total - TOLERANCE
+def _was_reset(last: Memory, now: Reading) -> bool:
+    """The charger has lost what it had stored, too."""
+    return now.stored + SMALL_WH < last.stored and now.stored < last.stored / 2
 
 
-def _counted(last: Memory, reading: Reading) -> int:
+def _session_before_reset(last: Memory, now: Reading) -> int:
     """Wh of the running session that were shown before the reset: a consumer of a total that only grows takes the value
     after it for new energy, and would count them twice."""
-    same_session = reading.session >= last.session and reading.uptime >= last.uptime
+    same_session = now.session >= last.session and now.uptime >= last.uptime
     return last.session if same_session else 0
+
+
+def _lost(last: Memory, now: Reading) -> int:
+    """Wh that a restart took away, or that noise had added."""
+    if _was_restarted(last, now):
+        return last.total - min(last.stored, now.total)
+    return max(last.total - now.total, 0)
+
+
+def _was_restarted(last: Memory, now: Reading) -> bool:
+    """The charger has lost the session that was running at the last reading. It may have counted on since, and further;
+    a session that ended in time is in what is stored now."""
+    if now.total < last.total:
+        return now.session < last.session and now.stored + SMALL_WH < last.total
+    gained = max(now.stored - last.stored, 0)
+    return now.uptime + CLOCK_S < last.uptime and gained < last.total - now.stored

@@ -149,8 +149,8 @@ class World:
 
     def reset_total(self) -> None:
         """As a person does it at the page."""
-        self._energy.expect_reset()
         self.charger.set("EMETERTOTCONSUM", 0)
+        self._energy.on_reset()
         self._look()
 
     def restart_charger(self) -> None:
