@@ -158,8 +158,6 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
       this->schedule_.state(row).believed = sum;
     this->listener_->on_values(row, values, !looks);
   }
-  if (answers && row == UPTIME_ROW)
-    this->on_uptime_(static_cast<uint32_t>(values[0].number));
 }
 
 /// Whether a value, which is still in one piece, is the text that is read back.
@@ -186,20 +184,17 @@ void AtClient::on_answer_(const Values &values, bool shows_text) {
   const CommandRow &command = this->schedule_.row(this->command_.row);
   if (!command.has(LINES))
     this->command_.answered = true;  // a whole line does not make up for a lost one
+  this->command_.number = static_cast<uint32_t>(values[0].number);
   Wish *wish = this->wishes_.find(this->command_.row);
-  if (this->command_.task == Task::WISH_READ) {
-    if (wish->is_text()) {
+  const bool is_wished = shows_text || (wish != nullptr && Wishes::matches_number(*wish, command, values, this->now_));
+  if (this->command_.task == Task::KEPT_READ) {
+    this->command_.matched = this->find_kept_(this->command_.row)->is_held_by(this->command_.number);
+  } else if (this->command_.task == Task::WISH_READ) {
+    this->command_.matched = is_wished;
+    if (wish->is_text())
       this->wishes_.leave_out_fields_behind(*wish, values.size());
-      this->command_.matched = shows_text;
-    } else {
-      this->command_.matched = Wishes::matches_number(*wish, command, values, this->now_);
-    }
-  } else if (this->command_.task == Task::SCHEDULED) {
-    const bool shown = shows_text || (wish != nullptr && Wishes::matches_number(*wish, command, values, this->now_));
-    if (shown && Wishes::is_checked(command))
-      wish->attempt.check_first();  // the flash may hold it after all
-  } else if (this->command_.task == Task::KEPT_READ) {
-    this->command_.matched = this->find_kept_(this->command_.row)->is_held_by(static_cast<uint32_t>(values[0].number));
+  } else if (is_wished && Wishes::is_checked(command)) {
+    wish->attempt.check_first();  // the flash may hold it after all
   }
 }
 
@@ -214,7 +209,7 @@ bool AtClient::may_tell_(uint8_t row, const Values &values, uint16_t digest) {
     return values.size() == 1 || this->is_believed_(row, digest);
   if (waits || (kept != nullptr && kept->is_lost()))
     return false;
-  if (kept != nullptr && !kept->hear(static_cast<uint32_t>(values[0].number), this->asks_(row)))
+  if (kept != nullptr && !this->asks_(row) && !kept->hear(static_cast<uint32_t>(values[0].number)))
     this->schedule().read(row);
   return this->is_believed_(row, digest);
 }
@@ -515,8 +510,20 @@ void AtClient::finish_read_(const Command &command, Outcome outcome) {
       this->listener_->on_lacking(row);
     }
   }
-  if (this->schedule_.row(row).has(LINES))
+  if (this->schedule_.row(row).has(LINES)) {
     this->finish_list_(command, answered);
+  } else if (answered) {
+    this->on_answered_(row, command.number);
+  }
+}
+
+/// The last value line before the OK is the answer; others may have been pushes, or noise.
+void AtClient::on_answered_(uint8_t row, uint32_t number) {
+  if (row == UPTIME_ROW)
+    this->on_uptime_(number);
+  Kept *kept = this->find_kept_(row);
+  if (kept != nullptr && !kept->hear_answer(number))
+    this->schedule().read(row);
 }
 
 /// A late answer may have told what was true some seconds ago.

@@ -126,6 +126,7 @@ class AtClient {
     bool answered{false};  ///< its value line has come; of a list: no line was damaged
     bool matched{false};   ///< the value line shows what is wished
     uint16_t digest{1};    ///< of its value lines
+    uint32_t number{0};    ///< the first field of the last one
     uint32_t deadline{0};
   };
 
@@ -135,16 +136,16 @@ class AtClient {
   // lines
   inline void on_line_(char *line, size_t length);
   inline void on_value_line_(char *line, size_t length);
-  inline void on_row_values_(uint8_t row, char *text);
+  void on_row_values_(uint8_t row, char *text);
   inline bool shows_text_(const char *text) const;
   inline bool is_there_(uint8_t row, uint16_t digest);
   inline void on_answer_(const Values &values, bool shows_text);
   inline bool may_tell_(uint8_t row, const Values &values, uint16_t digest);
-  inline bool is_believed_(uint8_t row, uint16_t digest);
+  bool is_believed_(uint8_t row, uint16_t digest);
   inline void on_uptime_(uint32_t uptime);
   inline void on_result_(bool ok);
   inline void on_ready_line_();
-  inline void on_damage_();
+  void on_damage_();
   bool is_raw_() const {
     return SENDS_RAW_COMMANDS && this->command_.task == Task::WISH && this->command_.row == NO_ROW;
   }
@@ -154,30 +155,31 @@ class AtClient {
 
   // one command at a time
   bool is_ready_to_work_() const { return this->work_ && this->link_.state() >= Link::State::AGEING; }
-  inline void tick_();
+  void tick_();
   inline void give_up_();
   inline void starve_();
   inline void check_link_();
-  inline void start_next_();
+  void start_next_();
   inline bool start_wish_();
   inline bool start_kept_();
-  inline void start_job_(const Schedule::Job &job);
+  void start_job_(const Schedule::Job &job);
   inline void send_wish_(const Wish &wish);
-  inline void read_(Task task, uint8_t row);
-  inline void begin_(Task task, uint8_t row, uint32_t timeout = Link::ANSWER_TIMEOUT_MS);
+  void read_(Task task, uint8_t row);
+  void begin_(Task task, uint8_t row, uint32_t timeout = Link::ANSWER_TIMEOUT_MS);
   void send_(const char *format, ...) __attribute__((format(printf, 2, 3)));
 
   // how it ends
-  inline void finish_(Outcome outcome);
-  inline void finish_read_(const Command &command, Outcome outcome);
-  inline void resync_();
+  void finish_(Outcome outcome);
+  void finish_read_(const Command &command, Outcome outcome);
+  void on_answered_(uint8_t row, uint32_t number);
+  void resync_();
   inline void finish_list_(const Command &command, bool complete);
-  inline void finish_wish_(Outcome outcome);
+  void finish_wish_(Outcome outcome);
   inline bool read_attempt_(Attempt &attempt, const Command &command, Outcome outcome, bool proven);
-  inline void finish_wish_read_(const Command &command, Outcome outcome);
+  void finish_wish_read_(const Command &command, Outcome outcome);
   inline void finish_kept_read_(const Command &command, Outcome outcome);
-  inline void end_wish_(Wish *wish, WishEnd end);
-  inline void on_restart_(Restart restart);
+  void end_wish_(Wish *wish, WishEnd end);
+  void on_restart_(Restart restart);
   inline Kept *find_kept_(uint8_t row);
 
   // The small ones first: they stay within reach of short instructions.

@@ -119,7 +119,7 @@ class Schedule {
 
   inline bool needs_look_(uint8_t row) const;
   inline bool needs_subscription_change_(uint8_t row) const;
-  inline uint8_t patience_for_(uint8_t row) const;
+  uint8_t patience_for_(uint8_t row) const;
   inline void heartbeat_(uint32_t now);
   inline bool miss_();
 

@@ -239,9 +239,18 @@ uint8_t Wishes::starve(uint32_t now) {
 }
 
 bool Wishes::matches_text(const Wish &wish, const char *text) const {
-  const char *const wished = this->text_of(wish);
-  const size_t length = std::min<size_t>(wish.provable, skip_fields(wished, count_fields(text)) - wished);
-  return strncmp(wished, text, length) == 0 && (text[length] == '\0' || text[length] == ',');
+  static const char NO_ADDRESS[] = "\"0.0.0.0\"";  // which newer firmware shows as an empty text
+  const char *wished = this->text_of(wish);
+  const char *const end = wished + std::min<size_t>(wish.provable, skip_fields(wished, count_fields(text)) - wished);
+  while (wished < end) {
+    if (strncmp(wished, NO_ADDRESS, sizeof(NO_ADDRESS) - 1) == 0 && strncmp(text, "\"\"", 2) == 0) {
+      wished += sizeof(NO_ADDRESS) - 1;
+      text += 2;
+    } else if (*wished++ != *text++) {
+      return false;
+    }
+  }
+  return *text == '\0' || *text == ',';
 }
 
 bool Wishes::matches_number(const Wish &wish, const CommandRow &command, const Values &values, uint32_t now) {
@@ -317,12 +326,19 @@ void Wishes::drop_text_(Wish *wish) {
 
 // --- kept settings ----------------------------------------------------------------------------------------------------
 
-bool Kept::hear(uint32_t value, bool asked) {
+bool Kept::hear(uint32_t value) {
   if (this->heard_ != value)
     this->times_ = 0;
   this->heard_ = value;
   this->times_ += this->times_ < BELIEVED_TIMES ? 1 : 0;
-  if (asked && this->times_ == BELIEVED_TIMES)
+  return this->known_ && this->value_ == value;
+}
+
+bool Kept::hear_answer(uint32_t value) {
+  if (this->lost_)
+    return true;
+  this->hear(value);
+  if (this->times_ == BELIEVED_TIMES)
     this->prove(value);
   return this->known_ && this->value_ == value;
 }

@@ -117,13 +117,14 @@ class Pauses {
   std::array<Entry, 16> entries_;
 };
 
-/// Wishes in the order in which they were asked for: at most QUEUE, and four of the longest texts.
+/// Wishes in the order in which they were asked for: at most QUEUE, and three of the longest texts, which all that can
+/// be set hold.
 ///
 /// A newer wish for the same command takes the older one's place, field by field: what both set, the newer one decides.
 class Wishes {
  public:
   static constexpr uint8_t QUEUE = 20;  // one script may set everything
-  static constexpr size_t TEXT = WRITES_TEXTS || SENDS_RAW_COMMANDS ? 4 * (AtText::MAX_ARGUMENT + 1) : 0;
+  static constexpr size_t TEXT = WRITES_TEXTS || SENDS_RAW_COMMANDS ? 3 * (AtText::MAX_ARGUMENT + 1) : 0;
   static constexpr uint32_t WRITE_EXPIRES_MS = 30000;  // a person has given up by then
   static constexpr uint32_t RUN_EXPIRES_MS = 5000;     // an old authorization must not unlock for somebody else
   // So long nothing older is shown: with the heartbeat's period less than 5 s, for which a value may be old.
@@ -175,9 +176,9 @@ class Wishes {
 /// A setting that the charger loses when it restarts. It never expires.
 ///
 /// Noise must never be written back. A heard value is believed when it has come three times in a row, for a digit is
-/// lost twice now and then, and the third time as the answer to a read, for a burst of noise may say anything as often
-/// as it likes. That costs a few milliseconds: what is not believed yet is read at once. A wish that a read-back shows
-/// is proof enough.
+/// lost twice now and then, and when the last time was the answer to a read, for a burst of noise may say anything as
+/// often as it likes. That costs a few milliseconds: what is not believed yet is read at once. A wish that a read-back
+/// shows is proof enough.
 class Kept {
  public:
   static constexpr uint8_t BELIEVED_TIMES = 3;
@@ -188,8 +189,10 @@ class Kept {
   uint32_t value() const { return this->value_; }
   /// To be put back.
   bool is_lost() const { return this->lost_; }
-  /// `asked`: it is the answer to a read. False: it is to be read once more.
-  bool hear(uint32_t value, bool asked);
+  /// Of a push. False: it is to be read.
+  bool hear(uint32_t value);
+  /// Of a read, when its OK has come. False: it is to be read once more.
+  bool hear_answer(uint32_t value);
   void prove(uint32_t value);
   /// Somebody wished for this value, and nobody knows whether the charger holds it.
   void doubt(uint32_t value);

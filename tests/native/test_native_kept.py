@@ -44,19 +44,44 @@ def test_kept_settings_survive_many_flaps(program: Program) -> None:
 
 @pytest.mark.parametrize(("noise", "before", "name"), [("+CHCUR=60", 160, "CHCUR"), ("+ENABLE=1", 0, "ENABLE")])
 @pytest.mark.parametrize("later", [0, 3, 700, 3900])
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [1, 2, 4])
 def test_noise_is_never_written_back(
     program: Program, noise: str, before: int, name: str, later: int, times: int
 ) -> None:
     bench = Bench(program, LIVE, "keep_settings", push=0, run=0, **{name: before})
     bench.run(4000)
-    for _ in range(times):
-        bench.hear(noise)
+    bench.hear("\n\n".join([noise] * times))
     bench.run(later)
     bench.restart()
     bench.run(10_000)
     assert bench.held(name) == before
     assert not [write for write in bench.writes if write == noise[1:]]
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_a_burst_of_noise_in_place_of_an_answer_is_never_written_back(program: Program, count: int) -> None:
+    """The charger restarts before its OK: whatever came behind the question was no answer."""
+    bench = Bench(program, LIVE, "keep_settings", push=0, run=0, CHCUR=160)
+    bench.run(4000)
+    bench.spoil = lambda data: b"\n+CHCUR=60\n" * count if b"+CHCUR=" in data else data
+    bench.hear("+CHCUR=60")
+    bench.run(20)
+    bench.spoil = lambda data: data
+    bench.restart()
+    bench.run(10_000)
+    assert bench.held("CHCUR") == 160
+    assert "CHCUR=60" not in bench.writes
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_a_burst_of_noise_behind_the_question_for_the_uptime_is_no_restart(program: Program, count: int) -> None:
+    bench = Bench(program, LIVE, "keep_settings")
+    bench.run(60_000)
+    bench.spoil = lambda data: data.replace(b"\n+UPTIME=", b"\n+UPTIME=7\n" * count + b"\n+UPTIME=")
+    bench.run(5000)
+    bench.spoil = lambda data: data
+    bench.run(5000)
+    assert bench.client.counters()["reboots"] == 0
 
 
 def test_what_somebody_has_set_at_the_charger_is_kept_too(program: Program) -> None:

@@ -113,7 +113,7 @@ def test_the_queue_has_its_bounds(program: Program) -> None:
     bench.run(3000)
     assert bench.told("raw_result") == ["raw_result ok"] * 20
     bench.forget()
-    for _ in range(5):
+    for _ in range(4):
         bench.ask("raw " + "at+" + "x" * 120)
     assert bench.told("no room") == ["no room for a raw command"]
 
