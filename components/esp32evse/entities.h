@@ -30,7 +30,8 @@
 namespace esphome::esp32evse {
 
 /// How long ESPHome's API waits, in this one's life, before it sends what is published (`batch_delay`). It sends what
-/// the state is by then: a value is to be sent AT_ONCE, before it is a wish; an unknown LATER, when there is no state.
+/// the state is by then: a value is to be sent AT_ONCE, before it is a wish; an unknown text LATER, when there is no
+/// state.
 class BatchDelay {
  public:
   static constexpr uint16_t AT_ONCE = 0;
@@ -97,23 +98,15 @@ class ListTextSensor final : public text_sensor::TextSensor {
 #ifdef USE_SWITCH
 class EvseSwitch final : public switch_::Switch, public WishingEntity {
  public:
-  EvseSwitch(Esp32Evse *hub, uint8_t row) : WishingEntity(row), hub_(hub) {}
-  void show_again() override {
+  using WishingEntity::WishingEntity;
+  void settle() override {
     // A client that has connected meanwhile was shown the wish: what the charger holds is news.
-    if (this->state != this->shown_)
+    if (!this->wishes && this->state != this->state_of_(this->held_)) {
       this->publish_dedup_.next_unknown();
-    this->state = this->shown_;
+      this->is_shown_ = false;
+    }
+    WishingEntity::settle();
   }
-  void publish(bool state) {
-    const bool wished = this->state;
-    const BatchDelay none(BatchDelay::AT_ONCE);
-    this->publish_state(state);
-    this->shown_ = state != this->inverted_;
-    if (this->wishes && this->state == this->shown_)
-      this->state = wished;
-    this->set_known_(true);
-  }
-  void publish_unknown() { this->set_known_(false); }
 #ifdef USE_MQTT
   /// It has turned unknown, or is known again.
   template<typename F> void add_on_known_callback(F &&callback) {
@@ -122,16 +115,12 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
 #endif
 
  protected:
-  void write_state(bool state) override {
-    if (!this->wishes) {
-      this->shown_ = this->state;
-      this->hub_->add_wishing(this);
-    }
-    this->state = state != this->inverted_;
-    this->hub_->write(this->row_, state ? 1 : 0);
+  void tell() override {
+    if (this->is_shown_)
+      this->publish_state(this->held_ != 0);
   }
-
-  void set_known_(bool known) {
+  void set(bool known, uint32_t number) override {
+    this->state = this->state_of_(number);
     if (known == this->has_state())
       return;
     this->set_has_state(known);
@@ -139,13 +128,15 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
     this->known_callback_.call();
 #endif
   }
+  void write_state(bool value) override {
+    this->hub_->write(this->row_, value ? 1 : 0);
+    this->wish_for_(value ? 1 : 0);
+  }
+  bool state_of_(uint32_t number) const { return (number != 0) != this->inverted_; }
 
-  bool shown_{false};
 #ifdef USE_MQTT
   LazyCallbackManager<void()> known_callback_;
 #endif
-
-  Esp32Evse *hub_;
 };
 #endif
 
@@ -153,87 +144,55 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
 /// Value times multiplier is the integer on the wire.
 class EvseNumber final : public number::Number, public WishingEntity {
  public:
-  EvseNumber(Esp32Evse *hub, uint8_t row, float multiplier) : WishingEntity(row), hub_(hub), multiplier_(multiplier) {}
+  EvseNumber(Esp32Evse *hub, uint8_t row, float multiplier) : WishingEntity(hub, row), multiplier_(multiplier) {}
   float get_multiplier() const { return this->multiplier_; }
-  void show_again() override { this->state = this->shown_; }
-  void publish(float value) {
-    const float wished = this->state;
-    if (!this->has_state() || value != (this->wishes ? this->shown_ : this->state))
-      this->show_(value);
-    this->shown_ = value;
-    if (this->wishes && this->state == value)
-      this->state = wished;
-  }
-  void publish_unknown() {
-    if (this->has_state())
-      this->show_(NAN);
-    this->set_has_state(false);
-    this->shown_ = NAN;
-  }
 
  protected:
+  void tell() override { this->publish_state(this->is_shown_ ? this->value_of_(this->held_) : NAN); }
+  void set(bool known, uint32_t number) override {
+    this->state = known ? this->value_of_(number) : NAN;
+    this->set_has_state(known);
+  }
   void control(float value) override {
     if (std::isnan(value))
       return;
-    if (!this->wishes) {
-      this->shown_ = this->state;
-      this->hub_->add_wishing(this);
-    }
-    this->state = value;
     this->hub_->await_outcome(this->row_);
     this->hub_->write_scaled(this->row_, value, this->multiplier_);
-    // A step back goes on from the nearest value that the charger takes.
-    if (const Wish *wish = this->hub_->find_wish(this->row_); wish != nullptr && wish->saturated)
-      this->state = static_cast<float>(wish->number) / this->multiplier_;
+    const Wish *wish = this->hub_->find_wish(this->row_);
+    if (wish == nullptr)
+      return;
+    const uint32_t number = wish->number;  // the nearest one that the charger takes
+    this->wish_for_(number);
+    const bool is_rounded = std::fabs(value - this->value_of_(number)) > 0.0001f;  // less is an error of floats
+    if (is_rounded && number == this->held_)
+      this->hub_->show_rounded(this->row_);
   }
+  float value_of_(uint32_t number) const { return static_cast<float>(number) / this->multiplier_; }
 
-  void show_(float value) {
-    const BatchDelay none(BatchDelay::AT_ONCE);
-    this->publish_state(value);
-  }
-
-  Esp32Evse *hub_;
   float multiplier_;
-  float shown_{0};
 };
 #endif
 
 #ifdef USE_SELECT
 class EvseSelect : public select::Select, public WishingEntity {
  public:
-  EvseSelect(Esp32Evse *hub, uint8_t row) : WishingEntity(row), hub_(hub) {}
-  void show_again() override { this->active_index_ = this->shown_; }
-  void publish(size_t index) {
-    const size_t wished = this->active_index_;
-    if (!this->has_state() || index != (this->wishes ? this->shown_ : this->active_index_))
-      this->show_(index, BatchDelay::AT_ONCE);
-    this->shown_ = index;
-    if (this->wishes && this->active_index_ == index)
-      this->active_index_ = wished;
-  }
-  void publish_unknown() {
-    if (this->has_state())
-      this->show_(this->wishes ? this->shown_ : this->active_index_, BatchDelay::LATER);
-    this->set_has_state(false);
+  EvseSelect(Esp32Evse *hub, uint8_t row) : WishingEntity(hub, row) {
+    // ESPHome sets that it has a state, and tells the API after its callbacks.
+    this->add_on_state_callback([this](size_t /*index*/) { this->set_has_state(this->is_shown_); });
   }
 
  protected:
-  void show_(size_t index, uint16_t batch_delay) {
-    const BatchDelay delay(batch_delay);
-    this->publish_state(index);
+  virtual void write_(size_t index) = 0;
+  void tell() override { this->publish_state(this->held_); }
+  void set(bool known, uint32_t number) override {
+    this->active_index_ = number;
+    this->set_has_state(known);
   }
-
-  void wish_(size_t index) {
-    if (!this->wishes) {
-      this->shown_ = this->active_index_;
-      this->hub_->add_wishing(this);
-    }
-    this->active_index_ = index;
+  void control(size_t index) override {
     this->hub_->await_outcome(this->row_);
+    this->write_(index);
+    this->wish_for_(index);
   }
-
-  Esp32Evse *hub_;
-  size_t shown_{0};
 };
 
 /// The option's index is the number on the wire.
@@ -242,20 +201,16 @@ class NumberSelect final : public EvseSelect {
   using EvseSelect::EvseSelect;
 
  protected:
-  void control(size_t index) override {
-    this->wish_(index);
-    this->hub_->write(this->row_, index);
-  }
+  void write_(size_t index) override { this->hub_->write(this->row_, index); }
 };
 
-/// The option is the string on the wire.
+/// The option is the string on the wire; its index takes the number's place.
 class StringSelect final : public EvseSelect {
  public:
   using EvseSelect::EvseSelect;
 
  protected:
-  void control(size_t index) override {
-    this->wish_(index);
+  void write_(size_t index) override {
     const char *option = this->option_at(index);
     this->hub_->write_string(this->row_, option, strlen(option));
   }

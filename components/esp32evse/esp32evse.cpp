@@ -27,8 +27,6 @@ void Esp32Evse::set_tables(const CommandRow *rows, RowState *states, uint8_t row
   this->binding_count_ = binding_count;
   this->first_derived_ = first_derived;
   this->pacers_ = pacers;
-  for (uint8_t i = 0; i < binding_count; i++)
-    this->pacer_count_ += bindings[i].pacer == Binding::NO_PACER ? 0 : 1;
   this->client_.set_rows(rows, states, row_count);
 }
 
@@ -52,7 +50,6 @@ void Esp32Evse::loop() {
   const uint32_t now = this->turn_at_ = millis();  // automations on what was received may have taken their time
   if (this->available() == 0)
     this->client_.loop(now);
-  this->release_wishing_();
   if (FOLLOWS_SESSIONS)
     this->on_session_events_(this->session_.loop(now));
   if (this->derived_dirty_) {
@@ -89,17 +86,14 @@ void Esp32Evse::receive_(bool drops) {
 void Esp32Evse::dump_config() {
   ESP_LOGCONFIG(TAG,
                 "ESP32-EVSE charger:\n"
-                "  Commands: %u\n"
-                "  Entities: %u\n"
                 "  Update interval: %" PRIu32
                 " ms\n"
                 "  Push interval: %" PRIu32
                 " ms\n"
                 "  Keep settings: %s\n"
                 "  Keep the clock set: %s",
-                this->client_.row_count(), this->binding_count_, this->get_update_interval(),
-                this->client_.get_push_interval(), YESNO(this->client_.is_keeping_settings()),
-                YESNO(this->is_keeping_time_()));
+                this->get_update_interval(), this->client_.get_push_interval(),
+                YESNO(this->client_.is_keeping_settings()), YESNO(this->is_keeping_time_()));
 }
 
 void Esp32Evse::on_shutdown() {
@@ -137,7 +131,8 @@ void Esp32Evse::pause_by_current_(bool pause) {
 }
 
 void Esp32Evse::add_wishing(WishingEntity *entity) {
-  entity->wishes = true;
+  if (std::exchange(entity->wishes, true))
+    return;
   entity->next = this->wishing_;
   this->wishing_ = entity;
 }
@@ -150,7 +145,7 @@ void Esp32Evse::release_wishing_() {
     }
     *link = entity->next;
     entity->wishes = false;
-    entity->show_again();
+    entity->settle();
   }
 }
 
@@ -334,7 +329,7 @@ void Esp32Evse::take_values_(uint8_t row, const Values &values, bool asked) {
     command.follow(*this, values);
   // The heartbeat brings the counters along.
   this->derived_dirty_ |= command.follow != nullptr || row == AtClient::UPTIME_ROW;
-  if (asked && !this->refused_.contains(row) && !this->refused_later_.contains(row))
+  if (asked && !this->is_refused(row))
     this->publish_row_(row, &values);
 }
 
@@ -364,16 +359,17 @@ void Esp32Evse::on_lines_end([[maybe_unused]] uint8_t row, [[maybe_unused]] bool
 
 void Esp32Evse::publish_held_(uint32_t now) {
   for (uint8_t i = 0; i < this->binding_count_; i++) {
-    const Binding &binding = this->bindings_[i];
-    if (binding.pacer != Binding::NO_PACER)
-      publish_held(binding, this->pacers_[binding.pacer], now);
+    if (Pacer *pacer = this->find_pacer(this->bindings_[i]))
+      publish_held(this->bindings_[i], *pacer, now);
   }
 }
 
 /// What is held back now, and every value that comes next, goes out at once.
 void Esp32Evse::hurry_pacers_() {
-  for (uint8_t i = 0; i < this->pacer_count_; i++)
-    this->pacers_[i].hurry();
+  for (uint8_t i = 0; i < this->binding_count_; i++) {
+    if (Pacer *pacer = this->find_pacer(this->bindings_[i]))
+      pacer->hurry();
+  }
 }
 
 void Esp32Evse::follow_state(Esp32Evse &hub, const Values &values) {
@@ -574,6 +570,7 @@ static const char *const REASONS[] = {
 };
 
 void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
+  this->release_wishing_();  // whoever is told begins from what the charger holds
 #ifdef USE_TIME
   if (row == this->time_row_) {
     this->clock_refused_ = end != WishEnd::HELD;
@@ -617,13 +614,24 @@ void Esp32Evse::tell_failure_(uint8_t row, const char *reason) {
 void Esp32Evse::show_refusal_(uint8_t row) {
   if (!this->awaited_.remove(row))
     return;
-  this->publish_row_(row, nullptr);
   if (this->refused_.empty()) {
     this->refused_at_ = millis();
     this->refused_.add(row);
   } else {
     this->refused_later_.add(row);
   }
+  this->publish_row_(row, nullptr);
+}
+
+void Esp32Evse::show_rounded(uint8_t row) {
+  const uint32_t now = millis();
+  if (now - this->rounded_at_ >= ROUNDS_AGAIN_MS)
+    this->show_refusal_(row);
+  this->rounded_at_ = now;
+}
+
+bool Esp32Evse::is_refused(uint8_t row) const {
+  return this->is_connected() && (this->refused_.contains(row) || this->refused_later_.contains(row));
 }
 
 /// It was asked of a charger that has gone since: nobody waits for it any more.

@@ -10,6 +10,7 @@
 #include "parts.h"
 #include "publish.h"
 #include "row_set.h"
+#include "wishing_entity.h"
 #include "esphome/components/uart/uart.h"
 #include "esphome/core/component.h"
 #include "esphome/core/defines.h"
@@ -24,23 +25,6 @@
 #endif
 
 namespace esphome::esp32evse {
-
-/// An entity whose state is what is wished for, while the wish is pending.
-///
-/// Relative steps of ESPHome (number.increment, switch.toggle, select.next) start from an entity's state: so they build
-/// on each other. Nobody is told the wish: what is published is what the charger has shown, and the state is that again
-/// when the wish has ended.
-class WishingEntity {
- public:
-  explicit WishingEntity(uint8_t row) : row_(row) {}
-  virtual void show_again() = 0;
-  uint8_t row() const { return this->row_; }
-  WishingEntity *next{nullptr};
-  bool wishes{false};
-
- protected:
-  uint8_t row_;
-};
 
 class Esp32Evse final : public AtClientListener, public PollingComponent, public uart::UARTDevice {
  public:
@@ -86,7 +70,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   // what a person or an automation asks for
   void write(uint8_t row, uint32_t value);
   void write_string(uint8_t row, const char *value, size_t length);
-  /// Its state is the wish now; show_again() is called when the wish has ended.
+  /// Its state is the wish until that has ended.
   void add_wishing(WishingEntity *entity);
   void run(uint8_t row);
   /// Rounded to the charger's tenths. The nearest one that it takes; below 6 A what `below_minimum` says.
@@ -107,6 +91,10 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   void refresh();
   /// The client of this row's entity shows what it has asked for until something changes: a failure must be a change.
   void await_outcome(uint8_t row) { this->awaited_.add(row); }
+  /// What it has asked for was rounded to what it is shown already.
+  void show_rounded(uint8_t row);
+  /// It is unknown for a moment, so that clients see a change.
+  bool is_refused(uint8_t row) const;
 
   // for conditions and lambdas
   bool is_connected() const { return this->client_.is_online(); }
@@ -176,6 +164,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   static constexpr uint32_t SAVE_IDLE_MS = 10000;
   static constexpr uint32_t PACE_MS = 100;
   static constexpr uint32_t UNKNOWN_FOR_MS = 1000;
+  static constexpr uint32_t ROUNDS_AGAIN_MS = 30000;  // a control loop, which does not round, must not make it flicker
   static constexpr uint32_t ACTIVE_PHASE_MA = 500;
   static constexpr int64_t CLOCK_TOLERANCE_S = 2;
 
@@ -231,7 +220,6 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   Pacer *pacers_{nullptr};
   uint8_t binding_count_{0};
   uint8_t first_derived_{0};
-  uint8_t pacer_count_{0};
   uint8_t active_phases_{0};
   BelowMinimum below_minimum_{BelowMinimum::MINIMUM};
   uint8_t enable_row_{NO_ROW};
@@ -258,6 +246,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   uint32_t lifetime_key_{0};
   uint32_t lifetime_saved_at_{0};
   uint32_t refused_at_{0};
+  uint32_t rounded_at_{0u - ROUNDS_AGAIN_MS};
   uint32_t paced_at_{0};
   uint64_t saved_energy_{LifetimeEnergy::NONE};  // what is shown: only what is saved cannot fall
   RowSet chosen_;                                // the user chose the subscription

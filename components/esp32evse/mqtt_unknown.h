@@ -110,8 +110,10 @@ class MqttSelect final : public MqttEntity<mqtt::MQTTSelectComponent> {
   using MqttEntity::MqttEntity;
   void setup() override {
     MQTTSelectComponent::setup();
-    // It turns unknown after its last option.
-    this->select_->add_on_state_callback([this](size_t /*index*/) { this->send_later_(); });
+    this->select_->add_on_state_callback([this](size_t /*index*/) {
+      if (!this->select_->has_state())
+        this->send_unknown_();
+    });
   }
 };
 #endif

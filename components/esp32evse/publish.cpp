@@ -317,48 +317,42 @@ void ListTextSensor::finish(bool complete) {
 
 // --- what can be written ----------------------------------------------------------------------------------------------
 
-#ifdef USE_SWITCH
-void publish_switch(const Binding &binding, Esp32Evse & /*hub*/, const Values *values) {
-  auto *entity = static_cast<EvseSwitch *>(binding.entity);
-  const Field *field = binding.find(values);
-  if (field != nullptr) {
-    entity->publish(field->number != 0);
+#if defined(USE_NUMBER) || defined(USE_SELECT) || defined(USE_SWITCH)
+static void send(WishingEntity *entity, bool known, uint64_t number) {
+  if (known) {
+    entity->publish(static_cast<uint32_t>(number));
   } else {
     entity->publish_unknown();
   }
 }
 #endif
 
+#ifdef USE_SWITCH
+void publish_switch(const Binding &binding, Esp32Evse & /*hub*/, const Values *values) {
+  const Field *field = binding.find(values);
+  send(static_cast<EvseSwitch *>(binding.entity), field != nullptr, field != nullptr && field->number != 0);
+}
+#endif
+
 #ifdef USE_NUMBER
 void publish_number(const Binding &binding, Esp32Evse & /*hub*/, const Values *values) {
-  auto *number = static_cast<EvseNumber *>(binding.entity);
-  if (values == nullptr) {
-    number->publish_unknown();
-  } else {
-    number->publish(static_cast<float>((*values)[0].number) / number->get_multiplier());
-  }
+  const bool known = values != nullptr;
+  send(static_cast<EvseNumber *>(binding.entity), known, known ? (*values)[0].number : 0);
 }
 #endif
 
 #ifdef USE_SELECT
 /// An index beyond the options: unknown.
-static void send(EvseSelect *select, size_t index) {
-  if (select->has_index(index)) {
-    select->publish(index);
-  } else {
-    select->publish_unknown();
-  }
-}
-
 void publish_select(const Binding &binding, Esp32Evse & /*hub*/, const Values *values) {
   auto *select = static_cast<NumberSelect *>(binding.entity);
-  send(select, values == nullptr ? SIZE_MAX : static_cast<size_t>((*values)[0].number));
+  const size_t index = values == nullptr ? SIZE_MAX : static_cast<size_t>((*values)[0].number);
+  send(select, select->has_index(index), index);
 }
 
 void publish_select_name(const Binding &binding, Esp32Evse & /*hub*/, const Values *values) {
   auto *select = static_cast<StringSelect *>(binding.entity);
   const auto index = values == nullptr ? optional<size_t>{} : select->index_of((*values)[0].text, (*values)[0].length);
-  send(select, index.value_or(SIZE_MAX));
+  send(select, index.has_value(), index.value_or(0));
 }
 #endif
 

@@ -76,6 +76,147 @@ def test_as_many_toggles_as_asked_for_decide_the_state(house: House, count: int,
     assert house.node.value("Require authorization") is bool(count % 2)
 
 
+@pytest.fixture
+def refusing_once(house: House):
+    """The charger refuses what is written until it has refused ``name``; returns what it refused."""
+
+    def make(name: str) -> None:
+        write = house.charger.device.write
+
+        def refuse(*arguments) -> bool:
+            return False
+
+        house.charger.device.write = refuse
+        house.node.wait_for_log(f"{REFUSED} {name}", 10)
+        house.charger.device.write = write
+
+    return make
+
+
+@pytest.mark.parametrize("after_s", [0, 0.05, 0.3, 0.9])
+def test_steps_while_a_refused_value_is_unknown(house: House, refusing_once, after_s: float) -> None:
+    """A step began at NaN, and was lost; a select began with its first option."""
+    house.charger.set("CHCUR", 100)
+    house.charger.set("TZ", "Europe/Berlin")
+    house.node.wait_for("Charging current", 10.0, 6)
+    house.node.wait_for("Time zone", "Europe/Berlin", 6)
+    house.node.command("Charging current", 12.0)
+    house.node.command("Time zone", "Etc/UTC")
+    house.node.command("Require authorization", True)
+    refusing_once("request_authorization")
+    house.node.run(after_s)
+    house.node.call_service("steps_up", count=2, gap_ms=0)
+    house.node.call_service("next_zone")
+    house.node.call_service("toggles", count=1, gap_ms=0)
+    house.node.run(8)
+    assert house.charger.value("CHCUR") == (102,)
+    assert house.charger.value("TZ") == ("Europe/Paris",)
+    assert house.charger.value("REQAUTH") == (1,)
+    shown = {name: house.node.value(name) for name in ("Charging current", "Time zone", "Require authorization")}
+    assert shown == {"Charging current": 10.2, "Time zone": "Europe/Paris", "Require authorization": True}
+
+
+def test_steps_in_the_trigger_that_tells_of_a_refusal(house: House, refusing_once) -> None:
+    """They began at the wish, or at nothing: the charger's value is where it is."""
+    house.charger.set("CHCUR", 100)
+    house.node.wait_for("Charging current", 10.0, 6)
+    house.charger.set("TZ", "Europe/Berlin")
+    house.node.wait_for("Time zone", "Europe/Berlin", 6)
+    house.node.call_service("step_back")
+    refusing_once("charging_current")
+    house.node.run(8)
+    assert house.charger.value("CHCUR") == (99,)
+    assert house.charger.value("TZ") == ("Europe/Paris",)
+    assert house.charger.value("REQAUTH") == (1,)
+
+
+def test_steps_while_a_wish_outlasts_an_outage(house: House) -> None:
+    """The wish waits for the flash; its charger was silent, and its state was NaN afterwards."""
+    house.charger.set("DEFCHCUR", 100)
+    house.node.wait_for("Default current", 10.0, 6)
+    house.node.call_service("default_steps_up", count=1, gap_ms=0)
+    house.node.wait_for("Default current", 10.1, 6)
+    house.faults.silence(7)
+    house.node.call_service("default_steps_up", count=1, gap_ms=0)
+    house.node.wait_for("Connected", False, 20)
+    house.node.wait_for("Connected", True, 20)
+    house.node.wait_for("Default current", 10.1, 3)
+    house.node.call_service("default_steps_up", count=1, gap_ms=0)
+    house.node.run(25)
+    assert house.charger.value("DEFCHCUR") == (103,)
+
+
+@pytest.mark.parametrize(
+    ("name", "entered", "held"),
+    [
+        ("Charging current", 10.04, 10.0),
+        ("Default current", 10.04, 10.0),
+        ("Energy limit", 3.0004, 3.0),
+        ("Default energy limit", 2.9996, 3.0),
+        ("Meter voltage", 230.3, 230.0),
+    ],
+)
+def test_a_value_that_is_rounded_to_the_one_before_is_a_change(house: House, name, entered, held) -> None:
+    """Home Assistant shows what a person has entered until a state changes."""
+    house.node.command(name, held)
+    house.node.wait_for(name, held, 6)
+    house.node.run(12)
+    seen = len(house.node.changes)
+    house.node.command(name, entered)
+    house.node.run(6)
+    values = [change.value for change in house.node.changes[seen:] if change.entity is house.node.find(name)]
+    assert values == [None, held]
+    assert not any(REFUSED in line for line in house.node.log), "it is what a person wants"
+
+
+def test_a_control_loop_that_does_not_round_leaves_the_number_alone(house: House) -> None:
+    house.node.command("Charging current", 10.0)
+    house.node.wait_for("Charging current", 10.0, 6)
+    house.node.call_service("set_number", value=10.02)
+    house.node.run(5)
+    seen = len(house.node.changes)
+    for value in (10.04, 9.97, 10.01, 10.0, 10.03, 12.02, 12.04, 10.3):
+        house.node.call_service("set_number", value=value)
+        house.node.run(5)
+    number = house.node.find("Charging current")
+    values = [change.value for change in house.node.changes[seen:] if change.entity is number]
+    assert values == [12.0, pytest.approx(10.3)]
+
+
+def test_steps_to_and_fro_are_not_rounded(house: House) -> None:
+    """The steps are floats, and ten of them are not quite 1."""
+    house.node.command("Charging current", 10.0)
+    house.node.wait_for("Charging current", 10.0, 6)
+    seen = len(house.node.changes)
+    for steps in ((3, 3), (7, 7)):
+        house.node.call_service("steps_there_and_back", up=steps[0], down=steps[1])
+        house.node.run(3)
+    assert [change for change in house.node.changes[seen:] if change.name == "number.Charging current"] == []
+
+
+@pytest.mark.parametrize("firmware", ["head", "v2.1.1"])
+@pytest.mark.parametrize(
+    ("enabled", "address", "dns"),
+    [(False, "0.0.0.0", ""), (False, "0.0.0.0", "0.0.0.0"), (True, "10.0.0.5", "0.0.0.0")],
+)
+def test_no_address_is_written_once(automations_program, tmp_path, firmware, enabled, address, dns) -> None:
+    """The head shows none for 0.0.0.0: nothing proved the write, and the flash was written three times."""
+    if firmware == "v2.1.1":
+        dns = ""
+    house = House(automations_program, tmp_path / "home", Charger(firmware))
+    house.start()
+    house.charger.device.write("WIFISTASTATIC", [1, "192.168.1.5", "192.168.1.1", "255.255.255.0"])
+    house.node.run(8)
+    house.charger.journal.clear()
+    house.node.call_service("set_address", enabled=enabled, address=address, dns=dns)
+    house.node.run(20)
+    assert len(house.charger.journal.writes("WIFISTASTATIC")) == 1
+    shown = "" if firmware == "head" else "0.0.0.0"
+    assert house.charger.value("WIFISTASTATIC")[:2] == (int(enabled), shown if address == "0.0.0.0" else address)
+    assert not any(REFUSED in line for line in house.node.log)
+    house.node.close()
+
+
 def test_a_step_that_is_refused_is_a_change_however_long_the_api_collects(house: House) -> None:
     house.charger.device.write = lambda *_: False
     wishes = {"Charging current": 9.0, "Time zone": "Europe/Paris", "Host name": "other", "Meter voltage": 111.0}
