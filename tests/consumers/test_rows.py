@@ -15,6 +15,7 @@ from tools.run.api import label
 from tools.run.clocked_node import ClockedNode
 
 HOUR_S = 3600
+A_WHILE_S = HOUR_S / 3  # long enough where something comes every few seconds
 
 
 def logbook(node: ClockedNode, counted: Counter) -> dict[str, int]:
@@ -30,18 +31,18 @@ def charger() -> Charger:
     return Charger(board=Board(proximity=True, socket_lock=True), car=Car())
 
 
-@pytest.mark.parametrize(("noise", "most"), [(0.0, 3000), (0.01, 3000), (0.1, 3000)])
-def test_an_hour_of_charging(full_node_program, charger, noisy, tmp_path, noise: float, most: int) -> None:
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.1])
+def test_charging_makes_few_rows_and_no_logbook(full_node_program, charger, noisy, tmp_path, noise: float) -> None:
     if noise:
         noisy(charger, noise)
     with ClockedNode(full_node_program, charger, tmp_path) as node:
         node.connect()
         charger.car.plug()
         node.run(120)
-        counted = rows(node, lambda: node.run(HOUR_S))
+        counted = rows(node, lambda: node.run(A_WHILE_S))
         print(counted.total(), counted)
-        assert counted.total() <= most
-        assert counted["sensor.Power"] >= 0.9 * HOUR_S / 5 or not noise
+        assert counted.total() * HOUR_S / A_WHILE_S <= 3000
+        assert counted["sensor.Power"] >= 0.9 * A_WHILE_S / 5 or not noise
         assert not logbook(node, counted)
 
 
