@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,6 +29,11 @@ class House:
     @property
     def delivered(self) -> float:
         return self._delivered.wh
+
+    def since(self, seen: int, name: str) -> list:
+        """What an entity has shown after the first ``seen`` changes of all."""
+        entity = self.node.find(name)
+        return [change.value for change in self.node.changes[seen:] if change.entity is entity]
 
     def start(self) -> ClockedNode:
         self.node = ClockedNode(self.program, self.charger, self.home, self.faults)
@@ -67,8 +73,6 @@ def house(consumers_program, tmp_path) -> Iterator[House]:
 def noisy() -> Callable[[Charger, float], None]:
     def make(charger: Charger, share: float) -> None:
         """The meter's values tremble by ``share`` (standard deviation)."""
-        import random
-
         dice, measure = random.Random(3), charger.point.meter._measure
 
         def trembling(*arguments) -> None:

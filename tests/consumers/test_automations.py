@@ -63,7 +63,7 @@ def test_ten_steps_of_what_is_held_back_for_the_flash(house: House, gap_ms: int)
     house.node.wait_for("Default current", 11.0, 40)
     assert house.charger.value("DEFCHCUR") == (110,)
     assert len(house.charger.journal.writes("DEFCHCUR")) <= 3
-    shown = [round(c.value * 10) for c in house.node.changes[seen:] if c.name == "number.Default current"]
+    shown = [round(value * 10) for value in house.since(seen, "Default current")]
     written = [int(line.partition("=")[2]) for line in house.charger.journal.writes("DEFCHCUR")]
     assert shown == written, "a wish was shown before the charger held it"
 
@@ -164,7 +164,7 @@ def test_a_value_that_is_rounded_to_the_one_before_is_a_change(house: House, nam
     seen = len(house.node.changes)
     house.node.command(name, entered)
     house.node.run(6)
-    values = [change.value for change in house.node.changes[seen:] if change.entity is house.node.find(name)]
+    values = house.since(seen, name)
     assert values == [None, held]
     assert not any(REFUSED in line for line in house.node.log), "it is what a person wants"
 
@@ -178,9 +178,7 @@ def test_a_control_loop_that_does_not_round_leaves_the_number_alone(house: House
     for value in (10.04, 9.97, 10.01, 10.0, 10.03, 12.02, 12.04, 10.3):
         house.node.call_service("set_number", value=value)
         house.node.run(5)
-    number = house.node.find("Charging current")
-    values = [change.value for change in house.node.changes[seen:] if change.entity is number]
-    assert values == [12.0, pytest.approx(10.3)]
+    assert house.since(seen, "Charging current") == [12.0, pytest.approx(10.3)]
 
 
 def test_steps_to_and_fro_are_not_rounded(house: House) -> None:
@@ -191,7 +189,7 @@ def test_steps_to_and_fro_are_not_rounded(house: House) -> None:
     for steps in ((3, 3), (7, 7)):
         house.node.call_service("steps_there_and_back", up=steps[0], down=steps[1])
         house.node.run(3)
-    assert [change for change in house.node.changes[seen:] if change.name == "number.Charging current"] == []
+    assert house.since(seen, "Charging current") == []
 
 
 @pytest.mark.parametrize("firmware", ["head", "v2.1.1"])
@@ -226,8 +224,7 @@ def test_a_step_that_is_refused_is_a_change_however_long_the_api_collects(house:
         house.node.command(name, wish)
     house.node.run(15)
     for name in wishes:
-        entity = house.node.find(name)
-        values = [change.value for change in house.node.changes[seen:] if change.entity is entity]
+        values = house.since(seen, name)
         assert values == [None, held[name]], name
 
 
@@ -322,7 +319,7 @@ def test_a_number_that_means_a_pause_is_a_change(house: House) -> None:
     house.node.command("Charging current", 5.0)
     house.node.run(5)
     assert house.charger.value("ENABLE") == (0,)
-    shown = [change.value for change in house.node.changes[seen:] if change.name == "number.Charging current"]
+    shown = house.since(seen, "Charging current")
     assert shown == [None, 8.0]
 
 

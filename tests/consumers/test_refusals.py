@@ -7,11 +7,6 @@ import pytest
 from tests.consumers.conftest import House
 
 
-def since(house: House, name: str, count: int) -> list:
-    entity = house.node.find(name)
-    return [change.value for change in house.node.changes[count:] if change.entity is entity]
-
-
 @pytest.mark.parametrize(
     ("name", "wish", "key"),
     [
@@ -28,7 +23,7 @@ def test_a_refusal_is_a_change(house: House, refusing, name: str, wish, key: str
     seen = len(house.node.changes)
     house.node.command(name, wish)
     house.node.run(10)
-    values = since(house, name, seen)
+    values = house.since(seen, name)
     assert values[-2:] == [None, held]
     assert wish not in values
     assert any(f"on_write_failed {key}: " in line for line in house.node.log)
@@ -41,7 +36,7 @@ def test_a_refused_switch_tells_what_the_charger_holds(house: House, refusing) -
     seen = len(house.node.changes)
     house.node.command("Charging enabled", False)
     house.node.run(10)
-    assert since(house, "Charging enabled", seen) == [True]
+    assert house.since(seen, "Charging enabled") == [True]
 
 
 def test_a_switch_that_nobody_answered_tells_what_the_charger_holds(house: House) -> None:
@@ -54,7 +49,7 @@ def test_a_switch_that_nobody_answered_tells_what_the_charger_holds(house: House
     house.faults.cable_in()
     house.node.run(20)
     assert house.charger.value("ENABLE") == (1,)
-    assert since(house, "Charging enabled", seen)[-1:] == [True]
+    assert house.since(seen, "Charging enabled")[-1:] == [True]
 
 
 def test_several_refusals_at_once_show_what_the_charger_holds(house: House, refusing) -> None:
@@ -67,7 +62,7 @@ def test_several_refusals_at_once_show_what_the_charger_holds(house: House, refu
         house.node.command(name, wish)
     house.node.run(15)
     for name in wishes:
-        assert since(house, name, seen)[-2:] == [None, held[name]], name
+        assert house.since(seen, name)[-2:] == [None, held[name]], name
 
 
 def test_one_refusal_after_the_other_leaves_nothing_unknown(house: House) -> None:
@@ -88,7 +83,7 @@ def test_an_action_leaves_the_number_alone(house: House, refusing) -> None:
     seen = len(house.node.changes)
     house.node.call_service("set_current", current=9.0)
     house.node.run(10)
-    assert None not in since(house, "Charging current", seen)
+    assert None not in house.since(seen, "Charging current")
     assert any("on_write_failed charging_current" in line for line in house.node.log)
 
 
@@ -105,7 +100,7 @@ def test_what_is_taken_does_not_flicker(house: House) -> None:
     seen = len(house.node.changes)
     house.node.command("Charging current", 9.0)
     house.node.run(10)
-    assert since(house, "Charging current", seen) == [9.0]
+    assert house.since(seen, "Charging current") == [9.0]
 
 
 @pytest.fixture

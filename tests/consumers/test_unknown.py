@@ -55,7 +55,7 @@ def test_a_noisy_line_is_no_silent_charger(house: House, seed: int) -> None:
     seen = len(house.node.changes)
     house.faults.flip(0.01)
     house.node.run(90)
-    assert [c.value for c in house.node.changes[seen:] if c.name == "binary_sensor.Connected"] == []
+    assert house.since(seen, "Connected") == []
     house.faults.cable_out()
     house.node.wait_for("Connected", False, 12)
 
