@@ -1,6 +1,7 @@
 #include "law.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace esphome::esp32evse_load_manager {
 
@@ -25,6 +26,18 @@ void Law::adopt(uint8_t charger, bool running, Milliampere current) {
 }
 
 // --- what there is ----------------------------------------------------------------------------------------------------
+
+/// No car draws more than it was offered: what is shown beyond that a charger's meter counts too much, or the house has
+/// to bear it.
+void Law::on_own(uint8_t index, const Phases &drawn, uint32_t now) {
+  Charger &charger = this->chargers_[index];
+  Phases believed;
+  for (uint8_t phase = 0; phase < PHASES; phase++)
+    believed[phase] = std::min(drawn[phase], charger.most_offered());
+  charger.own.add(believed, now);
+  charger.drawn = drawn.most();
+  charger.told = now;
+}
 
 void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMask updated) {
   const uint32_t delay = this->circuit(circuit).config().delay_ms;
@@ -165,9 +178,20 @@ void Law::step(uint32_t now, uint32_t epoch_s) {
   for (uint8_t i = 0; i < this->chargers(); i++) {
     Charger &charger = this->chargers_[i];
     this->decide_(charger, shares[i], lasting[i], now);
-    if (!charger.order.run && now - charger.obeyed >= OBEYS_MS)
+    this->remember_offer_(charger, now);
+    if (!charger.order.run && charger.disobeys() && now - charger.switched >= OBEYS_MS)
       charger.order.why = {Reason::DISOBEYED};
   }
+}
+
+/// What its car draws may follow an offer of OBEYS_MS ago.
+void Law::remember_offer_(Charger &charger, uint32_t now) {
+  const Milliampere offer = charger.order.run ? charger.order.current : 0;
+  if (now - charger.offered >= OBEYS_MS) {
+    charger.offered = now;
+    charger.offer_before = std::exchange(charger.offer, offer);
+  }
+  charger.offer = std::max(charger.offer, offer);
 }
 
 void Law::decide_(Charger &charger, const Share &share, const Share &lasting, uint32_t now) {
@@ -224,12 +248,6 @@ void Law::run_(Charger &charger, const Share &share, const Share &lasting, uint3
     this->pause_(charger, this->why_crowded_out_(charger, now), now);
     return;
   }
-  if (now - charger.obeyed >= OBEYS_MS && this->is_hot_(charger)) {
-    this->pause_(charger, {}, now);
-    charger.disobeyed = true;
-    order.why = this->obstacle_(charger, now);
-    return;
-  }
   const Milliampere rise = std::min(lasting.current - order.current, this->rise_(charger, now));
   const Milliampere old = order.current;
   order.current = std::min(order.current + std::max(rise, 0_A), share.current);
@@ -275,11 +293,11 @@ void Law::pause_(Charger &charger, const Why &why, uint32_t now) {
   if (HAS_SURPLUS && charger.mode == Mode::SOLAR)
     this->account_.reset();
   charger.starts = std::max<uint8_t>(charger.starts, 1);
-  charger.disobeyed = false;
+  charger.disobeyed = charger.disobeys();
   charger.order.run = false;
   charger.order.current = charger.minimum();
   charger.order.why = why;
-  charger.switched = charger.obeyed = now;
+  charger.switched = now;
 }
 
 }  // namespace esphome::esp32evse_load_manager

@@ -101,10 +101,8 @@ class Law {
   CapacityQuarter &quarter() { return this->quarter_; }
   const CapacityQuarter &quarter() const { return this->quarter_; }
 
-  void on_own(uint8_t charger, const Phases &drawn, uint32_t now) {
-    this->chargers_[charger].own.add(drawn, now);
-    this->chargers_[charger].told = now;
-  }
+  /// What the charger says that its car draws.
+  void on_own(uint8_t charger, const Phases &drawn, uint32_t now);
   /// `updated` phases are new, the others as they were.
   void on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMask updated = ALL_PHASES);
   void on_share(uint8_t circuit, Milliampere current, uint32_t now);
@@ -128,18 +126,21 @@ class Law {
     ChargerView view;
     Order order;
     Mode mode{Mode::FAST};
-    Milliampere available{0};  // that the limits leave it
-    uint32_t switched{0};      // when it was started or paused
-    uint32_t rose{0};          // when it last could
-    uint32_t drawing{0};       // since when its car draws, or does not
-    uint32_t heard{0};         // when it was online last
-    uint32_t obeyed{0};        // when it last drew what it may, or a little more
-    uint32_t told{0};          // when it last said what it draws
-    uint32_t paused_in{0};     // clock quarter of the last pause for capacity
-    uint8_t fresh{0};          // bits of the circuits with a sample since then
-    uint8_t path{0};           // bits of the circuits up to the root
-    uint8_t starts{0};         // in this session
-    PhaseMask used{0};         // phases that the car was seen to use
+    Milliampere available{0};        // that the limits leave it
+    uint32_t switched{0};            // when it was started or paused
+    uint32_t rose{0};                // when it last could
+    uint32_t drawing{0};             // since when its car draws, or does not
+    uint32_t heard{0};               // when it was online last
+    uint32_t offered{0};             // when the older of its offers was left behind
+    Milliampere offer{63_A};         // the most that it was told to offer since then
+    Milliampere offer_before{63_A};  // and in the OBEYS_MS before
+    Milliampere drawn{0};            // on the phase that carries most, as it says
+    uint32_t told{0};                // when it last said what it draws
+    uint32_t paused_in{0};           // clock quarter of the last pause for capacity
+    uint8_t fresh{0};                // bits of the circuits with a sample since then
+    uint8_t path{0};                 // bits of the circuits up to the root
+    uint8_t starts{0};               // in this session
+    PhaseMask used{0};               // phases that the car was seen to use
     bool draws{false};
     bool disobeyed{false};  // for that it was paused
     OwnCurrent own;         // the largest comes last: what lies near is reached with shorter instructions
@@ -148,6 +149,9 @@ class Law {
     Milliampere minimum() const {
       return std::min(this->config.minimum, std::max(LEAST_CURRENT, std::min(this->view.wish, this->view.maximum)));
     }
+    Milliampere most_offered() const { return std::max(this->offer, this->offer_before); }
+    /// It draws more than it may, and chargers measure no worse.
+    bool disobeys() const { return this->drawn > this->most_offered() * 5 / 4 + 1_A; }
     bool is_below(uint8_t circuit) const { return MAX_CIRCUITS == 1 || (this->path >> circuit & 1) != 0; }
     bool follows_sun() const { return this->mode == Mode::SOLAR || this->mode == Mode::MIN_SOLAR; }
   };
@@ -183,12 +187,12 @@ class Law {
   }
   uint32_t rank_(const Charger &charger, uint32_t now) const;
   Milliampere bound_of_(const Charger &charger) const;
-  bool is_hot_(const Charger &charger) const;
 
   // what each gets
   /// A circuit above it whose meter has not spoken yet, or NO_CIRCUIT.
   uint8_t starting_(const Charger &charger) const;
   Why narrow_(const Charger &charger, uint32_t now) const;
+  void remember_offer_(Charger &charger, uint32_t now);
   void decide_(Charger &charger, const Share &share, const Share &lasting, uint32_t now);
   void run_(Charger &charger, const Share &share, const Share &lasting, uint32_t now);
   void wait_(Charger &charger, const Share &lasting, uint32_t now);

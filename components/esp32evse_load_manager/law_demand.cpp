@@ -11,9 +11,6 @@ void Law::observe_(Charger &charger, uint32_t now) {
   if (charger.view.online || charger.heard == 0)
     charger.heard = now;
   const PhaseMask carrying = charger.own.latest().above(DRAWS);
-  const Milliampere most = charger.order.run ? charger.order.current * 5 / 4 + 1_A : 1_A;  // they measure no better
-  if (charger.own.latest().most() <= most)
-    charger.obeyed = now;
   if (charger.draws != (carrying != 0)) {
     charger.draws = carrying != 0;
     charger.drawing = now;
@@ -72,11 +69,6 @@ PoolMask Law::lenders_of_(const Charger &charger) const {
   if (HAS_CAPACITY && !this->quarter_.is_exhausted())
     lenders |= pool_bit(CAPACITY_POOL);
   return lenders;
-}
-
-/// A breaker above it is on its way to the trip, or nobody knows.
-bool Law::is_hot_(const Charger &charger) const {
-  return (this->pools_of_(charger) & ~this->lenders_of_(charger) & (pool_bit(CIRCUIT_POOLS) - 1)) != 0;
 }
 
 /// By priority; then who charges, who waits longest, who had its turn, whose car takes nothing.

@@ -159,6 +159,17 @@ def test_something_that_switches_on_again_and_again_opens_and_closes_nothing(cha
     assert charging.reason == "Main fuse L1, waits for room"
 
 
+def test_a_charger_whose_clamps_count_too_much_overloads_nothing(charging):
+    charging.loads = [14.0] * 3
+    for second in range(400):
+        shown = round(charging.current() * 1300)
+        charging.charger.call(lambda charger, shown=shown: charger.override("EMETERCURRENT", shown, shown, shown))
+        charging.live(1)
+        if second > 30:
+            assert 14.0 + charging.current() <= 25
+    assert charging.current() > 9
+
+
 def test_a_charger_that_takes_no_lower_current_is_paused(charging):
     refuse(charging, "CHCUR")
     charging.loads = [17.0] * 3

@@ -256,7 +256,7 @@ def test_a_silent_charger_that_restarts_and_comes_back(sharing, side):
     above = 0
     for _ in range(90):
         sharing.live(1)
-        above += sharing.mains() > FUSE
+        above += sharing.mains() > FUSE + 0.5
     assert silent.current() == 16 and other.current() == pytest.approx(6.5, abs=0.1)
     assert above <= 8 and sharing.worst <= 1.13 * FUSE
     silent.charger.inject(lambda faults: faults.cable_in())
