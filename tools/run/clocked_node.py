@@ -263,9 +263,10 @@ class ClockedNode(Client):
     def _live(self) -> None:
         """Everything on this side that happens now."""
         self._live_on()
-        while self._agenda and self._agenda[0][0] <= self.now:
-            heapq.heappop(self._agenda)[2]()
-        self._live_on()
+        if self._agenda and self._agenda[0][0] <= self.now:
+            while self._agenda and self._agenda[0][0] <= self.now:
+                heapq.heappop(self._agenda)[2]()
+            self._live_on()
         for observer in self.on_turn:
             observer()
 
