@@ -99,14 +99,6 @@ class ListTextSensor final : public text_sensor::TextSensor {
 class EvseSwitch final : public switch_::Switch, public WishingEntity {
  public:
   using WishingEntity::WishingEntity;
-  void settle() override {
-    // A client that has connected meanwhile was shown the wish: what the charger holds is news.
-    if (!this->wishes && this->state != this->state_of_(this->held_)) {
-      this->publish_dedup_.next_unknown();
-      this->is_shown_ = false;
-    }
-    WishingEntity::settle();
-  }
 #ifdef USE_MQTT
   /// It has turned unknown, or is known again.
   template<typename F> void add_on_known_callback(F &&callback) {
@@ -128,10 +120,15 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
     this->known_callback_.call();
 #endif
   }
-  void write_state(bool value) override {
-    this->hub_->write(this->row_, value ? 1 : 0);
-    this->wish_for_(value ? 1 : 0);
+  void settle_() override {
+    // A client that has connected meanwhile was shown the wish: what the charger holds is news.
+    if (!this->wishes_ && this->state != this->state_of_(this->held_)) {
+      this->publish_dedup_.next_unknown();
+      this->is_shown_ = false;
+    }
+    WishingEntity::settle_();
   }
+  void write_state(bool value) override { this->hub_->write(this->row_, value ? 1 : 0); }
   bool state_of_(uint32_t number) const { return (number != 0) != this->inverted_; }
 
 #ifdef USE_MQTT
@@ -161,10 +158,8 @@ class EvseNumber final : public number::Number, public WishingEntity {
     const Wish *wish = this->hub_->find_wish(this->row_);
     if (wish == nullptr)
       return;
-    const uint32_t number = wish->number;  // the nearest one that the charger takes
-    this->wish_for_(number);
-    const bool is_rounded = std::fabs(value - this->value_of_(number)) > 0.0001f;  // less is an error of floats
-    if (is_rounded && number == this->held_)
+    const bool is_rounded = std::fabs(value - this->value_of_(wish->number)) > 0.0001f;  // less is an error of floats
+    if (is_rounded && wish->number == this->held_)
       this->hub_->show_rounded(this->row_);
   }
   float value_of_(uint32_t number) const { return static_cast<float>(number) / this->multiplier_; }
@@ -191,7 +186,6 @@ class EvseSelect : public select::Select, public WishingEntity {
   void control(size_t index) override {
     this->hub_->await_outcome(this->row_);
     this->write_(index);
-    this->wish_for_(index);
   }
 };
 
@@ -213,6 +207,7 @@ class StringSelect final : public EvseSelect {
   void write_(size_t index) override {
     const char *option = this->option_at(index);
     this->hub_->write_string(this->row_, option, strlen(option));
+    this->follow_wish(this->hub_->is_pending(this->row_), index);
   }
 };
 #endif

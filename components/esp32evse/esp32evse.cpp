@@ -130,22 +130,12 @@ void Esp32Evse::pause_by_current_(bool pause) {
     this->write_number_(this->enable_row_, pause ? 0 : 1, false);
 }
 
-void Esp32Evse::add_wishing(WishingEntity *entity) {
-  if (std::exchange(entity->wishes, true))
-    return;
-  entity->next = this->wishing_;
-  this->wishing_ = entity;
-}
-
-void Esp32Evse::release_wishing_() {
-  for (WishingEntity **link = &this->wishing_; WishingEntity *const entity = *link;) {
-    if (this->client_.is_pending(entity->row())) {
-      link = &entity->next;
-      continue;
-    }
-    *link = entity->next;
-    entity->wishes = false;
-    entity->settle();
+/// The row's entities learn of a wish, or that none is pending any more.
+void Esp32Evse::tell_wishing_(uint8_t row, uint32_t number) {
+  const bool pending = this->client_.is_pending(row);
+  for (WishingEntity *entity = this->wishing_; entity != nullptr; entity = entity->next) {
+    if (entity->row() == row)
+      entity->follow_wish(pending, number);
   }
 }
 
@@ -159,6 +149,7 @@ void Esp32Evse::write_number_(uint8_t row, uint32_t value, bool saturated) {
   }
 #endif
   this->ask_number_(row, value, saturated);
+  this->tell_wishing_(row, value);
 }
 
 void Esp32Evse::ask_number_(uint8_t row, uint32_t value, bool saturated) {
@@ -570,7 +561,8 @@ static const char *const REASONS[] = {
 };
 
 void Esp32Evse::on_wish_end(uint8_t row, WishEnd end) {
-  this->release_wishing_();  // whoever is told begins from what the charger holds
+  if (!this->client_.is_pending(row))
+    this->tell_wishing_(row, 0);  // whoever is told of the end begins with what the charger holds
 #ifdef USE_TIME
   if (row == this->time_row_) {
     this->clock_refused_ = end != WishEnd::HELD;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "at_client.h"
 #include "charge_manager.h"
@@ -70,8 +71,8 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   // what a person or an automation asks for
   void write(uint8_t row, uint32_t value);
   void write_string(uint8_t row, const char *value, size_t length);
-  /// Its state is the wish until that has ended.
-  void add_wishing(WishingEntity *entity);
+  /// Returns the one that was added before.
+  WishingEntity *add_wishing(WishingEntity *entity) { return std::exchange(this->wishing_, entity); }
   void run(uint8_t row);
   /// Rounded to the charger's tenths. The nearest one that it takes; below 6 A what `below_minimum` says.
   void set_charging_current(uint8_t row, float ampere) { this->write_scaled(row, ampere, 10.0f); }
@@ -192,7 +193,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
 #endif
   uint8_t find_followed_(void (*follow)(Esp32Evse &hub, const Values &values)) const;
   void read_followed_(void (*follow)(Esp32Evse &hub, const Values &values));
-  void release_wishing_();
+  void tell_wishing_(uint8_t row, uint32_t number);
   void forget_refused_current_();
   void count_lifetime_(uint64_t total);
   void save_lifetime_(uint32_t interval_ms);

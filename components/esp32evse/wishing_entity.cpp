@@ -5,6 +5,8 @@
 
 namespace esphome::esp32evse {
 
+WishingEntity::WishingEntity(Esp32Evse *hub, uint8_t row) : next(hub->add_wishing(this)), hub_(hub), row_(row) {}
+
 void WishingEntity::publish(uint32_t number) {
   const bool is_news = !this->is_shown_ || number != this->held_;
   this->held_ = number;
@@ -23,17 +25,15 @@ void WishingEntity::show_(bool known, bool is_news) {
     const BatchDelay none(BatchDelay::AT_ONCE);
     this->tell();
   }
-  this->settle();
+  this->settle_();
 }
 
-void WishingEntity::settle() { this->set(this->is_known_, this->wishes ? this->wish_ : this->held_); }
+void WishingEntity::settle_() { this->set(this->is_known_, this->wishes_ ? this->wish_ : this->held_); }
 
-void WishingEntity::wish_for_(uint32_t number) {
-  if (!this->hub_->is_pending(this->row_))
-    return;
-  this->hub_->add_wishing(this);
+void WishingEntity::follow_wish(bool pending, uint32_t number) {
+  this->wishes_ = pending;
   this->wish_ = number;
-  this->settle();
+  this->settle_();
 }
 
 }  // namespace esphome::esp32evse

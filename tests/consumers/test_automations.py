@@ -130,6 +130,17 @@ def test_steps_in_the_trigger_that_tells_of_a_refusal(house: House, refusing_onc
     assert house.charger.value("REQAUTH") == (1,)
 
 
+@pytest.mark.parametrize(("action", "current"), [("set_and_step", 161), ("step_and_set", 89)])
+def test_steps_begin_with_what_an_action_has_asked_for(house: House, action: str, current: int) -> None:
+    house.charger.set("CHCUR", 100)
+    house.node.wait_for("Charging current", 10.0, 6)
+    house.node.call_service(action)
+    house.node.run(5)
+    assert house.charger.value("CHCUR") == (current,)
+    assert house.charger.value("ENABLE") == (1,)
+    assert (house.node.value("Charging current"), house.node.value("Enable")) == (current / 10, True)
+
+
 def test_steps_while_a_wish_outlasts_an_outage(house: House) -> None:
     """The wish waits for the flash; its charger was silent, and its state was NaN afterwards."""
     house.charger.set("DEFCHCUR", 100)
