@@ -31,7 +31,7 @@ Age::Verdict Age::update(uint32_t seconds, uint32_t now, bool careful) {
 // --- barrier ----------------------------------------------------------------------------------------------------------
 
 void Link::start(uint32_t now) {
-  this->turn_at_ = this->turn_before_ = now;
+  this->turn_at_ = this->turn_before_ = this->told_at_ = now;
   this->quiet_until_ = now;
   this->clear_();
 }
@@ -71,7 +71,9 @@ const char *Link::next(uint32_t now) {
         this->on_silence();
       break;
     default:
-      return nullptr;
+      if (this->is_untold_())
+        this->resync();  // something spoils every command
+      break;
   }
   if (!this->to_send_)
     return nullptr;
@@ -116,6 +118,11 @@ void Link::on_silence() {
 
 // --- what is heard ----------------------------------------------------------------------------------------------------
 
+bool Link::is_lost() const {
+  const bool silent = this->turn_at_ - this->result_at_ >= LOST_MS;
+  return this->silent_commands_ == SILENT_COMMANDS_LOST && (silent || this->is_untold_());
+}
+
 void Link::heard_() { this->heard_at_ = this->turn_before_; }
 
 void Link::on_value_line(const char *name) {
@@ -123,6 +130,7 @@ void Link::on_value_line(const char *name) {
   // The charger is back: do not let the back-off keep it waiting.
   if (this->state_ == State::CLEARING && this->is_lost())
     this->deadline_ = this->turn_at_;
+  this->told_at_ = this->turn_at_;
   if (this->state_ == State::NAMING && strcmp(name, "VER") == 0)
     this->named_ = true;
 }

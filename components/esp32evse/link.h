@@ -57,6 +57,7 @@ class Link {
   static constexpr uint32_t CAREFUL_MS = 60000;        // after damage was seen
   static constexpr uint8_t SILENT_COMMANDS_LOST = 3;   // not counted further
   static constexpr uint32_t LOST_MS = 3000;            // without a result
+  static constexpr uint32_t UNTOLD_MS = 15000;         // three heartbeats without a value, though there are results
 
   enum class State : uint8_t {
     SETTLING,  ///< after a start of the charger: not a byte
@@ -95,10 +96,8 @@ class Link {
   bool was_heard_within(uint32_t duration, uint32_t now) const { return now - this->heard_at_ < duration; }
   /// Of the charger, in s; Age::UNKNOWN while a restart may have been missed.
   uint32_t uptime(uint32_t now) const { return this->state_ == State::READY ? this->age_.at(now) : Age::UNKNOWN; }
-  /// On a noisy line many commands are lost in a row; then some result comes, be it an ERROR.
-  bool is_lost() const {
-    return this->silent_commands_ == SILENT_COMMANDS_LOST && this->turn_at_ - this->result_at_ >= LOST_MS;
-  }
+  /// On a noisy line many commands are lost in a row; then some result comes, be it an ERROR. But not for ever.
+  bool is_lost() const;
   /// An answer of the barrier is near.
   bool is_busy() const { return this->state_ != State::SETTLING && !this->is_in_step() && this->silent_commands_ == 0; }
   uint32_t timed_out() const { return this->timed_out_; }
@@ -109,6 +108,7 @@ class Link {
   void clear_();
   const char *ask_(State state, uint32_t wait, const char *question, uint32_t now);
   void heard_();
+  bool is_untold_() const { return this->turn_at_ - this->told_at_ >= UNTOLD_MS; }
 
   State state_{State::CLEARING};
   bool to_send_{true};   // CLEARING: the barrier itself
@@ -123,6 +123,7 @@ class Link {
   uint32_t heard_at_{0};  // the loop before the bytes came
   uint32_t damaged_at_{0};
   uint32_t result_at_{0};
+  uint32_t told_at_{0};  // the last value
   uint32_t timed_out_{0};
   uint32_t resyncs_{0};
   Age age_;

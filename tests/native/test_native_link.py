@@ -131,15 +131,35 @@ def test_the_first_ready_is_no_restart(program: Program) -> None:
     assert bench.told("restart")[1:] == ["restart ready"] and bench.client.counters()["reboots"] == 1
 
 
+def errors_only(data: bytes) -> bytes:
+    """As if something spoilt the begin of every command."""
+    return re.sub(rb"(\n\+[^\n]*\n)*\nOK\n", b"\nERROR\n", data)
+
+
 def test_a_line_that_spoils_every_command_is_no_charger(program: Program) -> None:
     """Each is answered, with ERROR. It is knocked at ever more seldom, and back at once when it gets well."""
     bench = Bench(program, ("STATE",), run=0)
-    bench.spoil = lambda data: re.sub(rb"(\n\+[^\n]*\n)*\nOK\n", b"\nERROR\n", data)
+    bench.spoil = errors_only
     bench.run(20_000)
     assert not bench.told("online") and not bench.shown("STATE") and 10 < bench.count("~") < 80
     bench.spoil = lambda data: data
     bench.run(1000)
     assert bench.told("online") and bench.shown("STATE")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_line_that_spoils_every_command_from_now_on_is_lost(program: Program, restart: bool) -> None:
+    """Nothing is pushed any more: what was shown would be shown for ever."""
+    bench = Bench(program, ("STATE",), push=0)
+    bench.forget()
+    bench.spoil = errors_only
+    if restart:
+        bench.restart()
+    bench.run(30_000)
+    assert bench.told("offline") == ["offline"] and not bench.client.says("is_online")
+    bench.spoil = lambda data: data
+    bench.run(3000)
+    assert bench.told("online") == ["online"]
 
 
 def test_on_a_clean_line_a_value_is_believed_at_once(program: Program) -> None:
