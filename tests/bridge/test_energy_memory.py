@@ -94,8 +94,8 @@ def test_two_restarts_at_once_take_nothing_from_the_total(server, shared_charger
         for _ in range(2):
             server.inject(lambda faults: faults.reboot())
             wait_until(lambda: total(server) < before)
-        charge(server, 0.05)
-        wait_until(lambda: charger.snapshot.total_energy > before + 500)
+        charge(server, 0.02)  # less than was lost: as much could be the lost session, stored in time
+        wait_until(lambda: charger.snapshot.total_energy > before + 300)
 
 
 def test_the_charger_of_the_release(share):

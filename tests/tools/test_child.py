@@ -15,7 +15,7 @@ import signal
 from tools.run import child
 signal.signal(signal.SIGTERM, signal.default_int_handler)  # as `python -m tools` does
 signal.signal(signal.SIGINT, signal.default_int_handler)
-child.run(["bash", "-c", "sleep 100 & echo it is there; wait"])
+child.run(["sh", "-c", "sh -c 'echo it is there; exec sleep 100' & wait"])
 """
 
 
