@@ -16,9 +16,10 @@ def run(command: list, **options: Any) -> subprocess.CompletedProcess:
         try:
             output, errors = process.communicate()
         except BaseException:
-            for _ in range(2):  # a shell that forks at this moment loses the first one
+            for patience_s in (60, None):  # a shell that forks at this moment loses the first one
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGTERM)
-                process.wait()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.communicate(timeout=patience_s)  # what it says at its end must not hold it up
             raise
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
