@@ -48,6 +48,22 @@ def test_nothing_of_a_silent_charger_looks_alive(house: House) -> None:
             assert after[name] == before[name], name
 
 
+def test_nothing_of_a_charger_that_answers_errors_only_looks_alive(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A noise byte before every command spoils it, and nothing is pushed."""
+    receive = house.faults.receive
+    house.charger.car.plug()
+    house.node.run(60)
+    monkeypatch.setattr(house.faults, "receive", lambda data, now: receive(b"\xff" + data, now))
+    house.faults.lose_subscriptions()
+    house.node.wait_for("Connected", False, 40)
+    house.node.run(15)
+    assert {name for name in ours(house) if house.node.value(name) is not None} <= KEPT
+    monkeypatch.undo()
+    house.node.wait_for("Connected", True, 70)
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_noisy_line_is_no_silent_charger(house: House, seed: int) -> None:
     """One byte of a hundred is spoilt: a charger that answers now and then is there, and no automation is told else."""
