@@ -1,6 +1,6 @@
 """What people copy into Home Assistant: it names entities that exist, and nothing that must be installed first.
 
-It was loaded and looked at in Home Assistant 2026.11.0; here its form is checked.
+It was loaded and looked at in Home Assistant 2026.11.0; here its form is checked, and on what its automations act.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import jinja2
 import pytest
 import yaml
 
@@ -74,3 +75,64 @@ def test_a_blueprint_uses_every_input_that_it_asks_for(path: Path) -> None:
 
 def test_the_three_blueprints_are_there() -> None:
     assert [path.stem for path in BLUEPRINTS] == ["car_finished_or_fault", "cheap_hours_or_sun", "remind_to_plug_in"]
+
+
+def trigger_of(blueprint: dict, name: str, old: str, new: str) -> str | None:
+    """The id of the trigger that a change of the entity behind input `name` fires, as Home Assistant judges it."""
+    for number, trigger in enumerate(blueprint["triggers"]):
+        if (
+            trigger.get("entity_id") == name
+            and new in trigger.get("to", [new])
+            and old in trigger.get("from", [old])
+            and old not in trigger.get("not_from", [])
+        ):
+            return trigger.get("id", str(number))
+    return None
+
+
+def load(name: str) -> dict:
+    return yaml.load((FOLDER / f"blueprints/{name}.yaml").read_text(), Loader)
+
+
+@pytest.mark.parametrize("old", ["off", "unknown", "unavailable"])
+def test_a_fault_that_is_there_after_a_power_cut_is_told(old: str) -> None:
+    assert trigger_of(load("car_finished_or_fault"), "fault", old, "on") == "fault"
+
+
+@pytest.mark.parametrize(
+    ("entity", "old", "new", "mode", "chosen_by_a_person", "acts"),
+    [
+        ("cheap", "off", "on", "solar", False, True),
+        ("cheap", "off", "on", "manual", True, True),  # until the next change
+        ("cheap", "unavailable", "on", "solar", False, True),  # missed by the tariff's own outage
+        ("cheap", "unavailable", "on", "solar", True, False),
+        ("cheap", "unavailable", "on", "fast", False, False),
+        ("cheap", "unknown", "off", "fast", False, True),
+        ("cheap", "unavailable", "off", "min_solar", False, False),  # a mode of neither: somebody wants it
+        ("mode", "unavailable", "solar", "solar", False, True),  # missed by the node's outage
+        ("mode", "unavailable", "fast", "fast", False, False),
+        ("mode", "fast", "solar", "solar", False, None),  # by hand or by another automation
+        ("cheap", "on", "unavailable", "fast", False, None),
+    ],
+)
+def test_a_change_of_the_tariff_sets_the_mode_and_a_missed_one_is_made_up_for(
+    entity: str, old: str, new: str, mode: str, chosen_by_a_person: bool, acts: bool | None
+) -> None:
+    blueprint = load("cheap_hours_or_sun")
+    trigger = trigger_of(blueprint, entity, old, new)
+    if acts is None:
+        assert trigger is None
+        return
+    cheap = new if entity == "cheap" else "on"
+    context = {"user_id": "somebody" if chosen_by_a_person else None}
+    words = jinja2.Environment(trim_blocks=True).from_string(blueprint["conditions"][-1]["value_template"])
+    said = words.render(
+        trigger={"id": trigger},
+        mode="mode",
+        cheap="cheap",
+        while_cheap="fast",
+        otherwise="solar",
+        is_state=lambda entity, state: {"mode": mode, "cheap": cheap}[entity] == state,
+        states={"mode": {"context": context}},
+    )
+    assert (said == "True") == acts
