@@ -29,6 +29,28 @@ def test_an_interrupted_command_leaves_no_grandchild(number):
         assert command.returncode != 0
 
 
+STARTS_SLOWLY = """
+import os, signal, subprocess
+start = subprocess.Popen._execute_child
+came, comes = os.pipe()
+os.set_blocking(comes, False)
+signal.set_wakeup_fd(comes)
+def start_and_be_interrupted(*arguments):
+    start(*arguments)
+    os.read(came, 1)  # as on a computer with much to do: the child runs, and its parent knows nothing of it yet
+subprocess.Popen._execute_child = start_and_be_interrupted
+"""
+
+
+def test_who_is_interrupted_while_a_child_starts_does_not_forget_it():
+    with subprocess.Popen([sys.executable, "-c", STARTS_SLOWLY + PROGRAM], cwd=node.ROOT, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True) as command:  # fmt: skip
+        command.stdout.readline()
+        command.send_signal(signal.SIGTERM)
+        command.communicate(timeout=20)
+        assert command.returncode != 0
+
+
 TALKS = """
 import signal, subprocess, sys
 from tools.run import child
