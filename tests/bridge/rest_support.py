@@ -45,6 +45,12 @@ def kept_charger() -> Iterator[tuple[PtyServer, SharedCharger]]:
             owner.stop()
 
 
+def begin(server: PtyServer, owner: SharedCharger) -> None:
+    """Of a test with a charger that is kept: nothing is written yet, and it is online, though a computer may stand still."""
+    wait_until(lambda: owner.snapshot.online, "the charger is online")
+    server.call(lambda charger: charger.journal.clear())
+
+
 def post(client: httpx.Client, path: str, body: str, **options) -> httpx.Response:
     """`POST /api/v1/state/<path>` with a JSON body; the empty path is the whole object."""
     options.setdefault("headers", JSON)

@@ -16,7 +16,7 @@ from evse_host.bridge.snapshot import Snapshot
 from evse_host.errors import PortError, UsageError
 from evse_host.simulator import Car, Charger, PtyServer
 
-from .rest_support import API, JSON, kept_charger, orders, post, serving, state, value
+from .rest_support import API, JSON, begin, kept_charger, orders, post, serving, state, value
 from .support import end_of, wait_until
 
 USER = ("owner", "corréct:horse")
@@ -45,7 +45,7 @@ def kept_client(kept):
 @pytest.fixture
 def bench(kept, kept_client):
     """(server, client); nothing has been written yet."""
-    kept[0].call(lambda charger: charger.journal.clear())
+    begin(*kept)
     return kept[0], kept_client
 
 

@@ -9,7 +9,7 @@ import pytest
 from evse_host.bridge import rest_config
 from evse_host.simulator import Charger, PtyServer
 
-from .rest_support import API, JSON, kept_charger, orders, serving, value
+from .rest_support import API, JSON, begin, kept_charger, orders, serving, value
 from .support import wait_until
 
 
@@ -22,14 +22,15 @@ def client(charger):
 @pytest.fixture(scope="module")
 def kept():
     with kept_charger() as (server, owner), serving(owner) as client:
-        yield server, client
+        yield server, owner, client
 
 
 @pytest.fixture
 def bench(kept):
     """(server, client); nothing has been written yet."""
-    kept[0].call(lambda charger: charger.journal.clear())
-    return kept
+    server, owner, client = kept
+    begin(server, owner)
+    return server, client
 
 
 def post(client, path: str, body: str = "", **options):

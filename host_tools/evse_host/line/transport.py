@@ -84,8 +84,18 @@ class Transport:
     def write(self, data: bytes) -> None:
         try:
             self._port.write(data)
+        except serial.SerialTimeoutException as error:
+            if not self._takes_more():  # else we stood still, on a busy computer: pyserial looks at the clock alone
+                raise self._gone(error) from None
         except (OSError, TypeError) as error:
             raise self._gone(error) from None
+
+    def _takes_more(self) -> bool:
+        with contextlib.suppress(OSError, AttributeError, TypeError):
+            poll = select.poll()
+            poll.register(self._port.fileno(), select.POLLOUT)
+            return any(event == select.POLLOUT for _, event in poll.poll(0))
+        return False
 
     def _gone(self, error: Exception) -> PortError:
         return PortError(f"port {self.name}: lost ({_reason(error)}); check adapter and cable, then try again")
