@@ -46,7 +46,7 @@ def kept_charger() -> Iterator[tuple[PtyServer, SharedCharger]]:
 
 
 def begin(server: PtyServer, owner: SharedCharger) -> None:
-    """Of a test with a charger that is kept: nothing is written yet, and it is online, though a computer may stand still."""
+    """Of a test with a charger that is kept: nothing is written yet; online, though a computer may stand still."""
     wait_until(lambda: owner.snapshot.online, "the charger is online")
     server.call(lambda charger: charger.journal.clear())
 
