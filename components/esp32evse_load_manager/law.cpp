@@ -36,7 +36,8 @@ void Law::on_own(uint8_t index, const Phases &drawn, uint32_t now) {
     believed[phase] = std::min(drawn[phase], charger.most_offered());
   charger.own.add(believed, now);
   charger.drawn = drawn.most();
-  charger.told = now;
+  if (HAS_FOLLOWERS)
+    charger.told = now;
 }
 
 void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMask updated) {
@@ -50,12 +51,17 @@ void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMas
     if (!charger.own.is_known() && this->circuit(circuit).is_starting())
       return;  // what is the house's will be seen soon
     charger.own.advance(now);
-    unheard |= charger.config.is_remote() && this->is_unsure_(charger, now);
+    const bool remote = charger.config.is_remote(), unsure = this->is_unsure_(charger, now);
+    const bool lost = this->is_lost_(charger, now);
+    unheard |= remote && unsure;
+    const uint32_t youngest = remote ? 0 : delay / 2;  // what comes from afar is late itself
+    // The meter sees it follow before it says so.
+    const PhaseMask rising = remote && now - charger.raised < OBEYS_MS ? this->phases_of_(charger) : 0;
     for (uint8_t phase = 0; phase < PHASES; phase++) {
-      const uint32_t youngest = charger.config.is_remote() ? 0 : delay / 2;  // what comes from afar is late itself
       const OwnCurrent::Range range = charger.own.range(phase, youngest, delay + delay / 2 + 1000);
-      low[phase] += this->is_unsure_(charger, now) ? 0 : range.low;
-      high[phase] += this->is_lost_(charger, now) ? charger.config.worst_case : range.high;
+      const Milliampere follows = has_phase(rising, phase) ? charger.order.current : 0;
+      low[phase] += unsure ? 0 : range.low;
+      high[phase] += lost ? charger.config.worst_case : std::max(range.high, follows);
     }
   }
   if (!this->circuit(circuit).on_sample(mains, low, high, now, updated, unheard))
@@ -251,7 +257,10 @@ void Law::run_(Charger &charger, const Share &share, const Share &lasting, uint3
   const Milliampere rise = std::min(lasting.current - order.current, this->rise_(charger, now));
   const Milliampere old = order.current;
   order.current = std::min(order.current + std::max(rise, 0_A), share.current);
-  order.why = this->why_running_(charger, share, lasting, order.current > old, now);
+  const bool rising = order.current > old;
+  if (rising)
+    charger.raised = now;
+  order.why = this->why_running_(charger, share, lasting, rising, now);
 }
 
 /// What the offer may rise by: only on new samples of all the circuits above, and slowly.
@@ -281,7 +290,7 @@ void Law::start_(Charger &charger, uint32_t now) {
   charger.order.run = true;
   charger.order.why = {Reason::RISING};
   charger.starts = now - charger.switched < NIGHT_MS ? std::min(charger.starts + 1, int{UINT8_MAX}) : 1;
-  charger.switched = charger.rose = now;
+  charger.switched = charger.rose = charger.raised = now;
   charger.fresh = 0;
   if (HAS_SURPLUS && charger.mode == Mode::SOLAR)
     this->account_.reset();

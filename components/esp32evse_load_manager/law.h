@@ -129,6 +129,7 @@ class Law {
     Milliampere available{0};        // that the limits leave it
     uint32_t switched{0};            // when it was started or paused
     uint32_t rose{0};                // when it last could
+    uint32_t raised{0};              // when it last was, or was started
     uint32_t drawing{0};             // since when its car draws, or does not
     uint32_t heard{0};               // when it was online last
     uint32_t offered{0};             // when the older of its offers was left behind

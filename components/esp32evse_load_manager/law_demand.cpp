@@ -8,7 +8,7 @@ namespace esphome::esp32evse_load_manager {
 
 void Law::observe_(Charger &charger, uint32_t now) {
   charger.own.advance(now);
-  if (charger.view.online || charger.heard == 0)
+  if (HAS_FOLLOWERS && (charger.view.online || charger.heard == 0))
     charger.heard = now;
   const PhaseMask carrying = charger.own.latest().above(DRAWS);
   if (charger.draws != (carrying != 0)) {

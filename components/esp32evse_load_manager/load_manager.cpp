@@ -47,7 +47,8 @@ void LoadManager::setup() {
   for (uint8_t i = 0; i < LOCAL; i++)
     this->memory_.wishes[i] = this->links_[i].wish();
   this->restore_();
-  this->step_(millis());
+  const PhaseMask none[MAX_CIRCUITS]{};
+  this->step_(none, millis());
 }
 
 void LoadManager::dump_config() {
@@ -116,7 +117,9 @@ void LoadManager::set_capacity_limit(float kilowatt) {
 
 void LoadManager::loop() {
   const uint32_t now = millis();
-  const bool sampled = this->take_samples_(now);
+  PhaseMask updated[MAX_CIRCUITS], sampled = 0;
+  for (uint8_t i = 0; i < MAX_CIRCUITS; i++)
+    sampled |= updated[i] = this->meters_[i].take_updated();
   bool changed = false, astray = false;
   for (uint8_t i = 0; i < LOCAL; i++) {
     changed |= this->links_[i].take_changed();
@@ -124,21 +127,8 @@ void LoadManager::loop() {
   }
   if (changed)
     this->save_();
-  if (sampled || changed || astray || this->share_came_ || now - this->stepped_ >= STEP_MS)
-    this->step_(now);
-}
-
-/// A meter's sensors are published one after the other: together they are one sample.
-bool LoadManager::take_samples_(uint32_t now) {
-  bool sampled = false;
-  for (uint8_t i = 0; i < MAX_CIRCUITS; i++) {
-    const PhaseMask updated = this->meters_[i].take_updated();
-    if (updated == 0)
-      continue;
-    this->law_.on_sample(i, this->meters_[i].read(), now, updated);
-    sampled = true;
-  }
-  return sampled;
+  if (sampled != 0 || changed || astray || this->share_came_ || now - this->stepped_ >= STEP_MS)
+    this->step_(updated, now);
 }
 
 uint32_t LoadManager::epoch_() const {
@@ -174,17 +164,21 @@ void LoadManager::look_(uint32_t now) {
     const Phases own = follower.own();
     this->law_.on_own(i, own, now);
     if (!this->law_.order(i).valid) {
-      const Milliampere most = std::max({own[0], own[1], own[2]});
+      const Milliampere most = own.most();
       this->law_.adopt(i, most > Law::DRAWS, most);
     }
   }
 #endif
 }
 
-void LoadManager::step_(uint32_t now) {
+void LoadManager::step_(const PhaseMask *updated, uint32_t now) {
   this->stepped_ = now;
   this->share_came_ = false;
   this->look_(now);
+  for (uint8_t i = 0; i < MAX_CIRCUITS; i++) {  // after what the chargers have said until now: a sample shows no less
+    if (updated[i] != 0)
+      this->law_.on_sample(i, this->meters_[i].read(), now, updated[i]);
+  }
 #ifdef USE_ESP32EVSE_LOAD_MANAGER_DIMMING
   this->law_.set_dimmed(this->contact_->state);
 #endif

@@ -122,8 +122,9 @@ class LoadManager final : public Component {
 
   void restore_();
   void save_();
-  bool take_samples_(uint32_t now);
-  void step_(uint32_t now);
+  /// `updated`: phases of each circuit's meter that are new; a meter's sensors are published one after the other,
+  /// together they are one sample.
+  void step_(const PhaseMask *updated, uint32_t now);
   void look_(uint32_t now);
   uint32_t epoch_() const;
   void tell_reasons_(uint32_t now);

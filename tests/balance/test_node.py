@@ -200,6 +200,19 @@ def test_a_meter_ten_seconds_late_does_not_make_the_charger_swing(charging):
     assert sum(one != other for one, other in pairwise(states)) <= 2
 
 
+def test_a_load_that_has_gone_leaves_no_swing(charging):
+    """The meter sees the car rise as soon as it does."""
+    charging.loads = [15.0, 2.0, 2.0]
+    charging.live(60)
+    charging.loads = [10.0, 2.0, 2.0]
+    charging.live(170)
+    offers = set()
+    for _ in range(60):
+        charging.live(1)
+        offers.add(charging.offer())
+    assert offers == {14.5}
+
+
 def test_a_blocked_loop_raises_nothing(charging):
     charging.loads[0] = 17.0
     charging.live(10)

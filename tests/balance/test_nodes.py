@@ -158,6 +158,20 @@ def test_two_nodes_share_the_fuse_and_say_so(sharing):
     assert sharing.leader.reason.startswith("Main fuse")
 
 
+def test_a_load_that_has_gone_leaves_no_swing(sharing):
+    """The meter sees the follower's car rise before the follower has told it."""
+    sharing.load = 8.0
+    sharing.live(60)
+    sharing.load = 2.0
+    sharing.live(170)
+    shares = set()
+    for _ in range(60):
+        sharing.live(1)
+        shares.add((sharing.leader.value("Target current"), sharing.follower.value("Target current")))
+    assert len(shares) == 1
+    assert sharing.mains() == pytest.approx(24.4, abs=0.2)
+
+
 def test_what_the_one_does_not_use_goes_to_the_other(sharing):
     sharing.follower.plug(False)
     sharing.live(200)

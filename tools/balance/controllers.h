@@ -16,6 +16,8 @@ struct Installation {
   int32_t mode;        // as load_manager's Mode
   double meter_delay;  // s, as configured
   double min_current;  // A, as configured
+  /// s that what all chargers but the first say and hear is late, for they are other nodes'; 0: they are not
+  int32_t late;
 };
 
 std::unique_ptr<Controller> make_law(const Installation &installation);

@@ -86,6 +86,7 @@ extern "C" void balance_run(int32_t kind, const Installation *installation, cons
       figures->quarters_above += installation->capacity > 0 && quarter * 4 > installation->capacity ? 1 : 0;
       quarter = 0;
     }
+    controller->on_own(now, own);
     if (now % meter->period == 0)
       samples.emplace_back(now + meter->delay, mains);
     while (!samples.empty() && samples.front().first <= now) {
@@ -93,7 +94,7 @@ extern "C" void balance_run(int32_t kind, const Installation *installation, cons
       samples.pop_front();
     }
     const std::vector<Offer> before = offers;
-    controller->step(now, own, connected, offers);
+    controller->step(now, connected, offers);
     for (int i = 0; i < chargers; i++) {
       figures->writes += offers[i].run != before[i].run || offers[i].ampere != before[i].ampere ? 1 : 0;
       offer_trace[now * chargers + i] = offers[i].run ? static_cast<float>(offers[i].ampere) : 0;

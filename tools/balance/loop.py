@@ -57,6 +57,7 @@ class _Installation(ctypes.Structure):
         ("mode", ctypes.c_int32),
         ("meter_delay", ctypes.c_double),
         ("min_current", ctypes.c_double),
+        ("late", ctypes.c_int32),
     ]
 
 
@@ -96,7 +97,8 @@ SLOW = Car(dead=4, up=0.6, down=4, start_delay=20)
 
 @dataclass(frozen=True)
 class Scenario:
-    """`amperes`: three phases a second. `delay`: s, real and as configured."""
+    """`amperes`: three phases a second. `delay`: s, real and as configured. `late`: s that what the chargers of other
+    nodes say and hear is late, 0: all are this node's."""
 
     amperes: array
     limit: float = 25
@@ -107,6 +109,7 @@ class Scenario:
     capacity: float = 0
     most: float = 16
     min_current: float = 6
+    late: int = 0
 
     @property
     def seconds(self) -> int:
@@ -150,6 +153,7 @@ def run(law: str, scenario: Scenario) -> Run:
     installation.mode = scenario.mode
     installation.meter_delay = scenario.delay
     installation.min_current = scenario.min_current
+    installation.late = scenario.late
     chargings = (_Charging * chargers)()
     for index, car in enumerate(scenario.cars):
         installation.phases[index] = car.all_phases or 0b111

@@ -16,10 +16,11 @@ class PlainLaw : public Controller {
  public:
   explicit PlainLaw(const Installation &installation) : installation_(installation) {}
 
-  void on_sample(int, const Currents &mains) override { this->mains_ = mains; }
-  void step(int now, const std::vector<Currents> &own, const std::vector<bool> &connected,
-            std::vector<Offer> &offers) override {
+  void on_own(int, const std::vector<Currents> &own) override {
     this->own_ = *std::max_element(own[0].begin(), own[0].end());
+  }
+  void on_sample(int, const Currents &mains) override { this->mains_ = mains; }
+  void step(int now, const std::vector<bool> &connected, std::vector<Offer> &offers) override {
     if (connected[0]) {
       this->control(now);
     } else {
@@ -45,9 +46,9 @@ class Nothing final : public Controller {
  public:
   explicit Nothing(const Installation &installation) : most_(installation.most) {}
 
+  void on_own(int, const std::vector<Currents> &) override {}
   void on_sample(int, const Currents &) override {}
-  void step(int, const std::vector<Currents> &, const std::vector<bool> &connected,
-            std::vector<Offer> &offers) override {
+  void step(int, const std::vector<bool> &connected, std::vector<Offer> &offers) override {
     for (size_t i = 0; i < offers.size(); i++)
       offers[i] = connected[i] ? Offer{true, this->most_} : Offer{};
   }

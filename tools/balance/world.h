@@ -60,9 +60,10 @@ class Car {
 class Controller {
  public:
   virtual ~Controller() = default;
+  /// What the chargers say that their cars draw, before a sample and a step of this second.
+  virtual void on_own(int now, const std::vector<Currents> &own) = 0;
   virtual void on_sample(int now, const Currents &mains) = 0;
-  virtual void step(int now, const std::vector<Currents> &own, const std::vector<bool> &connected,
-                    std::vector<Offer> &offers) = 0;
+  virtual void step(int now, const std::vector<bool> &connected, std::vector<Offer> &offers) = 0;
 };
 
 }  // namespace balance
