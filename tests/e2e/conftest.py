@@ -18,7 +18,6 @@ from tools.build import node as nodes
 from tools.run.clocked_node import ClockedCharger, ClockedNode
 from tools.soak.oracle.contract import GRACE_S, WISH_EXPIRES_S
 from tools.soak.oracle.sent import Sent
-from tools.soak.oracle.world import Unread
 
 HERE = Path(__file__).parent
 KEPT = {*LIVE_SETTINGS, "TIME"}  # what a node may write by itself after a start of the charger, if it is configured so
@@ -39,13 +38,8 @@ def judged(node: ClockedNode, managed: Collection[str] = ()) -> Iterator[Clocked
         if not any(line in values for _, values in node.asked):  # a raw command
             findings.append(f"{node.now:.3f} s: {kind}: {line} {text}")
 
-    def watch() -> None:
-        sent.look(node.now)
-        for moment, data in unread.take():
-            sent.take(moment, data)
-
-    sent, unread = Sent(node.charger, complain, on_write), Unread(node.sent)
-    node.on_turn.append(watch)
+    sent = Sent(node, complain, on_write)
+    node.on_turn.append(sent.look)
     with node:
         yield node
     assert not findings, "\n".join(findings)

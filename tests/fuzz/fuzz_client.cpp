@@ -1,15 +1,15 @@
 // The AT client and a charger that mostly answers well, with a script of requests, faults and time between them.
 //
-// Watch (watch.h) knows what was asked for and what stood on the line, and stops at the first thing that must not be.
+// What was asked for, stood on the line and was said is judged at the end (report.h).
 
-#include <memory>
+#include <set>
 #include <vector>
 
 #include "at_client.h"
 #include "charger.h"
+#include "report.h"
 #include "rows.h"
 #include "script.h"
-#include "watch.h"
 
 using namespace esphome::esp32evse;
 using namespace fuzz;
@@ -18,6 +18,7 @@ namespace {
 
 constexpr uint32_t RECOVERY_MS = 12000;
 constexpr uint32_t CALM_MS = 6000;
+constexpr uint32_t PATIENCE_MS = 60000;
 constexpr uint32_t POLL_MS = 20000;
 constexpr uint32_t LIMIT_MS = 40000;  // of a script
 constexpr int MAX_STEPS = 50;
@@ -54,8 +55,8 @@ class Session final : public AtClientListener {
         table_(script.byte()),
         options_(script.byte()),
         now_(start_of_clock(this->options_ & 3)),
-        charger_(this->now_),
-        watch_(this->table_.rows, this->now_, (this->options_ & 4) != 0) {
+        charger_(this->now_) {
+    this->report_.begin((this->options_ & 4) != 0, this->table_.rows);
     this->client_.set_rows(this->table_.commands.data(), this->table_.states.data(), this->row_count_());
     this->client_.set_push_interval((this->options_ & 8) != 0 ? 0 : 250);
     this->client_.set_poll_interval(POLL_MS);
@@ -74,41 +75,46 @@ class Session final : public AtClientListener {
       this->step_();
     if ((this->options_ & 0x60) == 0)
       this->recover_();
+    this->report_.judge();
   }
 
   void on_transmit(const char *data, size_t length) override {
     const std::string_view line(data, length);
     this->tell_("> ", line);
-    this->watch_.on_transmit(line, this->now_);
+    this->event_("sent", line);
     this->charger_.receive(line);
   }
   void on_values(uint8_t row, const Values &values, bool /*asked*/) override {
-    this->watch_.on_values(row, values);
+    this->report_.values(this->passed_, this->name_(row), values);
     this->tell_("shows ", this->table_.rows[row]->name);
     this->react_(REACT_VALUES, row);
   }
   void on_lines_end(uint8_t row, bool /*complete*/) override { this->react_(REACT_VALUES, row); }
-  void on_lacking(uint8_t row) override { this->watch_.on_unsupported(row); }
+  void on_lacking(uint8_t row) override { this->event_("lacking", this->name_(row)); }
   void on_wish_end(uint8_t row, WishEnd end) override {
     const bool success = end == WishEnd::HELD || end == WishEnd::SATURATED;
     this->tell_(success ? "done " : "failed ", this->table_.rows[row]->name);
-    this->watch_.on_done(row, end);
+    this->event_("done", this->name_(row), success, end == WishEnd::UNANSWERED || end == WishEnd::DIFFERENT);
+    this->waiting_.erase(row);
     this->react_(REACT_DONE, row);
   }
   void on_held_back(uint8_t /*row*/) override {}
   void on_online(bool online) override {
     this->tell_("", online ? "online" : "offline");
-    this->watch_.on_online(online);
+    this->event_("online", online);
     this->react_(REACT_ONLINE, 0);
   }
   void on_restart(Restart restart) override {
     this->tell_("", restart != Restart::MISSED ? "reboot" : "reboot missed");
-    this->watch_.on_reboot();
+    this->event_("restart");
     this->react_(REACT_ONLINE, 0);
   }
-  void on_raw_line(const char *line, size_t length) override { this->watch_.on_raw_line({line, length}); }
+  void on_raw_line(const char *line, size_t length) override {
+    this->event_("raw_line", std::string_view(line, length));
+  }
   void on_raw_result(bool /*success*/) override {
-    this->watch_.on_raw_result(this->now_);
+    this->event_("raw_result");
+    this->raws_waiting_--;
     this->react_(REACT_DONE, 0);
   }
 
@@ -135,14 +141,15 @@ class Session final : public AtClientListener {
       this->now_ += step;
       this->passed_ += step;
       this->turn_(this->charger_.advance(this->now_));
-      this->watch_.check_charger(this->charger_);
+      this->look_at_charger_();
     }
-    this->watch_.check_requests(this->now_);
+    this->event_("look");
   }
 
   void turn_(const std::string &received) {
     if (this->client_.wake(this->now_)) {
-      this->watch_.on_drop();
+      this->event_("dropped");
+      this->line_ended_ = false;
     } else {
       this->deliver_(received);
     }
@@ -157,16 +164,18 @@ class Session final : public AtClientListener {
     for (; this->now_ != end; this->now_++, this->passed_++)
       received += this->charger_.advance(this->now_);
     this->turn_(received);
-    this->watch_.check_charger(this->charger_);
+    this->look_at_charger_();
   }
 
-  /// The client gets at most one line at a time, because the watch must know it before.
+  /// At most one line at a time: what the client says belongs to it.
   void deliver_(std::string_view data) {
     while (!data.empty()) {
       const size_t end = std::min(data.find_first_of("\r\n"), data.size() - 1) + 1;
       const std::string_view piece = data.substr(0, end);
       data.remove_prefix(end);
-      this->watch_.on_receive(piece, this->now_);
+      if (piece.size() > 1 || !this->line_ended_)  // an empty line says nothing
+        this->event_("received", piece);
+      this->line_ended_ = piece.ends_with('\n') || piece.ends_with('\r');
       if (piece.size() > 1)
         this->tell_("< ", piece);
       this->client_.receive(reinterpret_cast<const uint8_t *>(piece.data()), piece.size(), this->now_);
@@ -207,7 +216,7 @@ class Session final : public AtClientListener {
   void ask_number_(uint8_t row, uint32_t value) {
     this->tell_("write ", std::string(this->table_.rows[row]->name) + " " + std::to_string(value));
     if (this->client_.write_number(row, value, false, this->now_))
-      this->watch_.wish(row, std::to_string(value), {}, this->now_);
+      this->wished_("wish", row, std::to_string(value));
   }
 
   void write_text_() {
@@ -235,7 +244,7 @@ class Session final : public AtClientListener {
       provable = argument.length();
     this->tell_("text ", {argument.data(), argument.length()});
     if (this->client_.write_text(row, argument, static_cast<uint8_t>(provable), this->now_))
-      this->watch_.wish(row, {argument.data(), argument.length()}, provable, this->now_);
+      this->wished_("wish", row, std::string_view(argument.data(), argument.length()), provable);
   }
 
   void run_() {
@@ -244,7 +253,7 @@ class Session final : public AtClientListener {
       return;
     this->tell_("run ", this->table_.rows[row]->name);
     if (this->client_.run(row, this->now_))
-      this->watch_.wish_run(row, this->now_);
+      this->wished_("run", row);
   }
 
   /// In small letters, unlike all that the client makes itself.
@@ -255,8 +264,10 @@ class Session final : public AtClientListener {
     if (refuse_raw_command(text.data(), text.size(), false) != nullptr)
       return;
     this->tell_("raw ", text);
-    if (this->client_.send_raw(text.data(), text.size(), this->now_))
-      this->watch_.wish_raw(text, this->now_);
+    if (this->client_.send_raw(text.data(), text.size(), this->now_)) {
+      this->event_("raw", text);
+      this->raws_waiting_++;
+    }
   }
 
   void subscribe_() {
@@ -291,7 +302,7 @@ class Session final : public AtClientListener {
     this->forge_(std::string("\n") + WORDS[this->script_.below(std::size(WORDS))] + "\n");
   }
   void forge_(const std::string &bytes) {
-    this->watch_.on_forgery();
+    this->event_("forged");
     this->deliver_(bytes);
   }
 
@@ -303,14 +314,11 @@ class Session final : public AtClientListener {
     this->tell_("", "* hang");
     this->charger_.hang(this->script_.byte() * 50U);
   }
-  void refresh_() {
-    this->watch_.wish_refresh();
-    this->client_.schedule().refresh();
-  }
+  void refresh_() { this->client_.schedule().refresh(); }
   void charging_() { this->client_.schedule().set_charging(this->script_.flag()); }
   void switch_echo_() { this->charger_.set_echo(); }
   void unsubscribe_() {
-    this->watch_.wish_unsubscribe();
+    this->event_("unsubscribe");
     this->client_.schedule().unsubscribe_all();
   }
 
@@ -329,7 +337,7 @@ class Session final : public AtClientListener {
     const Row &chosen = *this->table_.rows[target];
     if (chosen.runnable) {
       if (this->client_.run(target, this->now_))
-        this->watch_.wish_run(target, this->now_);
+        this->wished_("run", target);
     } else if (chosen.writable && chosen.signature[0] != 's' && chosen.provable < 2) {
       this->ask_number_(target, (this->reaction_value_ & 2) != 0 ? chosen.low : chosen.high);
     } else if (meant.readable) {
@@ -344,16 +352,35 @@ class Session final : public AtClientListener {
     this->tell_("", "* all is well");
     this->reaction_ = REACT_NEVER;
     this->charger_.heal();
-    while (!this->charger_.is_up() || this->watch_.is_waiting())
+    const uint32_t begin = this->passed_;  // what has no end by then is found by the judge
+    while (this->passed_ - begin < PATIENCE_MS && (!this->charger_.is_up() || this->is_waiting_()))
       this->pass_(200, 40);
     this->refresh_();
     this->pass_(RECOVERY_MS, 16);  // as often as ESPHome looks after it
-    require(this->client_.is_online() && this->watch_.is_online(), "all is well, but the client is offline");
-    for (uint8_t row = 0; row < this->row_count_(); row++)
-      this->watch_.check_shown(row, this->charger_);
-    const uint32_t before = this->watch_.sent();
+    this->event_("recovered", this->client_.is_online());
+    for (const Row *row : this->table_.rows) {
+      const auto held = find_row(row->name);
+      if (!this->charger_.lacks(*held))
+        this->event_("held", row->name, this->charger_.value(*held));
+    }
     this->pass_(CALM_MS, 40);
-    require(this->watch_.sent() - before <= 2U * this->row_count_() + 24, "the line is never calm");
+    this->event_("calm");
+  }
+
+  // --- what the judge is told -----------------------------------------------------------------------------------------
+
+  const char *name_(uint8_t row) const { return this->table_.rows[row]->name; }
+  template<typename... Words> void event_(const char *kind, const Words &...words) {
+    this->report_.add(kind, this->passed_, words...);
+  }
+  template<typename... Words> void wished_(const char *kind, uint8_t row, const Words &...words) {
+    this->event_(kind, this->name_(row), words...);
+    this->waiting_.insert(row);
+  }
+  bool is_waiting_() const { return this->raws_waiting_ > 0 || !this->waiting_.empty(); }
+  void look_at_charger_() {
+    if (this->charger_.damage() != nullptr)
+      this->event_("damage", this->charger_.damage());
   }
 
   Script &script_;
@@ -361,7 +388,10 @@ class Session final : public AtClientListener {
   uint8_t options_;
   uint32_t now_;
   Charger charger_;
-  Watch watch_;
+  Report report_;
+  std::set<uint8_t> waiting_;
+  int raws_waiting_{0};
+  bool line_ended_{false};
   AtClient client_{this};
   uint32_t passed_{0};
   uint8_t reaction_{REACT_NEVER};

@@ -15,7 +15,6 @@ from pathlib import Path
 from components.esp32evse import codegen
 from components.esp32evse.catalog import COMMANDS, Command
 from tools.build import kept, node
-from tools.soak.oracle import contract as rules
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -120,18 +119,6 @@ def rows() -> str:
     return "".join(f"{_row(command)}\n" for command in ROWS)
 
 
-def contract() -> str:
-    """The oracle's numbers, in ms where they are times."""
-    numbers = {
-        "HOLDOFF_MS": rules.HOLDOFF_S * 1000,
-        "WISH_EXPIRES_MS": rules.WISH_EXPIRES_S * 1000,
-        "RUN_EXPIRES_MS": rules.RUN_EXPIRES_S * 1000,
-        "MAX_SENDS": rules.MAX_SENDS,
-        "SHORTEST_PERIOD_MS": rules.SHORTEST_PERIOD_S * 1000,
-    }
-    return "".join(f"constexpr uint32_t {name} = {value:.0f};\n" for name, value in numbers.items())
-
-
 def dictionary() -> str:
     """libFuzzer's words: names, forms, values and results, and what lies at the edges of the number types."""
     words = {"OK\n", "ERROR\n", "\nRDY\n\0", "~\n", "AT", "ATE0", "ATE1", "\n\n", "\r\n", '"', '\\"', "\\\\", "\\n"}
@@ -157,13 +144,12 @@ def build(target: str) -> Path:
         raise BuildError(f"{COMPILER} is missing: sudo apt-get install clang-19 libclang-rt-19-dev")
     components = [path for place in (COMPONENT, LOAD_MANAGER) for path in (*place.glob("*.h"), *place.glob("*.cpp"))]
     sources = sorted([*components, *HERE.glob("*.h"), *HERE.glob("../support/*.h"), HERE / f"fuzz_{target}.cpp"])
-    words = (FLAGS, rows(), contract(), dictionary())
+    words = (FLAGS, rows(), dictionary())
     return kept.build(CACHE / "build" / target, sources, words, lambda directory: _make(target, directory)) / target
 
 
 def _make(target: str, directory: Path) -> None:
     (directory / "rows.inc").write_text(rows())
-    (directory / "contract.inc").write_text(contract())
     (directory / "dictionary").write_text(dictionary())
     objects = _node_objects(directory) if target == NODE else _objects(target, directory)
     _run(COMPILER, *FLAGS, "-fsanitize=fuzzer", *objects, "-o", directory / target)

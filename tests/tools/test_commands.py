@@ -13,7 +13,8 @@ from tools import __main__ as tools
 from tools.build.node import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-INTERNAL = {"tools.__main__", "tools.build.generate"}  # what lists them, and one step of a build
+#: What lists them, a step of a build, and the judge that the fuzzer calls.
+INTERNAL = {"tools.__main__", "tools.build.generate", "tools.soak.oracle.client"}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:

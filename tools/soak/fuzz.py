@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -134,10 +135,11 @@ def replay(target: str, path: Path) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """A node keeps its preferences in the home directory."""
+    """A node keeps its preferences in the home directory; the client's target asks the oracle."""
     home = targets.CACHE / "home"
     home.mkdir(parents=True, exist_ok=True)
-    return {**os.environ, "HOME": str(home)}
+    judge = f"cd {shlex.quote(str(node.ROOT))} && exec {shlex.quote(sys.executable)} -m tools.soak.oracle.client"
+    return {**os.environ, "HOME": str(home), "EVSE_JUDGE": judge}
 
 
 def table(outcomes: list[Outcome]) -> Table:
@@ -161,8 +163,8 @@ def result(outcomes: list[Outcome], seed: int) -> Result:
         missed.append(f"{runs:,} executions, {TARGET_RUNS:,} are asked for")
     text = (
         "libFuzzer with address and undefined-behaviour sanitizers. `client`: the AT client and a small charger, with "
-        "requests, faults, restarts, forged lines and time between them; a watch stops at the first thing that must "
-        "never be. `values`: framer, value parser, argument formatter and the judge of raw commands against a "
+        "requests, faults, restarts, forged lines and time between them; the oracle stops at the first thing that "
+        "must never be. `values`: framer, value parser, argument formatter and the judge of raw commands against a "
         "second, simpler implementation. `publish`: the hub and every entity of the full example on arbitrary lines."
     )
     tables = [table(outcomes)]

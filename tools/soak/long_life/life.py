@@ -23,7 +23,6 @@ from tools.soak.oracle.shown import is_true, possible
 from tools.soak.oracle.truth import PUSHED_S, SHOWN, SLOW_S, bound, oldest
 from tools.soak.oracle.unasked import Clock, Kept
 from tools.soak.oracle.wish import Wish
-from tools.soak.oracle.world import Unread
 
 DAY_S = 86_400
 HISTORY_S = 400.0
@@ -81,12 +80,12 @@ class Life:
 
     def _call_the_oracle(self) -> None:
         self.oracle = Oracle(self)
-        self._heard = Unread(self.node.received)
         self.clock, self.kept = Clock(self.charger, EPOCH_S), Kept(self.charger, self.history)
         self.delivered = Delivered(self.charger)
         self.total = Total(self.charger, self.delivered)
         self.ledger = Ledger(self.charger, lambda: self.calm)
         self.gaps = Gaps(command.name for command in REPEATED)
+        self.oracle.sent.on_heard.append(self.gaps.take)
         self.subscriptions = Subscriptions(self.charger, self.complain)
         self.counters = Counters(self.node, self.complain)
 
@@ -125,8 +124,6 @@ class Life:
     def _listen(self) -> None:
         """To what has arrived at the node, and what it says."""
         self.oracle.look()
-        for moment, data in self._heard.take():
-            self.gaps.take(moment, data)
 
     # --- what the story tells
 
@@ -267,7 +264,6 @@ class Life:
             self._note_worst(kind_of(name), gap)
         before = self.now - WISH_EXPIRES_S - 2 * GRACE_S
         self.oracle.forget(before)
-        self._heard.forget(before)
 
     def check_journal(self) -> None:
         journal = self.charger.journal

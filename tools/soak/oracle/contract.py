@@ -1,4 +1,4 @@
-"""The numbers of what a node may send, said once for every judge: this oracle, and the fuzzer's watch in C++."""
+"""The numbers of what a node may send, of whole programs and of the client alone."""
 
 from __future__ import annotations
 
@@ -10,3 +10,4 @@ RUN_EXPIRES_S = 5.0
 GRACE_S = 1.2  # an answer that is waited for, and the rounding of a node's stamps
 MAX_SENDS = 3  # of one wish
 SHORTEST_PERIOD_S = SUBSCRIBE_MIN_MS / 1000  # the charger mistakes shorter ones
+LONGEST_PERIOD_MS = 42949671  # and longer ones

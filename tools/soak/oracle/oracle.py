@@ -19,16 +19,14 @@ class Oracle:
         self.findings = Findings(lambda: world.node.now)
         complain = self.findings.complain
         self.asked = Asked(world, complain)
-        self.sent = Sent(world.charger, complain, self.asked.judge, self.asked.note_read)
+        self.sent = Sent(world.node, complain, self.asked.judge, self.asked.note_read, world.blocked)
         self.fates = Fates(world, self.asked, complain)
         self.truth = Truth(world, complain, self.fates.was_refused)
-        self._bytes, self._changes = Unread(world.node.sent), Unread(world.node.changes)
+        self._changes = Unread(world.node.changes)
 
     def look(self) -> None:
         """At each byte that the node has sent, and each wish that it shows."""
-        self.sent.look(self._world.node.now)
-        for moment, data in self._bytes.take():
-            self.sent.take(moment, data)
+        self.sent.look()
         for change in self._changes.take():
             self.fates.judge_shown(change)
 
@@ -36,7 +34,7 @@ class Oracle:
         """What the charger complains of; returns what the noise has made."""
         made = []
         for violation in self._world.charger.journal.violations:
-            if self.sent.has_earned(violation, self._world.node):
+            if self.sent.has_earned(violation):
                 text = f"at {violation.time:.3f} s"
                 self.findings.complain(f"charger: {violation.kind}", repr(violation.line), text)
             else:
@@ -45,5 +43,5 @@ class Oracle:
 
     def forget(self, before: float) -> None:
         """What went over the line, and what was shown."""
-        self._bytes.forget(before)
+        self.sent.forget(before)
         self._changes.forget(before)

@@ -3,79 +3,95 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from evse_host.catalog import COMMAND
-from evse_host.simulator import Charger, journal
-from evse_host.simulator.charger import BYTE_S, INPUT_BUFFER_BYTES, SERIAL_PORTS
-from evse_host.simulator.interpreter import LISTS
+from evse_host.simulator import journal
+from evse_host.simulator.charger import BYTE_S, INPUT_BUFFER_BYTES
 from tools.run.clocked_node import ClockedNode
-from tools.soak.oracle.contract import HOLDOFF_S, SHORTEST_PERIOD_S
+from tools.soak.oracle.command import READ, RUN, WRITE, forbidden, read_command
+from tools.soak.oracle.contract import HOLDOFF_S
 from tools.soak.oracle.findings import Complain
+from tools.soak.oracle.link import Link, read_line
+from tools.soak.oracle.world import Arriving, Unread
 
-HARMLESS = ("", "~", "ATE0", "AT", 'AT+UNSUB=""')
-READ = re.compile(r"AT\+([A-Z0-9]+)\?")
-SUBSCRIPTION = re.compile(r'AT\+(?:SUB="\+([A-Z0-9]+)",(\d+)|UNSUB="\+([A-Z0-9]+)")')
-WRITE = re.compile(r"AT\+([A-Z0-9]+)(?:=(.*))?", re.DOTALL)
+ROUNDING_S = 2e-6  # of the node's clock
+STOOD_STILL_S = 1.0  # a node that stood longer must not believe what waits for it
+HARMLESS = ("", "~", "ATE0", "AT")
 
 
 class Sent:
-    """``take`` what the node sends, ``look`` after every turn of it. ``on_write(name, line)`` judges who has asked for
-    a write or a run, ``on_read(name)`` may take note. ``lines`` are all that were sent."""
+    """``look`` after every turn of the node. ``on_write(name, line)`` judges who has asked for a write or a run,
+    ``on_read(name)`` may take note. ``lines`` are all that were sent, ``on_heard`` gets all that was received.
+    ``blocked`` is when the node stood still (s)."""
 
     def __init__(
         self,
-        charger: Charger,
+        node: ClockedNode,
         complain: Complain,
         on_write: Callable[[str, str], None],
         on_read: Callable[[str], None] = lambda _name: None,
+        blocked: Sequence[tuple[float, float]] = (),
     ) -> None:
-        self._charger, self._complain = charger, complain
+        self._node, self._charger, self._complain, self._blocked = node, node.charger, complain, blocked
         self._on_write, self._on_read = on_write, on_read
         self.boots: list[float] = []  # when the charger was ready again
         self.lines: set[bytes] = set()
+        self.on_heard: list[Callable[[float, bytes], None]] = []
         self._line, self._ready = b"", -math.inf  # when it began to be ready; before all this
+        self._link = Link(COMMAND, lambda what, line: complain(what, line, ""))
+        self._sent, self._arriving = Unread(node.sent), Arriving(node.received)
 
-    def look(self, now: float) -> None:
-        """Before ``take``: whether the charger is up."""
+    def look(self) -> None:
+        now = self._node.now
         if not self._charger.ready:
             self._ready = now
         elif self._ready > max(self.boots, default=-math.inf):
             self.boots.append(now)
 
-    def take(self, moment: float, data: bytes) -> None:
+        for moment, data in self._sent.take():
+            self._hear(moment + ROUNDING_S)
+            self._take(moment, data)
+        self._hear(now)
+
+    def forget(self, before: float) -> None:
+        """What went over the line."""
+        self._sent.forget(before)
+        self._arriving.forget(before)
+
+    def _hear(self, until: float) -> None:
+        for moment, data in self._arriving.take(until):
+            if any(begin <= moment < end and end - begin > STOOD_STILL_S for begin, end in self._blocked):
+                self._link.lose()
+            elif line := read_line(data.decode("latin-1")):
+                self._link.on_line(line, moment * 1000)
+            for observe in self.on_heard:
+                observe(moment, data)
+
+    def _take(self, moment: float, data: bytes) -> None:
         *lines, self._line = (self._line + data).split(b"\n")
         for line in lines:
             self.lines.add(line)
+            self._link.on_sent(line.decode("latin-1"), moment * 1000)
             self._judge(line.decode("utf-8", "backslashreplace"), moment + (len(line) + 1) * BYTE_S)
 
     def _judge(self, line: str, arrives: float) -> None:
         if line in HARMLESS:
             return
-        if read := READ.fullmatch(line):
-            self._judge_read(read[1], line)
-        elif subscription := SUBSCRIPTION.fullmatch(line):
-            name = subscription[1] or subscription[3]
-            too_short = subscription[2] and int(subscription[2]) < SHORTEST_PERIOD_S * 1000
-            if name not in COMMAND or name in LISTS or too_short:
-                self._complain("forbidden subscription", line, "")
-        elif write := WRITE.fullmatch(line):
-            if "=" in line and self._charger.ready and arrives < self._ready + HOLDOFF_S:
+        form = read_command(line)
+        if wrong := forbidden(form):
+            self._complain(wrong, line, "")
+        elif form.kind == READ:
+            self._on_read(form.name)
+        elif form.kind in (WRITE, RUN):
+            if form.kind == WRITE and self._charger.ready and arrives < self._ready + HOLDOFF_S:
                 self._complain("write within 1 s of RDY", line, f"{arrives - self._ready:.3f} s after it")
-            self._on_write(write[1], line)
-        else:
-            self._complain("garbage sent", line, "")
+            self._on_write(form.name, line)
 
-    def _judge_read(self, name: str, line: str) -> None:
-        if name not in COMMAND or "R" not in COMMAND[name].access or name in SERIAL_PORTS:
-            self._complain("read that nobody needs", line, "")
-        self._on_read(name)
-
-    def has_earned(self, violation: journal.Violation, node: ClockedNode) -> bool:
+    def has_earned(self, violation: journal.Violation) -> bool:
         """Whether the node itself sent what the charger complains of; else the noise made it."""
         if violation.kind == journal.OVERRUN:
-            return _outstanding(node, violation.time) > INPUT_BUFFER_BYTES
+            return _outstanding(self._node, violation.time) > INPUT_BUFFER_BYTES
         return violation.line.rstrip(b"\n") in self.lines
 
 

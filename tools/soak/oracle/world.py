@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from evse_host.simulator import Charger
+from evse_host.simulator.charger import BYTE_S
 from tools.run.clocked_node import ClockedNode
 from tools.soak.oracle.history import History
 from tools.soak.oracle.wish import Wish
@@ -40,6 +43,35 @@ class Unread:
 
     def forget(self, before: float) -> None:
         """Drops what has been looked at and is older."""
+        count = min(bisect_left(self._items, before, key=_moment), self._seen)
+        del self._items[:count]
+        self._seen -= count
+
+
+class Arriving:
+    """The lines of a node's ``received``, when they have arrived."""
+
+    def __init__(self, items: list[tuple[float, bytes]]) -> None:
+        self._items, self._seen, self._begun = items, 0, b""
+        self._taken = 0  # bytes of the next item
+
+    def take(self, until: float) -> Iterator[tuple[float, bytes]]:
+        """Up to a moment (s): each line with its end, and its moment."""
+        while self._seen < len(self._items):
+            end, data = self._items[self._seen]
+            here = len(data) - max(0, math.ceil((end - until) / BYTE_S - 1e-6))
+            for piece in data[self._taken : max(here, 0)].splitlines(keepends=True):
+                self._taken += len(piece)
+                self._begun += piece
+                if piece.endswith((b"\n", b"\r")):
+                    yield end - (len(data) - self._taken) * BYTE_S, self._begun
+                    self._begun = b""
+            if here < len(data):
+                return
+            self._seen, self._taken = self._seen + 1, 0
+
+    def forget(self, before: float) -> None:
+        """Drops what has been taken and is older."""
         count = min(bisect_left(self._items, before, key=_moment), self._seen)
         del self._items[:count]
         self._seen -= count
