@@ -40,7 +40,6 @@ DEFAULT_PUSH_INTERVAL_MS = 250
 
 Esp32Evse = esp32evse_ns.class_("Esp32Evse", cg.PollingComponent, uart.UARTDevice)
 
-BelowMinimum = esp32evse_ns.enum("BelowMinimum", is_class=True)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -183,7 +182,7 @@ async def to_code(config: ConfigType) -> None:
         cg.add(variable.set_keep_settings())
     if config[CONF_BELOW_MINIMUM] == "pause":
         use_part("PAUSES")
-        cg.add(variable.set_below_minimum(BelowMinimum.PAUSE, hub.row("ENABLE")))
+        cg.add(variable.set_pause_below_minimum(hub.row("ENABLE")))
     if (time_id := config.get(CONF_TIME_ID)) is not None:
         hub.keeps_time = True
         cg.add(variable.set_time(await cg.get_variable(time_id), hub.row("TIME")))

@@ -6,6 +6,7 @@
 
 #include "at_value.h"
 #include "command_row.h"
+#include "kept.h"
 #include "line_framer.h"
 #include "link.h"
 #include "parts.h"
@@ -57,7 +58,6 @@ class AtClient {
   static constexpr uint32_t SLOW_TIMEOUT_MS = 4000;  // Wi-Fi scan, which takes 2 s; raw commands
   static constexpr uint32_t TICK_MS = 50;
   static constexpr size_t MAX_COMMAND = 160;
-  static constexpr size_t MAX_LIVE_SETTINGS = KEEPS_SETTINGS ? 6 : 0;
 
   explicit AtClient(AtClientListener *listener) : listener_(listener) {}
 
@@ -89,7 +89,9 @@ class AtClient {
   /// Sends one raw command that refuse_raw_command() has passed. False: no room now.
   bool send_raw(const char *text, size_t length, uint32_t now);
 
-  /// To ask for reads and subscriptions.
+  /// Reads a row again.
+  void read(uint8_t row);
+  /// To ask for other reads, and for subscriptions.
   Schedule &schedule() {
     this->work_ = true;
     return this->schedule_;
@@ -103,6 +105,8 @@ class AtClient {
   bool is_pending(uint8_t row) const { return this->find_wish(row) != nullptr; }
   /// The write that is wished for this row, or nullptr.
   const Wish *find_wish(uint8_t row) const { return this->wishes_.find(row); }
+  /// The user chose the period in which this row's values come.
+  bool has_chosen_period(uint8_t row) const { return this->schedule_.state(row).has_chosen_period(); }
   /// Of the charger, in s; Age::UNKNOWN while a restart may have been missed.
   uint32_t uptime() const { return this->link_.uptime(this->now_); }
   uint8_t row_count() const { return this->schedule_.count(); }
@@ -142,7 +146,6 @@ class AtClient {
   inline void on_answer_(const Values &values, bool shows_text);
   inline bool may_tell_(uint8_t row, const Values &values, uint16_t digest);
   bool is_believed_(uint8_t row, uint16_t digest);
-  inline void on_uptime_(uint32_t uptime);
   inline void on_result_(bool ok);
   inline void on_ready_line_();
   void on_damage_();
@@ -164,7 +167,7 @@ class AtClient {
   inline bool start_kept_();
   void start_job_(const Schedule::Job &job);
   inline void send_wish_(const Wish &wish);
-  void read_(Task task, uint8_t row);
+  void send_read_(Task task, uint8_t row);
   void begin_(Task task, uint8_t row, uint32_t timeout = Link::ANSWER_TIMEOUT_MS);
   void send_(const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -172,6 +175,7 @@ class AtClient {
   void finish_(Outcome outcome);
   void finish_read_(const Command &command, Outcome outcome);
   void on_answered_(uint8_t row, uint32_t number);
+  inline void on_uptime_(uint32_t uptime);
   void resync_();
   inline void finish_list_(const Command &command, bool complete);
   void finish_wish_(Outcome outcome);
@@ -180,7 +184,6 @@ class AtClient {
   inline void finish_kept_read_(const Command &command, Outcome outcome);
   void end_wish_(Wish *wish, WishEnd end);
   void on_restart_(Restart restart);
-  inline Kept *find_kept_(uint8_t row);
 
   // The small ones first: they stay within reach of short instructions.
   AtClientListener *listener_;
@@ -197,7 +200,7 @@ class AtClient {
   Link link_;
   std::array<uint32_t, COUNTERS> counters_{};
   Doubts doubts_;
-  std::array<Kept, MAX_LIVE_SETTINGS> kept_;
+  KeptSettings kept_;
   LineFramer framer_;
   Wishes wishes_;
 };

@@ -1,16 +1,18 @@
 #include "cadence.h"
 
+#include <cmath>
+
 namespace esphome::esp32evse {
 
 Pacer::Publication Pacer::put(float value, Cadence cadence, uint32_t now) {
   const float before = this->latest_;
   const bool untold = this->held_;
-  const bool first = std::isnan(this->published_);
+  const bool first = !this->known_;
   const bool turn = !first && (before == 0) != (value == 0);
   const bool due = this->is_due_(cadence, now);
   // Twice, because a noisy meter makes single ones; and not all the time, because a noisier one makes double ones.
-  const bool step =
-      cadence.steps && this->turns_ >= TURNS_PER_STEP && !due && this->is_step_(before) && this->is_step_(value);
+  const bool step = cadence.steps && this->spent_ <= MAX_TURNS - TURNS_PER_STEP && !due && this->is_step_(before) &&
+                    this->is_step_(value);
   this->latest_ = value;
   this->held_ = true;
   if (turn && untold && cadence.counts && value == 0) {
@@ -21,9 +23,9 @@ Pacer::Publication Pacer::put(float value, Cadence cadence, uint32_t now) {
   if (this->lingers_ || (!first && !turn && !step && !due))
     return {0, {}};
   if (first || turn)
-    this->turns_ = MAX_TURNS;
+    this->spent_ = 0;
   else if (step)
-    this->turns_ -= TURNS_PER_STEP;
+    this->spent_ += TURNS_PER_STEP;
   else
     this->count_turn_();
   this->publish_(value, now);
@@ -40,17 +42,17 @@ bool Pacer::take(Cadence cadence, uint32_t now, float *value) {
 }
 
 bool Pacer::pass(Cadence cadence, uint32_t now) {
-  const bool first = std::isnan(this->published_);
-  if (!first && !this->is_due_(cadence, now))
+  if (this->known_ && !this->is_due_(cadence, now))
     return false;
   this->publish_(0, now);
   return true;
 }
 
 bool Pacer::is_due_(Cadence cadence, uint32_t now) const {
+  const auto units = static_cast<uint16_t>(now / UNIT_MS - this->published_at_);
   if (this->lingers_)
-    return now - this->published_at_ >= LINGER_MS;
-  return this->hurry_ || now - this->published_at_ >= static_cast<uint32_t>(cadence.seconds) * 1000;
+    return units >= LINGER_MS / UNIT_MS;
+  return this->hurry_ || units >= cadence.seconds * 1000u / UNIT_MS;
 }
 
 bool Pacer::is_step_(float value) const {
@@ -58,13 +60,14 @@ bool Pacer::is_step_(float value) const {
 }
 
 void Pacer::count_turn_() {
-  if (this->turns_ < MAX_TURNS)
-    this->turns_++;
+  if (this->spent_ > 0)
+    this->spent_--;
 }
 
 void Pacer::publish_(float value, uint32_t now) {
   this->published_ = value;
-  this->published_at_ = now;
+  this->published_at_ = static_cast<uint16_t>(now / UNIT_MS);
+  this->known_ = true;
   this->held_ = false;
   this->hurry_ = this->lingers_ = false;
 }

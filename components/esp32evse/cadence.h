@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
 namespace esphome::esp32evse {
@@ -41,18 +40,22 @@ class Pacer {
   void restart() { *this = {}; }
 
  protected:
+  static constexpr uint32_t UNIT_MS = 128;  // of its clock: so much earlier a value may go out
+
   bool is_due_(Cadence cadence, uint32_t now) const;
   bool is_step_(float value) const;
   void count_turn_();
   void publish_(float value, uint32_t now);
 
+  // All zero at first, so that the generated objects take no flash.
   float latest_{0};
-  float published_{NAN};  // nothing yet
-  uint32_t published_at_{0};
-  uint8_t turns_{MAX_TURNS};  // publications in turn that no step has used up
-  bool hurry_{false};
-  bool lingers_{false};  // at what the counter had come to
-  bool held_{false};     // the latest one
+  float published_{0};
+  uint16_t published_at_{0};  // in units; what comes less than once in two hours may have to wait for its cadence
+  uint8_t spent_{0};          // publications in turn that steps have used up and that have not come again
+  bool known_ : 1 {false};    // something was published
+  bool hurry_ : 1 {false};
+  bool lingers_ : 1 {false};  // at what the counter had come to
+  bool held_ : 1 {false};     // the latest one
 };
 
 }  // namespace esphome::esp32evse

@@ -37,7 +37,7 @@ class SessionCounter {
  public:
   static constexpr uint32_t ROUNDING = 10;  ///< Wh or s
 
-  explicit SessionCounter(uint32_t most_per_s) : most_per_s_(most_per_s) {}
+  explicit SessionCounter(uint8_t most_per_s) : most_per_s_(most_per_s) {}
 
   void update(uint32_t value, uint32_t now);
   bool is_known() const { return this->known_; }
@@ -53,11 +53,11 @@ class SessionCounter {
   void restart();
 
  protected:
-  uint32_t most_per_s_;
   uint32_t latest_{0};  // 0: none, or a new beginning; the next one counts
   uint32_t latest_at_{0};
   uint32_t value_{0};
   uint32_t value_at_{0};
+  uint8_t most_per_s_;
   bool known_{false};
   bool fell_{false};
 };
@@ -65,7 +65,7 @@ class SessionCounter {
 /// Follows the charging session, because the charger zeroes its values the moment the session ends. Times in ms.
 class SessionTracker {
  public:
-  static constexpr uint32_t MOST_WH_PER_S = 14;   ///< three phases with 63 A at 265 V
+  static constexpr uint8_t MOST_WH_PER_S = 14;    ///< three phases with 63 A at 265 V
   static constexpr uint32_t END_WAITS_MS = 3000;  ///< for the total, which tells the energy that no reading caught
 
   /// Bits, because an end and a start may be seen at once.

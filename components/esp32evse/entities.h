@@ -5,6 +5,7 @@
 
 #include "esp32evse.h"
 #include "esphome/core/defines.h"
+#include "esphome/core/hal.h"
 #ifdef USE_BINARY_SENSOR
 #include "esphome/components/binary_sensor/binary_sensor.h"
 #endif
@@ -160,11 +161,22 @@ class EvseNumber final : public number::Number, public WishingEntity {
       return;
     const bool is_rounded = std::fabs(value - this->value_of_(wish->number)) > 0.0001f;  // less is an error of floats
     if (is_rounded && wish->number == this->held_)
-      this->hub_->show_rounded(this->row_);
+      this->show_rounded_();
+  }
+  /// Whoever has entered it sees that it was rounded to what is held already. A control loop, which does not round,
+  /// must not make it flicker.
+  void show_rounded_() {
+    const uint32_t now = millis();
+    if (now - this->rounded_at_ >= ROUNDS_AGAIN_MS)
+      this->hub_->show_refusal(this->row_);
+    this->rounded_at_ = now;
   }
   float value_of_(uint32_t number) const { return static_cast<float>(number) / this->multiplier_; }
 
+  static constexpr uint32_t ROUNDS_AGAIN_MS = 30000;
+
   float multiplier_;
+  uint32_t rounded_at_{0u - ROUNDS_AGAIN_MS};
 };
 #endif
 

@@ -55,8 +55,8 @@ void publish_paced(sensor::Sensor *sensor, Pacer *pacer, Cadence cadence, float 
 }
 
 static void send(const Binding &binding, Esp32Evse &hub, float value) {
-  Pacer *pacer = hub.find_pacer(binding);
-  if (pacer != nullptr && hub.is_unpaced()) {
+  Pacer *pacer = hub.get_entities().find_pacer(binding);
+  if (pacer != nullptr && hub.get_entities().is_unpaced()) {
     pacer->restart();
     pacer = nullptr;
   }
@@ -262,14 +262,14 @@ void publish_text_sensor_list(const Binding &binding, Esp32Evse & /*hub*/, const
 }
 
 void publish_text_sensor_time(const Binding &binding, Esp32Evse &hub, const Values *values) {
-  Pacer *pacer = hub.find_pacer(binding);
+  Pacer *pacer = hub.get_entities().find_pacer(binding);
   if (values == nullptr || (*values)[0].number > LAST_ISO_TIME) {
     if (pacer != nullptr)
       pacer->restart();
     send(binding, nullptr, 0);
     return;
   }
-  if (pacer != nullptr && !hub.is_unpaced() && !pacer->pass(binding.cadence, millis()))
+  if (pacer != nullptr && !hub.get_entities().is_unpaced() && !pacer->pass(binding.cadence, millis()))
     return;
   char buffer[ISO_TIME_SIZE];
   format_iso_time((*values)[0].number, buffer);
@@ -282,7 +282,8 @@ void publish_text_sensor_lifetime(const Binding &binding, Esp32Evse &hub, const 
     return;
   // While it counts, every digit would be a line in a logbook.
   const auto *sensor = static_cast<text_sensor::TextSensor *>(binding.entity);
-  if (values != nullptr && hub.is_charging() && sensor->has_state() && !binding.every && !hub.is_unpaced())
+  if (values != nullptr && hub.is_charging() && sensor->has_state() && !binding.every &&
+      !hub.get_entities().is_unpaced())
     return;
   // Two parts, because not every target's printf knows 64 bits; `%.0` prints nothing for 0.
   const auto billions = static_cast<uint32_t>(energy / 1000000000);

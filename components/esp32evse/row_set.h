@@ -9,7 +9,7 @@ namespace esphome::esp32evse {
 /// A set of rows of the command table.
 class RowSet {
  public:
-  static constexpr size_t MAX_ROWS = 96;
+  static constexpr size_t MAX_ROWS = 72;
 
   bool empty() const;
   bool contains(uint8_t row) const;

@@ -178,6 +178,8 @@ void Schedule::set_charging(bool charging) {
   }
 }
 
+void Schedule::read(uint8_t row) { this->states_[row].due |= !this->states_[row].is_lacking(); }
+
 void Schedule::refresh() {
   for (uint8_t row = 0; row < this->count_; row++)
     this->read(row);

@@ -30,6 +30,7 @@ struct RowState {
   uint8_t failures : 3 {0};  ///< reads that have failed in a row
 
   bool is_lacking() const { return this->failures == LACKING; }
+  bool has_chosen_period() const { return this->period != AUTOMATIC && this->period != NO_SUBSCRIPTION; }
   void choose([[maybe_unused]] uint32_t period_ms) {
 #ifdef USE_ESP32EVSE_SUBSCRIPTIONS
     this->period = period_ms;
@@ -91,7 +92,7 @@ class Schedule {
   void unsubscribe_all();
   void set_charging(bool charging);
   /// Reads a row again.
-  void read(uint8_t row) { this->states_[row].due |= !this->states_[row].is_lacking(); }
+  void read(uint8_t row);
   /// Reads every row again, or what changes while the charger runs.
   void refresh();
   void poll();
@@ -110,6 +111,7 @@ class Schedule {
   uint8_t count() const { return this->count_; }
   const CommandRow &row(uint8_t row) const { return this->rows_[row]; }
   RowState &state(uint8_t row) { return this->states_[row]; }
+  const RowState &state(uint8_t row) const { return this->states_[row]; }
 
  protected:
   static constexpr uint8_t MAX_UNSUBSCRIBES = 3;

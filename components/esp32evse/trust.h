@@ -18,8 +18,8 @@ class Doubts {
 
  protected:
   struct Entry {
-    uint8_t row{NO_ROW};
-    uint16_t digest{0};
+    uint8_t row{0};
+    uint16_t digest{0};  // 0: free
   };
 
   std::array<Entry, 8> entries_;

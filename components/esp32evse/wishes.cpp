@@ -4,96 +4,8 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
-#include <utility>
 
 namespace esphome::esp32evse {
-
-// --- attempt ----------------------------------------------------------------------------------------------------------
-
-void Attempt::renew() { *this = Attempt(this->step_); }
-
-void Attempt::on_sent(Outcome outcome) {
-  this->sends_++;
-  this->acknowledged_ = outcome == Outcome::OK;
-  this->refused_ = outcome == Outcome::ERROR;
-  this->step_ = Step::READ_BACK;
-}
-
-void Attempt::on_read(bool matched, bool proven) {
-  this->doubted_ = false;
-  if (matched && (proven || this->acknowledged_)) {
-    this->step_ = Step::HELD;
-  } else if (this->sends_ < (this->refused_ ? MAX_REFUSALS : MAX_SENDS)) {
-    this->step_ = Step::SEND;
-  } else {
-    this->step_ = this->refused_ ? Step::REFUSED : Step::DIFFERENT;
-  }
-}
-
-bool Attempt::on_nothing_read() {
-  this->doubted_ = !this->doubted_;
-  return !this->doubted_;
-}
-
-// --- pauses -----------------------------------------------------------------------------------------------------------
-
-bool Pauses::contains(uint8_t row) const {
-  for (const Entry &entry : this->entries_) {
-    if (entry.row == row && entry.ticks > 0)
-      return true;
-  }
-  return false;
-}
-
-/// The row's entry; else a new one in place of the one that is over soonest.
-Pauses::Entry &Pauses::entry_(uint8_t row) {
-  Entry *oldest = &this->entries_[0];
-  for (Entry &entry : this->entries_) {
-    if (entry.row == row)
-      return entry;
-    if (entry.ticks < oldest->ticks)
-      oldest = &entry;
-  }
-  *oldest = {};
-  oldest->row = row;
-  return *oldest;
-}
-
-bool Pauses::is_news(uint8_t row) {
-  for (Entry &entry : this->entries_) {
-    if (entry.row == row && entry.ticks > 0)
-      return std::exchange(entry.tells, false);
-  }
-  return false;
-}
-
-void Pauses::after_flash(uint8_t row) {
-  Entry &entry = this->entry_(row);
-  entry.ticks = FLASH_TICKS;
-  entry.tells = true;
-}
-
-void Pauses::after_refusal(uint8_t row) {
-  Entry &entry = this->entry_(row);
-  entry.refused_ticks = entry.refused_ticks == 0
-                            ? REFUSED_TICKS
-                            : static_cast<uint8_t>(std::min<int>(entry.refused_ticks * 2, MAX_REFUSED_TICKS));
-  entry.ticks = std::max(entry.ticks, entry.refused_ticks);
-}
-
-void Pauses::after_success(uint8_t row) {
-  for (Entry &entry : this->entries_) {
-    if (entry.row == row)
-      entry.refused_ticks = 0;
-  }
-}
-
-void Pauses::tick() {
-  for (Entry &entry : this->entries_)
-    entry.ticks -= entry.ticks > 0 ? 1 : 0;
-}
-
-// --- wishes -----------------------------------------------------------------------------------------------------------
 
 bool Wishes::ask_number(const CommandRow &command, uint8_t row, uint32_t number, bool saturated, uint32_t now) {
   Wish *wish = this->find(row);
@@ -102,13 +14,12 @@ bool Wishes::ask_number(const CommandRow &command, uint8_t row, uint32_t number,
     const int length = snprintf(text, sizeof(text), "%" PRIu32 "%s", number, skip_fields(this->text_of(*wish), 1));
     if (length > static_cast<int>(AtText::MAX_ARGUMENT) || !this->has_room_(wish, length))
       return false;
-    wish->provable = static_cast<uint8_t>(wish->provable + length - wish->text_length);
     this->replace_(wish, command, now);
-    this->put_text_(wish, text, length);
+    this->put_text_(wish, Wish::Kind::TEXT, text, length, wish->text.provable + length - wish->text.length);
     return true;
   }
   if (wish == nullptr) {
-    wish = this->add_(row, Wish::Kind::NUMBER, now);
+    wish = this->add_(row, now);
     if (wish == nullptr)
       return false;
     this->replace_(wish, command, now);
@@ -130,42 +41,42 @@ bool Wishes::ask_text(const CommandRow &command, uint8_t row, const AtText &argu
     if (*rest != '\0') {
       merged.add(rest);
       saturated = wish->saturated;
-      if (provable == argument.length() && wish->provable == wish->text_length)
+      if (provable == argument.length() && wish->text.provable == wish->text.length)
         provable = static_cast<uint8_t>(merged.length());
     }
   }
   if (!merged.ok() || !this->has_room_(wish, merged.length()))
     return false;
   if (wish == nullptr) {
-    wish = this->add_(row, Wish::Kind::TEXT, now);
+    wish = this->add_(row, now);
     if (wish == nullptr)
       return false;
   }
   this->replace_(wish, command, now);
-  wish->kind = Wish::Kind::TEXT;
-  wish->provable = provable;
   wish->saturated = saturated;
-  this->put_text_(wish, merged.data(), merged.length());
+  this->put_text_(wish, Wish::Kind::TEXT, merged.data(), merged.length(), provable);
   return true;
 }
 
 bool Wishes::ask_run(uint8_t row, uint32_t now) {
-  for (uint8_t i = 0; i < this->count_; i++) {
-    Wish &wish = this->queue_[i];
+  for (Wish &wish : *this) {
     if (wish.row == row && wish.kind == Wish::Kind::RUN && !wish.in_flight) {
       wish.asked_at = now;
       return true;
     }
   }
-  return this->add_(row, Wish::Kind::RUN, now) != nullptr;
+  Wish *wish = this->add_(row, now);
+  if (wish != nullptr)
+    wish->kind = Wish::Kind::RUN;
+  return wish != nullptr;
 }
 
 bool Wishes::ask_raw(const char *text, size_t length, uint32_t now) {
   if (length > AtText::MAX_ARGUMENT || !this->has_room_(nullptr, length))
     return false;
-  Wish *wish = this->add_(NO_ROW, Wish::Kind::RAW, now);
+  Wish *wish = this->add_(NO_ROW, now);
   if (wish != nullptr)
-    this->put_text_(wish, text, length);
+    this->put_text_(wish, Wish::Kind::RAW, text, length, 0);
   return wish != nullptr;
 }
 
@@ -182,19 +93,18 @@ void Wishes::begin_anew(Wish &wish, const CommandRow &command) {
   wish.attempt = is_checked(command) ? Attempt::Step::CHECK : Attempt::Step::SEND;
 }
 
-const Wish *Wishes::find(uint8_t row) const {
-  for (uint8_t i = 0; i < this->count_; i++) {
-    if (this->queue_[i].row == row && this->queue_[i].is_write())
-      return &this->queue_[i];
+Wish *Wishes::find(uint8_t row) {
+  for (Wish &wish : *this) {
+    if (wish.row == row && wish.is_write())
+      return &wish;
   }
   return nullptr;
 }
 
-Wish *Wishes::find(uint8_t row) { return const_cast<Wish *>(static_cast<const Wishes *>(this)->find(row)); }
+const Wish *Wishes::find(uint8_t row) const { return const_cast<Wishes *>(this)->find(row); }
 
 Wish *Wishes::first() {
-  for (uint8_t i = 0; i < this->count_; i++) {
-    Wish &wish = this->queue_[i];
+  for (Wish &wish : *this) {
     const bool new_write = wish.attempt.step() == Attempt::Step::SEND && !wish.attempt.was_sent();
     if (!new_write)
       return &wish;
@@ -211,37 +121,26 @@ Wish *Wishes::first() {
 }
 
 Wish *Wishes::in_flight() {
-  for (uint8_t i = 0; i < this->count_; i++) {
-    if (this->queue_[i].in_flight)
-      return &this->queue_[i];
+  for (Wish &wish : *this) {
+    if (wish.in_flight)
+      return &wish;
   }
   return nullptr;
 }
 
 Wish *Wishes::expired(uint32_t now) {
-  for (uint8_t i = 0; i < this->count_; i++) {
-    Wish &wish = this->queue_[i];
+  for (Wish &wish : *this) {
     if (!wish.in_flight && now - wish.asked_at > (wish.is_write() ? WRITE_EXPIRES_MS : RUN_EXPIRES_MS))
       return &wish;
   }
   return nullptr;
 }
 
-uint8_t Wishes::starve(uint32_t now) {
-  for (uint8_t i = 0; i < this->count_; i++) {
-    Wish &wish = this->queue_[i];
-    if (wish.is_write() && !wish.starved && now - wish.pending_since > STARVED_MS) {
-      wish.starved = true;
-      return wish.row;
-    }
-  }
-  return NO_ROW;
-}
-
 bool Wishes::matches_text(const Wish &wish, const char *text) const {
   static const char NO_ADDRESS[] = "\"0.0.0.0\"";  // which newer firmware shows as an empty text
   const char *wished = this->text_of(wish);
-  const char *const end = wished + std::min<size_t>(wish.provable, skip_fields(wished, count_fields(text)) - wished);
+  const char *const end =
+      wished + std::min<size_t>(wish.text.provable, skip_fields(wished, count_fields(text)) - wished);
   while (wished < end) {
     if (strncmp(wished, NO_ADDRESS, sizeof(NO_ADDRESS) - 1) == 0 && strncmp(text, "\"\"", 2) == 0) {
       wished += sizeof(NO_ADDRESS) - 1;
@@ -262,111 +161,64 @@ bool Wishes::matches_number(const Wish &wish, const CommandRow &command, const V
 void Wishes::leave_out_fields_behind(Wish &wish, uint8_t count) {
   const char *const text = this->text_of(wish);
   const auto length = static_cast<uint8_t>(skip_fields(text, count) - text);
-  if (length == wish.text_length)
+  if (length == wish.text.length)
     return;
   char shorter[AtText::MAX_ARGUMENT];
   memcpy(shorter, text, length);
-  this->put_text_(&wish, shorter, length);
-  wish.provable = std::min(wish.provable, length);
+  this->put_text_(&wish, Wish::Kind::TEXT, shorter, length, std::min(wish.text.provable, length));
   wish.saturated = true;
 }
 
-Wish *Wishes::add_(uint8_t row, Wish::Kind kind, uint32_t now) {
+Wish *Wishes::add_(uint8_t row, uint32_t now) {
   if (this->count_ == QUEUE)
     return nullptr;
   Wish *wish = &this->queue_[this->count_++];
   *wish = Wish();
   wish->row = row;
-  wish->kind = kind;
-  wish->asked_at = wish->pending_since = now;
+  wish->asked_at = now;
   return wish;
 }
 
-void Wishes::end(Wish *wish) {
-  this->drop_text_(wish);
-  std::copy(wish + 1, this->queue_.data() + this->count_, wish);
+void Wishes::remove(Wish *wish) {
+  this->drop_text_(*wish);
+  std::copy(wish + 1, this->end(), wish);
   this->count_--;
 }
 
 void Wishes::on_restart() {
-  for (uint8_t i = 0; i < this->count_; i++) {
-    if (this->queue_[i].is_write())
-      this->queue_[i].attempt.check_first();
+  for (Wish &wish : *this) {
+    if (wish.is_write())
+      wish.attempt.check_first();
   }
 }
 
 /// In place of the wish's present text, if it has one.
 bool Wishes::has_room_(const Wish *wish, size_t length) const {
-  const size_t freed = wish == nullptr || wish->text_length == 0 ? 0 : wish->text_length + 1;
+  const size_t freed = wish == nullptr || !wish->has_text() ? 0 : wish->text.length + 1;
   return length + 1 <= TEXT - this->text_used_ + freed;
 }
 
-void Wishes::put_text_(Wish *wish, const char *text, size_t length) {
-  this->drop_text_(wish);
-  wish->text = this->text_used_;
-  wish->text_length = static_cast<uint8_t>(length);
-  memcpy(this->text_.data() + wish->text, text, length);
-  this->text_[wish->text + length] = '\0';
+void Wishes::put_text_(Wish *wish, Wish::Kind kind, const char *text, size_t length, uint8_t provable) {
+  this->drop_text_(*wish);
+  wish->kind = kind;
+  wish->text = {this->text_used_, static_cast<uint8_t>(length), provable};
+  memcpy(this->text_.data() + this->text_used_, text, length);
+  this->text_[this->text_used_ + length] = '\0';
   this->text_used_ += length + 1;
 }
 
-void Wishes::drop_text_(Wish *wish) {
-  if (TEXT == 0 || wish->text_length == 0)
+void Wishes::drop_text_(const Wish &wish) {
+  if (!wish.has_text())
     return;
-  const uint16_t size = wish->text_length + 1;
-  char *const begin = this->text_.data() + wish->text;
-  memmove(begin, begin + size, this->text_used_ - wish->text - size);
+  const Wish::Text dropped = wish.text;
+  const uint16_t size = dropped.length + 1;
+  char *const begin = this->text_.data() + dropped.begin;
+  memmove(begin, begin + size, this->text_used_ - dropped.begin - size);
   this->text_used_ -= size;
-  for (uint8_t i = 0; i < this->count_; i++) {
-    if (this->queue_[i].text > wish->text)
-      this->queue_[i].text -= size;
+  for (Wish &other : *this) {
+    if (other.has_text() && other.text.begin > dropped.begin)
+      other.text.begin -= size;
   }
-  wish->text_length = 0;
-}
-
-// --- kept settings ----------------------------------------------------------------------------------------------------
-
-bool Kept::hear(uint32_t value) {
-  if (this->heard_ != value)
-    this->times_ = 0;
-  this->heard_ = value;
-  this->times_ += this->times_ < BELIEVED_TIMES ? 1 : 0;
-  return this->known_ && this->value_ == value;
-}
-
-bool Kept::hear_answer(uint32_t value) {
-  if (this->lost_)
-    return true;
-  this->hear(value);
-  if (this->times_ == BELIEVED_TIMES)
-    this->prove(value);
-  return this->known_ && this->value_ == value;
-}
-
-void Kept::prove(uint32_t value) {
-  this->known_ = true;
-  this->lost_ = false;
-  this->value_ = value;
-}
-
-void Kept::doubt(uint32_t value) {
-  this->times_ = BELIEVED_TIMES - 1;  // a wish and a read that shows it are enough
-  this->heard_ = value;
-  this->attempt.check_first();
-}
-
-bool Kept::is_held_by(uint32_t value) {
-  if (this->times_ > 0 && this->heard_ == value)
-    this->value_ = value;
-  return this->value_ == value;
-}
-
-void Kept::on_restart(uint32_t start) {
-  this->times_ = 0;
-  if (!this->known_ || this->value_ == start)
-    return;
-  this->lost_ = true;
-  this->attempt = Attempt(Attempt::Step::CHECK);
 }
 
 }  // namespace esphome::esp32evse

@@ -327,7 +327,7 @@ def test_defaults_are_those_of_the_catalog() -> None:
         ("push_interval: 60s", "evse->set_push_interval(60000);"),
         ("push_interval: never", "evse->set_push_interval(0);"),
         ("keep_settings: true", "evse->set_keep_settings();"),
-        ("below_minimum: pause", "evse->set_below_minimum(esp32evse::BelowMinimum::PAUSE, ENABLE);"),
+        ("below_minimum: pause", "evse->set_pause_below_minimum(ENABLE);"),
     ],
 )
 def test_an_option_reaches_the_hub(options: str, expected: str) -> None:

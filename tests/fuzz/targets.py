@@ -24,7 +24,10 @@ LOAD_MANAGER = ROOT / "components" / "esp32evse_load_manager"
 #: What each one runs of its component.
 SOURCES = {
     "values": ("at_value.cpp",),
-    "client": ("at_client.cpp", "at_value.cpp", "link.cpp", "schedule.cpp", "wishes.cpp"),
+    "client": (
+        "at_client.cpp", "at_client_lines.cpp", "at_value.cpp", "attempt.cpp", "kept.cpp", "link.cpp", "pauses.cpp",
+        "schedule.cpp", "wishes.cpp",
+    ),  # fmt: skip
     "law": (
         *(
             "law.cpp",

@@ -33,12 +33,13 @@ WARNINGS = ["-w"] if "EVSE_COMPONENT" in os.environ else ["-Wall", "-Wextra", "-
 FLAGS = ["-std=gnu++20", *WARNINGS, *SANITIZED]
 CACHED = ["ccache"] if shutil.which("ccache") else []
 SOURCES = (
-    "at_client.cpp", "at_value.cpp", "cadence.cpp", "charging.cpp", "energy.cpp", "iso_time.cpp", "link.cpp",
-    "schedule.cpp", "utf8.cpp", "wishes.cpp",
+    "at_client.cpp", "at_client_lines.cpp", "at_value.cpp", "attempt.cpp", "cadence.cpp", "charging.cpp", "energy.cpp",
+    "iso_time.cpp", "kept.cpp", "link.cpp", "pauses.cpp", "schedule.cpp", "utf8.cpp", "wishes.cpp",
 )  # fmt: skip
 HEADERS = (
-    "at_client.h", "at_value.h", "cadence.h", "charging.h", "charging_current.h", "command_row.h", "configured.h",
-    "energy.h", "iso_time.h", "line_framer.h", "link.h", "parts.h", "schedule.h", "trust.h", "utf8.h", "wishes.h",
+    "at_client.h", "at_value.h", "attempt.h", "cadence.h", "charging.h", "charging_current.h", "command_row.h",
+    "configured.h", "energy.h", "iso_time.h", "kept.h", "line_framer.h", "link.h", "parts.h", "pauses.h", "schedule.h",
+    "trust.h", "utf8.h", "wishes.h",
 )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ def test_after_unknown_the_next_value_is_a_first_one(program: Program) -> None:
 
 
 def test_a_text_passes_at_the_cadence(program: Program) -> None:
-    assert program.ask("pace 60 0 0 pass pass wait 59999 pass wait 1 pass pass tick restart pass") == [
+    assert program.ask("pace 60 0 0 pass pass wait 59800 pass wait 200 pass pass tick restart pass") == [
         "yes", "no", "no", "yes", "no", "", "yes",
     ]  # fmt: skip
 
