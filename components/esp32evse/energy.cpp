@@ -43,7 +43,9 @@ bool LifetimeEnergy::on_total(uint64_t watt_hours, uint32_t uptime) {
 
 /// Two readings in a row prove the first one.
 bool LifetimeEnergy::agree_(const Reading &first, const Reading &second) const {
-  if (first.total == NONE || second.total < first.total || distance(first.uptime, second.uptime) > STEP_S)
+  if (first.total == NONE || second.total < first.total)
+    return false;
+  if (second.uptime > first.uptime + STEP_S || second.uptime + CLOCK_S < first.uptime)
     return false;
   const uint64_t a = first.stored();
   const uint64_t b = second.stored();

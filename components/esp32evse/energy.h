@@ -17,7 +17,7 @@ class LifetimeEnergy {
   static constexpr uint32_t SMALL_WH = 100;          ///< a fall by this little is no reset, and no lost session
   static constexpr uint32_t STEP_S = 10;             ///< between two readings that belong together
   static constexpr uint32_t LASTS_S = 6;             ///< what is odd must be heard until after the next heartbeat
-  static constexpr uint32_t CLOCK_S = 5;             ///< the uptime's own inaccuracy, of Age
+  static constexpr uint32_t CLOCK_S = 5;             ///< the uptime's own inaccuracy: it may go back so far
 
   /// One look at the charger.
   struct Reading {

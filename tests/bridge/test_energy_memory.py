@@ -13,6 +13,7 @@ import pytest
 from evse_host.bridge.charger import SharedCharger
 from evse_host.bridge.energy_file import SAVE_EVERY_S, EnergyFile, default_state_dir
 from evse_host.bridge.lifetime_energy import Memory
+from evse_host.errors import RefusedError
 from evse_host.line.client import Evse
 from evse_host.simulator import Car, Charger, PtyServer
 from tests.host.commands import Command
@@ -152,6 +153,17 @@ def test_a_reset_in_a_session_begins_at_nothing(server, shared_charger):
         followed(charger, server)
         assert charger.set("EMETERTOTCONSUM", 0).result(20)[0] < 100
         assert charger.snapshot.total_energy < 100 and total(server) > 500
+
+
+def test_a_reset_that_the_charger_refuses_changes_nothing(server, shared_charger):
+    with shared_charger() as charger:
+        charge(server, 0.05)
+        before = followed(charger, server)
+        server.call(lambda model: setattr(model.device, "write", lambda *_: False))
+        with pytest.raises(RefusedError):
+            charger.set("EMETERTOTCONSUM", 0).result(20)
+        charge(server, 0.05)
+        assert followed(charger, server) > before
 
 
 def test_another_charger_at_the_port_has_its_own_total(server, shared_charger):

@@ -180,6 +180,21 @@ def test_a_value_that_is_rounded_to_the_one_before_is_a_change(house: House, nam
     assert not any(REFUSED in line for line in house.node.log), "it is what a person wants"
 
 
+def test_a_control_loop_on_one_number_leaves_what_a_person_enters_in_another_visible(house: House) -> None:
+    """How often rounding is shown was once a matter of all numbers together."""
+    house.node.command("Charging current", 10.0)
+    house.node.wait_for("Charging current", 10.0, 6)
+    house.node.call_service("set_number", value=10.02)
+    house.node.run(5)
+    house.node.call_service("set_number", value=10.04)
+    held = house.node.value("Meter voltage")
+    seen = len(house.node.changes)
+    house.node.command("Meter voltage", held + 0.3)
+    house.node.run(5)
+    assert house.since(seen, "Meter voltage") == [None, held]
+    assert house.since(seen, "Charging current") == []
+
+
 def test_a_control_loop_that_does_not_round_leaves_the_number_alone(house: House) -> None:
     house.node.command("Charging current", 10.0)
     house.node.wait_for("Charging current", 10.0, 6)

@@ -70,11 +70,14 @@ def test_the_total_over_a_restart_within_a_session(house: House) -> None:
     assert house.node.value("Total energy exact") == str(round(values[-1]))
 
 
-@pytest.mark.parametrize("charger_too", [False, True])
-def test_the_total_when_the_node_loses_its_power(house: House, charger_too: bool) -> None:
+@pytest.mark.parametrize(
+    ("charger_too", "seconds"), [(False, 600), *((True, seconds) for seconds in (300, 317, 333, 599, 600, 631))]
+)
+def test_the_total_when_the_node_loses_its_power(house: House, charger_too: bool, seconds: int) -> None:
+    """At any moment between two commits to its flash."""
     start = house.charger.point.meter.total_energy
     house.charger.car.plug()
-    house.node.run(600)
+    house.node.run(seconds)
     before = totals(house)
     house.kill()
     if charger_too:

@@ -25,9 +25,9 @@ LOAD_MANAGER = ROOT / "components" / "esp32evse_load_manager"
 SOURCES = {
     "values": ("at_value.cpp",),
     "client": (
-        "at_client.cpp", "at_client_lines.cpp", "at_value.cpp", "attempt.cpp", "kept.cpp", "link.cpp", "pauses.cpp",
-        "schedule.cpp", "wishes.cpp",
-    ),  # fmt: skip
+        *("at_client.cpp", "at_client_lines.cpp", "at_value.cpp", "attempt.cpp", "kept.cpp", "link.cpp"),
+        *("pauses.cpp", "schedule.cpp", "wishes.cpp"),
+    ),
     "law": (
         *(
             "law.cpp",

@@ -88,6 +88,13 @@ def test_the_first_value_is_shown_when_the_next_one_agrees(shown: Shown) -> None
     assert shown(charger.readings(4)) == [None, 20_000, 20_000, 20_000]
 
 
+@pytest.mark.parametrize(("later", "agrees"), [(0, True), (10, True), (11, False), (-5, True), (-6, False)])
+def test_the_next_reading_agrees_when_its_uptime_does(shown: Shown, later: int, agrees: bool) -> None:
+    """An uptime that is counted by one's own clock goes back a little; no charger's goes back by more."""
+    steps = [f"uptime {uptime} session 0 total 5000" for uptime in (1000, 1000 + later)]
+    assert shown(*steps) == [None, 5000 if agrees else None]
+
+
 def test_it_follows_the_charger(shown: Shown) -> None:
     charger = Charger(stored=20_000)
     steps = [charger.readings()]

@@ -24,7 +24,7 @@ MISMATCH_WH = 1000  # R and c need not be of the same moment
 MOST_WH_PER_S = 14  # three phases with 63 A at 265 V
 SMALL_WH = 100  # a fall by this little is no reset, and no lost session
 LASTS_S = 6  # so long what is odd must be read
-CLOCK_S = 5
+CLOCK_S = 5  # the uptime's own inaccuracy: it may go back so far
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Reading:
         """Whether it continues the one before: then that was not spoilt on the wire."""
         return (
             self.total >= before.total
-            and 0 <= self.uptime - before.uptime <= STEP_S
+            and -CLOCK_S <= self.uptime - before.uptime <= STEP_S
             and abs(self.stored - before.stored) <= MISMATCH_WH
         )
 
