@@ -173,9 +173,10 @@ class Session final : public AtClientListener {
       const size_t end = std::min(data.find_first_of("\r\n"), data.size() - 1) + 1;
       const std::string_view piece = data.substr(0, end);
       data.remove_prefix(end);
-      if (piece.size() > 1 || !this->line_ended_)  // an empty line says nothing
+      const bool ends = piece.ends_with('\n') || piece.ends_with('\r');
+      if (piece.size() > 1 || !ends || !this->line_ended_)  // an empty line says nothing
         this->event_("received", piece);
-      this->line_ended_ = piece.ends_with('\n') || piece.ends_with('\r');
+      this->line_ended_ = ends;
       if (piece.size() > 1)
         this->tell_("< ", piece);
       this->client_.receive(reinterpret_cast<const uint8_t *>(piece.data()), piece.size(), this->now_);
