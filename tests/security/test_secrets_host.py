@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evse_host import cli
 from evse_host.cli.editor import DiscreetHistory
+from evse_host.line import client
 from evse_host.recordings.recording import Recorder
 from evse_host.shell.help import discreet
 from evse_host.simulator import Charger
@@ -179,10 +181,14 @@ def test_no_command_prints_it(start_charger, options, arguments) -> None:
 
 @pytest.mark.parametrize("arguments", SENT, ids=in_words)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_no_failure_prints_it(start_charger, fault, arguments) -> None:
+def test_no_failure_prints_it(start_charger, fault, arguments, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(client, "SLOW_TIMEOUT_S", 1.0)  # of a raw command, 10 s else
+    monkeypatch.setenv("EVSE_WIFI_PASSWORD", SECRET)
     server = start_charger(baud_rate=None)
     server.inject(lambda faults: getattr(faults, FAULTS[fault])("WIFISTACFG"))
-    run_command(server, *arguments)
+    cli.run(["--port", server.path, "--timeout", "1", "--verbose", *arguments])
+    shown = capsys.readouterr()
+    assert "AT+WIFISTACF" in shown.err and not reveals(shown.out + shown.err)
 
 
 def run_command(server, *arguments: str):
