@@ -62,15 +62,16 @@ bool Circuit::is_plausible_(Milliampere current) const {
 /// The sample says only that the house lies between `mains - own_high` and `mains - own_low`. While a car ramps these
 /// are far apart; the house then is what it was, as near as the sample allows.
 bool Circuit::on_sample(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t now,
-                        PhaseMask updated, bool unheard) {
+                        PhaseMask updated, bool unheard, bool doubtful) {
+  const Milliampere anywhere = this->is_elsewhere() ? own_high.most() : 0;
   PhaseMask taken = 0;
   for (uint8_t phase = 0; phase < PHASES; phase++) {
     if (!has_phase(updated & this->config_.phases, phase) || !this->is_plausible_(mains[phase]))
       continue;
     taken |= 1 << phase;
     this->mains_[phase] = mains[phase];
-    const Milliampere most = mains[phase] - own_low[phase];
-    const Milliampere least = mains[phase] - own_high[phase];
+    const Milliampere most = mains[phase] - (anywhere > 0 ? 0 : own_low[phase]);
+    const Milliampere least = mains[phase] - std::max(own_high[phase], anywhere);
     if (HAS_FOLLOWERS && unheard)  // what fell since then may be the charger's
       this->house_[phase] =
           std::max(this->house_[phase], this->config_.limit - this->config_.margin - this->lasting_[phase].get());
@@ -80,7 +81,11 @@ bool Circuit::on_sample(const Phases &mains, const Phases &own_low, const Phases
   }
   this->known_ |= taken;
   if (taken == this->config_.phases) {
-    this->sense_.add(this->mains_, own_low, own_high, std::min(now - this->sensed_, LONGEST_MS));
+    const bool elsewhere = this->is_elsewhere();
+    if (!doubtful)
+      this->sense_.add(this->mains_, own_low, own_high, std::min(now - this->sensed_, LONGEST_MS));
+    for (uint8_t phase = 0; this->is_elsewhere() && !elsewhere && phase < PHASES; phase++)
+      this->house_[phase] = this->sense_.resting(phase);  // until now the car was taken for the house's
     this->sensed_ = now;
   }
   if (taken != 0 && !this->is_starting())

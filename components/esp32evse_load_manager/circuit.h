@@ -75,8 +75,9 @@ class Circuit {
   /// `updated` phases are new, the others as they were.
   /// True: every phase is new since it was true last. An impossible value counts as not new.
   /// `unheard`: a charger of another node is silent, and may have stopped before that was noticed.
+  /// `doubtful`: what a charger shows was not believed, so nothing is learned of the meter.
   bool on_sample(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t now, PhaseMask updated,
-                 bool unheard = false);
+                 bool unheard = false, bool doubtful = false);
   /// What the leader leaves to all the circuit's chargers.
   void on_share(Milliampere current, uint32_t now);
   /// Once a step, before the questions below.
@@ -108,6 +109,8 @@ class Circuit {
   bool allows_overload(uint8_t phase) const {
     return this->valid_ && !this->is_promised_() && this->breaker_[phase].allows_overload();
   }
+  /// Its chargers draw from other phases than they are said to be wired to: they count on each.
+  bool is_elsewhere() const { return this->sense_.is_elsewhere(); }
   bool is_led() const { return HAS_LEADER && this->config_.led; }
   float breaker_used() const;
 

@@ -43,7 +43,7 @@ void Law::on_own(uint8_t index, const Phases &drawn, uint32_t now) {
 void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMask updated) {
   const uint32_t delay = this->circuit(circuit).config().delay_ms;
   Phases low, high;
-  bool unheard = false;
+  bool unheard = false, doubtful = false;
   for (uint8_t i = 0; i < this->chargers(); i++) {
     Charger &charger = this->chargers_[i];
     if (!charger.is_below(circuit))
@@ -54,6 +54,7 @@ void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMas
     const bool remote = charger.config.is_remote(), unsure = this->is_unsure_(charger, now);
     const bool lost = this->is_lost_(charger, now);
     unheard |= remote && unsure;
+    doubtful |= charger.drawn > charger.most_offered() + MeterSense::DRAWS / 2;
     const uint32_t youngest = remote ? 0 : delay / 2;  // what comes from afar is late itself
     // The meter sees it follow before it says so.
     const PhaseMask rising = remote && now - charger.raised < OBEYS_MS ? this->phases_of_(charger) : 0;
@@ -64,7 +65,7 @@ void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMas
       high[phase] += lost ? charger.config.worst_case : std::max(range.high, follows);
     }
   }
-  if (!this->circuit(circuit).on_sample(mains, low, high, now, updated, unheard))
+  if (!this->circuit(circuit).on_sample(mains, low, high, now, updated, unheard, doubtful))
     return;
   for (uint8_t i = 0; i < this->chargers(); i++)
     this->chargers_[i].fresh |= 1 << circuit;
@@ -111,13 +112,13 @@ void Law::update_surplus_(float seconds) {
   this->to_spare_ = (this->surplus_ - least - next) / phases;
   if (!this->circuits_[0].is_valid())
     return;
-  this->account_.save(next > 0 ? this->to_spare_ : -1e6f, seconds);
-  this->account_.borrow(this->surplus_, least, seconds);
+  this->account_->save(next > 0 ? this->to_spare_ : -1e6f, seconds);
+  this->account_->borrow(this->surplus_, least, seconds);
 }
 
 void Law::update_quarter_(uint32_t epoch_s, float seconds) {
-  this->quarter_.update(epoch_s, to_watt(this->circuits_[0].mains_sum()), to_watt(this->circuits_[0].house_sum()),
-                        seconds);
+  this->quarter_->update(epoch_s, to_watt(this->circuits_[0].mains_sum()), to_watt(this->circuits_[0].house_sum()),
+                         seconds);
 }
 
 void Law::fill_rooms_(Milliampere *rooms, bool lasting) const {
@@ -133,7 +134,7 @@ void Law::fill_rooms_(Milliampere *rooms, bool lasting) const {
   if constexpr (HAS_DIMMING)
     rooms[DIMMING_POOL] = current_of(this->settings_.dimming);
   if constexpr (HAS_CAPACITY)
-    rooms[CAPACITY_POOL] = current_of(static_cast<int32_t>(this->quarter_.available()));
+    rooms[CAPACITY_POOL] = current_of(static_cast<int32_t>(this->quarter_->available()));
   if constexpr (HAS_SURPLUS)
     rooms[SURPLUS_POOL] = current_of(this->surplus_);
 }
@@ -185,8 +186,8 @@ void Law::step(uint32_t now, uint32_t epoch_s) {
     Charger &charger = this->chargers_[i];
     this->decide_(charger, shares[i], lasting[i], now);
     this->remember_offer_(charger, now);
-    if (!charger.order.run && charger.disobeys() && now - charger.switched >= OBEYS_MS)
-      charger.order.why = {Reason::DISOBEYED};
+    if (charger.disobeys() && now - charger.switched >= OBEYS_MS)
+      charger.order.why = {charger.why_disobeyed()};
   }
 }
 
@@ -261,6 +262,8 @@ void Law::run_(Charger &charger, const Share &share, const Share &lasting, uint3
   if (rising)
     charger.raised = now;
   order.why = this->why_running_(charger, share, lasting, rising, now);
+  if (order.why.next == Next::NOTHING && this->is_elsewhere_(charger))
+    order.why.next = Next::ELSEWHERE;
 }
 
 /// What the offer may rise by: only on new samples of all the circuits above, and slowly.
@@ -293,14 +296,14 @@ void Law::start_(Charger &charger, uint32_t now) {
   charger.switched = charger.rose = charger.raised = now;
   charger.fresh = 0;
   if (HAS_SURPLUS && charger.mode == Mode::SOLAR)
-    this->account_.reset();
+    this->account_->reset();
 }
 
 void Law::pause_(Charger &charger, const Why &why, uint32_t now) {
-  if (why.reason == Reason::CAPACITY)
-    charger.paused_in = this->quarter_.quarter();
+  if (HAS_CAPACITY && why.reason == Reason::CAPACITY)
+    charger.paused_in = this->quarter_->quarter();
   if (HAS_SURPLUS && charger.mode == Mode::SOLAR)
-    this->account_.reset();
+    this->account_->reset();
   charger.starts = std::max<uint8_t>(charger.starts, 1);
   charger.disobeyed = charger.disobeys();
   charger.order.run = false;

@@ -82,7 +82,8 @@ class Law {
 
   void configure(const Settings &settings) {
     this->settings_ = settings;
-    this->account_.configure(settings.surplus);
+    if constexpr (HAS_SURPLUS)
+      this->account_->configure(settings.surplus);
   }
   void add_circuit(const CircuitConfig &config, uint32_t now);
   void add_charger(const ChargerConfig &config);
@@ -97,9 +98,8 @@ class Law {
   Settings &settings() { return this->settings_; }
   Circuit &circuit(uint8_t circuit) { return this->circuits_[MAX_CIRCUITS == 1 ? 0 : circuit]; }
   const Circuit &circuit(uint8_t circuit) const { return this->circuits_[MAX_CIRCUITS == 1 ? 0 : circuit]; }
-  SurplusAccount &account() { return this->account_; }
-  CapacityQuarter &quarter() { return this->quarter_; }
-  const CapacityQuarter &quarter() const { return this->quarter_; }
+  CapacityQuarter &quarter() { return *this->quarter_; }
+  const CapacityQuarter &quarter() const { return *this->quarter_; }
 
   /// What the charger says that its car draws.
   void on_own(uint8_t charger, const Phases &drawn, uint32_t now);
@@ -153,6 +153,7 @@ class Law {
     Milliampere most_offered() const { return std::max(this->offer, this->offer_before); }
     /// It draws more than it may, and chargers measure no worse.
     bool disobeys() const { return this->drawn > this->most_offered() * 5 / 4 + 1_A; }
+    Reason why_disobeyed() const { return this->view.contested ? Reason::SET_ELSEWHERE : Reason::DISOBEYED; }
     bool is_below(uint8_t circuit) const { return MAX_CIRCUITS == 1 || (this->path >> circuit & 1) != 0; }
     bool follows_sun() const { return this->mode == Mode::SOLAR || this->mode == Mode::MIN_SOLAR; }
   };
@@ -207,13 +208,15 @@ class Law {
   void await_(Why &why, Next next) const;
   Why why_nothing_(const Charger &charger, const Share &share, uint32_t now) const;
   Why why_crowded_out_(const Charger &charger, uint32_t now) const;
+  /// A meter above it sees a car on another phase.
+  bool is_elsewhere_(const Charger &charger) const;
   bool is_kept_for_silent_(uint8_t pool, uint32_t now) const;
 
   Settings settings_;
   Circuit circuits_[MAX_CIRCUITS];
   Charger chargers_[MAX_CHARGERS];
-  SurplusAccount account_;
-  CapacityQuarter quarter_;
+  [[no_unique_address]] Part<SurplusAccount, HAS_SURPLUS> account_;
+  [[no_unique_address]] Part<CapacityQuarter, HAS_CAPACITY> quarter_;
   int32_t surplus_{0};   // W
   int32_t to_spare_{0};  // W of it above what the running chargers and the next one need, for each phase of that one
   uint32_t stepped_{0};

@@ -41,13 +41,13 @@ PoolMask Law::pools_of_(const Charger &charger) const {
   const PhaseMask phases = this->phases_of_(charger);
   for (uint8_t i = 0; i < this->circuits(); i++) {
     if (charger.is_below(i))
-      pools |= PoolMask{phases} << (i * PHASES);
+      pools |= PoolMask{this->circuit(i).is_elsewhere() ? ALL_PHASES : phases} << (i * PHASES);
   }
   if (HAS_UNBALANCE && this->settings_.unbalance > 0 && count_phases(phases) < PHASES)
     pools |= PoolMask{phases} << UNBALANCE_POOLS;
   if (HAS_DIMMING && this->dimmed_)
     pools |= pool_bit(DIMMING_POOL);
-  if (HAS_CAPACITY && this->quarter_.limit() > 0)
+  if (HAS_CAPACITY && this->quarter_->limit() > 0)
     pools |= pool_bit(CAPACITY_POOL);
   if (HAS_SURPLUS && charger.follows_sun())
     pools |= pool_bit(SURPLUS_POOL);
@@ -58,7 +58,7 @@ PoolMask Law::pools_of_(const Charger &charger) const {
 /// left, sun that has only gone behind a cloud.
 PoolMask Law::lenders_of_(const Charger &charger) const {
   PoolMask lenders = 0;
-  if (HAS_SURPLUS && (charger.mode == Mode::MIN_SOLAR || (charger.order.run && !this->account_.must_stop())))
+  if (HAS_SURPLUS && (charger.mode == Mode::MIN_SOLAR || (charger.order.run && !this->account_->must_stop())))
     lenders |= pool_bit(SURPLUS_POOL);
   if (!charger.order.run)
     return lenders;
@@ -66,7 +66,7 @@ PoolMask Law::lenders_of_(const Charger &charger) const {
     if (this->circuit(pool / PHASES).allows_overload(pool % PHASES))
       lenders |= pool_bit(pool);
   }
-  if (HAS_CAPACITY && !this->quarter_.is_exhausted())
+  if (HAS_CAPACITY && !this->quarter_->is_exhausted())
     lenders |= pool_bit(CAPACITY_POOL);
   return lenders;
 }

@@ -17,18 +17,16 @@ Why Law::obstacle_(const Charger &charger, uint32_t now) const {
   const uint32_t pause = this->settings_.min_off_ms;
   if (charger.starts > 0 && since < pause)
     lasts(Reason::PAUSE_LASTS, (pause - since + 999) / 1000, Next::TRIES);
-  if (charger.disobeyed && since < TURN_MS) {
-    lasts(charger.view.contested ? Reason::SET_ELSEWHERE : Reason::DISOBEYED, (TURN_MS - since + 999) / 1000,
-          Next::TRIES);
-  }
-  if (HAS_CAPACITY && this->quarter_.quarter() != 0 && charger.paused_in == this->quarter_.quarter())
-    lasts(Reason::CAPACITY, this->quarter_.seconds_left(), Next::TRIES);
+  if (charger.disobeyed && since < TURN_MS)
+    lasts(charger.why_disobeyed(), (TURN_MS - since + 999) / 1000, Next::TRIES);
+  if (HAS_CAPACITY && this->quarter_->quarter() != 0 && charger.paused_in == this->quarter_->quarter())
+    lasts(Reason::CAPACITY, this->quarter_->seconds_left(), Next::TRIES);
   if (!HAS_SURPLUS || charger.mode != Mode::SOLAR)
     return last;
   if (charger.starts >= SOLAR_STARTS && since < NIGHT_MS) {
     lasts(Reason::ENOUGH_STARTS, Why::NOT_IN_SIGHT);
-  } else if (!this->account_.may_start()) {
-    const uint16_t seconds = this->account_.starts_in(this->to_spare_);
+  } else if (!this->account_->may_start()) {
+    const uint16_t seconds = this->account_->starts_in(this->to_spare_);
     seconds < 600 ? lasts(Reason::STARTS_SOON, std::max<uint16_t>(seconds, 1))
                   : lasts(Reason::WAITING_FOR_SUN, Why::NOT_IN_SIGHT);
   }
@@ -123,6 +121,13 @@ Why Law::why_nothing_(const Charger &charger, const Share &share, uint32_t now) 
   return why;
 }
 
+bool Law::is_elsewhere_(const Charger &charger) const {
+  bool elsewhere = false;
+  for (uint8_t i = 0; i < this->circuits(); i++)
+    elsewhere |= charger.is_below(i) && this->circuit(i).is_elsewhere();
+  return elsewhere;
+}
+
 /// What is ordered from a circuit's phase now.
 Milliampere Law::ordered_(uint8_t pool) const {
   Milliampere current = 0;
@@ -159,7 +164,7 @@ Why Law::why_running_(const Charger &charger, const Share &share, const Share &l
             : charger.view.lease_is_up ? Reason::LEASE_REFUSED
                                        : Reason::CHARGER_HOLDS};
   if (HAS_SURPLUS && charger.mode == Mode::SOLAR && this->surplus_ < this->least_power_(charger)) {
-    const uint16_t seconds = this->account_.stops_in(this->surplus_);
+    const uint16_t seconds = this->account_->stops_in(this->surplus_);
     return seconds == Why::NOT_IN_SIGHT ? Why{Reason::FOLLOWS_SUN}
                                         : Why{Reason::STOPS_SOON, 0, 0, Next::NOTHING, seconds};
   }

@@ -20,10 +20,11 @@ void MeterSense::add(const Phases &mains, const Phases &own_low, const Phases &o
     for (uint8_t phase = 0; phase < PHASES; phase++)
       this->phases_[phase].resting = mains[phase];
     this->rested_ms_ = 0;
-    this->starting_ = true;
-  } else if (drawing != 0 && this->starting_) {
+  } else if (drawing != 0 && this->rested_ms_ < START_MS) {
     this->judge_start_(mains, own_low, drawing);
   }
+  if (this->elsewhere_)  // what stands still there is not the meter
+    this->blind_ = this->frozen_ = false;
 }
 
 /// Home Assistant sends a sensor in whatever unit a person has chosen there, from one moment to the next.
@@ -56,19 +57,24 @@ void MeterSense::Phase::look_for_change(Milliampere mains, Milliampere own_low, 
 }
 
 void MeterSense::judge_start_(const Phases &mains, const Phases &own, PhaseMask drawing) {
-  this->starting_ = false;
-  if (this->rested_ms_ >= START_MS)
-    return;
+  this->rested_ms_ = START_MS;
   this->strikes_ = 0;
+  const Milliampere most = own.most();
+  bool unmoved = false, moved_elsewhere = false;
   for (uint8_t i = 0; i < PHASES; i++) {
     Phase &phase = this->phases_[i];
-    if (!has_phase(drawing, i))
+    const Milliampere rise = mains[i] - phase.resting;
+    if (!has_phase(drawing, i)) {
+      moved_elsewhere |= rise >= most * 3 / 4;
       continue;
-    phase.strikes = mains[i] - phase.resting <= -own[i] * 3 / 4 ? std::min<uint8_t>(phase.strikes + 1, TRIES) : 0;
+    }
+    unmoved |= rise < own[i] / 4;
+    phase.strikes = rise <= -own[i] * 3 / 4 ? std::min<uint8_t>(phase.strikes + 1, TRIES) : 0;
     if (phase.strikes > 0)
       this->strike_ms_ = 0;
     this->strikes_ = std::max(this->strikes_, phase.strikes);
   }
+  this->elsewhere_ = unmoved && (moved_elsewhere || this->elsewhere_);
 }
 
 }  // namespace esphome::esp32evse_load_manager

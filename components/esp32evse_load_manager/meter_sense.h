@@ -25,6 +25,10 @@ class MeterSense {
   bool is_blind() const { return this->blind_; }
   bool is_backwards() const { return this->strikes_ >= TRIES || (this->strikes_ > 0 && this->strike_ms_ < TRY_MS); }
   bool is_frozen() const { return this->frozen_; }
+  /// It sees the car, but on a phase on which nothing should have begun: the charger is wired in another order.
+  bool is_elsewhere() const { return this->elsewhere_; }
+  /// The last sample without a car.
+  Milliampere resting(uint8_t phase) const { return this->phases_[phase].resting; }
   bool is_wrong() const { return this->is_blind() || this->is_backwards() || this->is_frozen(); }
 
  protected:
@@ -45,12 +49,12 @@ class MeterSense {
   void judge_start_(const Phases &mains, const Phases &own, PhaseMask drawing);
 
   Phase phases_[PHASES];
-  uint32_t rested_ms_{0};  // since then
-  uint32_t strike_ms_{0};  // since a start was seen backwards
-  uint8_t strikes_{0};     // the most of any phase
-  bool starting_{false};
-  bool blind_{false};   // some phase is
-  bool frozen_{false};  // some phase is
+  uint32_t rested_ms_{START_MS};  // since then; START_MS: no start is looked for
+  uint32_t strike_ms_{0};         // since a start was seen backwards
+  uint8_t strikes_{0};            // the most of any phase
+  bool elsewhere_{false};         // by the newest start that proves something
+  bool blind_{false};             // some phase is
+  bool frozen_{false};            // some phase is
 };
 
 }  // namespace esphome::esp32evse_load_manager

@@ -37,4 +37,25 @@ constexpr bool HAS_FOLLOWERS = ESP32EVSE_HAS(USE_ESP32EVSE_LOAD_MANAGER_FOLLOWER
 constexpr bool HAS_UNMETERED = ESP32EVSE_HAS(USE_ESP32EVSE_LOAD_MANAGER_UNMETERED);
 constexpr bool HAS_LEADER = ESP32EVSE_HAS(USE_ESP32EVSE_LOAD_MANAGER_LEADER);
 
+/// A part of an object, which takes no room where it is not configured: then nobody asks it.
+template<typename T, bool CONFIGURED> class Part {
+ public:
+  T &operator*() { return this->part_; }
+  const T &operator*() const { return this->part_; }
+  T *operator->() { return &this->part_; }
+  const T *operator->() const { return &this->part_; }
+
+ protected:
+  T part_;
+};
+
+template<typename T> class Part<T, false> {
+ public:
+  T &operator*() const { return part; }
+  T *operator->() const { return &part; }
+
+ protected:
+  static inline T part;
+};
+
 }  // namespace esphome::esp32evse_load_manager

@@ -77,7 +77,8 @@ static constexpr char NEXT[] =
     ", tries again in #\0"
     ", rises in #\0"
     ", pauses in #\0"
-    ", something else sets it, too";
+    ", something else sets it, too\0"
+    ", car on another phase: check `phases`";
 
 uint16_t Why::rounded_seconds() const {
   const uint32_t step = this->seconds > 50 ? 60 : 10;

@@ -49,7 +49,7 @@ enum class Reason : uint8_t {
 };
 
 /// What will happen if everything stays as it is.
-enum class Next : uint8_t { NOTHING, WAITS_FOR_ROOM, STARTS, TRIES, RISES, PAUSES, CONTESTED };
+enum class Next : uint8_t { NOTHING, WAITS_FOR_ROOM, STARTS, TRIES, RISES, PAUSES, CONTESTED, ELSEWHERE };
 
 struct alignas(uint32_t) Why {
   static constexpr uint16_t NOT_IN_SIGHT = UINT16_MAX;

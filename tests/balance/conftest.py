@@ -24,6 +24,7 @@ class House:
     def __init__(self, node, charger) -> None:
         self.node, self.charger = node, charger
         self.loads = [2.0, 2.0, 2.0]
+        self.wired_to = (0, 1, 2)  # the house's phases, in the order of the charger's
         self.silent = False
         self.silent_s = 0
         self.judge = Judge()
@@ -38,10 +39,12 @@ class House:
         return bool(self.charger.call(lambda charger: charger.value("ENABLE")[0]))
 
     def sample(self) -> None:
-        phases = self.charger.call(lambda charger: charger.car.phases)
-        for phase, load in enumerate(self.loads):
-            own = self.current() if phase < phases else 0.0
-            self.node.command(f"number.Meter L{phase + 1}", round((load + own) * VOLTAGE))
+        for phase, ampere in enumerate(self.mains()):
+            self.node.command(f"number.Meter L{phase + 1}", round(ampere * VOLTAGE))
+
+    def mains(self) -> list[float]:
+        drawing = self.wired_to[: self.charger.call(lambda charger: charger.car.phases)]
+        return [load + (self.current() if phase in drawing else 0.0) for phase, load in enumerate(self.loads)]
 
     def live(self, seconds: int) -> None:
         for _ in range(seconds):

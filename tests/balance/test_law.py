@@ -1169,7 +1169,8 @@ def test_who_takes_more_than_told_where_there_is_room_is_left_alone():
     for second in range(300):
         house.load = [1.0 + second % 2 / 10] * 3  # no meter stands still
         house.run(1)
-        assert house.order.run and house.order.reason == "YOUR_LIMIT"
+        assert house.order.run and house.order.reason in ("YOUR_LIMIT", "DISOBEYED")
+    assert house.order.reason == "DISOBEYED"
 
 
 @pytest.mark.parametrize("person", [False, True])
@@ -1181,6 +1182,83 @@ def test_a_car_that_goes_on_in_a_pause_is_the_reason(person):
     house.run(120)
     assert not house.order.run
     assert house.order.text == "Car takes more than it may"
+
+
+@pytest.mark.parametrize("person", [False, True])
+def test_a_car_that_does_not_obey_is_no_meter_that_stands_still(person):
+    """The meter counts whole amperes and shows, rightly, no change."""
+    house = charging()
+    house.own = lambda charger: [16.0] * 3
+    house.load = [2.0] * 3
+    house.view[0] = {"wish": 6.0, "enabled": not person}
+    said = set()
+    for _ in range(120):
+        house.run(1)
+        said.add(house.order.reason)
+    assert not said & {"METER_FROZEN", "METER_SILENT"}
+    assert house.order.reason == "DISOBEYED"
+
+
+# --- other phases than configured -------------------------------------------------------------------------------------
+
+
+def elsewhere(seconds: int, house: House, real: dict[int, int]) -> float:
+    """Configured phases are `real` ones; returns the warmth of the warmest breaker."""
+    heat = [0.0] * 3
+    for _ in range(seconds):
+        house.law.now += 1
+        house.law.view(**house.view[0])
+        own = house.own(0)
+        house.law.own(*own)
+        mains = [load + house.law.now % 2 / 10 for load in house.load]  # no meter stands still
+        for phase, ampere in enumerate(own):
+            mains[real.get(phase, phase)] += ampere
+        house.law.sample(*mains)
+        house.law.step()
+        heat = [sum_ + heat_of(ampere) for sum_, ampere in zip(heat, mains, strict=True)]
+    return max(heat)
+
+
+ROTATED, SWAPPED = {0: 1, 1: 2, 2: 0}, {0: 1, 1: 0}
+
+
+@pytest.mark.parametrize("load", [1.0, 0.0])
+@pytest.mark.parametrize(("phases", "real"), [(0b001, ROTATED), (0b001, SWAPPED), (0b011, ROTATED), (0b101, SWAPPED)])
+def test_a_charger_that_is_wired_to_other_phases_overloads_none(phases, real, load):
+    house = House(phases=phases)
+    house.load = [load] * 3
+    elsewhere(300, house, real)
+    assert house.order.run and house.order.ampere == 16
+    assert house.order.text == "Charger's maximum, car on another phase: check `phases`"
+    heat = 0.0
+    for phase in range(3):
+        house.load[phase] = 13.0
+        heat += elsewhere(240, house, real)
+        house.load[phase] = load
+        elsewhere(200, house, real)
+        assert house.order.run
+    assert heat < 0.01
+    house.load[1] = 30.0
+    elsewhere(300, house, real)
+    assert not house.order.run, "whatever its phase is, this one is too full"
+
+
+def test_a_load_that_goes_with_the_cars_start_is_no_other_phase_for_long():
+    """A coincidence is forgotten at the next start."""
+    house = House(phases=0b001)
+    house.load = [9.0, 1.0, 1.0]
+    elsewhere(30, house, {})
+    assert not house.own(0)[0]
+    while not house.order.run:
+        elsewhere(1, house, {})
+    house.load = [0.5, 8.0, 1.0]
+    elsewhere(60, house, {})
+    assert house.order.next == "ELSEWHERE"
+    house.load[0] = 40.0
+    elsewhere(200, house, {})
+    house.load = [1.0] * 3
+    elsewhere(400, house, {})
+    assert house.order.text == "Charger's maximum"
 
 
 # --- lease ------------------------------------------------------------------------------------------------------------

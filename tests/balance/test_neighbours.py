@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import pytest
 
 from tests.balance.conftest import VOLTAGE, living
+from tests.balance.reasons import MEMORY_S
 
 
 def tell(house, phase: int, factor: float = 1.0) -> None:
@@ -255,3 +258,38 @@ def test_a_tariffs_pause_outlives_restarts_of_both(program, charger, tmp_path, p
         assert house.reason == reason
         house.node.command(*resume)
         house.live_until(lambda: house.current() > 15.5, 300)
+
+
+@pytest.mark.parametrize("wired_to", [(1, 2, 0), (2, 1, 0)])
+def test_a_charger_on_other_phases_than_configured_overloads_none_and_says_so(program, charger, tmp_path, wired_to):
+    """The meter sees the car start, but not on L1: from then on it counts on each phase."""
+    charger.call(lambda charger: setattr(charger.car, "phases", 1))
+    charger.call(lambda charger: charger.set("ENABLE", 0))
+    with living(program, charger, tmp_path) as house:
+        house.wired_to = wired_to
+        house.judge.drawn = deque([0.0], maxlen=MEMORY_S)  # before it was known what the car is, it filled a phase
+        house.live_until(lambda: house.current() > 15.5)
+        for second in range(180):
+            house.loads = [2.0 + second % 2 / 10] * 3
+            house.live(1)
+        real = wired_to[0]
+        assert house.reason.endswith(", car on another phase: check `phases`")
+        house.loads[real] = 15.0
+        house.live(5)
+        assert house.mains()[real] < 25
+        assert house.reason.startswith(f"Main fuse L{real + 1}")
+        house.loads[real] = 30.0
+        house.live(60)
+        assert not house.enabled()
+
+
+def test_a_charger_that_takes_no_lower_current_is_no_meter_that_stands_still(charging):
+    """The meter counts whole amperes, and nothing in the house changes."""
+    refuse(charging, "CHCUR")
+    charging.live(20)  # it may still follow what it was told before
+    charging.node.command("number.Charging current", 8.0)
+    for second in range(120):  # not judged: in the first 20 s the car may still follow, and "Your limit" is said
+        charging.sample()
+        charging.node.run(1.0)
+        assert charging.reason == "Your limit" if second < 10 else not charging.reason.startswith("Meter")
+    assert charging.reason == "Car takes more than it may"
