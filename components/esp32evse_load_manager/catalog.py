@@ -153,7 +153,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("meter", "export_l1, export_l2, export_l3", "sensor", "W or kW into the grid, for meters that tell both directions apart"),
     Option("meter", "current_l1, current_l2, current_l3", "sensor", "A or mA; without a sign the direction is not known"),
     Option("meter", "power, export", "sensor", "W or kW of a circuit with one phase"),
-    Option("meter", "heartbeat", "sensor", "any sensor that changes with every telegram, for meters that speak only on change"),
+    Option("meter", "heartbeat", "sensor", "any sensor that changes with every telegram, for meters that speak only on change; below 16 million, or the change is not seen"),
     Option("meter", "timeout", "time", "without a sample for so long it is silent, 3 s to 5 min", "15s"),
     Option("meter", "delay", "time", "how old a sample is when it comes, up to 10 s", "1s"),
     Option("circuits", "leader", "map", "another node says what the chargers may take, instead of a meter; also beside `limit`"),

@@ -1,6 +1,12 @@
 #include "meter.h"
 
+#include "esphome/core/log.h"
+
 namespace esphome::esp32evse_load_manager {
+
+static const char *const TAG = "esp32evse.load_manager";
+/// A float counts the seconds up to here; of the seconds since 1970 it sees every 128th only.
+static constexpr float MOST_EXACT = 1 << 24;
 
 /// A sign of life is a number from the meter, filters may hide it when it is the same; and what filters make of a NaN.
 void Meter::add(uint8_t phase, sensor::Sensor *sensor, float factor) {
@@ -12,8 +18,11 @@ void Meter::add(uint8_t phase, sensor::Sensor *sensor, float factor) {
 
 void Meter::set_heartbeat(sensor::Sensor *sensor) {
   sensor->add_on_raw_state_callback([this](float beat) {
-    if (!std::isnan(beat) && beat != this->beat_)
+    if (!std::isnan(beat) && beat != this->beat_) {
       this->updated_ = UINT8_MAX;
+    } else if (beat > MOST_EXACT) {
+      ESP_LOGW(TAG, "Heartbeat %.0f is too large a number to show small changes", beat);
+    }
     this->beat_ = beat;
   });
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from evse_host.simulator import Car, Charger
+from tests.balance import home_assistant
 from tests.balance.conftest import MANAGED
 from tests.e2e.conftest import judged, start_charger, start_node  # noqa: F401  fixtures
 from tools.build import node as nodes
@@ -105,6 +106,7 @@ class Fuse:
         self.load = 2.0
         self.meter = self.beats = self.home_assistant = True
         self.seen = 0
+        self.beat, self.last_beat = home_assistant.beat, ""
         self.worst = 0.0
 
     def mains(self) -> float:
@@ -117,7 +119,8 @@ class Fuse:
             for phase in (1, 2, 3):
                 self.leader.node.send_home_assistant_state(f"sensor.l{phase}", str(round(self.mains() * VOLTAGE)))
         if self.beats:
-            self.leader.node.send_home_assistant_state("sensor.seen", str(self.seen))
+            self.last_beat = self.beat(1_795_804_961.084 + self.seen)
+            self.leader.node.send_home_assistant_state("sensor.seen", self.last_beat)
 
     def live(self, seconds: int) -> None:
         for _ in range(seconds):
@@ -219,13 +222,21 @@ def test_a_heartbeat_tells_that_a_meter_without_changes_lives(sharing):
     assert sharing.leader.enabled() and sharing.follower.enabled()
 
 
+def test_a_heartbeat_of_too_many_digits_is_told(sharing):
+    """A float sees every 128th second since 1970 only."""
+    sharing.meter, sharing.beat = False, str
+    sharing.live(60)
+    assert sharing.leader.reason == "Meter silent"
+    assert sharing.leader.node.wait_for_log("Heartbeat .* too large a number")
+
+
 @pytest.mark.parametrize("again", [False, True])
 def test_a_home_assistant_whose_link_to_the_meter_died_is_silent(sharing, again):
     """The last values stay for ever; after it has connected again it says the old heartbeat once more."""
     sharing.meter = sharing.beats = False
     for second in range(40):
         if again and second % 5 == 0:
-            sharing.leader.node.send_home_assistant_state("sensor.seen", str(300))
+            sharing.leader.node.send_home_assistant_state("sensor.seen", sharing.last_beat)
         sharing.live(1)
     assert sharing.leader.reason == "Meter silent"
     assert not sharing.leader.enabled()
