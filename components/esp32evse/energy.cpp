@@ -18,11 +18,6 @@ void LifetimeEnergy::on_reset() {
   this->candidate_ = {};
 }
 
-void LifetimeEnergy::forget_readings() {
-  this->candidate_ = {};
-  this->session_known_ = false;
-}
-
 bool LifetimeEnergy::on_total(uint64_t watt_hours, uint32_t uptime) {
   if (!this->session_known_ || uptime == NO_UPTIME || distance(uptime, this->session_at_) > STEP_S)
     return false;

@@ -48,8 +48,6 @@ class LifetimeEnergy {
   /// The charger has said OK to a reset: from the next reading that is believed on, what was charged since now is
   /// shown.
   void on_reset();
-  /// The charger has fallen silent or restarted: what it said before does not go with what it will say.
-  void forget_readings();
 
  protected:
   inline bool agree_(const Reading &first, const Reading &second) const;

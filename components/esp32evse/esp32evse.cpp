@@ -180,7 +180,6 @@ void Esp32Evse::on_online(bool online) {
   this->situation_ = {};
   this->state_read_ = false;
   this->current_.forget_refused();
-  this->lifetime_.energy.forget_readings();
   this->client_.schedule().set_charging(false);
   this->entities_.publish_unknown(*this);
   this->disconnect_callback_.call();
@@ -202,7 +201,6 @@ void Esp32Evse::on_restart(Restart restart) {
   } else {
     ESP_LOGW(TAG, "Charger restarted");
   }
-  this->lifetime_.energy.forget_readings();
   this->derived_dirty_ = true;
   if (restart != Restart::MISSED)
     this->ready_callback_.call();

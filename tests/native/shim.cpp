@@ -426,7 +426,6 @@ void count_lifetime(std::istream &in) {
     } else if (verb == "reset") {
       energy.on_reset();
     } else if (verb == "forget") {
-      energy.forget_readings();
       uptime = LifetimeEnergy::NO_UPTIME;
     } else {
       const LifetimeEnergy::Memory memory = energy.memory();
