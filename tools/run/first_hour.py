@@ -22,6 +22,8 @@ import sys
 import time
 from pathlib import Path
 
+from tools.run import child
+
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / ".cache/first_hour"
 USER = "builder"
@@ -49,7 +51,7 @@ def make_tree(tree: Path, suite: str, packages: list[str], may_sudo: bool) -> No
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         command = ["debootstrap", "--variant=minbase", f"--include={include}", suite, str(tree), MIRROR]
-        subprocess.run(command, stdout=output, stderr=output, check=True)
+        child.run(command, stdout=output, stderr=output).check_returncode()
     shutil.copy("/etc/resolv.conf", tree / "etc/resolv.conf")
     shutil.copy("/" + CERTIFICATES, tree / CERTIFICATES)  # a network that is inspected has its own
     (tree / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")

@@ -41,11 +41,6 @@ class Car:
         """Battery full, or the driver's wish: stays plugged."""
         self.wants_charge = False
 
-    def charge_now(self) -> None:
-        """Plugged and already in state C, as after a restart of the charger in mid-charge."""
-        self.plug()
-        self._closed = True
-
     def pilot_voltage(self) -> int:
         if not self.plugged:
             return NO_CAR

@@ -200,11 +200,6 @@ class Charger:
         """When the last byte of what it says now is out."""
         return self._busy_until
 
-    @property
-    def output_begins(self) -> float | None:
-        """When the first byte that ``advance`` has not yet returned goes out; None if there is none."""
-        return self._output[0][0] if self._output else None
-
     def advance(self, now: float) -> bytes:
         """Lives on to ``now`` (s, never goes back) and returns what was emitted until then."""
         self.advance_to(now)

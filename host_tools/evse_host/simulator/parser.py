@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..catalog import MAX_ARGUMENT_BYTES
 
-CR, LF, NUL = 0x0D, 0x0A, 0x00
+CR, LF = 0x0D, 0x0A
 LINE_END = (CR, LF)
 NAME_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+#$@_")
 

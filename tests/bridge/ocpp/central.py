@@ -64,7 +64,6 @@ class Central:
         self.headers: list[str] = []
         self.port = 0
         self.silent: set[str] = set()  # actions that are not answered
-        self.frozen = False  # nothing is read any more, not even pings
         self._tls, self._keys = tls, keys
         self._transactions = itertools.count(1)
         self._ids = itertools.count(1)

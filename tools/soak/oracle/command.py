@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from evse_host.catalog import COMMAND
 from evse_host.simulator.charger import SERIAL_PORTS
-from tools.soak.oracle.contract import LONGEST_PERIOD_MS, SHORTEST_PERIOD_S
+from tools.soak.oracle.contract import LONGEST_PERIOD_S, SHORTEST_PERIOD_S
 
 READ, WRITE, RUN, SUBSCRIBE, UNSUBSCRIBE = "read", "write", "run", "subscribe", "unsubscribe"
 _FORM = re.compile(
@@ -51,6 +51,6 @@ def forbidden(form: Form | None, names: Container[str] = COMMAND) -> str:
         return "" if _ACCESS[form.kind] in command.access else f"a {form.kind} of what is not made for it"
     if "R" not in command.access or command.lines:
         return "a subscription that hangs the charger"
-    if form.kind == SUBSCRIBE and not SHORTEST_PERIOD_S * 1000 <= int(form.argument) <= LONGEST_PERIOD_MS:
+    if form.kind == SUBSCRIBE and not SHORTEST_PERIOD_S <= int(form.argument) / 1000 <= LONGEST_PERIOD_S:
         return "a period that the charger mistakes"
     return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evse_host.catalog import SUBSCRIBE_MIN_MS, WRITE_HOLDOFF_MS
+from evse_host.catalog import MAX_SUBSCRIBE_PERIOD_MS, SUBSCRIBE_MIN_MS, WRITE_HOLDOFF_MS
 
 HOLDOFF_S = WRITE_HOLDOFF_MS / 1000  # from RDY on
 WISH_EXPIRES_S = 30.0
@@ -10,4 +10,4 @@ RUN_EXPIRES_S = 5.0
 GRACE_S = 1.2  # an answer that is waited for, and the rounding of a node's stamps
 MAX_SENDS = 3  # of one wish
 SHORTEST_PERIOD_S = SUBSCRIBE_MIN_MS / 1000  # the charger mistakes shorter ones
-LONGEST_PERIOD_MS = 42949671  # and longer ones
+LONGEST_PERIOD_S = MAX_SUBSCRIBE_PERIOD_MS / 1000  # and longer ones
