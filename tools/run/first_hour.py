@@ -22,8 +22,6 @@ import sys
 import time
 from pathlib import Path
 
-from tools.run import child
-
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / ".cache/first_hour"
 USER = "builder"
@@ -39,6 +37,8 @@ INSTEAD = {
 #: Each line is a shell of its own; these begin it. A simulated charger is there as long as the line runs.
 BEGIN = 'cd esp32evse; export PATH="$HOME/.local/bin:$PATH"'
 SIMULATOR = "rm -f /tmp/charger; (evse-host simulate --link /tmp/charger >/dev/null 2>&1 &) ; sleep 3"
+#: With mounts and processes of its own, which end with it, also when it is killed.
+APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 MIRROR = "http://deb.debian.org/debian"
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 
@@ -50,8 +50,8 @@ def make_tree(tree: Path, suite: str, packages: list[str], may_sudo: bool) -> No
     log = tree.with_suffix(".log")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
-        command = ["debootstrap", "--variant=minbase", f"--include={include}", suite, str(tree), MIRROR]
-        child.run(command, stdout=output, stderr=output).check_returncode()
+        command = [*APART, "debootstrap", "--variant=minbase", f"--include={include}", suite, str(tree), MIRROR]
+        subprocess.run(command, stdout=output, stderr=output, check=True)
     shutil.copy("/etc/resolv.conf", tree / "etc/resolv.conf")
     shutil.copy("/" + CERTIFICATES, tree / CERTIFICATES)  # a network that is inspected has its own
     (tree / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
@@ -62,12 +62,12 @@ def make_tree(tree: Path, suite: str, packages: list[str], may_sudo: bool) -> No
 
 
 def in_tree(tree: Path, user: str, line: str, log: Path | None = None) -> int:
-    """Runs a line of shell in the tree, with its own mounts and processes, which end with it; returns its exit code."""
+    """Runs a line of shell in the tree, apart; returns its exit code."""
     mounts = "mount -t proc proc /proc; mount -t devpts -o ptmxmode=666 devpts /dev/pts; mount -t tmpfs tmpfs /dev/shm"
     # The shell stays: whoever is process 1 has to see to orphans, which su does not.
     inside = f"{mounts}; su - {user} -c {shlex.quote(line)}; exit $?"
     prepare = f"mkdir -p {tree}/dev/shm {tree}/dev/pts && exec chroot {tree} /bin/sh -c {shlex.quote(inside)}"
-    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", prepare]
+    command = [*APART, "/bin/sh", "-c", prepare]
     environment = {"PATH": os.environ["PATH"], "TERM": "dumb", "LANG": "C.UTF-8"}
     with (log or Path(os.devnull)).open("w") as output:
         streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
