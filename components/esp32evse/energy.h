@@ -38,6 +38,8 @@ class LifetimeEnergy {
   bool is_known() const { return this->memory_.last.total != NONE; }
   /// A reading waits for a second one that proves it.
   bool is_doubted() const { return this->candidate_.total != NONE; }
+  /// The next two readings are to prove each other.
+  void begin_anew() { this->candidate_ = {}; }
   /// Wh; only if it is known.
   uint64_t shown() const { return this->memory_.last.total + static_cast<uint64_t>(this->memory_.offset); }
 

@@ -45,10 +45,12 @@ void Esp32Evse::loop() {
     delay(1);  // the others want to live, too
 }
 
-/// Publishes what has waited for its time.
+/// Publishes and saves what has waited for its time.
 void Esp32Evse::pace_(uint32_t now) {
   this->paced_at_ = now;
   this->entities_.publish_held(now);
+  if (COUNTS_LIFETIME && this->lifetime_.looks(this->is_charging() ? SAVE_CHARGING_MS : SAVE_IDLE_MS, now))
+    this->read_followed_(follow_total_energy);
   if (!this->refusals_.is_over(now, Refusals::UNKNOWN_FOR_MS + BatchDelay::get()))
     return;
   for (uint8_t row = 0; row < this->client_.row_count(); row++) {
@@ -85,7 +87,7 @@ void Esp32Evse::dump_config() {
 
 void Esp32Evse::on_shutdown() {
   if (COUNTS_LIFETIME)
-    this->save_lifetime_(0);
+    this->save_lifetime_();
 }
 
 // --- what the charger says --------------------------------------------------------------------------------------------

@@ -149,9 +149,8 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
  protected:
   static constexpr size_t MAX_BYTES_PER_LOOP = 1024;
   static constexpr size_t BYTES_AT_ONCE = 256;
-  static constexpr uint32_t LATE_MS = 400;  // with Link::HEARD_MS less than a restart takes
-  // Flash wears. With the age of what is saved less than a minute, whose energy may be lost.
-  static constexpr uint32_t SAVE_CHARGING_MS = 55000;
+  static constexpr uint32_t LATE_MS = 400;             // with Link::HEARD_MS less than a restart takes
+  static constexpr uint32_t SAVE_CHARGING_MS = 60000;  // flash wears
   static constexpr uint32_t SAVE_IDLE_MS = 10000;
   static constexpr uint32_t PACE_MS = 100;
   static constexpr uint32_t ACTIVE_PHASE_MA = 500;
@@ -187,7 +186,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   void publish_row_(uint8_t row, const Values *values);
   uint8_t find_followed_(void (*follow)(Esp32Evse &hub, const Values &values)) const;
   void read_followed_(void (*follow)(Esp32Evse &hub, const Values &values));
-  void save_lifetime_(uint32_t interval_ms);
+  void save_lifetime_();
   void on_session_events_(uint8_t events);
 
   // The small ones first, and the client last: they stay within reach of short instructions.

@@ -83,9 +83,11 @@ void Esp32Evse::follow_session_energy(Esp32Evse &hub, const Values &values) {
 
 void Esp32Evse::follow_total_energy(Esp32Evse &hub, const Values &values) {
   if (COUNTS_LIFETIME) {
-    if (hub.lifetime_.on_total(values[0].number, hub.client_.uptime()))
+    if (hub.lifetime_.on_total(values[0].number, hub.client_.uptime())) {
       hub.read_followed_(follow_total_energy);
-    hub.save_lifetime_(hub.is_charging() ? SAVE_CHARGING_MS : SAVE_IDLE_MS);
+    } else if (hub.lifetime_.is_looking()) {
+      hub.save_lifetime_();
+    }
   }
   if (FOLLOWS_SESSIONS)
     hub.on_session_events_(hub.session_.on_total(values[0].number, millis()));
@@ -105,9 +107,9 @@ void Esp32Evse::read_followed_(void (*follow)(Esp32Evse &hub, const Values &valu
   this->client_.read(this->find_followed_(follow));
 }
 
-/// Saves the lifetime energy if it has changed and was not saved within `interval_ms`.
-void Esp32Evse::save_lifetime_(uint32_t interval_ms) {
-  if (this->lifetime_.save(interval_ms, millis()) && !this->is_charging())
+/// Saves the lifetime energy if it has changed.
+void Esp32Evse::save_lifetime_() {
+  if (this->lifetime_.save(millis()) && !this->is_charging())
     this->entities_.hurry();
 }
 

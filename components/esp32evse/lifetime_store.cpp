@@ -13,9 +13,18 @@ void LifetimeStore::restore() {
   this->shown_ = this->energy.shown();
 }
 
-bool LifetimeStore::save(uint32_t interval_ms, uint32_t now) {
+bool LifetimeStore::looks(uint32_t interval_ms, uint32_t now) {
   const bool recently = this->saved_ && now - this->saved_at_ < interval_ms;
-  if (this->key_ == 0 || !this->dirty_ || recently)
+  if (this->looking_ || this->key_ == 0 || !this->dirty_ || recently)
+    return false;
+  this->looking_ = true;
+  this->energy.begin_anew();
+  return true;
+}
+
+bool LifetimeStore::save(uint32_t now) {
+  this->looking_ = false;
+  if (this->key_ == 0 || !this->dirty_)
     return false;
   this->preference_.save(&this->energy.memory());
   global_preferences->sync();

@@ -14,8 +14,12 @@ class LifetimeStore {
   /// Of the preference; without one nothing is saved.
   void set_key(uint32_t key) { this->key_ = key; }
   void restore();
-  /// Saves what has changed, unless it was saved within `interval_ms`. True: it is saved.
-  bool save(uint32_t interval_ms, uint32_t now);
+  /// Whether something has changed, and was not saved within `interval_ms`. Then the total is to be read, and read
+  /// again: what is saved is as old as one answer, and no more than this interval can be lost.
+  bool looks(uint32_t interval_ms, uint32_t now);
+  bool is_looking() const { return this->looking_; }
+  /// Saves what has changed. True: it is saved.
+  bool save(uint32_t now);
   /// As LifetimeEnergy::on_total(). True: it is to be read again, for it counts when it comes twice.
   bool on_total(uint64_t watt_hours, uint32_t uptime);
   /// Wh; LifetimeEnergy::NONE until it is known.
@@ -26,6 +30,7 @@ class LifetimeStore {
   uint32_t key_{0};
   uint32_t saved_at_{0};
   bool dirty_{false};  // not saved yet
+  bool looking_{false};
   bool saved_{false};  // since the start
   ESPPreferenceObject preference_;
 
