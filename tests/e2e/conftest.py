@@ -15,7 +15,7 @@ from evse_host.catalog import LIVE_SETTINGS
 from evse_host.simulator import Board, Car, Charger
 from tests.conftest import VARIANT
 from tools.build import node as nodes
-from tools.run.clocked_node import ClockedCharger, ClockedNode
+from tools.run.clocked_node import ClockedCharger, ClockedNode, SerialPort
 from tools.soak.oracle.contract import GRACE_S, WISH_EXPIRES_S
 from tools.soak.oracle.sent import Sent
 
@@ -23,10 +23,7 @@ HERE = Path(__file__).parent
 KEPT = {*LIVE_SETTINGS, "TIME"}  # what a node may write by itself after a start of the charger, if it is configured so
 
 
-@contextmanager
-def judged(node: ClockedNode, managed: Collection[str] = ()) -> Iterator[ClockedNode]:
-    """The node, running; at its end, that it has sent nothing it must not, and written unasked only what it manages."""
-    findings: list[str] = []
+def judge_port(node: ClockedNode, port: SerialPort, managed: Collection[str], findings: list[str]) -> None:
     lives_s = WISH_EXPIRES_S + GRACE_S
 
     def on_write(name: str, line: str) -> None:
@@ -38,8 +35,16 @@ def judged(node: ClockedNode, managed: Collection[str] = ()) -> Iterator[Clocked
         if not any(line in values for _, values in node.asked):  # a raw command
             findings.append(f"{node.now:.3f} s: {kind}: {line} {text}")
 
-    sent = Sent(node, complain, on_write)
+    sent = Sent(port, complain, on_write)
     node.on_turn.append(sent.look)
+
+
+@contextmanager
+def judged(node: ClockedNode, managed: Collection[str] = ()) -> Iterator[ClockedNode]:
+    """The node, running; at its end, that it has sent nothing it must not, and written unasked only what it manages."""
+    findings: list[str] = []
+    for port in node.ports:
+        judge_port(node, port, managed, findings)
     with node:
         yield node
     assert not findings, "\n".join(findings)
@@ -83,15 +88,16 @@ def managed() -> Collection[str]:
 
 @pytest.fixture
 def start_node(tmp_path: Path, managed: Collection[str]) -> Iterator[Callable[..., ClockedNode]]:
-    """Starts a program on a charger's line: ``start_node(program, charger)``, each with a home of its own.
+    """Starts a program on a charger's line: ``start_node(program, charger)``, each with a home of its own; on the lines
+    of several with ``start_node(program, charger, second, third)``.
 
     The test fails if a node stopped by itself, be it only at its end.
     """
     homes = (tmp_path / f"node-{number}" for number in range(100))
     with ExitStack() as running:
 
-        def start(program: Path, charger: ClockedCharger) -> ClockedNode:
-            node = running.enter_context(judged(charger.node(program, next(homes)), managed))
+        def start(program: Path, charger: ClockedCharger, *others: ClockedCharger) -> ClockedNode:
+            node = running.enter_context(judged(charger.node(program, next(homes), *others), managed))
             node.connect()
             return node
 

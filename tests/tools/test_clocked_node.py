@@ -54,14 +54,14 @@ def test_bytes_on_their_way_can_be_lost_and_others_lie_there_at_once(full_node_p
     with ClockedNode(full_node_program, Charger(), tmp_path) as node:
         node.run_until(10.0)
         read = node.all_read
-        node.receive_at_once(b"\n" * 300)
+        node.port.receive_at_once(b"\n" * 300)
         node.run(0.05)
         assert node.most_unread >= 300 and node.all_read >= read + 300
-        while not node.on_the_way:
+        while not node.port.on_the_way:
             node.run(0.001)
         told = sum(len(data) for _, data in node.received)
-        node.lose()
-        assert sum(len(data) for _, data in node.received) < told and not node.on_the_way
+        node.port.lose()
+        assert sum(len(data) for _, data in node.received) < told and not node.port.on_the_way
 
 
 def test_a_program_that_ends_is_an_error(tmp_path):

@@ -189,7 +189,7 @@ def read_backlog(program: Path, directory: Path) -> tuple[int, int]:
     with ClockedNode(program, Charger(), directory, rx_buffer=2 * BACKLOG_BYTES) as node:
         node.run(10)
         before = node.all_read
-        node.receive_at_once(data)
+        node.port.receive_at_once(data)
         first = node.loops
         while node.all_read - before < len(data):
             node.run(0.001)

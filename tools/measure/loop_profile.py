@@ -125,7 +125,7 @@ class _Profiler:
         """Costs of loops that read ``data``, all of it and nothing else, and had nothing to say."""
         costs: list[int] = []
         for _ in range(MAX_ATTEMPTS):
-            self._node.receive_at_once(data)
+            self._node.port.receive_at_once(data)
             costs += [loop.cost for loop in self.loops(0.05) if loop.read == len(data) and loop.written == 0]
             if len(costs) >= REPEATS:
                 return costs

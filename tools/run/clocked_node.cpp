@@ -1,10 +1,11 @@
 // Takes a host node out of real time; clocked_node.py preloads it. Time passes only where the node sleeps, and its
-// serial port is a conversation with the charger's side, so that a run is the same every time and an hour takes
+// serial ports are a conversation with the chargers' side, so that a run is the same every time and an hour takes
 // seconds.
 //
-// EVSE_UART names the serial port, EVSE_STEP_FD the socket to the conversation's other end, EVSE_NOW_US the time at the
-// start, EVSE_CLOCK_US what the monotonic clock shows at time 0, EVSE_RX_BUFFER how many unread bytes the serial port
-// keeps. With heap_watch.cpp preloaded, too, allocations are counted.
+// EVSE_UART names the first serial port, the same with a 2 behind it is the second. EVSE_STEP_FD is the socket to the
+// conversation's other end, EVSE_NOW_US the time at the start, EVSE_CLOCK_US what the monotonic clock shows at time 0,
+// EVSE_RX_BUFFER how many unread bytes a serial port keeps. With heap_watch.cpp preloaded, too, allocations are
+// counted.
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -44,26 +45,33 @@ constexpr uint64_t LOOP_US = 1000;  // a turn of the main loop that does not res
 constexpr time_t EPOCH_S = 1'781'000'000;
 constexpr double BYTE_US = 10e6 / 115200;
 constexpr size_t BUFFER = 1 << 16;
+constexpr size_t PORTS = 4;
 
-enum OrderFlag : uint32_t { COUNT_HEAP = 1, WRITE_HEAP = 2, PROFILE_LOOPS = 4, AT_ONCE = 8, LOSE = 16, MEASURE = 32 };
+enum OrderFlag : uint32_t { COUNT_HEAP = 1, WRITE_HEAP = 2, PROFILE_LOOPS = 4, MEASURE = 8 };
+enum BytesFlag : uint32_t { AT_ONCE = 1, LOSE = 2 };
 
-// The conversation: a report when time has come to until_us or the node has said something, then an order.
+// The conversation: a report when time has come to until_us or the node has said something, then an order. Each is
+// followed by what goes over the serial ports.
 struct __attribute__((packed)) Report {
   uint64_t now_us;
-  uint64_t sent_at_us;  // when the first of the bytes sent left
-  uint32_t loops;       // of the hub so far
-  uint32_t most_read;   // bytes in one of them
-  uint32_t all_read;    // bytes in all of them
+  uint32_t loops;      // of the hubs so far
+  uint32_t most_read;  // bytes in one of them
+  uint32_t all_read;   // bytes in all of them
   uint32_t most_unread;
   uint64_t heap_bytes;  // in use, as measured last
   uint32_t talked;      // to a client of its API
-  uint32_t length;      // of the bytes sent, which follow
+  uint32_t ports;       // that have sent something
 };
 struct __attribute__((packed)) Order {
   uint64_t until_us;
-  uint64_t begin_us;  // when the first of the bytes received begins to arrive
   uint32_t flags;
-  uint32_t length;  // of the bytes received, which follow
+  uint32_t ports;  // that are to receive something
+};
+struct __attribute__((packed)) Bytes {
+  uint32_t port;
+  uint32_t flags;     // of those received
+  uint64_t begin_us;  // when the first of them left, or begins to arrive
+  uint32_t length;    // of what follows
 };
 
 struct Byte {
@@ -115,15 +123,24 @@ class Line {
   size_t room_{0};
 };
 
-uint64_t now_us = 0, until_us = 0, clock_start_us = 0, sent_at_us = 0, heap_bytes = 0;
+/// A serial port of the node.
+struct Port {
+  Line line;
+  char sent[BUFFER]{};
+  size_t sent_length{0};
+  uint64_t sent_at_us{0};  // the first of them
+  uint32_t loop_read{0}, loop_written{0};
+  bool about_to_read{false};
+};
+
+uint64_t now_us = 0, until_us = 0, clock_start_us = 0, heap_bytes = 0;
 uint32_t flags = 0;
 uint32_t loops = 0, most_read = 0, all_read = 0, most_unread = 0;
-uint32_t loop_read = 0, loop_written = 0;
-bool about_to_read = false, talked = false;
-int uart = -1, conversation = -1;
-char sent[BUFFER], buffer[BUFFER];
-size_t sent_length = 0;
-constinit Line line;
+bool talked = false;
+int conversation = -1;
+char buffer[BUFFER];
+constinit Port ports[PORTS];
+Port *opened[FD_SETSIZE]{};  // by its file
 
 void must(bool ok, const char *what) {
   if (!ok) {
@@ -165,27 +182,53 @@ void obey(uint32_t order) {
     heap_watch_write(getenv("EVSE_HEAP_FILE"));
   if ((order ^ flags) & PROFILE_LOOPS)
     CALLGRIND_DUMP_STATS_AT("before");
-  if (order & LOSE)
-    line.lose(now_us);
   heap_bytes = order & MEASURE ? mallinfo2().uordblks : heap_bytes;
   flags = order;
 }
 
-void converse() {
-  const Report report{now_us,     sent_at_us, loops,
-                      most_read,  all_read,   most_unread,
-                      heap_bytes, talked,     static_cast<uint32_t>(sent_length)};
-  const iovec parts[] = {{const_cast<Report *>(&report), sizeof(report)}, {sent, sent_length}};
-  put(parts, 2);
-  sent_length = 0;
+void report() {
+  Report report{now_us, loops, most_read, all_read, most_unread, heap_bytes, talked, 0};
+  Bytes heads[PORTS];
+  iovec parts[1 + 2 * PORTS];
+  int count = 0;
+  parts[count++] = {&report, sizeof(report)};
+  for (uint32_t i = 0; i < PORTS; i++) {
+    Port &port = ports[i];
+    if (port.sent_length == 0)
+      continue;
+    heads[report.ports] = {i, 0, port.sent_at_us, static_cast<uint32_t>(port.sent_length)};
+    parts[count++] = {&heads[report.ports++], sizeof(Bytes)};
+    parts[count++] = {port.sent, port.sent_length};
+  }
+  put(parts, count);
+  for (Port &port : ports)
+    port.sent_length = 0;
   talked = false;
+}
+
+void receive() {
+  Bytes bytes;
+  get(&bytes, sizeof(bytes));
+  must(bytes.port < PORTS && bytes.length <= BUFFER, "too much received");
+  get(buffer, bytes.length);
+  Line &line = ports[bytes.port].line;
+  if (bytes.flags & LOSE)
+    line.lose(now_us);
+  line.feed(buffer, bytes.length, bytes.begin_us, bytes.flags & AT_ONCE);
+}
+
+void converse() {
+  report();
   Order order;
   get(&order, sizeof(order));
-  must(order.length <= BUFFER, "too much received");
-  get(buffer, order.length);
   obey(order.flags);
-  line.feed(buffer, order.length, order.begin_us, order.flags & AT_ONCE);
+  for (uint32_t i = 0; i < order.ports; i++)
+    receive();
   until_us = order.until_us;
+}
+
+bool has_sent() {
+  return std::any_of(ports, ports + PORTS, [](const Port &port) { return port.sent_length > 0; });
 }
 
 uint64_t setting(const char *name) {
@@ -198,12 +241,13 @@ __attribute__((constructor)) void start() {
   conversation = static_cast<int>(setting("EVSE_STEP_FD"));
   clock_start_us = setting("EVSE_CLOCK_US");
   now_us = setting("EVSE_NOW_US");
-  line.set_room(setting("EVSE_RX_BUFFER"));
+  for (Port &port : ports)
+    port.line.set_room(setting("EVSE_RX_BUFFER"));
 }
 
 /// Time passes to `end_us`, or to where `wake()` says that the sleep is over.
 template<typename Wake> void pass_to(uint64_t end_us, Wake &&wake) {
-  if (sent_length > 0 || talked)
+  if (has_sent() || talked)
     converse();
   while (until_us <= end_us && !wake()) {
     now_us = std::max(now_us, until_us);
@@ -223,19 +267,33 @@ int ready_now(int count, fd_set *wanted, fd_set *ready) {
   return syscall(SYS_pselect6, count, ready, nullptr, nullptr, &none, nullptr);
 }
 
-/// The hub asks what is there, and ESPHome's UART asks again before it reads: with the first question one loop ends and
+/// A hub asks what is there, and ESPHome's UART asks again before it reads: with the first question one loop ends and
 /// the next begins.
-void on_question() {
-  if (about_to_read)
+void on_question(Port &port) {
+  if (port.about_to_read)
     return;
-  about_to_read = line.unread(now_us) > 0;
+  port.about_to_read = port.line.unread(now_us) > 0;
   if (flags & PROFILE_LOOPS) {
     char label[40];
-    snprintf(label, sizeof(label), "loop %u %u", loop_read, loop_written);
+    snprintf(label, sizeof(label), "loop %u %u", port.loop_read, port.loop_written);
     CALLGRIND_DUMP_STATS_AT(label);
   }
   loops++;
-  loop_read = loop_written = 0;
+  port.loop_read = port.loop_written = 0;
+}
+
+/// The port behind an open file, or none.
+Port *port_of(int fd) { return fd >= 0 && fd < FD_SETSIZE ? opened[fd] : nullptr; }
+
+/// The port of that name, or none.
+Port *port_named(const char *path) {
+  const char *first = getenv("EVSE_UART");
+  const size_t length = first == nullptr ? 0 : strlen(first);
+  if (length == 0 || strncmp(path, first, length) != 0)
+    return nullptr;
+  const unsigned long number = path[length] == '\0' ? 1 : strtoul(path + length, nullptr, 10);
+  must(number >= 1 && number <= PORTS, "no such serial port");
+  return &ports[number - 1];
 }
 
 /// Under callgrind, what stands for the UART driver is not counted as the component's.
@@ -258,11 +316,13 @@ int open(const char *path, int mode, ...) {
   va_start(arguments, mode);
   const int permissions = va_arg(arguments, int);
   va_end(arguments);
-  const char *port = getenv("EVSE_UART");
-  if (port == nullptr || strcmp(path, port) != 0)
+  Port *const port = port_named(path);
+  if (port == nullptr)
     return syscall(SYS_openat, AT_FDCWD, path, mode, permissions);
-  uart = syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR, 0);
-  return uart;
+  const int fd = syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR, 0);
+  must(fd >= 0 && fd < FD_SETSIZE, "too many files");
+  opened[fd] = port;
+  return fd;
 }
 
 int ioctl(int fd, unsigned long request, ...) {
@@ -270,41 +330,44 @@ int ioctl(int fd, unsigned long request, ...) {
   va_start(arguments, request);
   void *argument = va_arg(arguments, void *);
   va_end(arguments);
-  if (fd != uart || request != FIONREAD)
+  Port *const port = port_of(fd);
+  if (port == nullptr || request != FIONREAD)
     return syscall(SYS_ioctl, fd, request, argument);
   const NotCounted pause;
-  on_question();
-  const size_t unread = line.unread(now_us);
+  on_question(*port);
+  const size_t unread = port->line.unread(now_us);
   most_unread = std::max<uint32_t>(most_unread, unread);
   *static_cast<int *>(argument) = unread;
   return 0;
 }
 
 ssize_t read(int fd, void *data, size_t size) {
-  if (fd != uart)
+  Port *const port = port_of(fd);
+  if (port == nullptr)
     return syscall(SYS_read, fd, data, size);
   const NotCounted pause;
-  const size_t length = line.read(static_cast<char *>(data), size, now_us);
-  about_to_read = false;
-  loop_read += length;
+  const size_t length = port->line.read(static_cast<char *>(data), size, now_us);
+  port->about_to_read = false;
+  port->loop_read += length;
   all_read += length;
-  most_read = std::max(most_read, loop_read);
+  most_read = std::max(most_read, port->loop_read);
   return length;
 }
 
 ssize_t write(int fd, const void *data, size_t size) {
-  if (fd != uart) {
+  Port *const port = port_of(fd);
+  if (port == nullptr) {
     const long done = syscall(SYS_write, fd, data, size);
     note_talk(fd, done);
     return done;
   }
   const NotCounted pause;
-  must(sent_length + size <= BUFFER, "too much sent");
-  if (sent_length == 0)
-    sent_at_us = now_us;
-  memcpy(sent + sent_length, data, size);
-  sent_length += size;
-  loop_written += size;
+  must(port->sent_length + size <= BUFFER, "too much sent");
+  if (port->sent_length == 0)
+    port->sent_at_us = now_us;
+  memcpy(port->sent + port->sent_length, data, size);
+  port->sent_length += size;
+  port->loop_written += size;
   return size;
 }
 

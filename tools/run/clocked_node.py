@@ -6,10 +6,12 @@
         node.value("Charging current"), charger.value("CHCUR")
 
 The node is the whole program with its API, in a process of its own, so that valgrind and sanitizers can look at it. Its
-clock, its sleeps and its serial port are replaced by clocked_node.cpp, which reports when something is to happen or the
-node has said something, and gets an order back. In between the node stands still: whatever the computer does, nothing
-comes too late. Bytes take the time that they take at 115200 baud. All times are seconds since the node's start, and the
-charger's own.
+clock, its sleeps and its serial ports are replaced by clocked_node.cpp, which reports when something is to happen or
+the node has said something, and gets an order back. In between the node stands still: whatever the computer does,
+nothing comes too late. Bytes take the time that they take at 115200 baud. All times are seconds since the node's start,
+and the charger's own.
+
+A node of several chargers has a serial port for each: ``/clocked/uart``, ``/clocked/uart2`` and so on.
 
 ``ClockedCharger`` is a charger with the face of the simulator's servers, for tests that know no other node.
 """
@@ -42,9 +44,11 @@ from tools.run.host_node import free_port
 
 SOURCE = Path(__file__).with_name("clocked_node.cpp")
 HEAP_SOURCE = Path(__file__).with_name("heap_watch.cpp")
-REPORT = struct.Struct("=QQIIIIQII")
-ORDER = struct.Struct("=QQII")
-COUNT_HEAP, WRITE_HEAP, PROFILE_LOOPS, AT_ONCE, LOSE, MEASURE = 1, 2, 4, 8, 16, 32
+REPORT = struct.Struct("=QIIIIQII")
+ORDER = struct.Struct("=QII")
+BYTES = struct.Struct("=IIQI")
+COUNT_HEAP, WRITE_HEAP, PROFILE_LOOPS, MEASURE = 1, 2, 4, 8  # of an order
+AT_ONCE, LOSE = 1, 2  # of bytes
 BYTE_S = 10 / BAUD_RATE
 STUCK_S = 60.0  # real seconds: a turn takes less than a millisecond, under valgrind a hundred times as long
 API_CONNECTS_AT = 0.5
@@ -79,14 +83,107 @@ class Inline(ThreadPoolExecutor):
         return future
 
 
+class SerialPort:
+    """One of a node's, and the charger at its other end.
+
+    ``sent`` are the bytes that the node wrote there and when, before any fault, ``received`` what it was given.
+    """
+
+    def __init__(self, node: ClockedNode, charger: Charger, faults: Faults | None) -> None:
+        self._node = node
+        self.charger, self.faults = charger, faults or Faults(charger)
+        self.sent: list[tuple[float, bytes]] = []
+        self.received: list[tuple[float, bytes]] = []
+        self.to_charger = Wire(BAUD_RATE)
+        self._waiting = b""  # for the node, from _begin on
+        self._begin = self._line_free = 0.0
+        self._once = 0  # flags of the next bytes only
+
+    @property
+    def now(self) -> float:
+        return self._node.now
+
+    def moments(self) -> list[float]:
+        """When something is to happen here."""
+        event = self.faults.next_event(self.charger.now)
+        moments = [] if event is None else [event]
+        if self.to_charger:
+            moments.append(self.now + self.to_charger.seconds_left(self.now))
+        return moments
+
+    def live_on(self) -> None:
+        """The charger hears what has arrived, does what is due, and says it."""
+        if data := self.to_charger.take(self.now):
+            self.faults.receive(data, max(self.to_charger.last_at, self.charger.now))
+        ahead = self.now
+        while (event := self.faults.next_event(self.charger.now)) is not None and event <= ahead:
+            self._say(self.faults.advance(event))
+            ahead = max(ahead, self._look_ahead(event))
+            if event <= self.now:
+                for observer in self._node.on_event:
+                    observer(event)
+        self._say(self.faults.advance(max(self.now, self.charger.now)))
+
+    def _look_ahead(self, event: float) -> float:
+        """All that it says at once: it is busy with that, and looks at nothing that reaches it meanwhile."""
+        return min(self.charger.busy_until, event + LOOK_AHEAD_S, self._node.next_on_agenda)
+
+    def _say(self, data: bytes) -> None:
+        if not data:
+            return
+        if not self._waiting:
+            self._begin = max(self.now, self._line_free)
+        self._waiting += data
+        self._line_free = self._begin + len(self._waiting) * BYTE_S
+        self.received.append((self._line_free, data))
+
+    def take(self, data: bytes, moment: float) -> None:
+        """What the node has sent."""
+        self.sent.append((moment, data))
+        self.to_charger.put(data, moment)
+
+    def give(self, number: int) -> bytes:
+        """What is to reach the node next, with its head for the conversation; nothing if there is nothing."""
+        data, self._waiting = self._waiting, b""
+        flags, self._once = self._once, 0
+        return BYTES.pack(number, flags, round(self._begin * 1e6), len(data)) + data if data or flags else b""
+
+    # --- faults of the line itself
+
+    @property
+    def on_the_way(self) -> bool:
+        """Whether bytes are on their way to the node."""
+        return self._line_free > self.now
+
+    def lose(self) -> None:
+        """What is on its way to the node never arrives."""
+        self._once |= LOSE
+        self._waiting = b""
+        lost = math.ceil(max(self._line_free - self.now, 0.0) / BYTE_S)
+        while lost > 0 and self.received:
+            moment, data = self.received.pop()
+            if len(data) > lost:
+                self.received.append((moment - lost * BYTE_S, data[:-lost]))
+            lost -= len(data)
+        self._line_free = self.now
+
+    def receive_at_once(self, data: bytes) -> None:
+        """Bytes that lie in the node's serial buffer when it goes on, as after a pause of the node."""
+        self._waiting, self._begin = self._waiting + data, self.now
+        self._once |= AT_ONCE
+
+
 class ClockedNode(Client):
-    """A running node, its charger, and an API client. ``zero_at`` is when the node's 32-bit millisecond clock is at 0,
+    """A running node, its chargers, and an API client. ``zero_at`` is when the node's 32-bit millisecond clock is at 0,
     ``wrapper`` goes before the program's name, for valgrind; ``rx_buffer`` is how many unread bytes its UART keeps.
 
-    ``sent`` are the bytes that the node wrote and when, before any fault, ``received`` what it was given, ``log`` its
-    log lines. ``on_turn`` are called whenever the node has said something and after whatever happens here, ``on_event``
-    after whatever the charger does by itself, pushes and answers among it. ``loops`` counts those of the hub,
-    ``all_read`` the bytes that it read, ``most_read`` those of one loop at most; ``most_unread`` waited in the UART.
+    ``ports`` are its serial ports; ``port`` is the first one, whose ``charger``, ``faults``, ``sent`` and ``received``
+    are the node's. ``others`` are the chargers at the others.
+
+    ``log`` are its log lines. ``on_turn`` are called whenever the node has said something and after whatever happens
+    here, ``on_event`` after whatever a charger does by itself, pushes and answers among it. ``loops`` counts those of
+    the hub, ``all_read`` the bytes that it read, ``most_read`` those of one loop at most; ``most_unread`` waited in the
+    UART.
     """
 
     def __init__(
@@ -99,18 +196,19 @@ class ClockedNode(Client):
         wrapper: Iterable[str] = (),
         rx_buffer: int = 1024,
         count_heap: bool = False,
+        others: Iterable[tuple[Charger, Faults]] = (),
     ) -> None:
         super().__init__(free_port(), keepalive=NEVER_S)
         self._loop.set_default_executor(Inline())
-        self.charger, self.faults = charger, faults or Faults(charger)
+        self.ports = [SerialPort(self, *ends) for ends in ((charger, faults), *others)]
+        self.port = self.ports[0]
+        self.charger, self.faults = charger, self.port.faults
+        self.sent, self.received = self.port.sent, self.port.received
         self.now = self._started = charger.now
-        self.sent: list[tuple[float, bytes]] = []
-        self.received: list[tuple[float, bytes]] = []
         self.log: list[str] = []
         self.log_times: list[float] = []
         self.on_turn: list[Callable[[], None]] = []
         self.on_event: list[Callable[[float], None]] = []
-        self.to_charger = Wire(BAUD_RATE)
         self.loops = self.most_read = self.all_read = self.most_unread = self.heap_bytes = 0
         self.heap_file = directory / "heap.txt"
         self._command = [*wrapper, str(program)]
@@ -120,8 +218,6 @@ class ClockedNode(Client):
         self._flags = COUNT_HEAP if count_heap else 0
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
-        self._waiting = b""  # for the node, from _begin on
-        self._begin = self._line_free = 0.0
         self._once = 0  # flags of the next order only
         self._standing = False
         self.running = False
@@ -255,92 +351,48 @@ class ClockedNode(Client):
         self._live()
 
     def _next_moment(self) -> float:
-        moments = [self.faults.next_event(self.charger.now), self._agenda[0][0] if self._agenda else None]
-        if self.to_charger:
-            moments.append(self.now + self.to_charger.seconds_left(self.now))
-        return min((moment for moment in moments if moment is not None), default=self.now + 1.0)
+        moments = [moment for port in self.ports for moment in port.moments()]
+        if self._agenda:
+            moments.append(self.next_on_agenda)
+        return min(moments, default=self.now + 1.0)
+
+    @property
+    def next_on_agenda(self) -> float:
+        return self._agenda[0][0] if self._agenda else math.inf
 
     def _live(self) -> None:
         """Everything on this side that happens now."""
         self._live_on()
-        if self._agenda and self._agenda[0][0] <= self.now:
-            while self._agenda and self._agenda[0][0] <= self.now:
+        if self.next_on_agenda <= self.now:
+            while self.next_on_agenda <= self.now:
                 heapq.heappop(self._agenda)[2]()
             self._live_on()
         for observer in self.on_turn:
             observer()
 
     def _live_on(self) -> None:
-        """The charger hears what has arrived, does what is due, and says it."""
-        if data := self.to_charger.take(self.now):
-            self.faults.receive(data, max(self.to_charger.last_at, self.charger.now))
-        ahead = self.now
-        while (event := self.faults.next_event(self.charger.now)) is not None and event <= ahead:
-            self._say(self.faults.advance(event))
-            ahead = max(ahead, self._look_ahead(event))
-            if event <= self.now:
-                for observer in self.on_event:
-                    observer(event)
-        self._say(self.faults.advance(max(self.now, self.charger.now)))
-
-    def _look_ahead(self, event: float) -> float:
-        """All that it says at once: it is busy with that, and looks at nothing that reaches it meanwhile."""
-        ahead = min(self.charger.busy_until, event + LOOK_AHEAD_S)
-        return min(ahead, self._agenda[0][0]) if self._agenda else ahead
-
-    def _say(self, data: bytes) -> None:
-        if not data:
-            return
-        if not self._waiting:
-            self._begin = max(self.now, self._line_free)
-        self._waiting += data
-        self._line_free = self._begin + len(self._waiting) * BYTE_S
-        self.received.append((self._line_free, data))
-
-    # --- faults of the line itself
-
-    @property
-    def on_the_way(self) -> bool:
-        """Whether bytes are on their way to the node."""
-        return self._line_free > self.now
-
-    def lose(self) -> None:
-        """What is on its way to the node never arrives."""
-        self._once |= LOSE
-        self._waiting = b""
-        lost = math.ceil(max(self._line_free - self.now, 0.0) / BYTE_S)
-        while lost > 0 and self.received:
-            moment, data = self.received.pop()
-            if len(data) > lost:
-                self.received.append((moment - lost * BYTE_S, data[:-lost]))
-            lost -= len(data)
-        self._line_free = self.now
-
-    def receive_at_once(self, data: bytes) -> None:
-        """Bytes that lie in the node's serial buffer when it goes on, as after a pause of the node."""
-        self._waiting, self._begin = self._waiting + data, self.now
-        self._once |= AT_ONCE
+        for port in self.ports:
+            port.live_on()
 
     # --- the conversation
 
     def _give_order(self, moment: float) -> None:
         until_us = max(math.ceil(moment * 1e6 - 1e-3), round(self.now * 1e6) + 1)
-        data, self._waiting = self._waiting, b""
         flags, self._once = self._flags | self._once, 0
+        parts = [part for number, port in enumerate(self.ports) if (part := port.give(number))]
         try:
-            self._talk.sendall(ORDER.pack(until_us, round(self._begin * 1e6), flags, len(data)) + data)
+            self._talk.sendall(ORDER.pack(until_us, flags, len(parts)) + b"".join(parts))
         except OSError:
             self._stopped()
 
     def _take_report(self) -> None:
-        now, sent_at, self.loops, self.most_read, self.all_read, self.most_unread, self.heap_bytes, talked, length = (
+        now, self.loops, self.most_read, self.all_read, self.most_unread, self.heap_bytes, talked, parts = (
             REPORT.unpack(self._read(REPORT.size))
         )
         self.now = now / 1e6
-        if length:
-            data = self._read(length)
-            self.sent.append((sent_at / 1e6, data))
-            self.to_charger.put(data, sent_at / 1e6)
+        for _ in range(parts):
+            number, _, sent_at, length = BYTES.unpack(self._read(BYTES.size))
+            self.ports[number].take(self._read(length), sent_at / 1e6)
         if talked:
             self._pump()
         self._read_log()
@@ -456,10 +508,13 @@ class ClockedCharger:
         self.faults = faults or Faults(self.charger)
         self._node: ClockedNode | None = None
 
-    def node(self, program: Path, directory: Path, **options: Any) -> ClockedNode:
-        """A node on this charger's line, not started yet."""
-        self._node = ClockedNode(program, self.charger, directory, self.faults, **options)
-        return self._node
+    def node(self, program: Path, directory: Path, *others: ClockedCharger, **options: Any) -> ClockedNode:
+        """A node on this charger's line, and the other chargers' at its other ports; not started yet."""
+        ends = [(other.charger, other.faults) for other in others]
+        node = ClockedNode(program, self.charger, directory, self.faults, others=ends, **options)
+        for charger in (self, *others):
+            charger._node = node
+        return node
 
     @property
     def now(self) -> float:

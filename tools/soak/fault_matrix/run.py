@@ -153,13 +153,13 @@ class Run:
     # --- faults that need to know what is on the wire
 
     def restart(self, rdy_seen: bool = True) -> None:
-        self.node.lose()
+        self.node.port.lose()
         self.faults.reboot(rdy_seen)
         self.tell(self.node.now, f"restart{'' if rdy_seen else ' without RDY'}")
         self.touch(self.node.now + BOOT_S)
 
     def power(self, on: bool) -> None:
-        self.node.lose()
+        self.node.port.lose()
         (self.charger.power_on if on else self.charger.power_off)(self.charger.now)
         self.tell(self.node.now, f"power {'on' if on else 'off'}")
         self.touch(self.node.now + BOOT_S)
@@ -180,12 +180,12 @@ class Run:
 
     def _watch_wire(self) -> None:
         node = self.node
-        if self._in_answer and node.on_the_way:
+        if self._in_answer and node.port.on_the_way:
             self._in_answer = False
             self.restart()
         data = node.sent[-1][1] if node.sent and node.sent[-1][0] == node.now else b""
         if self._in_write is not None and data.startswith(b"AT+") and b"?" not in data and b"SUB=" not in data:
-            node.at(node.now + node.to_charger.seconds_left(node.now) * self._in_write, self.restart)
+            node.at(node.now + node.port.to_charger.seconds_left(node.now) * self._in_write, self.restart)
             self._in_write = None
         if data == b"AT+WIFIAPSCAN\n":
             self.touch(node.now + SCAN_S)

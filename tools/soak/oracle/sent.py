@@ -1,4 +1,4 @@
-"""Each byte that a node sends: what it must never send, and which writes somebody has to have asked for."""
+"""Each byte that a node sends to a charger: what it must never send, and which writes somebody has to have asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from evse_host.catalog import COMMAND
 from evse_host.simulator import journal
 from evse_host.simulator.charger import BYTE_S, INPUT_BUFFER_BYTES
-from tools.run.clocked_node import ClockedNode
+from tools.run.clocked_node import ClockedNode, SerialPort
 from tools.soak.oracle.command import READ, RUN, WRITE, forbidden, read_command
 from tools.soak.oracle.contract import HOLDOFF_S
 from tools.soak.oracle.findings import Complain
@@ -23,11 +23,11 @@ HARMLESS = ("", "~", "ATE0", "AT")
 class Sent:
     """``look`` after every turn of the node. ``on_write(name, line)`` judges who has asked for a write or a run,
     ``on_read(name)`` may take note. ``lines`` are all that were sent, ``on_heard`` gets all that was received.
-    ``blocked`` is when the node stood still (s)."""
+    ``blocked`` is when the node stood still (s). Of a node with several chargers it judges one port."""
 
     def __init__(
         self,
-        node: ClockedNode,
+        node: ClockedNode | SerialPort,
         complain: Complain,
         on_write: Callable[[str, str], None],
         on_read: Callable[[str], None] = lambda _name: None,
@@ -95,7 +95,7 @@ class Sent:
         return violation.line.rstrip(b"\n") in self.lines
 
 
-def _outstanding(node: ClockedNode, moment: float) -> int:
+def _outstanding(node: ClockedNode | SerialPort, moment: float) -> int:
     """How many bytes the node had sent without an answer."""
     results = (time for time, data in node.received if time <= moment and (b"OK\n" in data or b"R\n" in data))
     answered = max(results, default=0.0)
