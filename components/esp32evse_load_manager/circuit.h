@@ -64,6 +64,7 @@ class Circuit {
   static constexpr int32_t ABSURD = 3;  ///< x limit: no house draws it for a sample's time, a wrong unit shows it
   static constexpr Milliampere SPARE = 0.5_A;    ///< that must be left over the minimum for a start
   static constexpr uint32_t LONGEST_MS = 15000;  ///< for which a sample counts
+  static constexpr uint32_t LONGEST_WAIT_MS = 5000;
 
   void configure(const CircuitConfig &config, uint32_t now);
   /// Lowers the configured limit, or restores it.
@@ -90,6 +91,10 @@ class Circuit {
   Reason fault() const;
   /// No sample has come yet, and there is still time for it.
   bool is_starting() const { return this->known_ != this->config_.phases && !this->silent_; }
+  /// A sample may still be left unseen, until all chargers have said what they draw: one of them may never do so.
+  bool may_wait(uint32_t now) const {
+    return this->known_ == 0 && !this->silent_ && (!HAS_SEVERAL || now - this->updated_[0] < LONGEST_WAIT_MS);
+  }
   Milliampere house(uint8_t phase) const { return this->house_[phase]; }
   Milliampere house_sum() const { return this->house_.sum(); }
   Milliampere mains_sum() const { return this->mains_.sum(); }

@@ -48,7 +48,7 @@ void Law::on_sample(uint8_t circuit, const Phases &mains, uint32_t now, PhaseMas
     Charger &charger = this->chargers_[i];
     if (!charger.is_below(circuit))
       continue;
-    if (!charger.own.is_known() && this->circuit(circuit).is_starting())
+    if (!charger.own.is_known() && this->circuit(circuit).may_wait(now))
       return;  // what is the house's will be seen soon
     charger.own.advance(now);
     const bool remote = charger.config.is_remote(), unsure = this->is_unsure_(charger, now);
@@ -162,8 +162,10 @@ void Law::step(uint32_t now, uint32_t epoch_s) {
   this->fill_rooms_(rooms, false);
   share(demands, shares, this->chargers(), rooms);
 
+  this->fill_rooms_(rooms, true);
   for (uint8_t i = 0; i < this->chargers(); i++) {
-    const Charger &charger = this->chargers_[i];
+    Charger &charger = this->chargers_[i];
+    charger.available = shares[i].current;
     if (!charger.view.online)
       continue;
     if (charger.order.run) {
@@ -172,11 +174,12 @@ void Law::step(uint32_t now, uint32_t epoch_s) {
         demands[i].lenders &= ~(pool_bit(CIRCUIT_POOLS) - 1);
       continue;
     }
+    if constexpr (HAS_SEVERAL)
+      take(demands[i], charger.drawn, rooms);  // a car takes its time to stop: until then nobody else rises
     demands[i].wants = this->takes_part_(charger) && this->obstacle_(charger, now).reason == Reason::NONE;
     demands[i].minimum += SPARE;
     demands[i].most = std::max(demands[i].most, demands[i].minimum);
   }
-  this->fill_rooms_(rooms, true);
   share(demands, lasting, this->chargers(), rooms);
   this->turn_wanted_ = false;
   for (uint8_t i = 0; HAS_SEVERAL && i < this->chargers(); i++)
@@ -186,7 +189,7 @@ void Law::step(uint32_t now, uint32_t epoch_s) {
     Charger &charger = this->chargers_[i];
     this->decide_(charger, shares[i], lasting[i], now);
     this->remember_offer_(charger, now);
-    if (charger.disobeys() && now - charger.switched >= OBEYS_MS)
+    if (charger.disobeys() && (charger.disobeyed || now - charger.switched >= OBEYS_MS))
       charger.order.why = {charger.why_disobeyed()};
   }
 }
@@ -208,6 +211,7 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
     charger.fresh = 0;  // samples from before do not count
   if (!charger.view.online) {
     order.why = {Reason::CHARGER_SILENT};
+    charger.silent = now;
     if (this->is_lost_(charger, now))  // what it takes by itself, should it hear this
       order = {true, charger.config.worst_case > 0, charger.config.worst_case, order.why};
     return;
@@ -233,7 +237,6 @@ void Law::decide_(Charger &charger, const Share &share, const Share &lasting, ui
   order.run = charger.mode != Mode::OFF && charger.view.enabled && charger.mode != Mode::SOLAR &&
               this->narrow_(charger, now).reason == Reason::NONE;
   order.current = charger.minimum();
-  charger.available = 0;
 }
 
 uint8_t Law::starting_(const Charger &charger) const {
@@ -246,7 +249,6 @@ uint8_t Law::starting_(const Charger &charger) const {
 
 void Law::run_(Charger &charger, const Share &share, const Share &lasting, uint32_t now) {
   Order &order = charger.order;
-  charger.available = share.current;
   if (share.current <= 0) {
     this->pause_(charger, this->why_nothing_(charger, share, now), now);
     return;

@@ -74,7 +74,7 @@ class Law {
   static constexpr uint32_t TURN_MS = 900000;         ///< where not all fit
   static constexpr uint32_t IDLE_MS = 120000;         ///< a car that takes nothing for so long lets others go first
   static constexpr uint32_t OBEYS_MS = 10000;         ///< a car follows within 5 s (IEC 61851), and is seen to
-  static constexpr uint32_t READY_MS = 10000;         ///< that a charger takes at most to offer what it is told to
+  static constexpr uint32_t READY_MS = 10000;         ///< that a charger, started or back again, takes at most to offer
   static constexpr uint32_t GRACE_MS = 30000;  ///< in which one that has fallen silent may still have its last share
   static constexpr uint32_t STALE_MS = 3000;   ///< what a charger of another node drew so long ago proves nothing
   static constexpr uint8_t SOLAR_STARTS = 8;   ///< of a car in a day
@@ -132,6 +132,7 @@ class Law {
     uint32_t raised{0};              // when it last was, or was started
     uint32_t drawing{0};             // since when its car draws, or does not
     uint32_t heard{0};               // when it was online last
+    uint32_t silent{0};              // when it last was not
     uint32_t offered{0};             // when the older of its offers was left behind
     Milliampere offer{63_A};         // the most that it was told to offer since then
     Milliampere offer_before{63_A};  // and in the OBEYS_MS before
@@ -203,7 +204,7 @@ class Law {
   Milliampere rise_(Charger &charger, uint32_t now) const;
   Why why_running_(const Charger &charger, const Share &share, const Share &lasting, bool rising, uint32_t now) const;
   Why why_limited_(uint8_t pool, uint32_t now) const;
-  Milliampere ordered_(uint8_t pool) const;
+  Milliampere ordered_(uint8_t pool, uint32_t now) const;
   Why why_pool_(uint8_t pool) const;
   void await_(Why &why, Next next) const;
   Why why_nothing_(const Charger &charger, const Share &share, uint32_t now) const;

@@ -128,12 +128,16 @@ bool Law::is_elsewhere_(const Charger &charger) const {
   return elsewhere;
 }
 
-/// What is ordered from a circuit's phase now.
-Milliampere Law::ordered_(uint8_t pool) const {
+/// What is ordered from a circuit's phase now. Who starts just now finds room in the next step only, and who has no car
+/// offers without a share.
+Milliampere Law::ordered_(uint8_t pool, uint32_t now) const {
+  if constexpr (!HAS_SEVERAL)
+    return this->chargers_[0].order.current;
   Milliampere current = 0;
   for (uint8_t i = 0; i < this->chargers(); i++) {
-    if (this->chargers_[i].order.run && (this->pools_of_(this->chargers_[i]) & pool_bit(pool)) != 0)
-      current += this->chargers_[i].order.current;
+    const Charger &charger = this->chargers_[i];
+    if (charger.order.run && charger.switched != now && (this->pools_of_(charger) & pool_bit(pool)) != 0)
+      current += std::min(charger.order.current, charger.available);
   }
   return current;
 }
@@ -144,7 +148,7 @@ Why Law::why_limited_(uint8_t pool, uint32_t now) const {
   if (why.reason != Reason::CIRCUIT_LIMIT)
     return why;
   const Circuit &circuit = this->circuit(why.circuit);
-  const Milliampere ordered = this->ordered_(pool);
+  const Milliampere ordered = this->ordered_(pool, now);
   why.seconds = circuit.seconds_to(why.phase, ordered + 0.1_A, circuit.slack(), now);
   if (why.seconds != 0 && why.seconds != Why::NOT_IN_SIGHT) {
     this->await_(why, Next::RISES);
@@ -159,7 +163,7 @@ Why Law::why_limited_(uint8_t pool, uint32_t now) const {
 
 Why Law::why_running_(const Charger &charger, const Share &share, const Share &lasting, bool rising,
                       uint32_t now) const {
-  if (charger.view.holds && now - charger.switched >= READY_MS)
+  if (charger.view.holds && now - charger.switched >= READY_MS && now - charger.silent >= READY_MS)
     return {charger.view.time_is_up    ? Reason::YOUR_TIME_LIMIT
             : charger.view.lease_is_up ? Reason::LEASE_REFUSED
                                        : Reason::CHARGER_HOLDS};

@@ -4,14 +4,14 @@
 
 namespace esphome::esp32evse_load_manager {
 
-namespace {
-
 void take(const Demand &demand, Milliampere current, Milliampere *rooms) {
   for (uint8_t pool = 0; pool < POOLS; pool++) {
     if ((demand.pools & pool_bit(pool)) != 0)
       rooms[pool] -= current * demand.weight(pool);
   }
 }
+
+namespace {
 
 /// The pool that has too little for the charger's minimum, or NO_POOL.
 uint8_t lacking(const Demand &demand, const Milliampere *rooms) {

@@ -44,6 +44,8 @@ struct Share {
   bool crowded_out{false};    ///< nothing, because others took what would have been enough
 };
 
+/// What a charger draws is no longer in the rooms.
+void take(const Demand &demand, Milliampere current, Milliampere *rooms);
 /// The minimum to each by rank, as long as it fits; then the rest in equal parts, up to what each asks for.
 void share(const Demand *demands, Share *shares, uint8_t count, Milliampere *rooms);
 

@@ -18,16 +18,16 @@ VOLTAGE = 230
 MANAGED = ("ENABLE", "CHCUR", "CHTIMELIM")
 
 
-class House:
-    """Gives the node a sample a second: the loads (A) and what the car takes."""
+def heat_of(mains: float, limit: float = 25.0) -> float:
+    """Part of the way to a breaker's trip that a second takes, by IEC 60898."""
+    return (mains / limit / 1.13) ** 10.06 / 3600 if mains > limit else 0.0
 
-    def __init__(self, node, charger) -> None:
-        self.node, self.charger = node, charger
-        self.loads = [2.0, 2.0, 2.0]
-        self.wired_to = (0, 1, 2)  # the house's phases, in the order of the charger's
-        self.silent = False
-        self.silent_s = 0
-        self.judge = Judge()
+
+class Stand:
+    """A charger and its car, and what a person sees of them: the node's entities whose names begin with ``name``."""
+
+    def __init__(self, node, charger, name: str = "") -> None:
+        self.node, self.charger, self.name = node, charger, name
 
     def current(self) -> float:
         return self.charger.call(lambda charger: charger.car.current if charger.point.state in ("C2", "D2") else 0.0)
@@ -37,6 +37,68 @@ class House:
 
     def enabled(self) -> bool:
         return bool(self.charger.call(lambda charger: charger.value("ENABLE")[0]))
+
+    def set(self, name: str, value: int) -> None:
+        """Something else than the node sets a value of the charger."""
+        self.charger.call(lambda charger: charger.set(name, value))
+
+    def refuse(self, *names: str) -> None:
+        """From now on the charger answers ERROR to what would change these values."""
+
+        def look(charger: Charger) -> None:
+            write = charger.device.write
+            charger.device.write = lambda name, values: name not in names and write(name, values)
+
+        self.charger.call(look)
+
+    def restart(self, announce: bool = True) -> None:
+        self.charger.call(lambda charger: charger.reboot(charger.now, announce=announce))
+
+    def plug(self) -> None:
+        self.charger.call(lambda charger: charger.car.plug())
+
+    def unplug(self) -> None:
+        self.charger.call(lambda charger: charger.car.unplug())
+
+    def shown(self, entity: str):
+        """Such as ``"switch.Charging enabled"``."""
+        return self.node.value(entity.replace(".", f".{self.name}"))
+
+    def command(self, entity: str, value) -> None:
+        self.node.command(entity.replace(".", f".{self.name}"), value)
+
+    @property
+    def reason(self) -> str:
+        return self.shown("text_sensor.Reason")
+
+    def moment(self, silent_s: int = 0) -> Moment:
+        """What the charger holds now, and what a person sees; the meter is silent for so long."""
+
+        def look(charger: Charger) -> dict:
+            return {
+                "enabled": bool(charger.value("ENABLE")[0]), "offer": charger.value("CHCUR")[0] / 10,
+                "maximum": float(charger.value("MAXCHCUR")[0]), "state": charger.point.state,
+                "plugged": charger.car.plugged, "charging_s": charger.value("EMETERCHTIME")[0],
+            }  # fmt: skip
+
+        return Moment(
+            **self.charger.call(look), drawn=self.current(), silent_s=silent_s, reason=self.reason,
+            connected=self.shown("binary_sensor.Connected"), switch=self.shown("switch.Charging enabled"),
+            wish=self.shown("number.Charging current"), time_limit_h=self.shown("number.Time limit"),
+            limit=self.node.value("number.Current limit"),
+        )  # fmt: skip
+
+
+class House(Stand):
+    """Gives the node a sample a second: the loads (A) and what the car takes."""
+
+    def __init__(self, node, charger) -> None:
+        super().__init__(node, charger)
+        self.loads = [2.0, 2.0, 2.0]
+        self.wired_to = (0, 1, 2)  # the house's phases, in the order of the charger's
+        self.silent = False
+        self.silent_s = 0
+        self.judge = Judge()
 
     def sample(self) -> None:
         for phase, ampere in enumerate(self.mains()):
@@ -56,25 +118,7 @@ class House:
         """For a meter that says something of its own; the reason is judged."""
         self.silent_s = self.silent_s + 1 if self.silent else 0
         self.node.run(1.0)
-        self.judge.look(self.moment(), self.loads, self.node.now)
-
-    def moment(self) -> Moment:
-        """What the charger holds now, and what a person sees."""
-
-        def look(charger: Charger) -> dict:
-            return {
-                "enabled": bool(charger.value("ENABLE")[0]), "offer": charger.value("CHCUR")[0] / 10,
-                "maximum": float(charger.value("MAXCHCUR")[0]), "state": charger.point.state,
-                "plugged": charger.car.plugged, "charging_s": charger.value("EMETERCHTIME")[0],
-            }  # fmt: skip
-
-        node = self.node
-        return Moment(
-            **self.charger.call(look), drawn=self.current(), silent_s=self.silent_s, reason=self.reason,
-            connected=node.value("binary_sensor.Connected"), switch=node.value("switch.Charging enabled"),
-            wish=node.value("number.Charging current"), time_limit_h=node.value("number.Time limit"),
-            limit=node.value("number.Current limit"),
-        )  # fmt: skip
+        self.judge.look(self.moment(self.silent_s), self.loads, self.node.now)
 
     def live_until(self, condition, timeout: int = 300) -> None:
         for _ in range(timeout):
@@ -82,14 +126,6 @@ class House:
                 return
             self.live(1)
         raise AssertionError(f"not within {timeout} s; reason: {self.node.value('text_sensor.Reason')}")
-
-    @property
-    def reason(self) -> str:
-        return self.node.value("text_sensor.Reason")
-
-    def set(self, name: str, value: int) -> None:
-        """Something else than the node sets a value of the charger."""
-        self.charger.call(lambda charger: charger.set(name, value))
 
 
 @pytest.fixture(scope="session")

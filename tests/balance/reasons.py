@@ -71,8 +71,8 @@ TRUTHS: dict[str, Callable[[Moment], bool]] = {
 #: These a charger may run with.
 RUNS = re.compile(
     r"(Rising|Car takes|Your limit|Charger's maximum|Follows the sun|Stops in|Something else|No vehicle|Your time|"
-    r"Main fuse L\d(, something else sets it, too)?$|.*, (rises|pauses) in|Charger|Waiting for the meter|Share of|"
-    r"Lease over)"
+    r"Main fuse L\d( is kept for a silent charger)?(, something else sets it, too)?$|.*, (rises|pauses) in|Charger|"
+    r"Waiting for the meter|Share of|Lease over)"
 )
 PAUSED = re.compile(
     r"(?!Rising|Car takes (less|nothing)|Your limit|Charger's maximum|Follows|Stops|Something.*current$|"

@@ -6,7 +6,7 @@ from collections import deque
 
 import pytest
 
-from tests.balance.conftest import VOLTAGE, living
+from tests.balance.conftest import VOLTAGE, heat_of, living
 from tests.balance.reasons import MEMORY_S
 
 
@@ -116,21 +116,6 @@ def test_a_load_that_comes_while_the_loop_stands_still_is_met_at_once(charging, 
 # --- the charger does not do as it is told ----------------------------------------------------------------------------
 
 
-def refuse(house, command: str) -> None:
-    """From now on the charger answers ERROR to what would change this value."""
-
-    def look(charger):
-        write = charger.device.write
-        charger.device.write = lambda name, values: name != command and write(name, values)
-
-    house.charger.call(look)
-
-
-def heat_of(mains: float) -> float:
-    """Part of the way to a 25 A breaker's trip that a second takes, by IEC 60898."""
-    return (mains / 25 / 1.13) ** 10.06 / 3600 if mains > 25 else 0.0
-
-
 @pytest.mark.parametrize("values", [(160,), (60,), (160, 60)])
 @pytest.mark.parametrize("period", [1, 3, 20])
 def test_a_second_manager_makes_no_fight_above_the_limit(charging, period, values):
@@ -174,7 +159,7 @@ def test_a_charger_whose_clamps_count_too_much_overloads_nothing(charging):
 
 
 def test_a_charger_that_takes_no_lower_current_is_paused(charging):
-    refuse(charging, "CHCUR")
+    charging.refuse("CHCUR")
     charging.loads = [17.0] * 3
     heat = 0.0
     for _ in range(120):
@@ -185,7 +170,7 @@ def test_a_charger_that_takes_no_lower_current_is_paused(charging):
 
 
 def test_a_charger_that_takes_no_pause_either_gets_no_longer_lease(charging):
-    refuse(charging, "ENABLE")
+    charging.refuse("ENABLE")
     charging.loads[0] = 27.0
     charging.live_until(lambda: charging.reason == "Car takes more than it may", 60)
     charging.judge.findings.clear()  # for some seconds it had time to obey
@@ -194,7 +179,7 @@ def test_a_charger_that_takes_no_pause_either_gets_no_longer_lease(charging):
 
 def test_a_lease_that_the_charger_does_not_take_is_the_reason(charging):
     writes = charging.charger.call(lambda charger: charger.device.write)
-    refuse(charging, "CHTIMELIM")
+    charging.refuse("CHTIMELIM")
     charging.live_until(lambda: charging.current() == 0, 130)
     charging.live(10)
     assert charging.reason == "Lease over: charger takes no new time limit"
@@ -285,7 +270,7 @@ def test_a_charger_on_other_phases_than_configured_overloads_none_and_says_so(pr
 
 def test_a_charger_that_takes_no_lower_current_is_no_meter_that_stands_still(charging):
     """The meter counts whole amperes, and nothing in the house changes."""
-    refuse(charging, "CHCUR")
+    charging.refuse("CHCUR")
     charging.live(20)  # it may still follow what it was told before
     charging.node.command("number.Charging current", 8.0)
     for second in range(120):  # not judged: in the first 20 s the car may still follow, and "Your limit" is said
