@@ -1,4 +1,4 @@
-"""Each byte that a node sends to a charger: what it must never send, and which writes somebody has to have asked for."""
+"""Each byte that a node sends to a charger: what it must never send, and which writes need somebody who asks."""
 
 from __future__ import annotations
 
