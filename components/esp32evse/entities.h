@@ -109,8 +109,10 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
 
  protected:
   void tell() override {
-    if (this->is_shown_)
-      this->publish_state(this->held_ != 0);
+    if (!this->is_shown_)
+      return;
+    this->publish_dedup_.next_unknown();  // what is held may be news to a client that was shown a wish
+    this->publish_state(this->held_ != 0);
   }
   void set(bool known, uint32_t number) override {
     this->state = this->state_of_(number);
@@ -120,14 +122,6 @@ class EvseSwitch final : public switch_::Switch, public WishingEntity {
 #ifdef USE_MQTT
     this->known_callback_.call();
 #endif
-  }
-  void settle_() override {
-    // A client that has connected meanwhile was shown the wish: what the charger holds is news.
-    if (!this->wishes_ && this->state != this->state_of_(this->held_)) {
-      this->publish_dedup_.next_unknown();
-      this->is_shown_ = false;
-    }
-    WishingEntity::settle_();
   }
   void write_state(bool value) override { this->hub_->write(this->row_, value ? 1 : 0); }
   bool state_of_(uint32_t number) const { return (number != 0) != this->inverted_; }

@@ -6,6 +6,7 @@ ESPHome's own validation goes first where it can; its messages get the key and t
 from __future__ import annotations
 
 import difflib
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import esphome.config_validation as cv
 from esphome.automation import ACTION_REGISTRY, CONDITION_REGISTRY
-from esphome.const import CONF_ID, CONF_NAME, CONF_PLATFORM
+from esphome.const import CONF_COMMAND_RETAIN, CONF_ID, CONF_NAME, CONF_PLATFORM
 from esphome.core import CORE
 from esphome.loader import get_component
 from esphome.voluptuous_schema import ExtraKeysInvalid
@@ -24,6 +25,8 @@ from . import catalog
 
 DOMAIN = "esp32evse"
 UART = "uart"
+
+_LOGGER = logging.getLogger(__name__)
 
 _UART_KEYS = ("tx_pin", "rx_pin", "baud_rate", "rx_buffer_size", "data_bits", "parity", "stop_bits", "port")
 _HUB_KEYS = tuple(option.key for option in catalog.OPTIONS)
@@ -158,7 +161,7 @@ def _near(platform: str, key: str) -> list[str]:
 
 
 def in_options(entity: catalog.Entity, schema: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """An entity's schema, after a look at what has no name or is no option."""
+    """An entity's schema, after a look at what has no name, is no option, or would repeat what was asked for once."""
     names = _option_names(schema)
 
     def validator(options):
@@ -170,6 +173,12 @@ def in_options(entity: catalog.Entity, schema: Callable[[Any], Any]) -> Callable
         if options.get(CONF_NAME, options.get(CONF_ID)) is None:
             example = f"such as `{CONF_NAME}: {entity.name}`"
             raise cv.Invalid(f"{entity.key}: at least one of '{CONF_ID}:' or '{CONF_NAME}:' is required, {example}")
+        if options.get(CONF_COMMAND_RETAIN):
+            _LOGGER.warning(
+                "%s: %s lets the broker repeat the last command at every connection, days later too: leave it out",
+                entity.key,
+                CONF_COMMAND_RETAIN,
+            )
         return schema(options)
 
     return validator

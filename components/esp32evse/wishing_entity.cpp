@@ -8,7 +8,8 @@ namespace esphome::esp32evse {
 WishingEntity::WishingEntity(Esp32Evse *hub, uint8_t row) : next(hub->add_wishing(this)), hub_(hub), row_(row) {}
 
 void WishingEntity::publish(uint32_t number) {
-  const bool is_news = !this->is_shown_ || number != this->held_;
+  const bool is_over = !this->wishes_ || this->wish_ == number;
+  const bool is_news = !this->is_shown_ || number != this->held_ || (this->misleads_ && is_over);
   this->held_ = number;
   this->is_known_ = true;
   this->show_(true, is_news);
@@ -22,6 +23,7 @@ void WishingEntity::publish_unknown() {
 void WishingEntity::show_(bool known, bool is_news) {
   this->is_shown_ = known;
   if (is_news) {
+    this->misleads_ = false;
     const BatchDelay none(BatchDelay::AT_ONCE);
     this->tell();
   }
@@ -31,6 +33,8 @@ void WishingEntity::show_(bool known, bool is_news) {
 void WishingEntity::settle_() { this->set(this->is_known_, this->wishes_ ? this->wish_ : this->held_); }
 
 void WishingEntity::follow_wish(bool pending, uint32_t number) {
+  const bool goes_on = pending && number == this->wish_;
+  this->misleads_ |= this->wishes_ && !goes_on && this->wish_ != this->held_;
   this->wishes_ = pending;
   this->wish_ = number;
   this->settle_();

@@ -9,8 +9,8 @@ class Esp32Evse;
 /// A switch, number or select: it shows what the charger holds, a number on the wire, and can be wished for.
 ///
 /// While a wish is pending, ESPHome's own state is the wish: relative steps (number.increment, switch.toggle,
-/// select.next) start from it, so they build on each other. Nobody is told the wish: what is published is what the
-/// charger has shown.
+/// select.next) start from it, so they build on each other. Nobody is told the wish, but a client that connects in that
+/// moment is shown it: where it does not come true, what the charger holds is published again.
 class WishingEntity {
  public:
   WishingEntity(Esp32Evse *hub, uint8_t row);
@@ -28,16 +28,17 @@ class WishingEntity {
   /// Sets ESPHome's state, or that there is none, without telling anybody.
   virtual void set(bool known, uint32_t number) = 0;
   /// ESPHome's state becomes the wish, or what the charger holds.
-  virtual void settle_();
+  void settle_();
   void show_(bool known, bool is_news);
 
   Esp32Evse *hub_;
   uint32_t held_{0};  // by the charger
   uint32_t wish_{0};
   uint8_t row_;
-  bool wishes_{false};
-  bool is_known_{false};  // what it holds
-  bool is_shown_{false};  // to clients
+  bool wishes_ : 1 {false};
+  bool is_known_ : 1 {false};  // what it holds
+  bool is_shown_ : 1 {false};  // to clients
+  bool misleads_ : 1 {false};  // somebody may have been shown a wish that has not come true
 };
 
 }  // namespace esphome::esp32evse

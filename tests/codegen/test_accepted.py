@@ -258,3 +258,12 @@ def test_wider_ranges_than_the_chargers(warnings, key: str, option: str, value: 
 @pytest.mark.parametrize("key", ["enable", "available", "request_authorization"])
 def test_a_switch_may_be_inverted(warnings, key: str) -> None:
     assert warnings(node(nodes.entity("switch", key, "inverted: true"))) == []
+
+
+def test_commands_that_the_broker_would_repeat_are_warned_of(warnings) -> None:
+    """To restart the charger, for example, at every connection."""
+    text = board(LINE, "wifi: {ssid: home}\nmqtt: {broker: home}\n" + nodes.entity("button", "restart", "%s"))
+    text = text.replace("{id: evse}", "{id: evse, uart_id: line}")
+    (warning,) = warnings(text % "command_retain: true")
+    assert warning.startswith("restart: command_retain lets the broker repeat the last command at every connection")
+    assert warnings(text % "command_retain: false") == []

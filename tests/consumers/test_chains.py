@@ -157,3 +157,60 @@ def test_an_option_that_is_none_changes_nothing(house: House) -> None:
     assert house.charger.value("TZ") == before and "Mars/Olympus" not in house.node.history("Time zone")
     house.node.call_service("pick", option="Europe/Berlin")
     house.node.wait_for("Time zone", "Europe/Berlin", 15)
+
+
+def come_back(house: House) -> None:
+    """A client such as Home Assistant connects, and is shown what ESPHome takes for the state."""
+    house.node.disconnect()
+    house.node.values.clear()
+    house.node.connect()
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [("Maximum current", 20.0, 25.0), ("Time zone", "Europe/Berlin", "Etc/UTC"), ("Enable", False, True)],
+)
+def test_whoever_came_while_a_wish_was_pending_learns_that_it_was_taken_back(house: House, name, first, second) -> None:
+    house.node.command(name, first)
+    house.node.run(3)
+    if name == "Enable":
+        house.faults.cable_out()  # nothing else holds it back
+    house.node.command(name, second)
+    come_back(house)
+    assert house.node.value(name) == second
+    house.node.command(name, first)
+    house.faults.cable_in()
+    house.node.wait_for(name, first, 13)
+
+
+@pytest.mark.parametrize(("name", "wish", "shown"), [("Slider", 9.5, "Charging current"), ("Enable", True, "Enable")])
+def test_whoever_came_while_a_wish_was_pending_learns_that_it_was_refused(house: House, name, wish, shown) -> None:
+    """Also of an automation's wish, which no refusal on the screen tells of."""
+    held = house.node.value(shown)
+    house.charger.device.write = lambda *_: False
+    house.faults.cable_out()
+    house.node.command(name, wish)
+    come_back(house)
+    assert house.node.value(shown) == wish != held
+    house.faults.cable_in()
+    house.node.wait_for(shown, held, 10)
+
+
+def test_whoever_came_while_a_wish_was_pending_learns_that_the_charger_is_silent(house: House) -> None:
+    house.faults.cable_out()
+    house.node.command("Charging current", 13.0)
+    come_back(house)
+    assert house.node.value("Charging current") == 13.0
+    house.node.command("Charging current", 14.0)
+    house.node.wait_for("Charging current", None, 5)
+
+
+def test_a_wish_that_changes_all_the_time_is_no_news_until_it_is_held(house: House) -> None:
+    """Of what waits for the charger's flash."""
+    house.node.command("Maximum current", 20.0)
+    house.node.run(3)
+    seen = len(house.node.changes)
+    for step in range(60):
+        house.node.command("Maximum current", 21.0 + step % 2)
+        house.node.run(0.1)
+    assert house.since(seen, "Maximum current") == []
