@@ -157,7 +157,7 @@ CONFIG_SCHEMA = cv.All(
     _id_if_several,
 )
 
-FINAL_VALIDATE_SCHEMA = serial_port.validate
+FINAL_VALIDATE_SCHEMA = cv.All(serial_port.validate, mistakes.check_topics)
 
 # --- code -------------------------------------------------------------------------------------------------------------
 

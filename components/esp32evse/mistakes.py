@@ -13,9 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import esphome.config_validation as cv
+import esphome.final_validate as fv
 from esphome.automation import ACTION_REGISTRY, CONDITION_REGISTRY
-from esphome.const import CONF_COMMAND_RETAIN, CONF_ID, CONF_NAME, CONF_PLATFORM
+from esphome.const import (
+    CONF_COMMAND_RETAIN,
+    CONF_COMMAND_TOPIC,
+    CONF_ID,
+    CONF_INTERNAL,
+    CONF_NAME,
+    CONF_PLATFORM,
+    CONF_STATE_TOPIC,
+    CONF_TOPIC_PREFIX,
+)
 from esphome.core import CORE
+from esphome.helpers import sanitize, snake_case
 from esphome.loader import get_component
 from esphome.voluptuous_schema import ExtraKeysInvalid
 from esphome.yaml_util import ESPHomeDataBase
@@ -187,6 +198,34 @@ def in_options(entity: catalog.Entity, schema: Callable[[Any], Any]) -> Callable
 def _option_names(schema: Any) -> set[str]:
     parts = getattr(schema, "validators", (schema,))
     return {str(key) for part in parts if isinstance(part, cv.Schema) for key in part.schema}
+
+
+def check_topics(hub: dict[str, Any]) -> dict[str, Any]:
+    """ESPHome's own MQTT makes topics of names and knows no sub-devices: one command would reach two chargers."""
+    config = fv.full_config.get()
+    if not (config.get("mqtt") or {}).get(CONF_TOPIC_PREFIX):
+        return hub
+    users: dict[tuple[str, str], str] = {}
+    for platform, name, owner in _published(config):
+        topic = (platform.removeprefix("text_"), sanitize(snake_case(name)))  # text sensors stand among the sensors
+        user = f"{platform} '{name}' of '{owner}'"
+        if topic in users:
+            raise cv.Invalid(
+                f"{users[topic]} and {user} would have one topic over mqtt: give each its own name; "
+                "where packages bring several chargers, `prefix` does"
+            )
+        users[topic] = user
+    return hub
+
+
+def _published(config: Any) -> Iterator[tuple[str, str, Any]]:
+    """Platform, name and hub of each entity that has ESPHome's own topics."""
+    for platform in catalog.PLATFORMS:
+        for block in config.get(platform, ()):
+            for options in block.values() if block[CONF_PLATFORM] == DOMAIN else ():
+                is_entity = isinstance(options, dict) and not options.get(CONF_INTERNAL)
+                if is_entity and options.get(CONF_NAME) and not {CONF_STATE_TOPIC, CONF_COMMAND_TOPIC} & set(options):
+                    yield platform, options[CONF_NAME], block[f"{DOMAIN}_id"]
 
 
 # --- the hub ----------------------------------------------------------------------------------------------------------

@@ -136,6 +136,47 @@ def test_subscription_with_two_hubs_without_id() -> None:
     assert "'id'" in message and "'left', 'right'" in message
 
 
+def topic_errors(first: str, second: str, mqtt: str = "mqtt: {broker: home}") -> list[str]:
+    """Of two chargers on two devices; ``first`` belongs to the left one, ``second`` is a platform's block."""
+    uarts = TWO_UARTS.replace("port: /tmp/left", "tx_pin: GPIO17, rx_pin: GPIO16")
+    uarts = uarts.replace("port: /tmp/right", "tx_pin: GPIO26, rx_pin: GPIO25")
+    devices = "esphome: {name: codegen, devices: [{id: one, name: One}, {id: two, name: Two}]}\nwifi: {ssid: home}"
+    entities = f"sensor:\n  - {{platform: esp32evse, esp32evse_id: left, uptime: {{name: Age, {first}}}}}\n{second}"
+    text = node(f"{mqtt}\n{entities}", hub=TWO_HUBS, uart=uarts, board=ESP32)
+    return nodes.errors(text.replace("esphome: {name: codegen}", devices))
+
+
+OTHER_CHARGER = "  - {platform: esp32evse, esp32evse_id: right, uptime: {name: age, device_id: two}}"
+OTHER_DEVICE = "  - {platform: esp32evse, esp32evse_id: left, heap_used: {name: Age, device_id: two}}"
+OTHER_PLATFORM = "text_sensor: [{platform: esp32evse, esp32evse_id: left, state: {name: Age}}]"
+
+
+@pytest.mark.parametrize(
+    ("second", "user"),
+    [
+        (OTHER_CHARGER, "sensor 'age' of 'right'"),
+        (OTHER_DEVICE, "sensor 'Age' of 'left'"),
+        (OTHER_PLATFORM, "text_sensor 'Age' of 'left'"),
+    ],
+)
+def test_two_entities_with_one_topic_over_mqtt_are_refused(second: str, user: str) -> None:
+    """ESPHome lets them: one command would reach two chargers, and one value stand for two."""
+    assert topic_errors("device_id: one", second) == [
+        f"sensor 'Age' of 'left' and {user} would have one topic over mqtt: give each its own name; "
+        "where packages bring several chargers, `prefix` does."
+    ]
+
+
+@pytest.mark.parametrize("topic", ["internal: true", "state_topic: home/age"])
+def test_entities_without_a_topic_of_esphomes_may_share_a_name(topic: str) -> None:
+    assert topic_errors(f"device_id: one, {topic}", OTHER_CHARGER) == []
+
+
+def test_without_topics_devices_may_share_names() -> None:
+    for mqtt in ("", "mqtt: {broker: home, topic_prefix: null}"):
+        assert topic_errors("device_id: one", OTHER_CHARGER, mqtt) == []
+
+
 def test_a_hub_that_does_not_exist_is_named() -> None:
     message = nodes.error(node("switch: [{platform: esp32evse, esp32evse_id: nobody, enable: {name: Enable}}]"))
     assert message.startswith("Couldn't find ID 'nobody'.")
