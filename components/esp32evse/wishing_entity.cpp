@@ -8,11 +8,13 @@ namespace esphome::esp32evse {
 WishingEntity::WishingEntity(Esp32Evse *hub, uint8_t row) : next(hub->add_wishing(this)), hub_(hub), row_(row) {}
 
 void WishingEntity::publish(uint32_t number) {
-  const bool is_over = !this->wishes_ || this->wish_ == number;
-  const bool is_news = !this->is_shown_ || number != this->held_ || (this->misleads_ && is_over);
+  const bool is_changed = number != this->held_;
+  if (!this->shows_wish_())
+    this->wish_ = number;
   this->held_ = number;
+  const bool is_correction = this->misleads_ && !this->shows_wish_();
   this->is_known_ = true;
-  this->show_(true, is_news);
+  this->show_(true, !this->is_shown_ || is_changed || is_correction);
 }
 
 void WishingEntity::publish_unknown() {
@@ -30,13 +32,13 @@ void WishingEntity::show_(bool known, bool is_news) {
   this->settle_();
 }
 
-void WishingEntity::settle_() { this->set(this->is_known_, this->wishes_ ? this->wish_ : this->held_); }
+void WishingEntity::settle_() {
+  this->misleads_ |= this->shows_wish_();
+  this->set(this->is_known_, this->wish_);
+}
 
 void WishingEntity::follow_wish(bool pending, uint32_t number) {
-  const bool goes_on = pending && number == this->wish_;
-  this->misleads_ |= this->wishes_ && !goes_on && this->wish_ != this->held_;
-  this->wishes_ = pending;
-  this->wish_ = number;
+  this->wish_ = pending ? number : this->held_;
   this->settle_();
 }
 

@@ -30,15 +30,15 @@ class WishingEntity {
   /// ESPHome's state becomes the wish, or what the charger holds.
   void settle_();
   void show_(bool known, bool is_news);
+  bool shows_wish_() const { return this->wish_ != this->held_; }
 
   Esp32Evse *hub_;
   uint32_t held_{0};  // by the charger
-  uint32_t wish_{0};
+  uint32_t wish_{0};  // what is held, without a wish
   uint8_t row_;
-  bool wishes_ : 1 {false};
-  bool is_known_ : 1 {false};  // what it holds
-  bool is_shown_ : 1 {false};  // to clients
-  bool misleads_ : 1 {false};  // somebody may have been shown a wish that has not come true
+  bool is_known_{false};  // what it holds
+  bool is_shown_{false};  // to clients
+  bool misleads_{false};  // somebody may have been shown a wish that has not come true
 };
 
 }  // namespace esphome::esp32evse
