@@ -22,6 +22,7 @@ class House:
         self.draws = [True] * chargers
         self.view = [{} for _ in range(chargers)]
         self.silent = False
+        self.mute: set[int] = set()  # chargers that have never said what they draw
         for charger in range(chargers):
             self.law.charger()
             self.law.mode(charger, mode)
@@ -38,7 +39,8 @@ class House:
             for charger, view in enumerate(self.view):
                 self.law.view(charger, **view)
                 own = self.own(charger)
-                self.law.own(*own, charger=charger)
+                if charger not in self.mute:
+                    self.law.own(*own, charger=charger)
                 total = [one + other for one, other in zip(total, own, strict=True)]
             if not self.silent:
                 self.law.sample(*total)
@@ -711,6 +713,43 @@ def test_two_share_equally():
     house = charging(chargers=2)
     assert house.law.order(0).ampere == pytest.approx(house.law.order(1).ampere, abs=0.1)
     assert house.law.order(0).ampere + house.law.order(1).ampere <= 23.5
+
+
+def test_one_that_never_said_what_it_draws_hides_no_meter():
+    house = House(chargers=2)
+    house.load = [15.0] * 3
+    house.view[1], house.draws[1], house.mute = {"online": False}, False, {1}
+    house.law.adopt(0, True, 16.0)
+    house.run(10)
+    assert house.order.run and house.order.ampere == pytest.approx(25 - 0.5 - 15)
+
+
+def test_who_has_no_car_or_starts_just_now_is_no_overload():
+    house = charging(chargers=2, limit=20.0)
+    house.load = [6.0] * 3
+    house.view[0] = {"vehicle": False}
+    house.draws[0] = False
+    house.run(200)
+    told = set()
+    for view in ({"vehicle": False}, {"enabled": False}, {}):
+        house.view[0], house.draws[0] = view, not view
+        for _ in range(200):
+            house.run(1)
+            told.add(house.law.order(1).text)
+    assert not [text for text in told if ", pauses in" in text]
+
+
+def test_nothing_rises_into_what_a_car_draws_against_its_pause():
+    house = charging(chargers=2)
+    before = house.law.order(1).ampere
+    house.view[0] = {"enabled": False}
+    own = house.own
+    house.own = lambda charger: own(charger) if charger else [before] * 3
+    house.run(8)
+    assert not house.order.run and house.law.order(1).ampere <= before + 1, "in the step of the pause"
+    house.own = own
+    house.run(5)
+    assert house.law.order(1).ampere > before + 2
 
 
 def test_what_one_does_not_take_goes_to_the_other():
