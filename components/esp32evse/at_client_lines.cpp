@@ -94,6 +94,7 @@ void AtClient::on_row_values_(uint8_t row, char *text) {
   if (this->may_tell_(row, values, sum)) {
     if (!command.has(LINES))
       this->schedule_.state(row).believed = sum;
+    this->doubts_.drop(row);
     this->listener_->on_values(row, values, !looks);
   }
 }

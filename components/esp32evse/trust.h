@@ -14,6 +14,8 @@ class Doubts {
  public:
   /// True: this row has said the same the time before. False: it is remembered, and is to be read again.
   bool confirm(uint8_t row, uint16_t digest);
+  /// The row has said what is believed: what it said before was noise.
+  void drop(uint8_t row);
   void forget() { this->entries_ = {}; }
 
  protected:
@@ -25,6 +27,13 @@ class Doubts {
   std::array<Entry, 8> entries_;
   uint8_t next_{0};
 };
+
+inline void Doubts::drop(uint8_t row) {
+  for (Entry &entry : this->entries_) {
+    if (entry.row == row)
+      entry = {};
+  }
+}
 
 inline bool Doubts::confirm(uint8_t row, uint16_t digest) {
   for (Entry &entry : this->entries_) {

@@ -185,6 +185,17 @@ def test_after_damage_a_changed_value_is_believed_when_it_comes_twice(program: P
     assert bench.shown("STATE")[-1] == "2"
 
 
+def test_what_noise_said_and_was_wrong_does_not_count_later(program: Program) -> None:
+    """The true value came between: the same noise once more is the first time again."""
+    bench = Bench(program, ("STATE", "ERROR"), push=0, STATE=1, ERROR=0)
+    bench.hear("+ST\x01ATE=1")
+    bench.forget()
+    for _ in range(3):
+        bench.hear("+ERROR=2")
+        bench.run(5000)  # it is read again, and the charger says 0
+    assert set(bench.shown("ERROR")) <= {"0"}
+
+
 def test_hardly_a_wrong_state_is_shown_on_a_bad_line(program: Program) -> None:
     """1 % of the bytes are spoilt during 200 writes: at most 2 wrong states, and none is written back."""
     bench = Bench(program, ("STATE", "ERROR", *LIVE), "keep_settings", STATE=1, ERROR=0)
