@@ -7,6 +7,7 @@ it is what ESPHome generates; the component's own files with each platform alone
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -119,6 +120,12 @@ CONFIGS = {
 
 #: For the component's own files nothing that is not in another configuration.
 GENERATED_ONLY = (*catalog.PLATFORMS, "two_hubs")
+
+
+def test_a_set_of_rows_has_room_for_every_command() -> None:
+    """Behind its end it would write into its neighbour."""
+    header = (nodes.COMPONENTS / "esp32evse/row_set.h").read_text()
+    assert int(re.search(r"MAX_ROWS = (\d+);", header)[1]) >= len(catalog.COMMANDS)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
