@@ -81,7 +81,12 @@ def _text(entity: Entity, row: Row, value: Any) -> str | None:
         return entity.options[value]
     if entity.convert == "time":
         return datetime.fromtimestamp(value, UTC).isoformat()
-    return value
+    return _valid(value) if isinstance(value, str) else value
+
+
+def _valid(text: str) -> str:
+    """Bytes that are no UTF-8, which a damaged write has brought into the charger, are told to no client."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _select(entity: Entity, _row: Row, value: Any) -> str | None:
@@ -97,7 +102,7 @@ _CONVERTERS: dict[str, Callable[[Entity, Row, Any], Any]] = {
     "switch": lambda _entity, _row, value: bool(value),
     "number": lambda entity, _row, value: value / entity.multiplier,
     "select": _select,
-    "text": lambda _entity, _row, value: value,
+    "text": lambda _entity, _row, value: _valid(value),
 }
 
 
