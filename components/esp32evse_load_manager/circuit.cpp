@@ -80,21 +80,20 @@ bool Circuit::on_sample(const Phases &mains, const Phases &own_low, const Phases
     this->updated_[phase] = now;
   }
   this->known_ |= taken;
-  if (taken == this->config_.phases) {
-    const bool elsewhere = this->is_elsewhere();
+  this->fresh_ |= taken;
+  const bool complete = this->fresh_ == this->config_.phases;
+  if (complete) {
+    this->fresh_ = 0;
+    const bool elsewhere = this->is_elsewhere(), at_once = taken == this->config_.phases;
     if (!doubtful)
-      this->sense_.add(this->mains_, own_low, own_high, std::min(now - this->sensed_, LONGEST_MS));
+      this->sense_.add(this->mains_, own_low, own_high, std::min(now - this->sensed_, LONGEST_MS), at_once);
     for (uint8_t phase = 0; this->is_elsewhere() && !elsewhere && phase < PHASES; phase++)
       this->house_[phase] = this->sense_.resting(phase);  // until now the car was taken for the house's
     this->sensed_ = now;
   }
   if (taken != 0 && !this->is_starting())
     this->record_(now);
-  this->fresh_ |= taken;
-  if (this->fresh_ != this->config_.phases)
-    return false;
-  this->fresh_ = 0;
-  return true;
+  return complete;
 }
 
 void Circuit::on_share(Milliampere current, uint32_t now) {

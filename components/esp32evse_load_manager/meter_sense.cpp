@@ -5,7 +5,8 @@
 
 namespace esphome::esp32evse_load_manager {
 
-void MeterSense::add(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t passed) {
+void MeterSense::add(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t passed,
+                     bool at_once) {
   const PhaseMask drawing = own_low.above(DRAWS);
   this->blind_ = this->frozen_ = false;
   for (uint8_t phase = 0; phase < PHASES; phase++) {
@@ -13,6 +14,7 @@ void MeterSense::add(const Phases &mains, const Phases &own_low, const Phases &o
     this->blind_ |= this->phases_[phase].blind_ms >= BLIND_MS;
     this->phases_[phase].look_for_change(mains[phase], own_low[phase], own_high[phase], passed);
     this->frozen_ |= this->phases_[phase].frozen_ms >= FROZEN_MS;
+    this->directed_ |= mains[phase] <= -SEES;
   }
   this->rested_ms_ = std::min(this->rested_ms_ + passed, START_MS);
   this->strike_ms_ = std::min(this->strike_ms_ + passed, TRY_MS);
@@ -20,9 +22,10 @@ void MeterSense::add(const Phases &mains, const Phases &own_low, const Phases &o
     for (uint8_t phase = 0; phase < PHASES; phase++)
       this->phases_[phase].resting = mains[phase];
     this->rested_ms_ = 0;
-  } else if (drawing != 0 && this->rested_ms_ < START_MS) {
+  } else if (drawing != 0 && (at_once || this->drew_) && this->rested_ms_ < START_MS) {
     this->judge_start_(mains, own_low, drawing);
   }
+  this->drew_ = drawing != 0;
   if (this->elsewhere_)  // what stands still there is not the meter
     this->blind_ = this->frozen_ = false;
 }
@@ -69,7 +72,7 @@ void MeterSense::judge_start_(const Phases &mains, const Phases &own, PhaseMask 
       continue;
     }
     unmoved |= rise < own[i] / 4;
-    phase.strikes = rise <= -own[i] * 3 / 4 ? std::min<uint8_t>(phase.strikes + 1, TRIES) : 0;
+    phase.strikes = this->directed_ && rise <= -own[i] * 3 / 4 ? std::min<uint8_t>(phase.strikes + 1, TRIES) : 0;
     if (phase.strikes > 0)
       this->strike_ms_ = 0;
     this->strikes_ = std::max(this->strikes_, phase.strikes);

@@ -19,8 +19,9 @@ class MeterSense {
   static constexpr uint32_t SETTLE_MS = 15000;  ///< in which what it says and what they draw may not be of one time
   static constexpr uint8_t TRIES = 3;           ///< one start may be a coincidence, so many in a row are not
 
-  /// A sample, the least and the most that the chargers drew at its time, and ms since the last one.
-  void add(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t passed);
+  /// A sample, the least and the most that the chargers drew at its time, and ms since the last one. Not `at_once`: its
+  /// phases have come one after the other, some of them maybe before the chargers drew so much.
+  void add(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t passed, bool at_once);
 
   bool is_blind() const { return this->blind_; }
   bool is_backwards() const { return this->strikes_ >= TRIES || (this->strikes_ > 0 && this->strike_ms_ < TRY_MS); }
@@ -52,6 +53,8 @@ class MeterSense {
   uint32_t rested_ms_{START_MS};  // since then; START_MS: no start is looked for
   uint32_t strike_ms_{0};         // since a start was seen backwards
   uint8_t strikes_{0};            // the most of any phase
+  bool drew_{false};              // at the last sample
+  bool directed_{false};          // a current into the grid was seen: clamps may know none, and show it as load
   bool elsewhere_{false};         // by the newest start that proves something
   bool blind_{false};             // some phase is
   bool frozen_{false};            // some phase is

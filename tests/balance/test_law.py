@@ -418,6 +418,18 @@ def test_a_meter_that_counts_backwards_is_found_at_the_start(phases):
     assert not house.order.run
 
 
+def test_a_sun_that_clamps_show_as_load_is_no_meter_put_on_backwards():
+    house = House()
+    for _ in range(300):
+        house.law.now += 1
+        house.law.view()
+        house.law.own(*house.own(0))
+        house.law.sample(*[abs(own - 8) for own in house.own(0)])
+        house.law.step()
+        assert not house.order.reason.startswith("METER")
+    assert house.order.ampere == 16
+
+
 @pytest.mark.parametrize("still", [ALL, 0b100])
 def test_a_meter_that_stands_still_while_the_car_changes_is_found(still):
     """Its heartbeat may come from something that lives on; or one of its phases is dead."""
@@ -1280,6 +1292,22 @@ def test_a_charger_that_is_wired_to_other_phases_overloads_none(phases, real, lo
     house.load[1] = 30.0
     elsewhere(300, house, real)
     assert not house.order.run, "whatever its phase is, this one is too full"
+
+
+@pytest.mark.parametrize("begin", range(0, 12, 4))
+def test_of_phases_that_come_one_after_the_other_a_whole_round_is_looked_at(begin):
+    """The car may begin when its phase has been read already."""
+    house = House(phases=0b001)
+    for second in range(begin, 400):
+        house.law.now += 1
+        house.law.view()
+        own = house.own(0)
+        house.law.own(*own)
+        mains = [1.0, 1.0 + own[0], 1.0]
+        if second % 4 == 0:
+            house.law.sample(*mains, updated=1 << (1, 2, 0)[second // 4 % 3])
+        house.law.step()
+    assert house.order.next == "ELSEWHERE"
 
 
 def test_a_load_that_goes_with_the_cars_start_is_no_other_phase_for_long():
