@@ -12,6 +12,7 @@ from esphome.const import (
     CONF_MODE,
     CONF_NAME,
     CONF_PLATFORM,
+    CONF_SOURCE_ID,
     CONF_TIMEOUT,
     CONF_UNIT_OF_MEASUREMENT,
     CONF_UPDATE_INTERVAL,
@@ -23,6 +24,7 @@ from .schema import (
     CONF_CAPACITY,
     CONF_CHARGERS,
     CONF_CIRCUITS,
+    CONF_DIMMING,
     CONF_FALLBACK,
     CONF_FOLLOWERS,
     CONF_HEARTBEAT,
@@ -52,8 +54,8 @@ UNITS = {"power": {"W": 1 / VOLTAGE, "kW": 1000 / VOLTAGE}, "current": {"A": 1.0
 SILENT_WHEN_DEAD = ("homeassistant", "mqtt_subscribe")
 #: Filters that delay or hide what the meter says.
 SLOW_FILTERS = {
-    "throttle", "throttle_average", "sliding_window_moving_average", "exponential_moving_average", "median", "min",
-    "max", "quantile", "debounce", "heartbeat", "delta", "skip_initial",
+    "throttle", "throttle_with_priority", "throttle_average", "sliding_window_moving_average",
+    "exponential_moving_average", "median", "min", "max", "quantile", "debounce", "heartbeat", "delta", "skip_initial",
 }  # fmt: skip
 
 _LOGGER = logging.getLogger(__name__)
@@ -66,17 +68,38 @@ def _sensor_config(id_: ID) -> tuple[dict, dict]:
     return full.get_config_for_path(path[:2]), full.get_config_for_path(path)
 
 
-def _check_interval(key: str, id_: ID, timeout: TimePeriod, path: list) -> None:
-    """A sensor that is read more rarely than the meter may be silent would be silent for ever."""
+def _source_of(id_: ID) -> ID:
+    """The sensor that a copy, or a copy of it, shows."""
+    block, _ = _sensor_config(id_)
+    return _source_of(block[CONF_SOURCE_ID]) if block[CONF_PLATFORM] == "copy" else id_
+
+
+def _interval_of(id_: ID) -> TimePeriod | None:
+    """How often a sensor is read: it, or the device whose registers it shows."""
     block, config = _sensor_config(id_)
     if block[CONF_PLATFORM] == "template" and CONF_LAMBDA not in config:
-        return  # published by automations
-    interval = config.get(CONF_UPDATE_INTERVAL, block.get(CONF_UPDATE_INTERVAL))
-    if interval is not None and interval >= timeout:
-        raise cv.Invalid(
-            f"{key}: sensor '{id_}' has an {CONF_UPDATE_INTERVAL} of {interval}, but the meter counts as silent after "
-            f"{timeout}; set {CONF_UPDATE_INTERVAL} to 1s to 5s",
-            path=path,
+        return None  # published by automations
+    full = fv.full_config.get()
+    devices = (value for key, value in block.items() if key == f"{block[CONF_PLATFORM]}_id")
+    parts = [config, block, *(full.get_config_for_path(full.get_path_for_id(device)[:-1]) for device in devices)]
+    return next((part[CONF_UPDATE_INTERVAL] for part in parts if CONF_UPDATE_INTERVAL in part), None)
+
+
+def _check_interval(key: str, id_: ID, timeout: TimePeriod, path: list) -> None:
+    """A sensor that is read more rarely than the meter may be silent would be silent for ever."""
+    interval = _interval_of(_source_of(id_))
+    if interval is None:
+        return
+    rare = (
+        f"{key}: sensor '{id_}' has an {CONF_UPDATE_INTERVAL} of {interval}, but the meter counts as silent after "
+        f"{timeout}"
+    )
+    if interval >= timeout:
+        raise cv.Invalid(f"{rare}; set {CONF_UPDATE_INTERVAL} to 1s to 5s", path=path)
+    if 2 * interval.total_milliseconds > timeout.total_milliseconds:
+        _LOGGER.warning(
+            "%s: one reading that is lost pauses the charge; set %s to 1s to 5s, or a longer %s",
+            *(rare, CONF_UPDATE_INTERVAL, CONF_TIMEOUT),
         )
 
 
@@ -109,7 +132,7 @@ def _check_meter(circuit, path: list) -> None:
             continue
         _check_unit(key, meter[key], "current" if key.startswith("current") else "power", [*path, key])
         _check_interval(key, meter[key], meter[CONF_TIMEOUT], [*path, key])
-        platform = _sensor_config(meter[key])[0][CONF_PLATFORM]
+        platform = _sensor_config(_source_of(meter[key]))[0][CONF_PLATFORM]
         if platform in SILENT_WHEN_DEAD and CONF_HEARTBEAT not in meter:
             raise cv.Invalid(
                 f"{key}: a {platform} sensor keeps its last value when the link dies, so nobody would see that the "
@@ -122,8 +145,8 @@ def _check_heartbeat(meter, path: list) -> None:
     """What does not come over the meter's own way would go on when that is dead."""
     if CONF_HEARTBEAT not in meter:
         return
-    block, beat = _sensor_config(meter[CONF_HEARTBEAT])
-    ways = {_sensor_config(meter[key])[0][CONF_PLATFORM] for key in SENSOR_KEYS if key in meter}
+    block, beat = _sensor_config(_source_of(meter[CONF_HEARTBEAT]))
+    ways = {_sensor_config(_source_of(meter[key]))[0][CONF_PLATFORM] for key in SENSOR_KEYS if key in meter}
     published = block[CONF_PLATFORM] == "template" and CONF_LAMBDA not in beat
     if block[CONF_PLATFORM] not in ways and not published:
         raise cv.Invalid(
@@ -265,8 +288,44 @@ def _check_circuits_of(config, charger, name, path: list) -> None:
         raise cv.Invalid(f"{CONF_MODE}: {charger[CONF_MODE]} needs `{CONF_SURPLUS}:`", path=[*path, CONF_MODE])
 
 
+def _check_direction(meter) -> None:
+    """A P1 port tells the sun in sensors of its own."""
+    for key in ("power", "power_l1", "power_l2", "power_l3"):
+        if key in meter and key.replace("power", "export") not in meter:
+            block, _ = _sensor_config(_source_of(meter[key]))
+            if block[CONF_PLATFORM] == "dsmr":
+                export = key.replace("power", "export")
+                raise cv.Invalid(
+                    f"{CONF_SURPLUS}: dsmr sensor '{meter[key]}' shows 0 while power flows into the grid; give the "
+                    f"first circuit's meter {export}, too, from power_returned{key.removeprefix('power')}",
+                    path=[CONF_SURPLUS],
+                )
+
+
+def _check_least(config) -> None:
+    """What a silent meter and the grid operator leave is enough for a charger."""
+    least = min(charger[CONF_MIN_CURRENT] for charger in config[CONF_CHARGERS])
+    if 0 < (fallback := config[CONF_FALLBACK]) < least:
+        raise cv.Invalid(
+            f"{CONF_FALLBACK}: {fallback:g} A is below the {CONF_MIN_CURRENT} of {least:g} A, so nothing would charge; "
+            "raise it, or write `pause`",
+            path=[CONF_FALLBACK],
+        )
+    for charger in config[CONF_CHARGERS] if CONF_DIMMING in config else ():
+        needed = charger[CONF_MIN_CURRENT] * len(charger[CONF_PHASES]) * VOLTAGE
+        if needed > (limit := config[CONF_DIMMING][CONF_LIMIT]):
+            _LOGGER.warning(
+                "%s: charger '%s' needs %.2f kW for its %s and %d phases, more than the %.2f kW that are left while "
+                "dimmed: then it pauses",
+                *(CONF_DIMMING, charger[CONF_ESP32EVSE_ID], needed / 1000, CONF_MIN_CURRENT),
+                *(len(charger[CONF_PHASES]), limit / 1000),
+            )
+
+
 def _check_grid_meter(config) -> None:
     """Sun and quarters are seen at the first circuit."""
+    if CONF_SURPLUS in config:
+        _check_direction(config[CONF_CIRCUITS][0].get(CONF_METER, {}))
     for key in (CONF_SURPLUS, CONF_CAPACITY):
         if key not in config:
             continue
@@ -296,6 +355,7 @@ def final_validate(config):
         _check_follower(config, index)
     _check_worst_cases(config)
     _check_grid_meter(config)
+    _check_least(config)
     if (fallback := config[CONF_FALLBACK]) > (limit := min(circuit[CONF_LIMIT] for circuit in config[CONF_CIRCUITS])):
         raise cv.Invalid(f"{CONF_FALLBACK}: {fallback:g} A is above the limit of {limit:g} A", path=[CONF_FALLBACK])
     return config

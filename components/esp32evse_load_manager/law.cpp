@@ -129,10 +129,11 @@ void Law::fill_rooms_(Milliampere *rooms, bool lasting) const {
       rooms[i * PHASES + phase] = lasting ? circuit.lasting_room(phase) : circuit.room(phase);
     }
   }
+  const Milliampere promised = lasting ? SPARE : 0_A;  // what does not come and go need not have it to spare
   if constexpr (HAS_UNBALANCE)
-    std::fill_n(rooms + UNBALANCE_POOLS, PHASES, this->settings_.unbalance);
+    std::fill_n(rooms + UNBALANCE_POOLS, PHASES, this->settings_.unbalance + promised);
   if constexpr (HAS_DIMMING)
-    rooms[DIMMING_POOL] = current_of(this->settings_.dimming);
+    rooms[DIMMING_POOL] = current_of(this->settings_.dimming) + PHASES * promised;
   if constexpr (HAS_CAPACITY)
     rooms[CAPACITY_POOL] = current_of(static_cast<int32_t>(this->quarter_->available()));
   if constexpr (HAS_SURPLUS)
@@ -168,7 +169,7 @@ void Law::step(uint32_t now, uint32_t epoch_s) {
     charger.available = shares[i].current;
     if (!charger.view.online)
       continue;
-    if (charger.order.run) {
+    if (charger.order.run && (!HAS_SEVERAL || this->takes_part_(charger))) {
       // Nothing is lent to who had its turn: one that waits may take its place.
       if (HAS_SEVERAL && now - charger.switched >= TURN_MS)
         demands[i].lenders &= ~(pool_bit(CIRCUIT_POOLS) - 1);

@@ -20,8 +20,8 @@ HOME_ASSISTANT = "{platform: homeassistant, entity_id: sensor.grid, id: h1, unit
 HA_SHARE = "{platform: homeassistant, entity_id: sensor.share, id: h2, unit_of_measurement: A}"
 
 
-def house(text: str, more: str = "") -> str:
-    """A node with a meter of the usual kinds of sensors."""
+def house(text: str, more: str = "", **parts: str) -> str:
+    """A node with a meter of the usual kinds of sensors, and `more`; `parts` are those of `nodes.node`."""
     return nodes.node(
         f"""
 api:
@@ -43,8 +43,14 @@ sensor:
   - {{platform: homeassistant, entity_id: sensor.seen, id: beat}}
   - {{platform: uptime, id: own_uptime}}
 {more}
-{text}"""
+{text}""",
+        **parts,
     )
+
+
+def house_with_devices(text: str, more: str) -> str:
+    """A Modbus and a P1 port, at a UART of their own."""
+    return house(DEVICES + text, more, uart=nodes.TWO_UARTS, hub="esp32evse: {id: evse, uart_id: left_uart}")
 
 
 def manager(*lines: str) -> str:
@@ -77,6 +83,17 @@ def test_five_lines_protect_a_house():
 def test_what_a_house_may_have_is_valid_yaml(text):
     assert nodes.errors(house(text)) == []
 
+
+DEVICES = """
+modbus: {id: bus, uart_id: right_uart}
+modbus_controller: {id: sdm, address: 1, modbus_id: bus}
+dsmr: {uart_id: right_uart}
+"""
+SLOW = """
+  - {platform: modbus_controller, modbus_controller_id: sdm, id: m1, address: 0, register_type: read,
+     unit_of_measurement: W}"""
+COPIED = "  - {platform: copy, source_id: h1, id: c1}"
+P1 = "  - {platform: dsmr, power_delivered_l1: {id: d1}, power_returned_l1: {id: r1}}"
 
 MISTAKES = {
     "limit: it names what is missing": (manager(METER), ["limit is missing", "25A"]),
@@ -141,6 +158,10 @@ MISTAKES = {
         ["evse", "twice"],
     ),
     "fallback above the limit": (manager("limit: 16A", METER, "fallback: 20A"), ["fallback", "20 A", "16 A"]),
+    "fallback below what a car needs": (
+        manager(SHORT, "fallback: 6A", "chargers: [{min_current: 8A}]"),
+        ["fallback", "6 A", "min_current of 8 A", "pause"],
+    ),
     "parent": (
         manager("circuits: [{id: b, parent: a, limit: 20A}, {id: a, limit: 25A, " + METER + "}]"),
         ["parent", "'a'", "before 'b'"],
@@ -200,6 +221,66 @@ MISTAKES = {
     ),
     "lease": (manager(SHORT, "lease: 5s"), ["lease must be", "never", "60s to 60min", "5s"]),
 }
+
+
+ONE_PHASE = "chargers: [{phases: [L1]}]"
+SENSORS_OF_DEVICES = {
+    "a device that is read too rarely": (
+        SLOW,
+        manager("limit: 25A", "meter: {power: m1}", ONE_PHASE),
+        ["'m1'", "update_interval of 60s", "15s", "1s to 5s"],
+    ),
+    "a copy of what keeps its value": (
+        COPIED,
+        manager("limit: 25A", "meter: {power: c1}", ONE_PHASE),
+        ["homeassistant", "heartbeat"],
+    ),
+    "import without export": (
+        P1,
+        manager("limit: 25A", "meter: {power_l1: d1}", ONE_PHASE, "surplus:"),
+        ["surplus", "'d1'", "export_l1", "power_returned_l1"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SENSORS_OF_DEVICES)
+def test_a_meter_is_looked_at_as_far_as_its_device(name):
+    sensor, text, words = SENSORS_OF_DEVICES[name]
+    messages = "\n".join(nodes.errors(house_with_devices(text, sensor)))
+    for word in words:
+        assert word in messages
+
+
+def test_import_and_export_of_a_p1_port_show_the_sun():
+    text = manager("limit: 25A", "meter: {power_l1: d1, export_l1: r1}", ONE_PHASE, "surplus:")
+    assert nodes.errors(house_with_devices(text, P1)) == []
+
+
+WARNINGS = {
+    "a reading that is lost": (
+        "  - {platform: template, id: ten, unit_of_measurement: W, lambda: return 1;, update_interval: 10s}",
+        manager("limit: 25A", "meter: {power: ten}", ONE_PHASE),
+        ["'ten'", "update_interval of 10s", "one reading that is lost"],
+    ),
+    "a slow filter": (
+        "  - {platform: template, id: slow, unit_of_measurement: W, filters: [throttle: 10s]}",
+        manager("limit: 25A", "meter: {power: slow}", ONE_PHASE),
+        ["filter throttle", "'slow'"],
+    ),
+    "dimmed below what a car needs": (
+        "",
+        manager(SHORT, "dimming: {binary_sensor: contact}", "chargers: [{min_current: 8A}]"),
+        ["dimming", "'evse'", "5.52 kW", "4.20 kW", "pauses"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WARNINGS)
+def test_what_will_not_work_well_is_warned_of(name, caplog):
+    sensor, text, words = WARNINGS[name]
+    assert nodes.errors(house(text, sensor)) == []
+    for word in words:
+        assert word in caplog.text
 
 
 @pytest.mark.parametrize("name", MISTAKES)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import pytest
 
 from tests.balance.conftest import VOLTAGE, House, living
-from tests.balance.reasons import MEMORY_S
 
 APART_S = 0.3
 
@@ -20,7 +17,7 @@ def waiting(program, charger, tmp_path):
         yield house
 
 
-# --- a meter that is asked for one phase after the other ----------------------------------------------------------------
+# --- a meter that is asked for one phase after the other --------------------------------------------------------------
 
 
 def sample_apart(house: House, sees) -> None:
@@ -70,12 +67,11 @@ def test_phases_apart_show_a_car_on_another_phase(waiting, apart):
     assert waiting.reason.endswith(", car on another phase: check `phases`")
 
 
-# --- clamps, which know no direction ------------------------------------------------------------------------------------
+# --- clamps, which know no direction ----------------------------------------------------------------------------------
 
 
 def test_a_sun_that_clamps_show_as_load_is_no_meter_put_on_backwards(waiting):
-    """At noon 8 A flow into the grid, and fall as the car begins; then the sun goes. It only ever gets less than it could."""
-    waiting.judge.drawn = deque([0.0], maxlen=MEMORY_S)
+    """At noon 8 A flow into the grid, less as soon as the car begins; then the sun goes."""
     for second in range(600):
         sun = 10.0 if second < 300 else 0.0
         waiting.loads = [2.0 - sun] * 3
