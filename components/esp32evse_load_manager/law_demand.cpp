@@ -21,7 +21,7 @@ void Law::observe_(Charger &charger, uint32_t now) {
     charger.drawing = now;
   } else if (this->is_drawing_for_(charger, true, OwnCurrent::SECONDS * 1000, now)) {
     charger.used = charger.own.peaks().above(DRAWS);
-  } else if (charger.used != 0) {
+  } else if (charger.used != 0 || (carrying & ~charger.config.phases) != 0) {
     charger.used |= carrying;
   }
 }

@@ -14,7 +14,9 @@ from tools.balance.loop import FAST, MIN_SOLAR, OFF, SOLAR
 class House:
     """One circuit with a meter, chargers with cars that follow at once; drives the law as the shell does."""
 
-    def __init__(self, law: Law | None = None, limit=25.0, chargers=1, phases=ALL, mode=FAST, **circuit) -> None:
+    def __init__(
+        self, law: Law | None = None, limit=25.0, chargers=1, phases=ALL, mode=FAST, wired=ALL, **circuit
+    ) -> None:
         self.law = law or Law()
         self.law.circuit(limit=limit, **circuit)
         self.load = [1.0, 1.0, 1.0]
@@ -24,7 +26,7 @@ class House:
         self.silent = False
         self.mute: set[int] = set()  # chargers that have never said what they draw
         for charger in range(chargers):
-            self.law.charger()
+            self.law.charger(phases=wired)
             self.law.mode(charger, mode)
 
     def own(self, charger: int) -> list[float]:
@@ -109,6 +111,28 @@ def test_a_phase_that_was_never_used_counts_when_the_car_begins_again():
     for _ in range(8):
         house.run(1)
         assert house.order.run and house.order.ampere <= 25 - 0.5 - 15 + 0.02
+
+
+@pytest.mark.parametrize("plugged", [True, False])
+def test_a_car_with_more_phases_than_are_configured_is_seen_at_once(plugged):
+    """A guest's, where `phases: [L1]` lets a car on one phase begin with little sun."""
+    house = House(wired=0b001)
+    house.load = [1.0, 18.0, 18.0]
+    house.view[0], house.draws[0] = {"vehicle": plugged}, plugged
+    house.run(300 if not plugged else 0)
+    house.view[0], house.draws[0] = {}, True
+    for _ in range(300):
+        house.run(1)
+        assert max(load + own for load, own in zip(house.load, house.own(0), strict=True)) <= 25
+    assert house.order.run and house.order.ampere == pytest.approx(6.5)
+
+
+def test_a_car_on_one_phase_begins_with_the_sun_of_one_phase():
+    """And with what flows into the grid on another one."""
+    house = House(mode=SOLAR, phases=0b010, wired=0b010)
+    house.load = [-16.0, 2.0, 2.0]
+    house.run(600)
+    assert house.order.run and house.order.ampere == pytest.approx(12)
 
 
 @pytest.mark.parametrize("hob", [19.5, 22.0])
