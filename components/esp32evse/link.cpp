@@ -13,16 +13,17 @@ bool Age::is_expected_(uint32_t seconds, uint32_t since, uint32_t at, uint32_t n
 
 Age::Verdict Age::update(uint32_t seconds, uint32_t now, bool careful) {
   const bool expected = this->known_ ? this->is_expected_(seconds, this->seconds_, this->at_, now) : !careful;
-  const bool repeated = this->doubted_ && this->is_expected_(seconds, this->doubted_seconds_, this->doubted_at_, now);
-  if (!expected && !repeated) {
-    this->doubted_ = true;
+  if (!expected) {
+    const bool again = this->doubted_ > 0 && this->is_expected_(seconds, this->doubted_seconds_, this->doubted_at_, now);
+    this->doubted_ = again ? this->doubted_ + 1 : 1;
     this->doubted_seconds_ = seconds;
     this->doubted_at_ = now;
-    return Verdict::DOUBTED;
+    if (this->doubted_ < BELIEVED_TIMES)
+      return Verdict::DOUBTED;
   }
   const bool younger = this->known_ && !expected && seconds < this->seconds_ + (now - this->at_) / 1000;
   this->known_ = true;
-  this->doubted_ = false;
+  this->doubted_ = 0;
   this->seconds_ = seconds;
   this->at_ = now;
   return younger ? Verdict::RESTARTED : Verdict::EXPECTED;

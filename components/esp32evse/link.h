@@ -6,10 +6,11 @@
 
 namespace esphome::esp32evse {
 
-/// The charger's uptime against our clock: going back is a restart. The line has no checksum, so one odd value is
-/// doubted.
+/// The charger's uptime against our clock: going back is a restart. The line has no checksum, and a digit is lost or
+/// doubled twice in a row now and then, so an odd value is doubted until it has come three times.
 class Age {
  public:
+  static constexpr uint8_t BELIEVED_TIMES = 3;
   static constexpr uint32_t UNKNOWN = UINT32_MAX;
   static constexpr uint32_t TOLERANCE_S = 5;
   static constexpr uint32_t YOUNG_TOLERANCE_S = 2;  // less than the time between two starts
@@ -17,15 +18,18 @@ class Age {
   enum class Verdict : uint8_t {
     EXPECTED,   ///< as old as it should be
     DOUBTED,    ///< ask once more
-    RESTARTED,  ///< younger than it should be, and twice so
+    RESTARTED,  ///< younger than it should be, and believed
   };
 
-  /// `careful`: an age that nothing was known about counts when it comes twice, too.
+  /// `careful`: an age that nothing was known about is an odd one, too.
   Verdict update(uint32_t seconds, uint32_t now, bool careful);
   /// In s, or UNKNOWN.
   uint32_t at(uint32_t now) const { return this->known_ ? this->seconds_ + (now - this->at_) / 1000 : UNKNOWN; }
   /// After RDY: any age will do.
-  void forget() { this->known_ = this->doubted_ = false; }
+  void forget() {
+    this->known_ = false;
+    this->doubted_ = 0;
+  }
 
  protected:
   bool is_expected_(uint32_t seconds, uint32_t since, uint32_t at, uint32_t now) const;
@@ -35,7 +39,7 @@ class Age {
   uint32_t doubted_seconds_{0};
   uint32_t doubted_at_{0};
   bool known_{false};
-  bool doubted_{false};
+  uint8_t doubted_{0};  // so many times in a row
 };
 
 /// The line to the charger: may we speak, may we write, what may we believe.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -413,6 +414,24 @@ def test_a_burst_of_equal_noise_is_not_written_back(house: House, name: str, wro
     house.charger.reboot(house.charger.now)
     house.node.run(15)
     assert house.charger.value(name) == (held,)
+
+
+@pytest.mark.parametrize("spoilt", [rb"\1", rb"\1\2\2"], ids=["lost", "doubled"])
+def test_an_uptime_of_which_a_digit_is_wrong_twice_is_no_restart(house: House, spoilt: bytes) -> None:
+    """On a bad line that happened once in ten minutes; settings were looked for, and written again."""
+    answers = iter(range(2))
+
+    def spoil(request, data: bytes, delay: float) -> tuple[bytes, float]:
+        if request.name == "+UPTIME" and next(answers, None) is not None:
+            data = re.sub(rb"(\d+)(\d)\n", spoilt + b"\n", data)
+        return data, delay
+
+    house.node.run(40)
+    house.faults.noise()
+    house.charger.answer_hook = spoil
+    house.node.run(20)
+    assert next(answers, None) is None
+    assert not [line for line in house.node.log if "Charger restarted" in line]
 
 
 def test_a_text_with_a_filter_that_knows_no_past_is_published_when_it_changes(house: House) -> None:

@@ -60,11 +60,13 @@ def test_stale_uptimes_are_no_restart(program: Program) -> None:
     assert not bench.told("restart") and bench.writes == [] and bench.held("ENABLE") == 0
 
 
-def test_one_odd_uptime_is_no_restart(program: Program) -> None:
-    """A digit was lost: the settings must not be written again because of it."""
+@pytest.mark.parametrize("wrong", [3, 111])
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_odd_uptime_is_no_restart(program: Program, wrong: int, times: int) -> None:
+    """A digit was lost or doubled, twice in a row: the settings must not be written again because of it."""
     bench = paused(program)
     bench.run(10_000)
-    odd = iter([b"+UPTIME=3\n"])
+    odd = iter([b"+UPTIME=%d\n" % wrong] * times)
     bench.spoil = lambda data: re.sub(rb"\+UPTIME=\d+\n", lambda found: next(odd, found[0]), data)
     bench.forget()
     bench.run(10_000)
