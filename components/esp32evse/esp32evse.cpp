@@ -188,7 +188,7 @@ void Esp32Evse::on_online(bool online) {
 }
 
 void Esp32Evse::on_held_back(uint8_t row) {
-  ESP_LOGW(TAG, "%s is written too often for the charger's flash: held back for up to 10 s", this->rows_[row].name);
+  ESP_LOGW(TAG, "%s waits: the charger's flash is written at most once in 10 s", this->rows_[row].name);
 }
 
 void Esp32Evse::on_restart(Restart restart) {

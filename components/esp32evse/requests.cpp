@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "utf8.h"
 #include "esphome/core/hal.h"
 #include "esphome/core/log.h"
 
@@ -119,7 +120,12 @@ void Esp32Evse::write_text_(uint8_t row, const AtText &argument, uint8_t provabl
   }
 }
 
+/// People read it, and the charger's own page: it must be UTF-8. A network's name may be any bytes.
 void Esp32Evse::write_string(uint8_t row, const char *value, size_t length) {
+  if (!is_utf8(value, length)) {
+    this->refuse_(row, "it is not UTF-8");
+    return;
+  }
   AtText argument;
   argument.add_string(value, length, this->rows_[row].high);
   this->write_text_(row, argument, argument.length());

@@ -32,7 +32,9 @@ Piece next_piece(const char *text, size_t left) {
   return {length, true};
 }
 
-bool is_valid(const char *text, size_t length) {
+}  // namespace
+
+bool is_utf8(const char *text, size_t length) {
   size_t at = 0;
   while (at < length) {
     const Piece piece = next_piece(text + at, length - at);
@@ -43,10 +45,8 @@ bool is_valid(const char *text, size_t length) {
   return true;
 }
 
-}  // namespace
-
 Utf8Text::Utf8Text(const char *text, size_t length) : data_(text), length_(length) {
-  if (is_valid(text, length))
+  if (is_utf8(text, length))
     return;
   static const char REPLACEMENT[] = "\xEF\xBF\xBD";
   this->data_ = this->copy_;

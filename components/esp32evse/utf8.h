@@ -5,6 +5,8 @@
 
 namespace esphome::esp32evse {
 
+bool is_utf8(const char *text, size_t length);
+
 /// A text of the charger as it may leave for ESPHome: valid UTF-8, because clients of the API disconnect at anything
 /// else.
 ///

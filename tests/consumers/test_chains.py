@@ -143,11 +143,22 @@ def test_a_template_number_passes_on_what_is_entered(house: House) -> None:
 def test_a_text_that_cannot_be_is_not_sent_and_leaves_what_was(house: House, length: int, byte: int) -> None:
     house.node.call_service("name", length=length, byte=byte)
     house.node.run(12)
-    name = house.charger.value("HOSTNAME")[0]
-    assert house.node.value("Host name") == name.encode(errors="surrogateescape").decode(errors="replace")
-    assert len(name) <= 30 and "\n" not in name and "\0" not in name
+    assert house.charger.journal.writes("HOSTNAME") == []
+    assert house.node.value("Host name") == house.charger.value("HOSTNAME")[0]
     house.node.command("Host name", "garage")
     house.node.wait_for("Host name", "garage", 15)
+
+
+def test_a_text_that_is_no_utf8_is_refused_with_its_reason(house: House) -> None:
+    house.node.call_service("name", length=3, byte=0xDF)
+    house.node.wait_for_log("HOSTNAME not sent: it is not UTF-8", 3)
+
+
+def test_the_name_of_a_network_may_be_any_bytes(house: House) -> None:
+    """Whoever has named it in Latin-1 must be able to join it."""
+    house.node.call_service("join", byte=0xDF)
+    house.node.run(3)
+    assert house.charger.value("WIFISTACFG")[:2] == (1, "\udcdf" * 3)
 
 
 def test_an_option_that_is_none_changes_nothing(house: House) -> None:
