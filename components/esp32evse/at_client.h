@@ -66,7 +66,6 @@ class AtClient {
   }
   /// Period of the automatic subscriptions; 0: none.
   void set_push_interval(uint32_t push_ms) { this->schedule_.set_push_interval(push_ms); }
-  void set_poll_interval(uint32_t poll_ms) { this->schedule_.set_poll_interval(poll_ms); }
   /// After a restart of the charger, write again what it has set back.
   void set_keep_settings() { this->keep_settings_ = true; }
   uint32_t get_push_interval() const { return this->schedule_.push_interval(); }

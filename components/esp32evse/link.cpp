@@ -6,26 +6,23 @@ namespace esphome::esp32evse {
 
 // --- age --------------------------------------------------------------------------------------------------------------
 
-bool Age::is_expected_(uint32_t seconds, uint32_t since, uint32_t at, uint32_t now) const {
-  const uint32_t tolerance = since > TOLERANCE_S ? TOLERANCE_S : YOUNG_TOLERANCE_S;
-  return distance(seconds, since + (now - at) / 1000) <= tolerance;
+bool Age::Reading::leads_to(uint32_t uptime, uint32_t now) const {
+  const uint32_t tolerance = this->seconds > TOLERANCE_S ? TOLERANCE_S : YOUNG_TOLERANCE_S;
+  return distance(uptime, this->expected(now)) <= tolerance;
 }
 
 Age::Verdict Age::update(uint32_t seconds, uint32_t now, bool careful) {
-  const bool expected = this->known_ ? this->is_expected_(seconds, this->seconds_, this->at_, now) : !careful;
+  const bool expected = this->known_ ? this->last_.leads_to(seconds, now) : !careful;
   if (!expected) {
-    const bool again = this->doubted_ > 0 && this->is_expected_(seconds, this->doubted_seconds_, this->doubted_at_, now);
-    this->doubted_ = again ? this->doubted_ + 1 : 1;
-    this->doubted_seconds_ = seconds;
-    this->doubted_at_ = now;
-    if (this->doubted_ < BELIEVED_TIMES)
+    this->times_ = this->times_ > 0 && this->doubted_.leads_to(seconds, now) ? this->times_ + 1 : 1;
+    this->doubted_ = {seconds, now};
+    if (this->times_ < BELIEVED_TIMES)
       return Verdict::DOUBTED;
   }
-  const bool younger = this->known_ && !expected && seconds < this->seconds_ + (now - this->at_) / 1000;
+  const bool younger = this->known_ && !expected && seconds < this->last_.expected(now);
   this->known_ = true;
-  this->doubted_ = 0;
-  this->seconds_ = seconds;
-  this->at_ = now;
+  this->times_ = 0;
+  this->last_ = {seconds, now};
   return younger ? Verdict::RESTARTED : Verdict::EXPECTED;
 }
 

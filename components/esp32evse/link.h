@@ -24,22 +24,26 @@ class Age {
   /// `careful`: an age that nothing was known about is an odd one, too.
   Verdict update(uint32_t seconds, uint32_t now, bool careful);
   /// In s, or UNKNOWN.
-  uint32_t at(uint32_t now) const { return this->known_ ? this->seconds_ + (now - this->at_) / 1000 : UNKNOWN; }
+  uint32_t at(uint32_t now) const { return this->known_ ? this->last_.expected(now) : UNKNOWN; }
   /// After RDY: any age will do.
   void forget() {
     this->known_ = false;
-    this->doubted_ = 0;
+    this->times_ = 0;
   }
 
  protected:
-  bool is_expected_(uint32_t seconds, uint32_t since, uint32_t at, uint32_t now) const;
+  struct Reading {
+    uint32_t seconds{0};  ///< uptime
+    uint32_t at{0};       ///< by our clock, in ms
 
-  uint32_t seconds_{0};
-  uint32_t at_{0};
-  uint32_t doubted_seconds_{0};
-  uint32_t doubted_at_{0};
+    uint32_t expected(uint32_t now) const { return this->seconds + (now - this->at) / 1000; }
+    bool leads_to(uint32_t uptime, uint32_t now) const;
+  };
+
+  Reading last_;
+  Reading doubted_;
   bool known_{false};
-  uint8_t doubted_{0};  // so many times in a row
+  uint8_t times_{0};  // the doubted one has come in a row
 };
 
 /// The line to the charger: may we speak, may we write, what may we believe.

@@ -40,7 +40,10 @@ void Reports::on_session(uint8_t events, const SessionTracker &session) {
 #ifdef USE_EVENT
 void Reports::setup() { this->set_event_type_("longer than every type of event"); }
 
-void Reports::set_event_type_(const char *type) { this->event_type_ = type; }
+void Reports::set_event_type_(const char *type) {
+  this->event_type_.clear();
+  this->event_type_.append(type);
+}
 
 void Reports::trigger_(event::Event *event, uint8_t type) {
   if (event == nullptr)

@@ -12,7 +12,6 @@ void Schedule::set_rows(const CommandRow *rows, RowState *states, uint8_t count)
 
 void Schedule::start(uint32_t now) {
   this->next_heartbeat_ = now + HEARTBEAT_MS;
-  this->next_poll_ = now + this->poll_ms_;
   this->next_lacking_ = now + LACKING_MS;
   // Those of the node's life before, and whoever else has used the line.
   this->unsubscribes_ = MAX_UNSUBSCRIBES;
@@ -32,8 +31,8 @@ bool Schedule::tick(uint32_t now, bool heard) {
     this->heartbeat_(now);
     changed = true;
   }
-  if (reached(this->next_poll_, now)) {
-    this->next_poll_ = now + this->poll_ms_;
+  if (this->repairs_ && reached(this->repair_at_, now)) {
+    this->repairs_ = false;
     this->poll();
     changed = true;
   }
@@ -193,8 +192,9 @@ void Schedule::poll() {
 }
 
 void Schedule::repair(uint32_t now) {
-  if (!reached(this->next_poll_, now + REPAIR_DELAY_MS))
-    this->next_poll_ = now + REPAIR_DELAY_MS;
+  if (!this->repairs_)
+    this->repair_at_ = now + REPAIR_DELAY_MS;
+  this->repairs_ = true;
 }
 
 // --- what has become of it --------------------------------------------------------------------------------------------

@@ -75,10 +75,7 @@ class Schedule {
 
   void set_rows(const CommandRow *rows, RowState *states, uint8_t count);
   void set_push_interval(uint32_t push_ms) { this->push_ms_ = push_ms; }
-  static constexpr uint32_t NO_POLL = INT32_MAX;  // poll() is called from outside, by ESPHome's own poller
-  void set_poll_interval(uint32_t poll_ms) { this->poll_ms_ = poll_ms; }
   uint32_t push_interval() const { return this->push_ms_; }
-  uint32_t poll_interval() const { return this->poll_ms_; }
   void start(uint32_t now);
   /// `heard`: a line came just now. The charger pushes a loop's time after a command: one right behind a push delays
   /// nothing. True: there may be something to do.
@@ -93,7 +90,7 @@ class Schedule {
   void set_charging(bool charging);
   /// Reads a row again.
   void read(uint8_t row);
-  /// Reads every row again, or what changes while the charger runs.
+  /// Reads every row again, or what changes while the charger runs; ESPHome's poller asks for that.
   void refresh();
   void poll();
   /// A line was lost: it may have been a value that nobody will repeat soon.
@@ -135,11 +132,11 @@ class Schedule {
   bool echo_{true};              // it may be on
   bool automatic_{true};         // subscribe without being asked
   bool charging_{false};
+  bool repairs_{false};  // at repair_at_
   uint32_t next_heartbeat_{0};
-  uint32_t next_poll_{0};
+  uint32_t repair_at_{0};
   uint32_t next_lacking_{0};
   uint32_t push_ms_{0};
-  uint32_t poll_ms_{NO_POLL};
 };
 
 }  // namespace esphome::esp32evse

@@ -59,13 +59,13 @@ class Session final : public AtClientListener {
     this->report_.begin((this->options_ & 4) != 0, this->table_.rows);
     this->client_.set_rows(this->table_.commands.data(), this->table_.states.data(), this->row_count_());
     this->client_.set_push_interval((this->options_ & 8) != 0 ? 0 : 250);
-    this->client_.set_poll_interval(POLL_MS);
     if ((this->options_ & 4) != 0)
       this->client_.set_keep_settings();
     const uint8_t lacking = script.byte();
     if ((lacking & 0x80) != 0)
       this->charger_.lack(lacking & 7);
     this->client_.start(this->now_);
+    this->next_poll_ = this->now_ + POLL_MS;
   }
 
   void run() {
@@ -153,7 +153,16 @@ class Session final : public AtClientListener {
     } else {
       this->deliver_(received);
     }
+    this->poll_();
     this->client_.loop(this->now_);
+  }
+
+  /// As ESPHome's poller does.
+  void poll_() {
+    if (!reached(this->next_poll_, this->now_))
+      return;
+    this->next_poll_ = this->now_ + POLL_MS;
+    this->client_.schedule().poll();
   }
 
   /// The main loop stands still, and what comes meanwhile waits.
@@ -388,6 +397,7 @@ class Session final : public AtClientListener {
   Table table_;
   uint8_t options_;
   uint32_t now_;
+  uint32_t next_poll_;
   Charger charger_;
   Report report_;
   std::set<uint8_t> waiting_;

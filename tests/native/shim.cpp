@@ -178,6 +178,7 @@ class Session final : public AtClientListener {
 
   void start_client_(std::istream &in) {
     this->now_ = this->start_ = next<uint32_t>(in);
+    this->next_poll_ = this->now_ + this->poll_ms_;
     this->states_ = std::vector<RowState>(this->rows_.size());
     this->client_.set_rows(this->rows_.data(), this->states_.data(), static_cast<uint8_t>(this->rows_.size()));
     this->client_.start(this->now_);
@@ -199,7 +200,16 @@ class Session final : public AtClientListener {
       this->received_.clear();
     this->client_.receive(this->received_.data(), this->received_.size(), this->now_);
     this->received_.clear();
+    this->poll_();
     this->client_.loop(this->now_);
+  }
+
+  /// As ESPHome's poller does.
+  void poll_() {
+    if (!reached(this->next_poll_, this->now_))
+      return;
+    this->next_poll_ = this->now_ + this->poll_ms_;
+    this->client_.schedule().poll();
   }
 
   /// The main loop stands still until `end`.
@@ -285,6 +295,8 @@ class Session final : public AtClientListener {
   std::vector<uint8_t> received_;
   uint32_t now_{0};
   uint32_t start_{0};
+  uint32_t poll_ms_{0};
+  uint32_t next_poll_{0};
   bool transmitted_{false};
 };
 
@@ -293,7 +305,7 @@ void Session::request(const std::string &verb, std::istream &in) {
   static const std::map<std::string, Verb> VERBS = {
       {"row", [](Session &session, std::istream &in) { session.add_row_(in); }},
       {"push", [](Session &session, std::istream &in) { session.client_.set_push_interval(next<uint32_t>(in)); }},
-      {"poll", [](Session &session, std::istream &in) { session.client_.set_poll_interval(next<uint32_t>(in)); }},
+      {"poll", [](Session &session, std::istream &in) { session.poll_ms_ = next<uint32_t>(in); }},
       {"keep_settings", [](Session &session, std::istream &) { session.client_.set_keep_settings(); }},
       {"start", [](Session &session, std::istream &in) { session.start_client_(in); }},
       {"pass", [](Session &session, std::istream &in) { session.pass_(next<uint32_t>(in), false); }},
