@@ -110,7 +110,7 @@ bool AtClient::is_there_(uint8_t row, uint16_t digest) {
   RowState &state = this->schedule_.state(row);
   if (!state.is_lacking() || this->schedule_.row(row).has(LINES))
     return true;
-  if (this->doubts_.confirm(row, digest)) {
+  if (this->doubts_.confirm(row, digest, Doubts::TWICE)) {
     state.believed = digest;
     return true;
   }
@@ -155,11 +155,11 @@ bool AtClient::may_tell_(uint8_t row, const Values &values, uint16_t digest) {
 
 bool AtClient::is_believed_(uint8_t row, uint16_t digest) {
   const CommandRow &command = this->schedule_.row(row);
-  // A fact is not read again soon.
-  const bool careful = this->link_.is_careful(this->now_) || command.refresh == Refresh::ONCE;
-  if (!careful || command.has(LINES) || digest == this->schedule_.state(row).believed)
+  const bool careful = this->link_.is_careful(this->now_);
+  const bool is_fact = command.refresh == Refresh::ONCE;  // it is not read again soon
+  if ((!careful && !is_fact) || command.has(LINES) || digest == this->schedule_.state(row).believed)
     return true;
-  if (this->doubts_.confirm(row, digest))
+  if (this->doubts_.confirm(row, digest, careful ? Doubts::CAREFULLY : Doubts::TWICE))
     return true;
   this->read(row);
   return false;

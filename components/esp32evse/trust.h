@@ -7,13 +7,16 @@
 
 namespace esphome::esp32evse {
 
-/// What has come once and must come again before it is believed: the line has no checksum.
+/// What must come again before it is believed: the line has no checksum.
 ///
 /// It is read again at once, so there are few; one that finds no room comes by itself sooner or later.
 class Doubts {
  public:
-  /// True: this row has said the same the time before. False: it is remembered, and is to be read again.
-  bool confirm(uint8_t row, uint16_t digest);
+  static constexpr uint8_t TWICE = 2;      ///< on a clean line
+  static constexpr uint8_t CAREFULLY = 3;  ///< any of the noughts in 16000 may be lost or doubled to the same effect
+
+  /// True: this row has said the same `times` in a row. False: it is remembered, and is to be read again.
+  bool confirm(uint8_t row, uint16_t digest, uint8_t times);
   /// The row has said what is believed: what it said before was noise.
   void drop(uint8_t row);
   void forget() { this->entries_ = {}; }
@@ -21,8 +24,11 @@ class Doubts {
  protected:
   struct Entry {
     uint8_t row{0};
+    uint8_t times{0};    // so often in a row
     uint16_t digest{0};  // 0: free
   };
+
+  Entry &entry_(uint8_t row);
 
   std::array<Entry, 8> entries_;
   uint8_t next_{0};
@@ -35,17 +41,28 @@ inline void Doubts::drop(uint8_t row) {
   }
 }
 
-inline bool Doubts::confirm(uint8_t row, uint16_t digest) {
+/// The row's, else the one that was begun first.
+inline Doubts::Entry &Doubts::entry_(uint8_t row) {
   for (Entry &entry : this->entries_) {
-    if (entry.row != row)
-      continue;
-    const bool same = entry.digest == digest;
-    entry = same ? Entry{} : Entry{row, digest};
-    return same;
+    if (entry.row == row)
+      return entry;
   }
-  this->entries_[this->next_] = {row, digest};
+  Entry &oldest = this->entries_[this->next_];
   this->next_ = (this->next_ + 1) % this->entries_.size();
-  return false;
+  oldest = {};
+  oldest.row = row;
+  return oldest;
+}
+
+inline bool Doubts::confirm(uint8_t row, uint16_t digest, uint8_t times) {
+  Entry &entry = this->entry_(row);
+  if (entry.digest != digest)
+    entry.times = 0;
+  entry.digest = digest;
+  if (++entry.times < times)
+    return false;
+  entry = {};
+  return true;
 }
 
 /// Of the text of a value; never 0.

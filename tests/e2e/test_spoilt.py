@@ -17,7 +17,7 @@ LATENCY_S = 6.0
 ENTITY = {f"{entity.platform}.{entity.name}": entity for entity in CHECKED}
 
 
-@pytest.mark.parametrize(("kind", "seed"), [("flip", 3), ("flip", 4), ("flip", 5), ("drop", 1)])
+@pytest.mark.parametrize(("kind", "seed"), [("flip", 3), ("flip", 5), ("drop", 1), ("drop", 2), ("duplicate", 2)])
 def test_none_of_200_writes_on_a_spoilt_line_is_believed_wrongly(
     full_node_program, start_charger, start_node, kind: str, seed: int
 ) -> None:

@@ -171,7 +171,7 @@ def test_on_a_clean_line_a_value_is_believed_at_once(program: Program) -> None:
     assert bench.shown("STATE") == ["4"]
 
 
-def test_after_damage_a_changed_value_is_believed_when_it_comes_twice(program: Program) -> None:
+def test_after_damage_a_changed_value_is_believed_when_it_has_come_three_times(program: Program) -> None:
     bench = Bench(program, ("STATE", "EMETERPOWER"), push=0, STATE=1)
     bench.hear("+ST\x01ATE=1")
     bench.forget()
