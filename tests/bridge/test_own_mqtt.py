@@ -86,3 +86,20 @@ def test_a_broker_that_was_away_learns_what_is_unknown(node, server, broker, cli
     wait(client, UNKNOWN, seen)
     server.inject(lambda faults: faults.cable_in())
     wait(client, SHOWN, seen)
+
+
+def test_a_broker_that_returns_while_a_wish_is_pending_learns_that_it_was_taken_back(node, server, broker, client):
+    """It is shown the wish, which waits for the charger's flash: ESPHome takes it for the state."""
+    topic = "node/select/meter/state"
+    node.command("select.Meter", "current")
+    wait(client, {topic: "current"}, 0)
+    broker.stop()
+    node.wait_for_log("Disconnected|Lost client connection", start=len(node.log))
+    node.command("select.Meter", "dummy")
+    seen = len(client.heard)
+    broker.start()
+    client.wait(topic, lambda heard: heard.payload == "dummy", after=seen)
+    seen = len(client.heard)
+    node.command("select.Meter", "current")
+    wait(client, {topic: "current"}, seen)
+    assert server.call(lambda charger: charger.value("EMETERMODE")) == (1,)
