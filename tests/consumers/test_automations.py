@@ -416,6 +416,41 @@ def test_a_burst_of_equal_noise_is_not_written_back(house: House, name: str, wro
     assert house.charger.value(name) == (held,)
 
 
+def flap(house: House, on_s: float, off_s: float) -> None:
+    """Its power is gone for ``off_s``, then there until ``on_s`` after RDY."""
+    house.charger.power_off(house.charger.now)
+    house.node.run(off_s)
+    house.charger.power_on(house.charger.now)
+    assert house.node.wait_until(lambda: house.charger.ready)
+    house.node.run(on_s)
+
+
+@pytest.mark.parametrize(
+    "flaps", [[(1.0, 60)], [(0.05, 1), (1.25, 1), (1.3, 2)], [(2, 2), (3, 40), (4, 2)], [(1.26, 5), (0.6, 90), (1.28, 5)]]
+)
+def test_settings_are_put_back_however_power_flaps(house: House, flaps: list[tuple[float, float]]) -> None:
+    house.node.command("Enable", False)
+    house.node.command("Charging current", 10.0)
+    house.node.run(6)
+    for on_s, off_s in flaps:
+        flap(house, on_s, off_s)
+    house.node.run(20)
+    assert (house.charger.value("ENABLE"), house.charger.value("CHCUR")) == ((0,), (100,))
+    assert (house.node.value("Enable"), house.node.value("Charging current")) == (False, 10.0)
+    assert [violation for violation in house.charger.journal.violations if violation.kind != "overrun"] == []
+
+
+@pytest.mark.parametrize("phase_s", [0.0, 1.1, 2.3, 3.4])
+def test_what_somebody_set_at_the_charger_five_seconds_before_a_power_cut_is_put_back(house, phase_s: float) -> None:
+    """At any phase of the slow subscriptions."""
+    house.node.run(phase_s)
+    for name, value in (("CHCUR", 130), ("ENABLE", 0), ("CONSUMLIM", 7000)):
+        house.charger.set(name, value)
+    house.node.run(5)
+    flap(house, 12, 3)
+    assert [house.charger.value(name)[0] for name in ("CHCUR", "ENABLE", "CONSUMLIM")] == [130, 0, 7000]
+
+
 @pytest.mark.parametrize("spoilt", [rb"\1", rb"\1\2\2"], ids=["lost", "doubled"])
 def test_an_uptime_of_which_a_digit_is_wrong_twice_is_no_restart(house: House, spoilt: bytes) -> None:
     """On a bad line that happened once in ten minutes; settings were looked for, and written again."""

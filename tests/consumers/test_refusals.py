@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from tests.consumers.conftest import House
@@ -85,6 +87,25 @@ def test_an_action_leaves_the_number_alone(house: House, refusing) -> None:
     house.node.run(10)
     assert None not in house.since(seen, "Charging current")
     assert any("on_write_failed charging_current" in line for line in house.node.log)
+
+
+def test_a_control_loop_that_has_gone_mad(house: House) -> None:
+    """Ten times a second, and what no charger takes: the nearest possible is written, the rest goes on."""
+    node, charger = house.node, house.charger
+    wild = (math.nan, math.inf, -math.inf, -5.0, 0.0, 1e30, 33.0, 5.94, 16.0)
+    charger.journal.clear()
+    seen = len(node.changes)
+    for step in range(20 * len(wild)):
+        node.call_service("set_current", current=wild[step % len(wild)])
+        node.run(0.1)
+    assert {line.partition("=")[2] for line in charger.journal.writes("CHCUR")} == {"60", "160", "320"}
+    assert set(house.since(seen, "Charging current")) <= {6.0, 16.0, 32.0}
+    assert len(house.since(seen, "Charging current")) > 20, "a wish in every loop must not starve the read-backs"
+    assert house.since(seen, "Connected") == []
+    charger.car.plug()
+    node.wait_for("text_sensor.State", "C2", 10)
+    node.wait_for("Charging current", 16.0, 5)
+    assert charger.value("CHCUR") == (160,)
 
 
 def test_what_a_silent_charger_did_not_take_is_told(house: House) -> None:

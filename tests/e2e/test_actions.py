@@ -37,6 +37,15 @@ def test_on_connect_and_the_clock(node, charger):
     charger.wait_for(lambda charger: abs(charger.value("TIME")[0] - node.wall_clock) <= 3)
 
 
+def test_a_clock_that_the_charger_refuses_is_not_written_again_and_again(node, charger):
+    """It was, 27 times a second."""
+    charger.wait_for(lambda charger: abs(charger.value("TIME")[0] - node.wall_clock) <= 3)
+    charger.call(lambda charger: (charger.set("TIME", 1_000_000_000), charger.journal.clear()))
+    charger.call(lambda charger: setattr(charger.device, "write", lambda *_: False))
+    node.run(120)
+    assert 1 <= len(writes(charger, "TIME")) <= 2
+
+
 def test_a_period_in_yaml_reaches_the_charger(node, charger):
     charger.wait_for(lambda charger: {(s.name, s.period) for s in charger.subscriptions} >= {("+TEMP", 500)})
 

@@ -151,6 +151,17 @@ def test_older_firmware_leaves_its_entities_unknown_and_says_so_once(full_node_p
     assert sum(line.endswith("has no TZ") for line in node.log) == 1
 
 
+def test_older_firmware_is_not_asked_in_vain(full_node_program, start_charger, start_node):
+    """Each heartbeat asked again for what it lacks: 318 ERRORs in ten minutes."""
+    charger = start_charger(Charger(firmware="v2.1.1"))
+    node = start_node(full_node_program, charger)
+    node.wait_for_log("has no TZRULE")
+    charger.call(lambda charger: charger.journal.clear())
+    node.run(600)
+    errors = charger.call(lambda charger: [e.command for e in charger.journal.entries if e.result == "ERROR"])
+    assert len(errors) <= 2
+
+
 def test_a_restart_forgets_the_settings_and_the_node_leaves_it_at_that(node, charger):
     """Without keep_settings nobody asked for them."""
     node.command(ENTITY["switch", "enable"], False)
