@@ -426,7 +426,13 @@ def flap(house: House, on_s: float, off_s: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "flaps", [[(1.0, 60)], [(0.05, 1), (1.25, 1), (1.3, 2)], [(2, 2), (3, 40), (4, 2)], [(1.26, 5), (0.6, 90), (1.28, 5)]]
+    "flaps",
+    [
+        [(1.0, 3), (0.0, 60)],
+        [(0.05, 1), (1.25, 1), (1.3, 2)],
+        [(2, 2), (3, 40), (4, 2)],
+        [(1.26, 5), (0.6, 90), (1.28, 5)],
+    ],
 )
 def test_settings_are_put_back_however_power_flaps(house: House, flaps: list[tuple[float, float]]) -> None:
     house.node.command("Enable", False)
