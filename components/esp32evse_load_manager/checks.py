@@ -115,7 +115,9 @@ def _check_unit(key: str, id_: ID, kind: str, path: list) -> None:
             path=path,
         )
     data().factors[str(id_)] = units[unit]
-    slow = [name for entry in config.get(CONF_FILTERS, ()) for name in entry if name in SLOW_FILTERS]
+    _, source = _sensor_config(_source_of(id_))
+    filters = (*config.get(CONF_FILTERS, ()), *source.get(CONF_FILTERS, ()))
+    slow = [name for entry in filters for name in entry if name in SLOW_FILTERS]
     if slow:
         _LOGGER.warning("%s: filter %s of sensor '%s' delays what protects a fuse", key, slow[0], id_)
 

@@ -30,8 +30,20 @@ int16_t LastingRoom::least_(uint8_t buckets) const {
   return least;
 }
 
-uint16_t LastingRoom::seconds_to(Milliampere current, uint8_t buckets, uint32_t now) const {
+uint16_t LastingRoom::seconds_of_(uint8_t turns, uint32_t now) const {
   constexpr uint32_t BUCKET_S = BUCKET_MS / 1000;
+  return turns == 0 ? 0 : turns * BUCKET_S - std::min((now - this->started_) / 1000, BUCKET_S - 1);
+}
+
+uint16_t LastingRoom::seconds_to_oblivion(uint32_t now) const {
+  for (uint8_t age = 0; age < BUCKETS; age++) {
+    if (this->at_(age) != SILENCE && this->at_(age) != UNKNOWN)
+      return this->seconds_of_(BUCKETS - age, now);
+  }
+  return 0;
+}
+
+uint16_t LastingRoom::seconds_to(Milliampere current, uint8_t buckets, uint32_t now) const {
   const int16_t needed = to_raw(current);
   uint8_t turns = 0;
   for (uint8_t age = 0; age < buckets && turns == 0; age++) {
@@ -41,7 +53,7 @@ uint16_t LastingRoom::seconds_to(Milliampere current, uint8_t buckets, uint32_t 
       turns = ENOUGH + 1 - age;
     }
   }
-  return turns == 0 ? 0 : turns * BUCKET_S - std::min((now - this->started_) / 1000, BUCKET_S - 1);
+  return this->seconds_of_(turns, now);
 }
 
 // --- samples ----------------------------------------------------------------------------------------------------------
@@ -157,7 +169,7 @@ uint16_t Circuit::seconds_to(uint8_t phase, Milliampere current, Milliampere sla
   if (this->room(phase) + (this->is_promised_() ? SPARE : 0_A) < current)
     return Why::NOT_IN_SIGHT;
   if (this->is_promised_())
-    return 0;
+    return this->silent_ && !this->is_led() ? lasting.seconds_to_oblivion(now) : 0;
   return std::max(lasting.seconds_to(current - slack, LastingRoom::BUCKETS, now),
                   lasting.seconds_to(current, SHORT, now));
 }

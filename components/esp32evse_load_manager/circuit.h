@@ -38,6 +38,8 @@ class LastingRoom {
   Milliampere get(uint8_t buckets = BUCKETS) const { return this->least_(buckets) * 10; }
   /// s until the newest buckets all have `current`, if it is there from now on.
   uint16_t seconds_to(Milliampere current, uint8_t buckets, uint32_t now) const;
+  /// s until it was silent all the last time, if it is silent from now on: nothing is known of the house any more.
+  uint16_t seconds_to_oblivion(uint32_t now) const;
   /// The meter was silent within this time, or the node has not seen enough since its start.
   bool has_gap() const { return this->least_(BUCKETS) == SILENCE; }
 
@@ -48,6 +50,8 @@ class LastingRoom {
   void add_(int16_t raw, uint32_t now);
   int16_t at_(uint8_t age) const { return this->buckets_[(this->newest_ + BUCKETS - age) % BUCKETS]; }
   int16_t least_(uint8_t buckets) const;
+  /// s until so many buckets are full.
+  uint16_t seconds_of_(uint8_t turns, uint32_t now) const;
 
   int16_t buckets_[BUCKETS];  // 10 mA
   uint32_t started_{0};

@@ -267,6 +267,12 @@ WARNINGS = {
         manager("limit: 25A", "meter: {power: slow}", ONE_PHASE),
         ["filter throttle", "'slow'"],
     ),
+    "a slow filter of what is copied": (
+        "  - {platform: template, id: slow, unit_of_measurement: W, filters: [throttle: 10s]}\n"
+        "  - {platform: copy, source_id: slow, id: fast}",
+        manager("limit: 25A", "meter: {power: fast}", ONE_PHASE),
+        ["filter throttle", "'fast'"],
+    ),
     "dimmed below what a car needs": (
         "",
         manager(SHORT, "dimming: {binary_sensor: contact}", "chargers: [{min_current: 8A}]"),

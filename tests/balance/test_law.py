@@ -524,6 +524,25 @@ def test_a_limit_that_is_lowered_below_what_flows():
     assert house.order.text == "Main fuse L2, waits for room"
 
 
+def test_a_silence_lets_nobody_start_into_a_fuse_that_was_full():
+    """Home Assistant restarts; only when the last minutes are not known any more, the fallback counts."""
+    house = House(fallback=6.0)
+    house.load = [20.0] * 3
+    house.run(300)
+    for silence in (55, 600):
+        house.silent = True
+        for second in range(silence):
+            house.run(1)
+            assert not house.order.run or second > 120
+        assert house.order.reason == "METER_SILENT" or house.order.run
+        house.silent = False
+        house.run(200)
+        assert not house.order.run
+    house.silent = True
+    house.run(200)
+    assert house.order.run and house.order.ampere == 6
+
+
 def test_a_fallback_at_the_minimum_lets_a_car_start():
     house = House(fallback=6.0)
     house.silent = True

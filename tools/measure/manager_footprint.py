@@ -43,7 +43,7 @@ SUBJECTS: dict[str, dict] = {
 }
 
 # The goals, 6,000 B of flash and 1,000 B of RAM, and 12,000 B with everything, are missed in flash: measured + 0.5 %.
-BUDGETS = {"least": {"flash": 12_780, "ram": 960}, "all": {"flash": 19_555}}
+BUDGETS = {"least": {"flash": 12_855, "ram": 960}, "all": {"flash": 19_650}}
 
 
 @dataclass(frozen=True)
