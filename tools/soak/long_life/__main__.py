@@ -47,7 +47,7 @@ def happened(life: Life) -> results.Table:
 
 def measured(life: Life) -> results.Table:
     """Figure, target, measured, ideal."""
-    counts, worst = life.counts, life.worst
+    counts, worst, restarts = life.counts, life.worst, len(life.oracle.sent.boots)
     energy = "energy of all sessions"
     rows = [
         ["findings (untrue values, unasked or lost writes, falls, ...)", "0", f"{len(life.findings)}", "0"],
@@ -63,7 +63,7 @@ def measured(life: Life) -> results.Table:
         *_sessions(worst),
         _row("lifetime energy behind the charger's", SAVED_WH, worst["total energy"], 0, "Wh"),
         _row("charger's clock off", CLOCK_SLACK_S, worst["clock"], 1),
-        ["restarts counted", f"{life.reboots}", f"{life.counters.reboots}", f"{life.reboots}"],
+        ["restarts counted", f"{restarts}", f"{life.counters.reboots}", f"{restarts}"],
         ["wrap-around of the 32-bit millisecond clock", "", f"on day {life.wrap_at / DAY_S:.2f}", ""],
     ]
     return results.Table(["figure", "target", "measured", "ideal"], rows, "What was measured")

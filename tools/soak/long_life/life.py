@@ -53,7 +53,7 @@ class Life:
     """
 
     def __init__(
-        self, plan: Callable[[Life, int], None], program: Path, home: Path, days: int, seed: int, hours: int = 24
+        self, plan: Callable[[Life, int], None], program: Path, home: Path, days: int, seed: int, hours: float = 24
     ) -> None:
         self._plan = plan
         self.days, self.seed, self.hours = days, seed, hours
@@ -70,7 +70,6 @@ class Life:
         self.worst: defaultdict[str, float] = defaultdict(float)
         self.latencies: defaultdict[str, list[float]] = defaultdict(list)
         self.growth: list[dict[str, int]] = []
-        self.reboots = 0
         self.lossy_until = 0.0  # until then bytes may be lost
         self._disturbed_until = RECOVERY_S
         self._checked_at = 0.0
@@ -161,7 +160,6 @@ class Life:
         self.sample()
         self.total.note_unseen(AHEAD_WH if self.now >= self._disturbed_until else DISTURBED_S * MOST_WH_PER_S)
         self.kept.note_start(self.now, self._disturbed_until)
-        self.reboots += 1
 
     def run_to_restart(self) -> None:
         """The charger has been told to restart: lives on until it does."""
@@ -243,7 +241,7 @@ class Life:
             "total energy", self.total.judge(round(self.node.values["sensor.Total energy"]), self.complain)
         )
         self._note_worst("clock", self.clock.judge(self.now, self.complain))
-        self.counters.judge(self.reboots)
+        self.counters.judge(self.oracle.sent.boots)
         if self._was_charging == self._is_charging():
             self.counts["checks of the subscriptions"] += 1
             lost = self.subscriptions.judge(self.now, self._was_charging, self._disturbed_until)

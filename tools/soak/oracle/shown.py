@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,12 +49,14 @@ def possible(entity: Entity, history: History, begin: float, now: float) -> Iter
     """Everything that the entity may show, the likeliest first."""
     if entity.key in ("last_session_energy", "last_session_duration"):
         yield from _last_session(entity, history, now)
+    elif entity.convert == "pending":
+        yield from _combined(_pending, ("STATE", entity.command), history, begin, now)
     elif entity.command:
         known = entity.command in history.spans
         rows = history.rows(entity.command, begin, now)
         yield from (_of_row(entity, row) for row in rows) if known else (None,)
     else:
-        yield from _derived(entity, history, begin, now)
+        yield from _combined(_DERIVED[entity.key], entity.needs, history, begin, now)
 
 
 def _of_row(entity: Entity, row: Row | list[Row]) -> Any:
@@ -113,11 +115,18 @@ def _last_session(entity: Entity, history: History, now: float) -> Iterator[Any]
     yield from (row[0] / SECONDS_IN[entity.shown_in] for row in history.rows(name, -math.inf, now))
 
 
-def _derived(entity: Entity, history: History, begin: float, now: float) -> Iterator[Any]:
+def _combined(
+    rule: Callable[..., Any], needs: Iterable[str], history: History, begin: float, now: float
+) -> Iterator[Any]:
     """Its inputs come one after the other, so every combination of recent ones is allowed."""
-    choices = [list(history.rows(name, begin, now)) for name in entity.needs]
+    choices = [list(history.rows(name, begin, now)) for name in needs]
     for rows in itertools.product(*choices):
-        yield _DERIVED[entity.key](*(row[0] if len(row) == 1 else row for row in rows))
+        yield rule(*(row[0] if len(row) == 1 else row for row in rows))
+
+
+def _pending(state: int, waits: int) -> bool:
+    """In state E the charger's bit may be that of a session which has been cut off."""
+    return bool(waits) and STATES[state] != "E"
 
 
 def _vehicle(state: int) -> bool | None:
