@@ -8,6 +8,9 @@ namespace esphome::esp32evse {
 enum class ChargerState : uint8_t { A, B1, B2, C1, C2, D1, D2, E, F, UNKNOWN };
 
 constexpr bool is_charging(ChargerState state) { return state == ChargerState::C2 || state == ChargerState::D2; }
+
+/// For an authorization. In E the charger's bit means nothing, and it may come before the state does.
+constexpr bool may_wait(ChargerState state) { return state < ChargerState::C1; }
 constexpr bool is_session(ChargerState state) { return state >= ChargerState::B1 && state <= ChargerState::D2; }
 /// The vehicle is not to be seen in E and F.
 constexpr bool hides_vehicle(ChargerState state) { return state >= ChargerState::E; }

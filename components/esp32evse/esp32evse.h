@@ -95,9 +95,7 @@ class Esp32Evse final : public AtClientListener, public PollingComponent, public
   bool is_connected() const { return this->client_.is_online(); }
   bool is_charging() const { return esp32evse::is_charging(this->situation_.state); }
   bool is_vehicle_connected() const { return is_session(this->situation_.state); }
-  bool is_authorization_pending() const {
-    return this->situation_.pending_authorization && this->situation_.state != ChargerState::E;
-  }
+  bool is_authorization_pending() const { return this->situation_.pending_authorization; }
   bool is_authorized() const { return this->is_vehicle_connected() && !this->is_authorization_pending(); }
   ChargerState get_state() const { return this->situation_.state; }
   /// Somebody has asked to write this row, and the charger has not shown it yet.

@@ -16,6 +16,7 @@ void Esp32Evse::follow_state(Esp32Evse &hub, const Values &values) {
     return;
   const bool was_charging = hub.is_charging();
   hub.situation_.state = state;
+  hub.situation_.pending_authorization = false;  // until the charger has said it in this state
   hub.client_.schedule().set_charging(hub.is_charging());
   hub.client_.schedule().poll();  // much else has changed with it
   if (hub.is_charging() != was_charging)
@@ -56,7 +57,7 @@ void Esp32Evse::follow_enable(Esp32Evse &hub, const Values &values) {
 }
 
 void Esp32Evse::follow_pendauth(Esp32Evse &hub, const Values &values) {
-  hub.situation_.pending_authorization = values[0].number != 0;
+  hub.situation_.pending_authorization = values[0].number != 0 && may_wait(hub.situation_.state);
 }
 
 void Esp32Evse::follow_limreach(Esp32Evse &hub, const Values &values) {

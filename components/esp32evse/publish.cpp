@@ -156,7 +156,7 @@ void publish_binary_sensor_bit(const Binding &binding, Esp32Evse & /*hub*/, cons
   send(binding, field != nullptr, field != nullptr && (field->number >> binding.parameter & 1) != 0);
 }
 
-/// In state E the charger's bit means nothing.
+/// Not the charger's bit itself: see may_wait().
 void publish_binary_sensor_pending(const Binding &binding, Esp32Evse &hub, const Values *values) {
   send(binding, values != nullptr, values != nullptr && hub.is_authorization_pending());
 }

@@ -151,5 +151,40 @@ def test_authorization_means_nothing_in_state_e(house: House) -> None:
     house.node.wait_for("Authorization lambda", False, 5)
 
 
+def test_a_fault_ends_without_a_wait_for_an_authorization(house: House) -> None:
+    """What the charger said in state E is forgotten when it has left it: its new word may come later."""
+    house.charger.override("PENDAUTH", 1)
+    house.charger.override("STATE", 7)
+    house.node.wait_for("text_sensor.State", "E", 10)
+    house.node.run(10)
+    begin = house.node.now
+    house.node.faults.late_answer(0.9, "PENDAUTH")
+    house.charger.override("PENDAUTH", 0)
+    house.charger.override("STATE", 1)
+    house.node.run(10)
+    assert "Vehicle connected" in told(house, "Charge status", begin)
+    assert "Waiting for authorization" not in told(house, "Charge status", begin)
+
+
+def test_a_fault_begins_without_a_wait_for_an_authorization(house: House) -> None:
+    """The bit of a session that is cut off may come before the state: energy still seems to flow."""
+    house.charger.override("STATE", 4)
+    house.node.wait_for("text_sensor.State", "C2", 10)
+    begin = house.node.now
+    house.charger.override("PENDAUTH", 1)
+    house.node.run(10)
+    house.charger.override("STATE", 7)
+    house.node.run(10)
+    assert False not in told(house, "Authorization lambda", begin), "its lambda turns it over"
+    house.charger.override("STATE", 1)
+    house.node.wait_for("Authorization lambda", False, 5)
+    house.node.wait_for("Charge status", "Waiting for authorization", 5)
+
+
+def told(house: House, name: str, begin: float) -> list:
+    """What an entity has shown since ``begin`` (s)."""
+    return [change.value for change in house.node.changes if change.time > begin and change.name.endswith(name)]
+
+
 def test_the_first_start_is_no_restart(house: House) -> None:
     assert not [line for line in house.node.log if "Charger restarted" in line]

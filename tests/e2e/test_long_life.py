@@ -32,6 +32,37 @@ def test_a_night_with_a_restart_is_shown_as_it_was(program: Path, tmp_path: Path
     assert life.growth[0]["unread"] < 1024
 
 
+def live(program: Path, home: Path, plan: Callable[[Life, int], None], hours: float) -> Life:
+    """A part of a day, of which the judge finds nothing wrong."""
+    life = Life(plan, program, home, days=1, seed=1, hours=hours)
+    life.run(lambda _: None)
+    assert not life.findings, "\n".join(map(str, life.findings))
+    return life
+
+
+def test_restarts_are_counted_whenever_they_are_told(program: Path, tmp_path: Path) -> None:
+    """A counter comes once a minute: it may be looked at before it is told of the last restart."""
+
+    def plan(life: Life, _day: int) -> None:
+        for number in range(4):
+            life.at(100 + 157 * number, lambda seen=number % 2 == 0: story.crash(life, seen))
+
+    assert live(program, tmp_path, plan, hours=0.2).counters.reboots == 4
+
+
+def test_who_is_cut_off_by_a_fault_waits_for_no_authorization(program: Path, tmp_path: Path) -> None:
+    """The charger's bit says so, and means nothing in state E."""
+
+    def plan(life: Life, _day: int) -> None:
+        point = life.charger.point
+        life.at(60, lambda: story.plug(life, 3, 16))
+        life.at(150, lambda: point.set_fault("rcm_triggered"))
+        life.at(280, lambda: life.counts.update(told=point.state == "E" and point.pending_authorization))
+        life.at(280, lambda: point.clear_fault("rcm_triggered"))
+
+    assert live(program, tmp_path, plan, hours=0.15).counts["told"] == 1
+
+
 def mid_write(node: ClockedNode) -> None:
     """The answer to a write is lost: time-out, barrier, read-back."""
     node.faults.missing_answer("CHCUR")

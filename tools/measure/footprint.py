@@ -25,7 +25,7 @@ from tools.measure.rv32 import FLASH, RAM, Section, compile_node, link
 #: Budgets in bytes, by configuration. Code is what the component's own sources take in flash with their constants; the
 #: generated tables come on top and are printed apart. RAM is the hub's, without the entity objects.
 # The goal of 14,000 B of code for all and 9,500 B for ten is missed: these are the second design as measured.
-BUDGETS = {"all": {"code": 24_425, "ram": 1_970}, "ten": {"code": 16_945}}
+BUDGETS = {"all": {"code": 24_425, "ram": 1_970}, "ten": {"code": 16_950}}
 
 TEN = (
     ("sensor", "emeter_power"),

@@ -125,8 +125,8 @@ def _combined(
 
 
 def _pending(state: int, waits: int) -> bool:
-    """In state E the charger's bit may be that of a session which has been cut off."""
-    return bool(waits) and STATES[state] != "E"
+    """In state E the charger's bit may be that of a session which has been cut off; a car waits before it charges."""
+    return bool(waits) and STATES[state] in ("B1", "B2")
 
 
 def _vehicle(state: int) -> bool | None:
@@ -140,9 +140,10 @@ def _status(state: int, errors: int, enabled: int, waiting: int, limit: int) -> 
             return FAULT_TEXTS.get(key, f"Fault: {text[0].lower()}{text[1:]}")
     name = STATES[state]
     if name in SESSION_STATES and name not in CHARGING_STATES:
-        for reason, words in ((waiting, "Waiting for authorization"), (limit, "Charging limit reached")):
-            if reason:
-                return words
+        if _pending(state, waiting):
+            return "Waiting for authorization"
+        if limit:
+            return "Charging limit reached"
         if not enabled:
             return "Paused"
     return STATE_TEXTS[name]
