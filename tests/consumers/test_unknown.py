@@ -181,6 +181,21 @@ def test_a_fault_begins_without_a_wait_for_an_authorization(house: House) -> Non
     house.node.wait_for("Charge status", "Waiting for authorization", 5)
 
 
+def test_another_car_waits_for_an_authorization_only_if_the_charger_says_so(house: House) -> None:
+    """What was said of the car before it is forgotten, be the new word lost."""
+    house.charger.override("PENDAUTH", 1)
+    house.charger.override("STATE", 1)
+    house.node.wait_for("Charge status", "Waiting for authorization", 10)
+    begin = house.node.now
+    house.node.faults.missing_answer("PENDAUTH", count=5)
+    house.charger.override("PENDAUTH", 0)
+    house.charger.override("STATE", 0)
+    house.node.wait_for("Charge status", "No vehicle connected", 2)
+    house.charger.override("STATE", 1)
+    house.node.run(20)
+    assert told(house, "Charge status", begin) == ["No vehicle connected", "Vehicle connected"]
+
+
 def told(house: House, name: str, begin: float) -> list:
     """What an entity has shown since ``begin`` (s)."""
     return [change.value for change in house.node.changes if change.time > begin and change.name.endswith(name)]
