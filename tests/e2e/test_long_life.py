@@ -12,6 +12,7 @@ from tools.measure import cost
 from tools.run.clocked_node import ClockedNode
 from tools.soak.long_life import story
 from tools.soak.long_life.life import Life
+from tools.soak.oracle.truth import SLOW_S
 
 CURRENT = "number.Charging current"
 
@@ -61,6 +62,17 @@ def test_who_is_cut_off_by_a_fault_waits_for_no_authorization(program: Path, tmp
         life.at(280, lambda: point.clear_fault("rcm_triggered"))
 
     assert live(program, tmp_path, plan, hours=0.15).counts["told"] == 1
+
+
+def test_what_another_party_changes_is_waited_for(program: Path, tmp_path: Path) -> None:
+    """It takes until the next heartbeat; what was held a moment ago is not taken for it."""
+
+    def plan(life: Life, _day: int) -> None:
+        for number in range(6):
+            life.at(60 + 11.3 * number, lambda: story.other_party_changes(life))
+
+    seconds = live(program, tmp_path, plan, hours=0.04).latencies["settings"]
+    assert len(seconds) == 6 and all(0 < wait <= SLOW_S for wait in seconds)
 
 
 def mid_write(node: ClockedNode) -> None:

@@ -11,6 +11,7 @@ from evse_host.simulator import Charger
 from tools.soak.oracle import restarts
 from tools.soak.oracle.history import History
 from tools.soak.oracle.shown import is_true
+from tools.soak.oracle.unasked import Kept
 
 PENDING = ENTITY["binary_sensor", "pending_authorization"]
 
@@ -55,3 +56,22 @@ def test_a_car_waits_for_an_authorization_before_it_charges(state: str, bit: int
     history.sample(5.0)
     assert is_true(PENDING, shown, history, 5.0, 5.0)
     assert not is_true(PENDING, not shown, history, 5.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("held", "maximum", "after", "found"),
+    [(400, 63, 400, []), (400, 40, 180, ["CHCUR"]), (400, 39, 180, []), (320, 32, 180, ["CHCUR"])],
+)
+def test_a_current_is_kept_unless_the_charger_would_refuse_it(held, maximum, after, found) -> None:
+    charger = Charger()
+    history = History(charger)
+    charger.advance(5)
+    charger.override("CHCUR", held)
+    charger.override("MAXCHCUR", maximum)
+    history.sample(5.0)
+    kept = Kept(charger, history)
+    kept.note_start(5.0, 0.0)
+    charger.override("CHCUR", after)
+    missed: list[str] = []
+    kept.judge(lambda _kind, name, _text: missed.append(name))
+    assert missed == found

@@ -19,7 +19,7 @@ from tools.soak.oracle.line import REPEATED, Gaps, Subscriptions
 from tools.soak.oracle.oracle import Oracle
 from tools.soak.oracle.restarts import Counters
 from tools.soak.oracle.sessions import DISTURBED_S, MOST_WH_PER_S, Compared, Ledger
-from tools.soak.oracle.shown import is_true, possible
+from tools.soak.oracle.shown import is_true, possible, same
 from tools.soak.oracle.truth import PUSHED_S, SHOWN, SLOW_S, bound, oldest
 from tools.soak.oracle.unasked import Clock, Kept
 from tools.soak.oracle.wish import Wish
@@ -203,7 +203,8 @@ class Life:
     def shows_truth(self, entity: Entity) -> bool:
         """Whether it shows what the charger holds at this moment."""
         self.sample()
-        return is_true(entity, self.node.value(entity), self.history, self.now, self.now)
+        newest = next(possible(entity, self.history, self.now, self.now), None)  # the one before ends just now
+        return same(entity, self.node.value(entity), newest)
 
     # --- what the oracle asks
 

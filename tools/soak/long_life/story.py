@@ -120,7 +120,7 @@ def look_after(life: Life, wish: wishes.Wish, sends: int, was_calm: bool) -> Non
         life.counts["wishes in a disturbance"] += 1
         return
     life.check_journal()
-    life.shows_truth(wish.entity)
+    life.sample()
     life.oracle.fates.judge_fulfilled(wish, sends)
     life.counts["wishes proven"] += 1
 
