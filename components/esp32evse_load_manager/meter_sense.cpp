@@ -19,8 +19,11 @@ void MeterSense::add(const Phases &mains, const Phases &own_low, const Phases &o
   this->rested_ms_ = std::min(this->rested_ms_ + passed, START_MS);
   this->strike_ms_ = std::min(this->strike_ms_ + passed, TRY_MS);
   if (own_high.most() < RESTS) {
-    for (uint8_t phase = 0; phase < PHASES; phase++)
-      this->phases_[phase].resting = mains[phase];
+    for (uint8_t i = 0; i < PHASES; i++) {
+      Phase &phase = this->phases_[i];
+      phase.resting = mains[i];
+      phase.least = std::min(mains[i], phase.least + (mains[i] - phase.least) / FORGETS);
+    }
     this->rested_ms_ = 0;
   } else if (drawing != 0 && (at_once || this->drew_) && this->rested_ms_ < START_MS) {
     this->judge_start_(mains, own_low, drawing);
@@ -66,11 +69,11 @@ void MeterSense::judge_start_(const Phases &mains, const Phases &own, PhaseMask 
   bool unmoved = false, moved_elsewhere = false;
   for (uint8_t i = 0; i < PHASES; i++) {
     Phase &phase = this->phases_[i];
-    const Milliampere rise = mains[i] - phase.resting;
     if (!has_phase(drawing, i)) {
-      moved_elsewhere |= rise >= most * 3 / 4;
+      moved_elsewhere |= mains[i] - phase.resting >= most * 3 / 4;
       continue;
     }
+    const Milliampere rise = mains[i] - phase.least;
     unmoved |= rise < own[i] / 4;
     phase.strikes = this->directed_ && rise <= -own[i] * 3 / 4 ? std::min<uint8_t>(phase.strikes + 1, TRIES) : 0;
     if (phase.strikes > 0)

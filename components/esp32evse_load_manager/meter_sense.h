@@ -14,6 +14,7 @@ class MeterSense {
   static constexpr uint32_t BLIND_MS = 30000;   ///< that a charger draws on a phase which has never shown so much
   static constexpr Milliampere CLEAR = 2_A;     ///< what falls from so much to a thousandth is in another unit now
   static constexpr uint32_t START_MS = 60000;   ///< a start that takes longer proves nothing
+  static constexpr Milliampere FORGETS = 16;    ///< samples in which a load that goes is forgotten
   static constexpr uint32_t TRY_MS = 300000;    ///< until a meter that counted backwards is tried again
   static constexpr uint32_t FROZEN_MS = 30000;  ///< that a phase stands still after the chargers have changed by DRAWS
   static constexpr uint32_t SETTLE_MS = 15000;  ///< in which what it says and what they draw may not be of one time
@@ -35,6 +36,7 @@ class MeterSense {
  protected:
   struct Phase {
     Milliampere resting{0};                 // the sample before a start
+    Milliampere least{0};                   // of the samples before it: a hob that pulses goes off at many a start
     Milliampere changed{0};                 // the newest sample that was another than the one before
     Milliampere then_low{0}, then_high{0};  // what the chargers drew then
     uint16_t same_ms{0};                    // since then

@@ -502,6 +502,28 @@ def test_a_sun_that_comes_with_the_car_is_no_wrong_sign():
     assert house.order.run and house.order.ampere == pytest.approx(16)
 
 
+@pytest.mark.parametrize("delay", [1, 10])
+@pytest.mark.parametrize("car", [ALL, 0b010])
+def test_a_hob_that_pulses_at_the_cars_start_is_no_wrong_sign_and_no_other_phase(car, delay):
+    """It is on in the last sample without the car and off in the first one with it, at every second start or so."""
+    house = House(Law(boot=1), phases=car, delay=delay)
+    seen = [[0.0] * 3] * delay
+    said = set()
+    for second in range(10_000):
+        house.view[0] = {"enabled": second % 317 > 40, "wish": 6.0}
+        now = second % 5
+        house.load = [14.0 * (now < 2), 13.0 * (now in (1, 2)), 1.0]
+        house.law.now += 1
+        house.law.view(**house.view[0])
+        house.law.own(*house.own(0))
+        seen.append([load + own for load, own in zip(house.load, house.own(0), strict=True)])
+        house.law.sample(*seen.pop(0))
+        house.law.step()
+        said |= {house.order.reason, house.order.next}
+    assert "RISING" in said
+    assert not said & {"METER_BACKWARDS", "ELSEWHERE"}
+
+
 def test_a_battery_that_holds_the_grid_at_nothing_is_no_blind_meter():
     house = charging()
     for _ in range(620):
@@ -1370,7 +1392,7 @@ def test_a_load_that_goes_with_the_cars_start_is_no_other_phase_for_long():
     """A coincidence is forgotten at the next start."""
     house = House(phases=0b001)
     house.load = [9.0, 1.0, 1.0]
-    elsewhere(30, house, {})
+    elsewhere(120, house, {})
     assert not house.own(0)[0]
     while not house.order.run:
         elsewhere(1, house, {})
