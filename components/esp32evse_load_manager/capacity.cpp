@@ -23,7 +23,7 @@ void CapacityQuarter::update(uint32_t epoch_s, float grid, float house, float se
   this->quarter_ = quarter;
   this->left_s_ = QUARTER_S - passed;
   this->used_ += grid * seconds / 3600.0f;
-  this->house_ += (house - this->house_) * std::min(seconds / SMOOTHING_S, 1.0f);
+  this->house_ += (house - this->house_) * std::min(seconds / (house > this->house_ ? RISING_S : SMOOTHING_S), 1.0f);
 }
 
 float CapacityQuarter::rest_() const {

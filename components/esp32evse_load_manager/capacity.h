@@ -12,9 +12,11 @@ namespace esphome::esp32evse_load_manager {
 class CapacityQuarter {
  public:
   static constexpr uint16_t QUARTER_S = 900;
+  static constexpr uint16_t AGAIN_S = 300;      ///< of a quarter that a charger which was paused in it may use
   static constexpr uint16_t LAST_S = 15;        ///< what is left is not spent faster than within this time
   static constexpr float SAFETY_WH = 5.0f;      ///< a car and a meter that react late
   static constexpr float SMOOTHING_S = 180.0f;  ///< of the house's use, which is expected to go on
+  static constexpr float RISING_S = 30.0f;      ///< of one that rises: cooking has begun
   static constexpr float RESERVE = 2400.0f;     ///< W
   static constexpr float MOST = 200000.0f;      ///< W, more than any chargers take
   static constexpr uint16_t LEAP_S = 20;        ///< a clock that is set by more knows nothing of the quarter

@@ -19,8 +19,13 @@ Why Law::obstacle_(const Charger &charger, uint32_t now) const {
     lasts(Reason::PAUSE_LASTS, (pause - since + 999) / 1000, Next::TRIES);
   if (charger.disobeyed && since < TURN_MS)
     lasts(charger.why_disobeyed(), (TURN_MS - since + 999) / 1000, Next::TRIES);
-  if (HAS_CAPACITY && this->quarter_->quarter() != 0 && charger.paused_in == this->quarter_->quarter())
-    lasts(Reason::CAPACITY, this->quarter_->seconds_left(), Next::TRIES);
+  if (HAS_CAPACITY && this->quarter_->quarter() != 0 && charger.paused_in == this->quarter_->quarter()) {
+    const uint16_t left = this->quarter_->seconds_left();
+    // Below the minimum each quarter would end with a pause: then every second one is enough.
+    const uint16_t last = this->quarter_->limit() >= this->least_power_(charger) ? CapacityQuarter::AGAIN_S : 0;
+    if (left > last)
+      lasts(Reason::CAPACITY, left - last, Next::TRIES);
+  }
   if (!HAS_SURPLUS || charger.mode != Mode::SOLAR)
     return last;
   if (charger.starts >= SOLAR_STARTS && since < NIGHT_MS) {

@@ -1041,6 +1041,43 @@ def test_no_quarter_above_the_capacity_limit(load):
             used = 0.0
 
 
+@pytest.mark.parametrize(("limit", "same_quarter"), [(5000, True), (4000, False)])
+def test_who_was_paused_in_a_quarter_may_use_its_last_minutes(limit, same_quarter):
+    """Where no quarter bears the car's minimum, each would end with a pause: then every second one is enough."""
+    law = Law()
+    law.capacity(limit)
+    house = House(law=law, limit=63.0)
+
+    def run_while(running: bool) -> tuple[int, int]:
+        while house.order.run == running:
+            said = house.order.text
+            house.run(1, epoch=1_800_000_000)
+        assert not running or house.order.run or "Quarter-hour limit" in house.order.text, said
+        return divmod(int(house.law.now), 900)
+
+    run_while(False)
+    house.load = [10.0, 1.0, 1.0]
+    paused, _ = run_while(True)
+    house.run(3, epoch=1_800_000_000)
+    assert house.order.text.startswith("Quarter-hour limit, tries again in")
+    tries = house.law.now + house.order.seconds
+    started, passed = run_while(False)
+    assert house.law.now >= tries
+    assert started == paused + (0 if same_quarter else 1)
+    assert passed > 600 or not same_quarter
+
+
+def test_a_house_that_begins_to_cook_is_expected_to_go_on():
+    law = Law()
+    law.capacity(5000)
+    house = House(law=law, limit=63.0)
+    house.run(900 + 300, epoch=1_800_000_000)
+    assert house.order.run
+    house.load = [10.0, 10.0, 1.0]
+    house.run(30, epoch=1_800_000_000)
+    assert not house.order.run
+
+
 # --- always -----------------------------------------------------------------------------------------------------------
 
 
@@ -1391,8 +1428,8 @@ def test_of_phases_that_come_one_after_the_other_a_whole_round_is_looked_at(begi
 def test_a_load_that_goes_with_the_cars_start_is_no_other_phase_for_long():
     """A coincidence is forgotten at the next start."""
     house = House(phases=0b001)
-    house.load = [9.0, 1.0, 1.0]
-    elsewhere(120, house, {})
+    house.load = [12.0, 1.0, 1.0]
+    elsewhere(30, house, {})
     assert not house.own(0)[0]
     while not house.order.run:
         elsewhere(1, house, {})
