@@ -18,8 +18,8 @@ void Breaker::add(int32_t permille, uint32_t passed_ms) {
   this->used_ -= this->used_ * std::min(seconds / COOLING_S, 1.0f);
 }
 
-uint16_t Breaker::allows_for(int32_t permille) const {
-  const float heat = heat_per_second(permille), left = std::max(BUDGET - this->used_, 0.0f);
+uint16_t Breaker::seconds_to(float used, int32_t permille) const {
+  const float heat = heat_per_second(permille), left = std::max(used - this->used_, 0.0f);
   return left >= heat * UINT16_MAX ? UINT16_MAX : static_cast<uint16_t>(left / heat);
 }
 

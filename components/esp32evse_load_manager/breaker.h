@@ -10,8 +10,9 @@ namespace esphome::esp32evse_load_manager {
 /// through these points is 3600 s x (r / 1.13)^-10.06 for a current of r x In.
 class Breaker {
  public:
-  /// Share of the way to the trip that the charger may use up to stay at its minimum instead of opening its contactor.
-  static constexpr float BUDGET = 0.01f;
+  /// Share of the way to the trip that the charger may use up to stay at its minimum instead of opening its contactor:
+  /// 1 % with a meter that is 1 s old, 1.9 % with one of 10 s, whose lateness warms the breaker by itself.
+  static float budget(uint32_t delay_ms) { return 0.009f + delay_ms * 1e-6f; }
   /// A breaker cools down within minutes; slower here, so that a day's overloads stay few.
   static constexpr float COOLING_S = 3600.0f;
   static constexpr int32_t IN = 1000;  ///< permille: what is not more heats nothing beyond what the breaker is made for
@@ -20,10 +21,9 @@ class Breaker {
   static float heat_per_second(int32_t permille);
 
   void add(int32_t permille, uint32_t passed_ms);
-  float used() const { return this->used_ / BUDGET; }
-  bool allows_overload() const { return this->used_ < BUDGET; }
-  /// s until it does not any more at so many permille of In, without what it cools meanwhile; UINT16_MAX: for ever.
-  uint16_t allows_for(int32_t permille) const;
+  float used() const { return this->used_; }
+  /// s until so much is used at so many permille of In, without what it cools meanwhile; UINT16_MAX: for ever.
+  uint16_t seconds_to(float used, int32_t permille) const;
 
  protected:
   float used_{0};

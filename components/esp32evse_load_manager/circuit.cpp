@@ -61,6 +61,7 @@ uint16_t LastingRoom::seconds_to(Milliampere current, uint8_t buckets, uint32_t 
 void Circuit::configure(const CircuitConfig &config, uint32_t now) {
   this->config_ = config;
   this->most_ = config.limit;
+  this->budget_ = Breaker::budget(config.delay_ms);
   std::fill_n(this->updated_, PHASES, now);
   if (!this->has_meter())
     this->known_ = config.phases;
@@ -185,7 +186,7 @@ Reason Circuit::fault() const {
 }
 
 float Circuit::breaker_used() const {
-  return std::max({this->breaker_[0].used(), this->breaker_[1].used(), this->breaker_[2].used()});
+  return std::max({this->breaker_[0].used(), this->breaker_[1].used(), this->breaker_[2].used()}) / this->budget_;
 }
 
 }  // namespace esphome::esp32evse_load_manager

@@ -112,15 +112,16 @@ class Circuit {
   Milliampere slack() const { return this->config_.limit / HARMLESS_DIVISOR; }
   /// s that chargers may take `current`, although it is not there; UINT16_MAX: for ever.
   uint16_t seconds_of_overload(uint8_t phase, Milliampere current) const {
-    return this->breaker_[phase].allows_for(this->load_of_(this->house_[phase] + current));
+    return this->breaker_[phase].seconds_to(this->budget_, this->load_of_(this->house_[phase] + current));
   }
   bool has_gap(uint8_t phase) const { return this->lasting_[phase].has_gap(); }
   bool allows_overload(uint8_t phase) const {
-    return this->valid_ && !this->is_promised_() && this->breaker_[phase].allows_overload();
+    return this->valid_ && !this->is_promised_() && this->breaker_[phase].used() < this->budget_;
   }
   /// Its chargers draw from other phases than they are said to be wired to: they count on each.
   bool is_elsewhere() const { return this->sense_.is_elsewhere(); }
   bool is_led() const { return HAS_LEADER && this->config_.led; }
+  /// Share of the breakers' budget.
   float breaker_used() const;
 
  protected:
@@ -142,6 +143,7 @@ class Circuit {
   PhaseMask fresh_{0};
   bool silent_{false};
   bool valid_{false};
+  float budget_{0};
   Breaker breaker_[PHASES];
   MeterSense sense_;
   LastingRoom lasting_[PHASES];

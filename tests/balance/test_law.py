@@ -201,6 +201,18 @@ def test_holds_the_minimum_while_the_breaker_is_cool_then_pauses():
     assert house.order.text == "Main fuse L1, waits for room"
 
 
+@pytest.mark.parametrize(("delay", "budget"), [(1, 0.01), (10, 0.019)])
+def test_an_old_meter_does_not_make_a_charger_pause_sooner(delay, budget):
+    """What flows until the meter tells of it warms the breaker as well: that comes on top."""
+    house = charging(delay=delay)
+    house.load = [20.0, 1.0, 1.0]
+    heat = 0.0
+    while house.order.run:
+        heat += heat_of(house.load[0] + house.own(0)[0])
+        house.run(1)
+    assert heat == pytest.approx(budget, rel=0.1)
+
+
 def test_starts_again_only_into_steady_room_and_from_the_minimum():
     house = charging()
     house.load = [27.0, 1.0, 1.0]
