@@ -4,6 +4,12 @@
 
 namespace esphome::esp32evse_load_manager {
 
+/// A house that takes more than 80 % of the limit hardly keeps it alone.
+void CapacityQuarter::set_limit(float watt) {
+  this->limit_ = watt;
+  this->reserve_ = std::min(RESERVE, 0.8f * watt);
+}
+
 void CapacityQuarter::update(uint32_t epoch_s, float grid, float house, float seconds) {
   const uint32_t quarter = epoch_s / QUARTER_S;
   const uint16_t passed = epoch_s % QUARTER_S;
@@ -34,11 +40,11 @@ float CapacityQuarter::rest_() const {
 float CapacityQuarter::available() const {
   if (this->quarter_ == 0)
     return std::clamp(this->limit_ - this->house_, 0.0f, MOST);
-  return std::clamp(this->rest_() * 3600.0f / std::max<uint16_t>(this->left_s_, LAST_S) - RESERVE, 0.0f, MOST);
+  return std::clamp(this->rest_() * 3600.0f / std::max<uint16_t>(this->left_s_, LAST_S) - this->reserve_, 0.0f, MOST);
 }
 
 bool CapacityQuarter::is_exhausted() const {
-  return this->quarter_ == 0 || this->rest_() <= RESERVE * this->left_s_ / 3600.0f;
+  return this->quarter_ == 0 || this->rest_() <= this->reserve_ * this->left_s_ / 3600.0f;
 }
 
 }  // namespace esphome::esp32evse_load_manager

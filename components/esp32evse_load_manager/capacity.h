@@ -21,7 +21,7 @@ class CapacityQuarter {
   static constexpr float MOST = 200000.0f;      ///< W, more than any chargers take
   static constexpr uint16_t LEAP_S = 20;        ///< a clock that is set by more knows nothing of the quarter
 
-  void set_limit(float watt) { this->limit_ = watt; }
+  void set_limit(float watt);
   float limit() const { return this->limit_; }
   /// Once a step: W from the grid, and W of the house without its chargers. `epoch_s` 0: the clock is not known, and
   /// every moment must keep the limit.
@@ -42,6 +42,7 @@ class CapacityQuarter {
   float rest_() const;
 
   float limit_{0};
+  float reserve_{0};
   float used_{0};   // Wh
   float house_{0};  // W
   uint32_t quarter_{0};

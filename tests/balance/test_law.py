@@ -1079,6 +1079,22 @@ def test_who_was_paused_in_a_quarter_may_use_its_last_minutes(limit, same_quarte
     assert passed > 600 or not same_quarter
 
 
+def test_a_low_limit_leaves_something_to_a_car_on_one_phase():
+    """The reserve for the house is never all of the limit: that would be a pause in each quarter."""
+    law = Law()
+    law.capacity(2500)
+    house = House(law=law, limit=63.0, phases=0b001)
+    house.load = [0.5, 0.5, 0.5]
+    house.run(1800, epoch=1_800_000_000)
+    for _ in range(4):
+        used = 0.0
+        for _ in range(900):
+            house.run(1, epoch=1_800_000_000)
+            used += (sum(house.load) + sum(house.own(0))) * 230 / 3600
+            assert house.order.run
+        assert 500 <= used <= 625
+
+
 def test_a_house_that_begins_to_cook_is_expected_to_go_on():
     law = Law()
     law.capacity(5000)
