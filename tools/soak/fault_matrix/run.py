@@ -168,8 +168,12 @@ class Run:
         """The node's main loop is blocked."""
         self.node.call_service("stand_still", ms=round(seconds * 1000))
         self.tell(self.node.now, f"the node stands still for {seconds:.3f} s")
-        self.blocked.append((self.node.now, self.node.now + seconds))
-        self.touch(self.node.now + seconds)
+        begin, end = self.node.now, self.node.now + seconds
+        if self.blocked and self.blocked[-1][1] >= begin:  # it comes behind what blocks it already
+            begin, before = self.blocked.pop()
+            end = before + seconds
+        self.blocked.append((begin, end))
+        self.touch(end)
 
     def restart_in_answer(self) -> None:
         self._in_answer = True
