@@ -9,6 +9,7 @@ namespace esphome::esp32evse_load_manager {
 class MeterSense {
  public:
   static constexpr Milliampere DRAWS = 5_A;  ///< a phase with more is seen by every meter
+  static constexpr Milliampere RISES = 4_A;  ///< by so much, a start is looked at once more
   static constexpr Milliampere RESTS = 0.5_A;
   static constexpr Milliampere SEES = 0.25_A;   ///< 57 kW, if kW were taken for W; a battery may hold the grid at less
   static constexpr uint32_t BLIND_MS = 30000;   ///< that a charger draws on a phase which has never shown so much
@@ -25,7 +26,7 @@ class MeterSense {
   void add(const Phases &mains, const Phases &own_low, const Phases &own_high, uint32_t passed, bool at_once);
 
   bool is_blind() const { return this->blind_; }
-  bool is_backwards() const { return this->strikes_ >= TRIES || (this->strikes_ > 0 && this->strike_ms_ < TRY_MS); }
+  bool is_backwards() const;
   bool is_frozen() const { return this->frozen_; }
   /// It sees the car, but on a phase on which nothing should have begun: the charger is wired in another order.
   bool is_elsewhere() const { return this->elsewhere_; }
@@ -39,10 +40,13 @@ class MeterSense {
     Milliampere least{0};                   // of the samples before it: a hob that pulses goes off at many a start
     Milliampere changed{0};                 // the newest sample that was another than the one before
     Milliampere then_low{0}, then_high{0};  // what the chargers drew then
+    Milliampere suspect{0};                 // a sample of a start that looked backwards
     uint16_t same_ms{0};                    // since then
     uint16_t frozen_ms{0};                  // that it has not changed since they have
+    uint16_t suspect_own{0};                // mA that the chargers drew at the suspect sample; 0: there is none
     uint16_t blind_ms{0};                   // that something was drawn and not seen
     uint8_t strikes{0};                     // starts in a row that were seen backwards
+    bool doubted{false};                    // they have drawn more since then, and it did not fall
     bool sees{false};                       // it has shown a current since its unit may have changed
 
     void look_for_car(Milliampere mains, bool drawing, uint32_t passed);
@@ -50,12 +54,13 @@ class MeterSense {
   };
 
   void judge_start_(const Phases &mains, const Phases &own, PhaseMask drawing);
+  void look_again_(const Phases &mains, const Phases &own);
 
   Phase phases_[PHASES];
-  uint32_t rested_ms_{START_MS};  // since then; START_MS: no start is looked for
+  uint32_t rested_ms_{START_MS};  // since then
   uint32_t strike_ms_{0};         // since a start was seen backwards
-  uint8_t strikes_{0};            // the most of any phase
   bool drew_{false};              // at the last sample
+  bool judged_{false};            // the start that came then
   bool directed_{false};          // a current into the grid was seen: clamps may know none, and show it as load
   bool elsewhere_{false};         // by the newest start that proves something
   bool blind_{false};             // some phase is

@@ -454,6 +454,22 @@ def test_a_meter_that_counts_backwards_is_found_at_the_start(phases):
     assert not house.order.run
 
 
+@pytest.mark.parametrize("wish", [6.0, 10.0, 16.0])
+def test_a_wrong_sign_is_found_whatever_the_car_takes(wish):
+    house = House()
+    house.view[0] = {"wish": wish}
+    for second in range(200):
+        house.law.now += 1
+        house.law.view(**house.view[0])
+        house.law.own(*house.own(0))
+        house.law.sample(*[second % 2 / 10 - 1 - own for own in house.own(0)])
+        house.law.step()
+        if house.order.reason == "METER_BACKWARDS":
+            break
+    assert not house.order.run
+    assert second <= 100
+
+
 def test_a_sun_that_clamps_show_as_load_is_no_meter_put_on_backwards():
     house = House()
     for _ in range(300):
@@ -534,6 +550,44 @@ def test_a_hob_that_pulses_at_the_cars_start_is_no_wrong_sign_and_no_other_phase
         said |= {house.order.reason, house.order.next}
     assert "RISING" in said
     assert not said & {"METER_BACKWARDS", "ELSEWHERE"}
+
+
+class Battery:
+    """On L1, and holds the sum of the three phases at nothing, as far as its power goes (A), some seconds late."""
+
+    def __init__(self, most: float, dead: int, slow: float) -> None:
+        self.most, self.slow = most, slow
+        self.seen = [0.0] * dead
+        self.gives = 0.0
+
+    def step(self, taken: float) -> float:
+        self.seen.append(taken)
+        wanted = min(self.seen.pop(0), self.most)
+        self.gives += (wanted - self.gives) / self.slow
+        return self.gives
+
+
+@pytest.mark.parametrize("amperes_a_second", [0.6, 1.0, 2.0])
+@pytest.mark.parametrize(
+    ("most", "dead", "slow", "wish"),
+    [(21.7, 1, 1, 16), (21.7, 1, 1, 6), (21.7, 3, 4, 16), (15.6, 2, 3, 16), (10.9, 1, 2, 16), (3.5, 2, 3, 16)],
+)
+def test_a_battery_on_one_phase_for_all_three_is_no_wrong_sign(most, dead, slow, wish, amperes_a_second):
+    house, battery, noise = House(), Battery(most, dead + 1, slow), random.Random(1)
+    drawn, plugged = 0.0, 0
+    for second in range(1200):
+        plugged = plugged + 1 if second % 400 > 100 else 0
+        house.law.now += 1
+        house.law.view(vehicle=plugged > 0, wish=wish)
+        wanted = house.order.ampere if house.order.run and plugged > 4 else 0.0
+        drawn = max(wanted, drawn - 4) if drawn > wanted else min(wanted, drawn + amperes_a_second)
+        house.law.own(drawn, drawn, drawn)
+        mains = [1.0 + noise.uniform(-0.15, 0.15) + drawn for _ in range(3)]
+        mains[0] -= battery.step(sum(mains))
+        house.law.sample(*mains)
+        house.law.step()
+        assert house.order.reason != "METER_BACKWARDS"
+    assert house.order.ampere == pytest.approx(wish)
 
 
 def test_a_battery_that_holds_the_grid_at_nothing_is_no_blind_meter():
