@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from evse_host.simulator import Board, Car, Charger
+from evse_host.simulator.interpreter import Subscription
 from tests.consumers.conftest import House
 from tools.build import node as nodes
 
@@ -520,3 +521,19 @@ def test_nothing_is_written_after_an_automation_behind_which_the_charger_has_sta
     assert [violation for violation in charger.journal.violations if violation.kind != "overrun"] == []
     assert charger.crashes == 0
     node.wait_for("Connected", True, 20)
+
+
+def test_a_pause_while_an_automation_takes_ten_seconds_is_left_alone(house) -> None:
+    """What the charger has said of its uptime meanwhile is old, and no restart after which something is put back."""
+    node, charger = house.node, house.charger
+    node.run(10)
+    node.call_service("block_in", place="number", ms=10_000)
+    charger.set("CHCUR", 90)
+    node.wait_for_log("blocked in number", 30)
+    charger.subscriptions[:] = [Subscription("+UPTIME", 1000)]  # all that fits into the node's buffer
+    node.run(6)
+    charger.set("ENABLE", 0)
+    node.run(30)
+    assert charger.value("ENABLE") == (0,)
+    assert node.value("Enable") is False
+    assert not [line for line in node.log if "Charger restarted" in line]
