@@ -88,7 +88,7 @@ void MeterSense::judge_start_(const Phases &mains, const Phases &own, PhaseMask 
     }
     const Milliampere rise = mains[i] - phase.least;
     unmoved |= rise < own[i] / 4;
-    phase.suspect_own = this->directed_ && rise <= -own[i] * 3 / 4 ? static_cast<uint16_t>(own[i]) : 0;
+    phase.suspect_own = this->directed_ && rise <= -own[i] * 3 / 4 ? static_cast<uint16_t>(own[i] / 10) : 0;
     phase.suspect = mains[i];
     phase.doubted = !falls_instead(rise, own[i]);
     if (phase.suspect_own == 0)
@@ -102,14 +102,14 @@ void MeterSense::judge_start_(const Phases &mains, const Phases &own, PhaseMask 
 void MeterSense::look_again_(const Phases &mains, const Phases &own) {
   for (uint8_t i = 0; i < PHASES; i++) {
     Phase &phase = this->phases_[i];
-    const Milliampere more = own[i] - phase.suspect_own;
+    const Milliampere more = own[i] - phase.suspect_own * 10;
     const bool rises = more >= RISES;
     if (phase.suspect_own == 0 || (!rises && this->rested_ms_ < START_MS))
       continue;
     const bool backwards = rises ? falls_instead(mains[i] - phase.suspect, more) : !phase.doubted;
     if (rises && !backwards) {
       phase.suspect = mains[i];
-      phase.suspect_own = static_cast<uint16_t>(own[i]);
+      phase.suspect_own = static_cast<uint16_t>(own[i] / 10);
       phase.doubted = true;
       continue;
     }

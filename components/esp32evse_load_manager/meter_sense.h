@@ -40,14 +40,14 @@ class MeterSense {
     Milliampere least{0};                   // of the samples before it: a hob that pulses goes off at many a start
     Milliampere changed{0};                 // the newest sample that was another than the one before
     Milliampere then_low{0}, then_high{0};  // what the chargers drew then
-    Milliampere suspect{0};                 // a sample of a start that looked backwards
     uint16_t same_ms{0};                    // since then
     uint16_t frozen_ms{0};                  // that it has not changed since they have
-    uint16_t suspect_own{0};                // mA that the chargers drew at the suspect sample; 0: there is none
+    Milliampere suspect{0};                 // a sample of a start that looked backwards
+    uint16_t suspect_own{0};                // 10 mA, what all chargers drew at that sample; 0: there is none
     uint16_t blind_ms{0};                   // that something was drawn and not seen
     uint8_t strikes{0};                     // starts in a row that were seen backwards
-    bool doubted{false};                    // they have drawn more since then, and it did not fall
-    bool sees{false};                       // it has shown a current since its unit may have changed
+    bool doubted{false};  // the suspect sample fell by another current than theirs, or a later one did not fall
+    bool sees{false};     // it has shown a current since its unit may have changed
 
     void look_for_car(Milliampere mains, bool drawing, uint32_t passed);
     void look_for_change(Milliampere mains, Milliampere own_low, Milliampere own_high, uint32_t passed);
@@ -57,7 +57,7 @@ class MeterSense {
   void look_again_(const Phases &mains, const Phases &own);
 
   Phase phases_[PHASES];
-  uint32_t rested_ms_{START_MS};  // since then
+  uint32_t rested_ms_{START_MS};  // since the last sample without a car
   uint32_t strike_ms_{0};         // since a start was seen backwards
   bool drew_{false};              // at the last sample
   bool judged_{false};            // the start that came then
